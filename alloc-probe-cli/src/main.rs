@@ -1,0 +1,2 @@
+//! `alloc-probe`, the command.
+fn main() {}

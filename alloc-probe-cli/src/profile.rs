@@ -1,0 +1,83 @@
+//! The in-memory model that every command works on: a dump whose stacks have become source-level frames.
+
+use alloc_probe_format::dump::{Dump, Figures, Histogram};
+use std::path::PathBuf;
+
+/// An index into [`Profile::frames`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId(pub u32);
+
+/// A profile: one dump, with symbols.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// The dump. Its `stacks` and `sites` have been taken out: they are `frames` and `sites` here.
+    pub dump: Dump,
+    /// Every distinct source-level frame.
+    pub frames: Vec<Frame>,
+    /// One for each distinct stack, in the dump's order.
+    pub sites: Vec<Site>,
+    /// What symbols could not be had, one entry for each image that lacks them.
+    pub missing_symbols: Vec<MissingSymbols>,
+}
+
+/// One allocation site.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The whole stack with inlined calls expanded, from the allocation outwards.
+    pub frames: Vec<FrameId>,
+    /// Whether frames were left out when it was recorded.
+    pub truncated: bool,
+    /// Its figures.
+    pub figures: Figures,
+    /// Sizes of all its blocks, as in the dump.
+    pub sizes: Histogram,
+    /// Lifetimes of its ended blocks, as in the dump.
+    pub lifetimes: Histogram,
+    /// Ages of its live blocks, as in the dump.
+    pub ages: Histogram,
+}
+
+/// One source-level frame.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// The demangled function, without a hash; `0x1f40 in libfoo.so` where there is no symbol.
+    pub function: String,
+    /// The source file as the debug info has it.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// The column, from 1.
+    pub column: Option<u32>,
+    /// Whether the call was inlined into the next frame outwards.
+    pub inlined: bool,
+    /// The image, an index into the dump's images.
+    pub image: Option<u32>,
+    /// Whose code it is.
+    pub role: Role,
+}
+
+/// Whose code a frame is: what is folded away by default, and what a person looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The allocation machinery: the probe, `__rust_alloc`, `alloc::alloc`, `RawVec` growth, `Box::new`.
+    Allocator,
+    /// The runtime around the program's code: start-up, thread entry, panic machinery, executor glue.
+    Runtime,
+    /// The standard library between the program's own functions: iterators, closures' call glue, collections.
+    Standard,
+    /// Everything else: the program and its crates.
+    Program,
+}
+
+/// An image whose symbols are missing.
+#[derive(Clone, Debug)]
+pub struct MissingSymbols {
+    /// The image's path.
+    pub image: PathBuf,
+    /// Why, in a clause such as `the file is not there` or `it was rebuilt since the dump`.
+    pub reason: String,
+    /// How many frames of how many sites are hidden by it.
+    pub frames: u64,
+}

@@ -1,0 +1,11 @@
+//! The files of `alloc-probe`, shared by the probe that writes them and the tools that read them.
+//!
+//! * [`dump`] is the JSON file a program leaves at its end: the schema that `docs/format.md` describes.
+//! * [`metric`] names the figures by which sites can be ordered.
+//!
+//! This crate exists to share code between `alloc-probe` and `alloc-probe-cli`, which pin its exact
+//! version. Use those; this one's Rust interface may change with any release. The file formats do not.
+#![forbid(unsafe_code)]
+
+pub mod dump;
+pub mod metric;
