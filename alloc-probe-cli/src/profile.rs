@@ -44,6 +44,9 @@ pub struct Site {
 pub struct Frame {
     /// The demangled function, without a hash; `0x1f40 in libfoo.so` where there is no symbol.
     pub function: String,
+    /// Whether the path before the function's own name was made from its file, for want of a symbol: the module
+    /// is right, but a type is missing (`alloc::vec::push` for `alloc::vec::Vec::push`).
+    pub path_guessed: bool,
     /// The source file as the debug info has it.
     pub file: Option<String>,
     /// The line, from 1.
@@ -78,6 +81,8 @@ pub struct MissingSymbols {
     pub image: PathBuf,
     /// Why, in a clause such as `the file is not there` or `it was rebuilt since the dump`.
     pub reason: String,
-    /// How many frames of how many sites are hidden by it.
+    /// What can be done about it.
+    pub hint: &'static str,
+    /// How many frames of the tree of stacks are hidden by it.
     pub frames: u64,
 }

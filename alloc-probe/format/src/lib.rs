@@ -1,6 +1,7 @@
 //! The files of `alloc-probe`, shared by the probe that writes them and the tools that read them.
 //!
 //! * [`dump`] is the JSON file a program leaves at its end: the schema that `docs/format.md` describes.
+//! * [`spool`] is the memory that holds a profile while it grows, and [`snapshot`] turns it into a dump.
 //! * [`metric`] names the figures by which sites can be ordered.
 //!
 //! This crate exists to share code between `alloc-probe` and `alloc-probe-cli`, which pin its exact
@@ -9,3 +10,6 @@
 
 pub mod dump;
 pub mod metric;
+pub mod snapshot;
+pub mod spool;
+pub mod spool_file;

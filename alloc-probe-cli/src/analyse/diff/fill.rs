@@ -1,0 +1,119 @@
+//! What is left over on one side and just fills what a pair lacks there.
+//!
+//! The optimiser merges two calls into one, or says one line of both: then one build has two groups where the
+//! other has one with the figures of both. The figures alone give that away, so they must fit closely, and be no
+//! small numbers that could fit by chance.
+
+use super::MatchKind;
+use super::group::Group;
+use super::judge::{Judge, TELLING_BLOCKS, TELLING_BYTES};
+use super::matching::{Matched, Side};
+use super::passes::{Keys, chain, site};
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+/// How much of a lack may stay after it is filled: one in so many.
+const CLOSELY: u64 = 10;
+
+/// How many left-over groups are tried for one pair.
+const MAX_TRIES: usize = 256;
+
+/// Gives left-over groups to the pairs that lack just them.
+pub(super) fn fill_up(judge: &Judge, base: &mut Side<'_>, new: &mut Side<'_>, matched: &mut [Matched]) {
+    fill_side(judge, base, new, matched, |pair| (&mut pair.base, &mut pair.new));
+    fill_side(judge, new, base, matched, |pair| (&mut pair.new, &mut pair.base));
+}
+
+/// A pair's groups, those of the side that is filled first.
+type Members = fn(&mut Matched) -> (&mut Vec<u32>, &mut Vec<u32>);
+
+fn fill_side(
+    judge: &Judge,
+    side: &mut Side<'_>,
+    other: &Side<'_>,
+    matched: &mut [Matched],
+    members: Members,
+) {
+    let mut lacking = Vec::new();
+    for (at, pair) in matched.iter_mut().enumerate() {
+        let (ours, theirs) = members(pair);
+        let lack = Sum::of(theirs, other.groups).less(Sum::of(ours, side.groups));
+        lacking.extend(lack.filter(Sum::is_telling).map(|lack| (lack, at)));
+    }
+    lacking.sort_by_key(|(lack, at)| (Reverse(lack.bytes), *at));
+    for keys in [chain as Keys, site] {
+        let mut left: HashMap<u64, Vec<u32>> = HashMap::new();
+        for group in side.left() {
+            keys(judge, &side.groups[group as usize], &mut |key| left.entry(key).or_default().push(group));
+        }
+        lacking.retain(|(lack, at)| {
+            let (ours, theirs) = members(&mut matched[*at]);
+            let partner = &other.groups[theirs[0] as usize];
+            let mut filling = Vec::new();
+            keys(judge, partner, &mut |key| {
+                let Some(left) = left.get_mut(&key) else { return };
+                filling = lack.filling(
+                    left,
+                    |group| judge.may_be_part(&side.groups[group as usize], partner),
+                    side,
+                );
+                left.retain(|group| !filling.contains(group));
+            });
+            filling.iter().for_each(|group| side.free[*group as usize] = false);
+            let unfilled = filling.is_empty();
+            ours.append(&mut filling);
+            if !unfilled {
+                matched[*at].kind = matched[*at].kind.max(Some(MatchKind::Subsequence));
+            }
+            unfilled
+        });
+    }
+}
+
+/// Blocks and bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    blocks: u64,
+    bytes: u64,
+}
+
+impl Sum {
+    fn of(members: &[u32], groups: &[Group]) -> Sum {
+        members.iter().map(|group| &groups[*group as usize].figures).fold(Sum::default(), |sum, figures| {
+            Sum {
+                blocks: sum.blocks.saturating_add(figures.total_blocks),
+                bytes: sum.bytes.saturating_add(figures.total_bytes),
+            }
+        })
+    }
+
+    /// What `other` lacks to be `self`; none where it is not less in both.
+    fn less(self, other: Sum) -> Option<Sum> {
+        let blocks = self.blocks.checked_sub(other.blocks)?;
+        let bytes = self.bytes.checked_sub(other.bytes)?;
+        Some(Sum { blocks, bytes })
+    }
+
+    fn is_telling(&self) -> bool {
+        self.blocks > 0 && self.bytes > 0 && (self.blocks >= TELLING_BLOCKS || self.bytes >= TELLING_BYTES)
+    }
+
+    fn is_filled_by(self, sum: Sum) -> bool {
+        self.blocks.abs_diff(sum.blocks) <= self.blocks / CLOSELY
+            && self.bytes.abs_diff(sum.bytes) <= self.bytes / CLOSELY
+    }
+
+    /// Those left-over groups that fill the lack: all the possible ones together, or else one of them; or none.
+    fn filling(self, left: &[u32], possible: impl Fn(u32) -> bool, side: &Side<'_>) -> Vec<u32> {
+        let possible: Vec<u32> =
+            left.iter().copied().take(MAX_TRIES).filter(|group| possible(*group)).collect();
+        if self.is_filled_by(Sum::of(&possible, side.groups)) {
+            return possible;
+        }
+        possible
+            .into_iter()
+            .filter(|group| self.is_filled_by(Sum::of(&[*group], side.groups)))
+            .take(1)
+            .collect()
+    }
+}

@@ -1,0 +1,162 @@
+//! Which line of a function in the base is which in the new build.
+//!
+//! In two builds of the same source a line is the same line. Between two versions, lines inserted above a function
+//! shift all of its lines by one number, which the lines seen on both sides give away.
+
+use super::group::{Group, Step};
+
+/// How many pairs of lines of a function are tried for the shift between them; with more, only some are.
+const MAX_TRIES: usize = 4096;
+
+/// What two steps in the same function say of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Agreement {
+    /// They are the same line.
+    Same,
+    /// They may be: a line is unknown, or the function was rewritten.
+    Unknown,
+    /// They are different lines: one of them is seen on the other side too.
+    Differ,
+}
+
+/// The lines seen in each function, on both sides.
+#[derive(Debug)]
+pub(super) struct Lines {
+    functions: Vec<Seen>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// Sorted, each once, none of them 0.
+    base: Vec<u32>,
+    new: Vec<u32>,
+    /// What must be added to a line of the base to get the same in the new build; none where no shift fits.
+    shift: Option<i64>,
+}
+
+impl Lines {
+    /// Learns from the steps of all groups.
+    pub(super) fn of(base: &[Group], new: &[Group], functions: usize) -> Lines {
+        let mut seen = vec![Seen::default(); functions];
+        for step in base.iter().flat_map(|group| &group.chain).filter(|step| step.line > 0) {
+            seen[step.function.0 as usize].base.push(step.line);
+        }
+        for step in new.iter().flat_map(|group| &group.chain).filter(|step| step.line > 0) {
+            seen[step.function.0 as usize].new.push(step.line);
+        }
+        for function in &mut seen {
+            for lines in [&mut function.base, &mut function.new] {
+                lines.sort_unstable();
+                lines.dedup();
+            }
+            function.shift = function.find_shift();
+        }
+        Lines { functions: seen }
+    }
+
+    /// The line that a step of the base has in the new build, as far as that is known; otherwise its own.
+    pub(super) fn in_new(&self, step: Step) -> u32 {
+        let shift = self.functions[step.function.0 as usize].shift.filter(|_| step.line > 0).unwrap_or(0);
+        u32::try_from(i64::from(step.line) + shift).unwrap_or(step.line)
+    }
+
+    /// Compares a step of the base with one of the new build in the same function.
+    pub(super) fn agreement(&self, base: Step, new: Step) -> Agreement {
+        debug_assert_eq!(base.function, new.function);
+        let seen = &self.functions[base.function.0 as usize];
+        if base.line == 0 || new.line == 0 {
+            return Agreement::Unknown;
+        }
+        let Some(shift) = seen.shift else { return Agreement::Unknown };
+        if i64::from(base.line) + shift == i64::from(new.line) {
+            Agreement::Same
+        } else if has(&seen.new, i64::from(base.line) + shift) || has(&seen.base, i64::from(new.line) - shift)
+        {
+            Agreement::Differ
+        } else {
+            Agreement::Unknown
+        }
+    }
+}
+
+impl Seen {
+    /// The shift under which most lines meet; the smallest of several, and none where not even half of them do.
+    fn find_shift(&self) -> Option<i64> {
+        let few = self.base.len().min(self.new.len());
+        let step = (self.base.len() * self.new.len()).div_ceil(MAX_TRIES).isqrt().max(1);
+        let mut shifts = Vec::new();
+        for base in self.base.iter().step_by(step) {
+            shifts.extend(self.new.iter().step_by(step).map(|new| i64::from(*new) - i64::from(*base)));
+        }
+        shifts.sort_unstable_by_key(|shift| (shift.abs(), *shift));
+        let most_frequent = shifts.chunk_by(|a, b| a == b).rev().max_by_key(|same| same.len())?[0];
+        let best = if self.meet(0) >= self.meet(most_frequent) { 0 } else { most_frequent };
+        (self.meet(best) * 2 >= few).then_some(best)
+    }
+
+    /// How many lines of the base, shifted, are lines of the new build.
+    fn meet(&self, shift: i64) -> usize {
+        self.base.iter().filter(|line| has(&self.new, i64::from(**line) + shift)).count()
+    }
+}
+
+fn has(lines: &[u32], line: i64) -> bool {
+    u32::try_from(line).is_ok_and(|line| lines.binary_search(&line).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::diff::key::FunctionId;
+    use Agreement::{Differ, Same, Unknown};
+    use alloc_probe_format::dump::Figures;
+
+    fn step(line: u32) -> Step {
+        Step { function: FunctionId(0), line }
+    }
+
+    fn group(line: u32) -> Group {
+        Group { chain: [step(line)].into(), sites: Vec::new(), figures: Figures::default() }
+    }
+
+    fn check(base: &[u32], new: &[u32], pairs: &[(u32, u32, Agreement)]) {
+        let of = |lines: &[u32]| lines.iter().copied().map(group).collect::<Vec<_>>();
+        let lines = Lines::of(&of(base), &of(new), 1);
+        for &(base, new, expected) in pairs {
+            assert_eq!(lines.agreement(step(base), step(new)), expected, "{base} and {new}");
+        }
+    }
+
+    #[test]
+    fn in_the_same_source_a_line_is_itself() {
+        check(
+            &[10, 13, 16],
+            &[10, 16],
+            &[(10, 10, Same), (13, 16, Differ), (10, 16, Differ), (13, 0, Unknown)],
+        );
+    }
+
+    #[test]
+    fn lines_inserted_above_shift_them_all() {
+        check(
+            &[10, 13, 16],
+            &[13, 16, 19],
+            &[(10, 13, Same), (13, 13, Differ), (13, 16, Same), (16, 19, Same)],
+        );
+        check(&[10], &[14], &[(10, 14, Same)]);
+    }
+
+    #[test]
+    fn lines_that_neither_side_shares_are_unknown() {
+        check(&[10, 13, 16], &[10, 13, 18], &[(16, 18, Unknown), (13, 18, Differ)]);
+        // Rewritten: no shift brings half of the lines together.
+        check(&[10, 20, 30, 40, 50], &[11, 23, 34, 47, 58], &[(10, 11, Unknown), (50, 58, Unknown)]);
+    }
+
+    #[test]
+    fn thousands_of_lines_are_no_burden() {
+        let base: Vec<u32> = (1..5000).map(|line| line * 3).collect();
+        let new: Vec<u32> = base.iter().map(|line| line + 1).collect();
+        check(&base, &new, &[(3, 4, Same), (3, 7, Differ)]);
+    }
+}

@@ -1,0 +1,166 @@
+//! What changed from one profile to another, matched across optimisation levels.
+//!
+//! The way: [`name`]s without what differs from build to build → [`key`]s that number the functions of both →
+//! [`group`]s of sites without glue → [`matching`] pass by pass ([`passes`], [`judge`], [`lines`], [`candidates`],
+//! [`fill`]) → how much was matched ([`share`]), and why memory differs ([`causes`]).
+
+pub mod causes;
+pub mod obstacles;
+pub mod share;
+pub mod stack;
+pub mod threshold;
+pub mod work;
+
+mod candidates;
+mod fill;
+mod group;
+mod judge;
+mod key;
+mod lines;
+mod matching;
+mod name;
+mod passes;
+
+use crate::profile::{Profile, Site};
+use alloc_probe_format::dump::Figures;
+use alloc_probe_format::metric::Metric;
+use causes::Account;
+use key::Functions;
+use share::Matched;
+use stack::Stack;
+use std::cmp::Reverse;
+
+/// What changed from one profile to another.
+#[derive(Debug)]
+pub struct Diff {
+    /// Every site of both, matched or not: each side adds up to the sites of its profile.
+    pub pairs: Vec<Pair>,
+    /// How much was matched.
+    pub matched: Matched,
+    /// What stands in the way of matching more, in sentences; what is not said is not known to be wrong.
+    pub obstacles: Vec<String>,
+    /// How many times the base's work the new run seems to have done, where that is not once.
+    pub work: Option<f64>,
+    /// What the resident memory of both consists of; none where one of the dumps does not know it.
+    pub account: Option<Account>,
+    functions: Functions,
+}
+
+/// How two groups of sites were matched, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MatchKind {
+    /// The program's functions are the same from the allocation outwards.
+    Exact,
+    /// They are, apart from some that one of the builds does not show.
+    Subsequence,
+    /// The allocating function is the same, and its callers don't contradict each other.
+    Site,
+}
+
+impl MatchKind {
+    /// The word for it in tables and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            MatchKind::Exact => "exact",
+            MatchKind::Subsequence => "subsequence",
+            MatchKind::Site => "site",
+        }
+    }
+}
+
+/// Sites of both profiles that are the same to the program, or sites that only one has.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// How they were matched; none where only one side has them.
+    pub kind: Option<MatchKind>,
+    /// The base's, if it has them.
+    pub base: Option<Sites>,
+    /// The new build's, if it has them. One of the two always does.
+    pub new: Option<Sites>,
+}
+
+/// Sites of one profile.
+#[derive(Clone, Debug)]
+pub struct Sites {
+    /// Indices into [`Profile::sites`].
+    pub sites: Vec<u32>,
+    /// Their figures added up.
+    pub figures: Figures,
+}
+
+impl Pair {
+    /// What both sides have of a figure, 0 where there is no such side.
+    pub fn of(&self, metric: Metric) -> (u64, u64) {
+        let side = |sites: &Option<Sites>| sites.as_ref().map_or(0, |sites| metric.of(&sites.figures));
+        (side(&self.base), side(&self.new))
+    }
+
+    /// How far apart the two sides are.
+    pub fn distance(&self, metric: Metric) -> u64 {
+        let (base, new) = self.of(metric);
+        base.abs_diff(new)
+    }
+}
+
+impl Sites {
+    /// The site to show for all of them: that which has most of the metric.
+    pub fn shown<'a>(&self, profile: &'a Profile, metric: Metric) -> Option<&'a Site> {
+        let sites = self.sites.iter().filter_map(|site| profile.sites.get(*site as usize));
+        // Of several equal ones the first.
+        sites.rev().max_by_key(|site| (metric.of(&site.figures), site.figures.total_bytes))
+    }
+}
+
+impl Diff {
+    /// The pairs whose sides are furthest apart, those first; without the ones that have nothing of the metric to tell.
+    pub fn by_distance(&self, metric: Metric) -> Vec<&Pair> {
+        let mut pairs: Vec<&Pair> = self.pairs.iter().filter(|pair| pair.distance(metric) > 0).collect();
+        pairs.sort_by_key(|pair| Reverse(pair.distance(metric)));
+        pairs
+    }
+
+    /// The stacks of two sites side by side, one of each profile: the program's frames, or all of them.
+    pub fn stack(&self, base: Option<&Site>, new: Option<&Site>, all_frames: bool) -> Stack {
+        Stack::of(&self.functions, base, new, all_frames)
+    }
+}
+
+/// Compares two profiles.
+pub fn diff(base: &Profile, new: &Profile) -> Diff {
+    let functions = Functions::of(&base.frames, &new.frames);
+    let base_groups = group::groups(&base.sites, &functions.base);
+    let new_groups = group::groups(&new.sites, &functions.new);
+    let matches = matching::match_groups(&base_groups, &new_groups, functions.count);
+    let pairs: Vec<Pair> = matches
+        .into_iter()
+        .map(|matched| Pair {
+            kind: matched.kind,
+            base: sites(&matched.base, &base_groups),
+            new: sites(&matched.new, &new_groups),
+        })
+        .collect();
+    let matched = Matched::of(&pairs);
+    Diff {
+        obstacles: obstacles::obstacles(base, new, &matched),
+        work: work::factor(&pairs),
+        account: Account::of(&base.dump, &new.dump),
+        matched,
+        pairs,
+        functions,
+    }
+}
+
+/// The sites of some groups; none of no group.
+fn sites(members: &[u32], groups: &[group::Group]) -> Option<Sites> {
+    let (first, rest) = members.split_first()?;
+    let first = &groups[*first as usize];
+    let mut sites = Sites { sites: first.sites.clone(), figures: first.figures };
+    for group in rest.iter().map(|group| &groups[*group as usize]) {
+        sites.sites.extend(&group.sites);
+        sites.figures.add(&group.figures);
+    }
+    Some(sites)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! The whole matching on profiles made up for the purpose.
+
+use super::*;
+use crate::profile::{Frame, FrameId, Role};
+use alloc_probe_format::dump::Dump;
+use std::path::PathBuf;
+
+/// A profile from stacks as people write them, the allocation first: `f:12 < main:3`, with blocks and bytes.
+fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
+    let mut frames: Vec<Frame> = Vec::new();
+    let mut sites = Vec::new();
+    for &(stack, total_blocks, total_bytes) in stacks {
+        let ids = stack.split(" < ").map(|text| {
+            let digits = text.rsplit_once(':').filter(|(_, line)| line.parse::<u32>().is_ok());
+            let (function, line) = digits.unwrap_or((text, ""));
+            let frame = Frame {
+                function: function.to_owned(),
+                file: None,
+                line: line.parse().ok(),
+                column: None,
+                inlined: false,
+                image: None,
+                role: if function.starts_with("alloc::") { Role::Standard } else { Role::Program },
+            };
+            let known = frames.iter().position(|known| *known == frame);
+            FrameId(known.unwrap_or_else(|| {
+                frames.push(frame);
+                frames.len() - 1
+            }) as u32)
+        });
+        sites.push(Site {
+            frames: ids.collect(),
+            truncated: false,
+            figures: Figures { total_blocks, total_bytes, ..Figures::default() },
+            sizes: Vec::new(),
+            lifetimes: Vec::new(),
+            ages: Vec::new(),
+        });
+    }
+    Profile { path: PathBuf::new(), dump: Dump::default(), frames, sites, missing_symbols: Vec::new() }
+}
+
+/// Compares, and writes each pair as `kind: base stacks | new stacks`, by their numbers.
+fn matched(base: &[(&str, u64, u64)], new: &[(&str, u64, u64)]) -> Vec<String> {
+    let diff = diff(&profile(base), &profile(new));
+    let numbers = |sites: &Option<Sites>| {
+        let sites = sites.iter().flat_map(|sites| &sites.sites);
+        sites.map(ToString::to_string).collect::<Vec<_>>().join(",")
+    };
+    let mut lines: Vec<String> = diff
+        .pairs
+        .iter()
+        .map(|pair| {
+            format!(
+                "{}: {} | {}",
+                pair.kind.map_or("-", MatchKind::name),
+                numbers(&pair.base),
+                numbers(&pair.new)
+            )
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn the_same_source_at_another_level_is_matched_exactly() {
+    let base = [
+        ("alloc::push < a::f:10 < a::main:3", 5, 500),
+        ("a::f:12 < a::main:3", 5, 50),
+        ("a::g:20 < a::main:4", 1, 9),
+    ];
+    let new = [
+        ("a::g:20 < a::main:4", 1, 9),
+        ("alloc::grow < alloc::push < a::f:10 < a::main:3", 5, 640),
+        ("a::f:12 < a::main:3", 5, 50),
+    ];
+    assert_eq!(matched(&base, &new), ["exact: 0 | 1", "exact: 1 | 2", "exact: 2 | 0"]);
+}
+
+#[test]
+fn an_elided_allocation_leaves_its_neighbour_alone() {
+    let base =
+        [("a::f:10 < a::main:3", 1, 16), ("a::f:12 < a::main:3", 1, 16), ("a::f:12 < a::main:4", 1, 16)];
+    let new = [("a::f:12 < a::main:3", 1, 16), ("a::f:12 < a::main:4", 1, 16)];
+    assert_eq!(matched(&base, &new), ["-: 0 | ", "exact: 1 | 0", "exact: 2 | 1"]);
+}
+
+#[test]
+fn lost_frames_are_looked_past_on_either_side() {
+    let base = [("a::f:10 < a::g:5 < a::h:7 < a::main:3", 5, 500), ("a::f:10 < a::k:6 < a::main:4", 3, 300)];
+    let new = [("a::f:10 < a::main:3", 5, 500), ("a::f:10 < a::main:4", 3, 300)];
+    let expected = ["subsequence: 0 | 0", "subsequence: 1 | 1"];
+    assert_eq!(matched(&base, &new), expected);
+    assert_eq!(matched(&new, &base), expected);
+}
+
+#[test]
+fn the_surest_of_several_candidates_is_taken() {
+    // Without lines, only the callers and the figures tell.
+    let base = [("a::f < a::g < a::h < a::main", 5, 500), ("a::f < a::k < a::main", 90, 9000)];
+    let new = [("a::f < a::main", 90, 9001), ("a::f < a::g < a::main", 5, 500)];
+    assert_eq!(matched(&base, &new), ["subsequence: 0 | 1", "subsequence: 1 | 0"]);
+}
+
+#[test]
+fn callers_that_both_builds_know_contradict_each_other() {
+    let base = [("a::f:1 < a::g:5 < a::main:3", 5, 50), ("a::x:1 < a::k:2 < a::main:9", 1, 1)];
+    let new = [("a::f:1 < a::k:6 < a::main:4", 7, 70), ("a::x:1 < a::g:2 < a::main:8", 2, 2)];
+    assert_eq!(matched(&base, &new), ["-:  | 0", "-:  | 1", "-: 0 | ", "-: 1 | "]);
+}
+
+#[test]
+fn a_renamed_caller_contradicts_nothing() {
+    let base = [("a::f:1 < a::old:5 < a::main:3", 5, 50)];
+    let new = [("a::f:1 < a::renamed:5 < a::main:3", 5, 60)];
+    assert_eq!(matched(&base, &new), ["site: 0 | 0"]);
+}
+
+#[test]
+fn a_function_that_ends_in_the_allocation_may_be_missing() {
+    let base = [("a::make:8 < a::f:1 < a::main:3", 5, 50), ("a::f:2 < a::main:3", 1, 7)];
+    let new = [("a::f:1 < a::main:3", 5, 50), ("a::f:2 < a::main:3", 1, 7)];
+    assert_eq!(matched(&base, &new), ["exact: 1 | 1", "subsequence: 0 | 0"]);
+}
+
+#[test]
+fn calls_merged_into_one_are_counted_together() {
+    let base =
+        [("a::f:1 < a::main:3", 10, 1000), ("a::f:1 < a::main:5", 30, 3000), ("a::f:1 < a::main:7", 2, 20)];
+    let new = [("a::f:1 < a::main:3", 40, 4000), ("a::f:1 < a::main:7", 2, 20)];
+    assert_eq!(matched(&base, &new), ["exact: 2 | 1", "subsequence: 0,1 | 0"]);
+}
+
+#[test]
+fn lines_inserted_above_shift_nothing_apart() {
+    let base =
+        [("a::f:10 < a::main:3", 1, 10), ("a::f:13 < a::main:4", 1, 10), ("a::f:16 < a::main:5", 1, 10)];
+    let new =
+        [("a::f:13 < a::main:3", 1, 10), ("a::f:16 < a::main:4", 1, 10), ("a::f:19 < a::main:5", 1, 10)];
+    assert_eq!(matched(&base, &new), ["exact: 0 | 0", "exact: 1 | 1", "exact: 2 | 2"]);
+}
+
+#[test]
+fn nothing_is_compared_with_nothing() {
+    assert!(matched(&[], &[]).is_empty());
+    assert_eq!(matched(&[("", 1, 1)], &[]), ["-: 0 | "]);
+}
+
+/// The numbers of a linear congruential generator: no test needs better ones.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn profile(&mut self) -> Profile {
+        let mut profile = profile(&[]);
+        let functions = 1 + self.below(12);
+        for _ in 0..self.below(200) {
+            let frames = (0..self.below(6)).map(|_| {
+                let name = self.below(functions);
+                // Some lost their path, and some their line.
+                let function = if self.below(4) == 0 { format!("f{name}") } else { format!("a::f{name}") };
+                profile.frames.push(Frame {
+                    function,
+                    file: (self.below(3) > 0).then(|| format!("/src/f{}.rs", name % 3)),
+                    line: (self.below(5) > 0).then(|| self.below(6) as u32 + 1),
+                    column: None,
+                    inlined: false,
+                    image: None,
+                    role: [Role::Program, Role::Program, Role::Standard, Role::Runtime, Role::Allocator]
+                        [self.below(5) as usize],
+                });
+                FrameId(profile.frames.len() as u32 - 1)
+            });
+            let frames = frames.collect();
+            let figures = Figures {
+                total_bytes: self.below(10_000),
+                total_blocks: self.below(40),
+                peak_bytes: self.below(10_000),
+                realloc_calls: self.below(9),
+                ..Figures::default()
+            };
+            profile.sites.push(Site {
+                frames,
+                truncated: false,
+                figures,
+                sizes: Vec::new(),
+                lifetimes: Vec::new(),
+                ages: Vec::new(),
+            });
+        }
+        profile
+    }
+}
+
+#[test]
+fn both_sides_always_add_up() {
+    let mut numbers = Numbers(2026);
+    for round in 0..300 {
+        let (base, new) = (numbers.profile(), numbers.profile());
+        let diff = diff(&base, &new);
+        type SideOf = fn(&Pair) -> &Option<Sites>;
+        for (profile, side) in [(&base, (|pair| &pair.base) as SideOf), (&new, |pair| &pair.new)] {
+            let mut sum = Figures::default();
+            let mut seen: Vec<u32> = Vec::new();
+            for sites in diff.pairs.iter().filter_map(|pair| side(pair).as_ref()) {
+                sum.add(&sites.figures);
+                seen.extend(&sites.sites);
+            }
+            let mut expected = Figures::default();
+            profile.sites.iter().for_each(|site| expected.add(&site.figures));
+            assert_eq!(sum, expected, "round {round}");
+            seen.sort_unstable();
+            assert!(seen.into_iter().eq(0..profile.sites.len() as u32), "round {round}: each site once");
+        }
+        for pair in &diff.pairs {
+            assert_eq!(pair.kind.is_some(), pair.base.is_some() && pair.new.is_some(), "round {round}");
+            assert!(pair.base.is_some() || pair.new.is_some(), "round {round}");
+        }
+    }
+}
+
+#[test]
+fn a_profile_is_its_own_exact_match() {
+    let mut numbers = Numbers(7);
+    for round in 0..100 {
+        let profile = numbers.profile();
+        let diff = diff(&profile, &profile);
+        assert!(diff.pairs.iter().all(|pair| pair.kind == Some(MatchKind::Exact)), "round {round}");
+        assert!(diff.pairs.iter().all(|pair| pair.distance(Metric::TotalBytes) == 0), "round {round}");
+        assert_eq!(diff.matched.bytes.exact_percent, 100.0, "round {round}");
+    }
+}

@@ -1,0 +1,259 @@
+//! `--fail-if`: conditions on a diff that a build may be held to.
+//!
+//! ```text
+//! FIGURE COMPARISON VALUE        peak_bytes > +5%
+//! ```
+
+use super::Diff;
+use crate::profile::Profile;
+use crate::term::units;
+use std::fmt;
+use std::str::FromStr;
+
+/// One condition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// As it was given.
+    text: String,
+    subject: Subject,
+    comparison: Comparison,
+    limit: f64,
+}
+
+/// What is compared with the limit. A figure is known by its place in [`FIGURES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    /// The new build's figure.
+    Figure(usize),
+    /// How much more it is than the base's.
+    Change(usize),
+    /// The same in percent of the base's.
+    ChangePercent(usize),
+    /// The share of bytes without a counterpart, in percent.
+    UnmatchedBytes,
+    /// The share of blocks without one.
+    UnmatchedBlocks,
+}
+
+/// A figure that a profile has: its name, whether it counts bytes, and how it is had.
+type Known = (&'static str, bool, fn(&Profile) -> u64);
+
+const FIGURES: [Known; 12] = [
+    ("peak_bytes", true, |profile| profile.dump.totals.peak_bytes),
+    ("peak_blocks", false, |profile| profile.dump.totals.peak_blocks),
+    ("total_bytes", true, |profile| profile.dump.totals.total_bytes),
+    ("total_blocks", false, |profile| profile.dump.totals.total_blocks),
+    ("end_bytes", true, |profile| profile.dump.totals.end_bytes),
+    ("end_blocks", false, |profile| profile.dump.totals.end_blocks),
+    ("long_lived_bytes", true, |profile| profile.dump.totals.long_lived_bytes),
+    ("long_lived_blocks", false, |profile| profile.dump.totals.long_lived_blocks),
+    ("temporary_blocks", false, |profile| profile.dump.totals.temporary_blocks),
+    ("realloc_calls", false, |profile| profile.dump.totals.realloc_calls),
+    ("rss_bytes", true, |profile| profile.dump.memory.rss_bytes),
+    ("peak_rss_bytes", true, |profile| profile.dump.memory.peak_rss_bytes),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    Above,
+    AtLeast,
+    Below,
+    AtMost,
+}
+
+impl Threshold {
+    /// Whether the condition holds, and if so, why, in a clause.
+    pub fn crossed(&self, base: &Profile, new: &Profile, diff: &Diff) -> Option<String> {
+        let both = |index: usize| {
+            let (_, is_bytes, of) = FIGURES[index];
+            let (base, new) = (of(base), of(new));
+            let from_to =
+                format!("from {} to {}", units::figure(base, is_bytes), units::figure(new, is_bytes));
+            (base as f64, new as f64, from_to)
+        };
+        let (actual, told) = match self.subject {
+            Subject::Figure(index) => {
+                let (_, new, from_to) = both(index);
+                (new, format!("it went {from_to}"))
+            }
+            Subject::Change(index) => {
+                let (base, new, from_to) = both(index);
+                (new - base, format!("it went {from_to}"))
+            }
+            Subject::ChangePercent(index) => {
+                let (base, new, from_to) = both(index);
+                let percent = change_percent(base, new);
+                (percent, format!("it went {from_to} ({percent:+.1}%)"))
+            }
+            Subject::UnmatchedBytes => share(100.0 - diff.matched.bytes.percent),
+            Subject::UnmatchedBlocks => share(100.0 - diff.matched.blocks.percent),
+        };
+        let crossed = match self.comparison {
+            Comparison::Above => actual > self.limit,
+            Comparison::AtLeast => actual >= self.limit,
+            Comparison::Below => actual < self.limit,
+            Comparison::AtMost => actual <= self.limit,
+        };
+        crossed.then(|| format!("{}: {told}", self.text))
+    }
+}
+
+fn share(percent: f64) -> (f64, String) {
+    (percent, format!("it is {percent:.1}%"))
+}
+
+/// How much more `new` is than `base`, in percent; without end where `base` is nothing.
+fn change_percent(base: f64, new: f64) -> f64 {
+    match (base == 0.0, new == 0.0) {
+        (true, true) => 0.0,
+        (true, false) => f64::INFINITY,
+        _ => (new - base) * 100.0 / base,
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for Threshold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Threshold, String> {
+        const FORM: &str = "write it like 'peak_bytes > +5%', 'total_blocks > +1000', 'end_bytes > 10MiB' or \
+                            'unmatched_bytes > 10%'";
+        let at = text.find(['<', '>']).ok_or_else(|| format!("there is no comparison in it: {FORM}"))?;
+        let (name, rest) = (text[..at].trim().replace('-', "_"), &text[at..]);
+        let comparisons = [
+            (">=", Comparison::AtLeast),
+            ("<=", Comparison::AtMost),
+            (">", Comparison::Above),
+            ("<", Comparison::Below),
+        ];
+        let (comparison, value) = comparisons
+            .into_iter()
+            .find_map(|(sign, comparison)| rest.strip_prefix(sign).map(|value| (comparison, value.trim())))
+            .ok_or_else(|| FORM.to_owned())?;
+        let figure = FIGURES.iter().position(|(known, ..)| *known == name);
+        let is_bytes = figure.is_some_and(|index| FIGURES[index].1);
+        let (form, limit) =
+            parse_value(value, is_bytes).ok_or_else(|| format!("`{value}` is no value: {FORM}"))?;
+        let subject = match (name.as_str(), figure, form) {
+            ("unmatched_bytes", _, Form::Percent) => Subject::UnmatchedBytes,
+            ("unmatched_blocks", _, Form::Percent) => Subject::UnmatchedBlocks,
+            ("unmatched_bytes" | "unmatched_blocks", ..) => {
+                return Err(format!("it is a share in percent: '{name} > 10%'"));
+            }
+            (_, Some(figure), Form::Plain) => Subject::Figure(figure),
+            (_, Some(figure), Form::Signed) => Subject::Change(figure),
+            (_, Some(figure), Form::SignedPercent) => Subject::ChangePercent(figure),
+            (_, Some(_), Form::Percent) => {
+                return Err(format!("a change in percent has a sign: '{name} > +5%'"));
+            }
+            (_, None, _) => {
+                let names: Vec<&str> = FIGURES.iter().map(|(known, ..)| *known).collect();
+                let names = names.join(", ");
+                return Err(format!(
+                    "no figure is called `{name}`; there are {names}, unmatched_bytes and unmatched_blocks"
+                ));
+            }
+        };
+        Ok(Threshold { text: text.trim().to_owned(), subject, comparison, limit })
+    }
+}
+
+/// How a value was written, which says what it is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Plain,
+    Signed,
+    Percent,
+    SignedPercent,
+}
+
+fn parse_value(text: &str, is_bytes: bool) -> Option<(Form, f64)> {
+    let signed = text.starts_with(['+', '-']);
+    if let Some(percent) = text.strip_suffix('%') {
+        return Some((if signed { Form::SignedPercent } else { Form::Percent }, parse_number(percent)?));
+    }
+    let digits = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" => 1.0,
+        _ if !is_bytes => return None,
+        "B" => 1.0,
+        "kB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "KiB" => 1024.0,
+        "MiB" => 1024.0 * 1024.0,
+        "GiB" => 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    Some((if signed { Form::Signed } else { Form::Plain }, parse_number(number)? * factor))
+}
+
+/// A number as people write it, with `_` between digits where they like; not `inf`, and no exponent.
+fn parse_number(text: &str) -> Option<f64> {
+    let digits = text.trim().replace('_', "");
+    let plain = digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '+' | '-'));
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Comparison::{Above, AtLeast, AtMost, Below};
+
+    #[test]
+    fn conditions_are_read() {
+        let mib = 1024.0 * 1024.0;
+        let cases = [
+            ("peak_bytes > +5%", Subject::ChangePercent(0), Above, 5.0),
+            ("total_blocks>+1_000", Subject::Change(3), Above, 1000.0),
+            ("end_bytes >= 10MiB", Subject::Figure(4), AtLeast, 10.0 * mib),
+            ("end-bytes > +1.5 kB", Subject::Change(4), Above, 1500.0),
+            ("peak_rss_bytes < -5%", Subject::ChangePercent(11), Below, -5.0),
+            ("total_blocks <= 7", Subject::Figure(3), AtMost, 7.0),
+            ("unmatched_bytes > 10%", Subject::UnmatchedBytes, Above, 10.0),
+            ("unmatched_blocks > 0.5%", Subject::UnmatchedBlocks, Above, 0.5),
+        ];
+        for (text, subject, comparison, limit) in cases {
+            let threshold: Threshold = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(
+                (threshold.subject, threshold.comparison, threshold.limit),
+                (subject, comparison, limit),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_what_can() {
+        let cases = [
+            ("peak_bytes", "there is no comparison in it"),
+            ("", "there is no comparison in it"),
+            ("peak > 5", "no figure is called `peak`; there are peak_bytes, "),
+            ("peak_bytes > 5%", "a change in percent has a sign: 'peak_bytes > +5%'"),
+            ("peak_bytes > much", "`much` is no value"),
+            ("peak_bytes > inf", "`inf` is no value"),
+            ("peak_bytes > 1e3", "`1e3` is no value"),
+            ("peak_bytes >", "`` is no value"),
+            ("total_blocks > 10MiB", "`10MiB` is no value"),
+            ("unmatched_bytes > +5%", "it is a share in percent"),
+            ("unmatched_bytes > 5", "it is a share in percent"),
+        ];
+        for (text, expected) in cases {
+            let error = text.parse::<Threshold>().unwrap_err();
+            assert!(error.contains(expected) && !error.contains('\n'), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn from_nothing_every_growth_is_endless() {
+        assert_eq!(change_percent(0.0, 0.0), 0.0);
+        assert_eq!(change_percent(0.0, 1.0), f64::INFINITY);
+        assert_eq!(change_percent(200.0, 190.0), -5.0);
+    }
+}

@@ -1,0 +1,66 @@
+//! Whether two runs did the same work.
+
+use super::Pair;
+use alloc_probe_format::metric::Metric;
+
+/// Counts that differ by less than this factor are no sign of different work.
+const NOTABLE: f64 = 1.1;
+/// How near to the common factor a pair's own must be to speak for it.
+const NEAR: f64 = 1.05;
+/// The share of the blocks whose pairs must speak for the factor.
+const MAJORITY: f64 = 0.7;
+
+/// How many times the base's work the new run did, as far as the counts of blocks tell: where most pairs' counts
+/// differ by one and the same factor, it is the work that differs, not the build. None where the work is the same
+/// or nothing can be told.
+pub(super) fn factor(pairs: &[Pair]) -> Option<f64> {
+    let mut ratios: Vec<(f64, f64)> = pairs
+        .iter()
+        .map(|pair| pair.of(Metric::TotalBlocks))
+        .filter(|(base, new)| *base > 0 && *new > 0)
+        .map(|(base, new)| (new as f64 / base as f64, base as f64 + new as f64))
+        .collect();
+    ratios.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let whole: f64 = ratios.iter().map(|(_, weight)| weight).sum();
+    let mut passed = 0.0;
+    let (median, _) = ratios.iter().find(|(_, weight)| {
+        passed += weight;
+        passed * 2.0 >= whole
+    })?;
+    let near = |ratio: f64| ratio <= median * NEAR && ratio * NEAR >= *median;
+    let agreeing: f64 = ratios.iter().filter(|(ratio, _)| near(*ratio)).map(|(_, weight)| weight).sum();
+    let notable = *median >= NOTABLE || *median * NOTABLE <= 1.0;
+    (notable && agreeing >= whole * MAJORITY).then_some(*median)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::diff::{MatchKind, Sites};
+    use alloc_probe_format::dump::Figures;
+
+    fn pairs(counts: &[(u64, u64)]) -> Vec<Pair> {
+        let side = |total_blocks| {
+            Some(Sites { sites: Vec::new(), figures: Figures { total_blocks, ..Figures::default() } })
+        };
+        let pair = |&(base, new): &(u64, u64)| Pair {
+            kind: Some(MatchKind::Exact),
+            base: side(base),
+            new: side(new),
+        };
+        counts.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_common_factor_is_different_work() {
+        assert_eq!(factor(&pairs(&[(100, 200), (50, 100), (1, 1), (1000, 1980)])), Some(1.98));
+        assert_eq!(factor(&pairs(&[(200, 100), (100, 50)])), Some(0.5));
+    }
+
+    #[test]
+    fn one_site_that_grew_is_not() {
+        assert_eq!(factor(&pairs(&[(100, 100), (50, 50), (100, 200)])), None);
+        assert_eq!(factor(&pairs(&[(100, 300), (100, 200), (100, 150), (100, 120)])), None);
+        assert_eq!(factor(&[]), None);
+    }
+}

@@ -1,0 +1,140 @@
+//! What of a stack is worth showing.
+//!
+//! A whole stack begins with the allocator's machinery and ends with the runtime's, which are the same in every
+//! stack and tell nothing. What is between is shown, but for the runtime's frames there: an executor may stand
+//! between two of the program's functions with ten of its own.
+
+use crate::profile::{Frame, FrameId, Profile, Role, Site};
+use crate::symbolicate::paths::{self, Origin};
+
+/// The frames of a site to show, from the allocation outwards: all of them, or those that tell something.
+pub fn visible(profile: &Profile, site: &Site, all_frames: bool) -> Vec<FrameId> {
+    if all_frames {
+        return site.frames.clone();
+    }
+    let roles: Vec<Role> = site.frames.iter().map(|id| frame(profile, *id).role).collect();
+    keep(&roles).into_iter().map(|index| site.frames[index]).collect()
+}
+
+/// The index of the frame a stack is named after: the innermost of the project's own functions; else of a
+/// dependency's; else the innermost of all. None in an empty stack.
+pub fn headline(frames: &[&Frame]) -> Option<usize> {
+    let program = |frame: &&Frame| frame.role == Role::Program;
+    let own = |frame: &&Frame| program(frame) && is_own(frame);
+    let position = frames.iter().position(own);
+    position.or_else(|| frames.iter().position(program)).or_else(|| (!frames.is_empty()).then_some(0))
+}
+
+/// Whether a frame's code is the project's, and not from a registry or a git checkout.
+fn is_own(frame: &Frame) -> bool {
+    let origin = frame.file.as_deref().map(|file| paths::source(file).origin);
+    matches!(origin, Some(Origin::Project(_)))
+}
+
+/// The frame that an id of the same profile stands for.
+pub fn frame(profile: &Profile, id: FrameId) -> &Frame {
+    &profile.frames[id.0 as usize]
+}
+
+/// The indices of the frames that tell something, by their roles from the allocation outwards.
+fn keep(roles: &[Role]) -> Vec<usize> {
+    let start = roles.iter().position(|role| *role != Role::Allocator).unwrap_or(0);
+    let Some(innermost) = roles.iter().position(|role| *role == Role::Program) else {
+        // The runtime's own allocation. How it came to run tells nothing, but something must be left.
+        let is_runtime = |index: &usize| roles[*index] == Role::Runtime;
+        let end = (start + 1..roles.len()).rev().find(|index| !is_runtime(index)).unwrap_or(start);
+        return (start..roles.len().min(end + 1)).collect();
+    };
+    // Whatever the innermost of the program's functions called says what it was doing: the runtime's as well.
+    let mut kept: Vec<usize> = (start..=innermost).collect();
+    // The standard library's frames outside of it belong to whoever called them.
+    let mut caller = Role::Runtime;
+    let mut outer: Vec<usize> = Vec::new();
+    for index in (innermost + 1..roles.len()).rev() {
+        if roles[index] != Role::Standard {
+            caller = roles[index];
+        }
+        if caller == Role::Program || caller == Role::Allocator {
+            outer.push(index);
+        }
+    }
+    kept.extend(outer.into_iter().rev());
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Roles by letter, innermost first: a(llocator), s(tandard), p(rogram), r(untime).
+    fn kept(roles: &str) -> String {
+        let parsed: Vec<Role> = roles
+            .chars()
+            .map(|letter| match letter {
+                'a' => Role::Allocator,
+                's' => Role::Standard,
+                'r' => Role::Runtime,
+                _ => Role::Program,
+            })
+            .collect();
+        keep(&parsed).into_iter().map(|index| roles.as_bytes()[index] as char).collect()
+    }
+
+    #[test]
+    fn both_ends_are_folded_away() {
+        assert_eq!(kept("aaasppsprr"), "sppsp");
+        assert_eq!(kept("aasp"), "sp");
+        assert_eq!(kept("pr"), "p");
+    }
+
+    #[test]
+    fn the_runtime_between_the_programs_functions_is_folded_away_with_its_helpers() {
+        assert_eq!(kept("aaprrsrsprr"), "pp");
+        assert_eq!(kept("aapsprsrr"), "psp");
+    }
+
+    #[test]
+    fn what_the_innermost_function_called_is_kept_whoever_wrote_it() {
+        assert_eq!(kept("aasrsrprr"), "srsrp");
+    }
+
+    #[test]
+    fn an_allocation_while_the_collector_grows_inside_is_kept() {
+        assert_eq!(kept("aaspappr"), "spapp");
+    }
+
+    #[test]
+    fn a_stack_is_named_after_the_projects_own_function() {
+        let check = |frames: &[(Role, Option<&str>)], expected: Option<usize>| {
+            let frames: Vec<Frame> = frames
+                .iter()
+                .map(|(role, file)| Frame {
+                    function: "f".into(),
+                    path_guessed: false,
+                    file: file.map(str::to_owned),
+                    line: None,
+                    column: None,
+                    inlined: false,
+                    image: None,
+                    role: *role,
+                })
+                .collect();
+            assert_eq!(headline(&frames.iter().collect::<Vec<_>>()), expected);
+        };
+        let (std, own) = (Some("/rustc/1/library/alloc/src/vec/mod.rs"), Some("/w/orders/src/main.rs"));
+        let dependency = Some("/root/.cargo/registry/src/i/serde_json-1.0.140/src/de.rs");
+        check(&[(Role::Standard, std), (Role::Program, dependency), (Role::Program, own)], Some(2));
+        check(&[(Role::Standard, std), (Role::Program, dependency), (Role::Program, None)], Some(1));
+        check(&[(Role::Standard, std), (Role::Runtime, own)], Some(0));
+        check(&[], None);
+    }
+
+    #[test]
+    fn something_is_always_left() {
+        assert_eq!(kept("aassrr"), "ss");
+        assert_eq!(kept("aarrsrr"), "rrs");
+        assert_eq!(kept("aarr"), "r");
+        assert_eq!(kept("aaa"), "aaa");
+        assert_eq!(kept(""), "");
+    }
+}

@@ -1,0 +1,7 @@
+//! Figures from profiles: pure functions that open no files and print nothing.
+
+pub mod diff;
+pub mod fold;
+pub mod folded;
+pub mod sites;
+pub mod timeline;

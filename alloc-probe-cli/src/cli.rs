@@ -1,0 +1,195 @@
+//! The command line's grammar and its help. Types only: what they mean is in [`commands`](crate::commands).
+
+use crate::analyse::diff::threshold::Threshold;
+use alloc_probe_format::metric::Metric;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Shows what a program allocated, where, and how much was live when.
+///
+/// A program that holds the probe (`alloc_probe::install!()`) leaves a dump; these commands read it.
+#[derive(Debug, Parser)]
+#[command(name = "alloc-probe", version, styles = STYLES, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  alloc-probe run -o release.json -- target/release/orders    record one run
+  alloc-probe show release.json                               where its memory went
+  alloc-probe flamegraph release.json                         the same as a picture
+  alloc-probe diff debug.json release.json                    what changed between two builds
+
+Exit status: 0 success; 1 a budget or a --fail-if was not met; 2 anything else, with the reason.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a program that holds the probe, and show what it allocated
+    Run(RunArgs),
+    /// Summarise a dump and list its top call sites
+    Show(ShowArgs),
+    /// Draw a dump, or the difference of two, as an SVG
+    Flamegraph(FlamegraphArgs),
+    /// Say what changed from one dump to another, matched across optimisation levels
+    Diff(DiffArgs),
+}
+
+/// `alloc-probe run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe run -- target/release/orders --port 8080
+  alloc-probe run -o debug.json -- cargo run -- input.txt
+  alloc-probe run --mode count -- target/release/orders
+
+The summary goes to stderr, so the program's own output stays as it is. The exit status is the
+program's own (128 + n where signal n ended it).")]
+pub struct RunArgs {
+    /// Where the dump goes [default: alloc-probe.PROGRAM.PID.json]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How much is recorded: `count`, `sample`, `sample=BYTES` or `full`
+    #[arg(long, value_name = "MODE", default_value = "full")]
+    pub mode: String,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// How many call sites the summary lists
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub top: usize,
+    /// The program and its arguments
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// `alloc-probe show`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe show release.json
+  alloc-probe show release.json --by total-blocks --top 20
+  alloc-probe show release.json --json | jq '.sites[0]'")]
+pub struct ShowArgs {
+    /// The dump: JSON, plain or compressed (.gz, .zst)
+    pub file: PathBuf,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// How many call sites to list [default: 10; all with --json]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Print JSON, as docs/json.md describes it
+    #[arg(long)]
+    pub json: bool,
+    /// Its frames.
+    #[command(flatten)]
+    pub frames: Frames,
+}
+
+/// `alloc-probe flamegraph`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe flamegraph release.json                      writes release.svg
+  alloc-probe flamegraph release.json --by total-blocks -o churn.svg
+  alloc-probe flamegraph --diff debug.json release.json -o diff.svg")]
+pub struct FlamegraphArgs {
+    /// The dump
+    pub file: PathBuf,
+    /// Colour by the difference from this dump to FILE: red grew, blue shrank
+    #[arg(long, value_name = "BASE")]
+    pub diff: Option<PathBuf>,
+    /// Where the picture goes [default: FILE with the extension .svg]
+    #[arg(short, long, value_name = "OUT.svg")]
+    pub output: Option<PathBuf>,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// Its frames.
+    #[command(flatten)]
+    pub frames: Frames,
+}
+
+/// `alloc-probe diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe diff debug.json release.json                 how release differs from debug
+  alloc-probe diff old.json new.json --by total-blocks --top 20
+  alloc-probe diff old.json new.json --fail-if 'peak_bytes > +5%' --fail-if 'end_bytes > 10MiB'
+
+Where a condition of --fail-if holds, the exit status is 1 and stderr says why. A value with a sign is
+the change from BASE, in percent or in units; one without is the new figure itself. The figures are
+those of --json (peak_bytes, total_blocks, peak_rss_bytes, …) and unmatched_bytes, unmatched_blocks.")]
+pub struct DiffArgs {
+    /// The dump to compare with
+    pub base: PathBuf,
+    /// The dump that is new
+    pub file: PathBuf,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// How many call sites to list [default: 10; all with --json]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Print JSON, as docs/json.md describes it
+    #[arg(long)]
+    pub json: bool,
+    /// Fail where this holds, such as 'peak_bytes > +5%'; may be given several times
+    #[arg(long, value_name = "EXPR")]
+    pub fail_if: Vec<Threshold>,
+    /// Its frames.
+    #[command(flatten)]
+    pub frames: Frames,
+}
+
+/// The figure that sites are ordered by, drawn by, or compared by.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct By {
+    /// The figure that matters
+    #[arg(long = "by", value_name = "METRIC", default_value = Metric::PeakBytes.name(), value_parser = metric())]
+    pub metric: Metric,
+}
+
+/// Which frames are shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Frames {
+    /// Show the allocator's and the runtime's frames as well
+    #[arg(long = "all-frames")]
+    pub all: bool,
+}
+
+fn metric() -> impl TypedValueParser<Value = Metric> {
+    PossibleValuesParser::new(Metric::ALL.map(Metric::name)).try_map(|name| name.parse::<Metric>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:"), "{}", command.get_name());
+        }
+    }
+}

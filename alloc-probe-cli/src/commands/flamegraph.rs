@@ -1,0 +1,133 @@
+//! `alloc-probe flamegraph`.
+
+use crate::analyse::folded::{Names, fold};
+use crate::cli::FlamegraphArgs;
+use crate::error::Error;
+use crate::profile::Profile;
+use crate::render::flamegraph::{self, Labels};
+use crate::render::summary;
+use crate::term::{Terminal, units};
+use alloc_probe_format::dump::Mode;
+use alloc_probe_format::metric::Metric;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Where a file is no sound dump or has nothing to draw, or the picture can't be written.
+pub fn run(args: &FlamegraphArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+    let metric = args.by.metric;
+    let base = args.diff.as_deref().map(|base| super::open(base, terminal)).transpose()?;
+    let profile = super::open(&args.file, terminal)?;
+    let profiles: Vec<&Profile> = base.iter().chain([&profile]).collect();
+    let names = Names::of(&profiles);
+    let stacks = |profile| fold(profile, &names, metric, args.frames.all);
+    let drawn = match &base {
+        None => flamegraph::draw(&drawable(&profile, stacks(&profile), metric)?, &labels(&profile, metric)),
+        Some(base) => {
+            let new = drawable(&profile, stacks(&profile), metric)?;
+            flamegraph::draw_difference(&stacks(base), &new, &difference_labels(base, &profile, metric))
+        }
+    };
+    let svg = drawn.map_err(|error| Error::new(format!("cannot draw `{}`: {error}", args.file.display())))?;
+    let output = args.output.clone().unwrap_or_else(|| default_output(&args.file));
+    std::fs::write(&output, svg).map_err(|error| Error::write(&output, &error))?;
+    writeln!(terminal.err, "wrote {}", output.display())?;
+    Ok(crate::SUCCESS)
+}
+
+/// The stacks, if there is anything to draw.
+fn drawable(
+    profile: &Profile,
+    stacks: BTreeMap<String, u64>,
+    metric: Metric,
+) -> Result<BTreeMap<String, u64>, Error> {
+    if !stacks.is_empty() {
+        return Ok(stacks);
+    }
+    let path = profile.path.display();
+    Err(match profile.dump.mode {
+        Mode::Full | Mode::Sample => {
+            Error::new(format!("cannot draw `{path}`: no site has any {}", metric.name()))
+                .with_hint("`--by` draws another figure, such as total-bytes")
+        }
+        Mode::Count | Mode::Off => Error::new(format!("cannot draw `{path}`: it has no call sites"))
+            .with_hint("run the program with ALLOC_PROBE=full, which records them"),
+    })
+}
+
+fn labels(profile: &Profile, metric: Metric) -> Labels {
+    let figure = units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
+    let title = format!("{}: {}, {figure}", program(profile), meaning(metric));
+    Labels { title, subtitle: facts(profile), unit: unit(metric) }
+}
+
+fn difference_labels(base: &Profile, new: &Profile, metric: Metric) -> Labels {
+    let figure = |profile: &Profile| units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
+    let title = format!("{}: {}, {} → {}", program(new), meaning(metric), figure(base), figure(new));
+    let subtitle = format!("red: more, blue: less than in {} ({}); widths: {}", file_name(base), build(base), facts(new));
+    Labels { title, subtitle, unit: unit(metric) }
+}
+
+fn facts(profile: &Profile) -> String {
+    let mut facts = format!("{} ({})", file_name(profile), build(profile));
+    if let Some(caveat) = summary::caveat(&profile.dump) {
+        facts += &format!("; {caveat}");
+    }
+    facts
+}
+
+fn program(profile: &Profile) -> &str {
+    summary::program(&profile.dump)
+}
+
+fn build(profile: &Profile) -> String {
+    match profile.dump.build.opt_level.as_str() {
+        "" => "build unknown".to_owned(),
+        level => format!("opt-level {level}"),
+    }
+}
+
+fn file_name(profile: &Profile) -> String {
+    profile.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn unit(metric: Metric) -> &'static str {
+    if metric.is_bytes() { "bytes" } else { "blocks" }
+}
+
+/// A metric in words.
+fn meaning(metric: Metric) -> &'static str {
+    match metric {
+        Metric::PeakBytes => "bytes live at the peak",
+        Metric::PeakBlocks => "blocks live at the peak",
+        Metric::TotalBytes => "bytes allocated in all",
+        Metric::TotalBlocks => "blocks allocated in all",
+        Metric::EndBytes => "bytes live at the end",
+        Metric::EndBlocks => "blocks live at the end",
+        Metric::LongLivedBytes => "long-lived bytes at the end",
+        Metric::LongLivedBlocks => "long-lived blocks at the end",
+        Metric::TemporaryBlocks => "temporary blocks",
+    }
+}
+
+/// `orders.json.gz` is drawn to `orders.svg`.
+fn default_output(file: &Path) -> PathBuf {
+    let is_compressed = file.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
+    let file = if is_compressed { file.with_extension("") } else { file.to_owned() };
+    file.with_extension("svg")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_go_beside_the_dump() {
+        for file in ["a/orders.json", "a/orders.json.gz", "a/orders.json.zst", "a/orders"] {
+            assert_eq!(default_output(Path::new(file)), Path::new("a/orders.svg"));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Whether a dump holds together. What is checked here, later stages rely on.
+
+use super::Refusal;
+use alloc_probe_format::dump::{Dump, FrameKind, Histogram, Symbols};
+
+/// All sites' stacks together, in frames: memory for as many is had, and real dumps have a hundredth of it.
+const MAX_FRAMES: u64 = 1 << 28;
+
+/// Buckets of histograms are powers of two of a 64-bit figure, and one below.
+const MAX_BUCKET: u8 = 64;
+
+/// Refuses a dump whose parts do not fit together.
+pub(super) fn check(dump: &Dump) -> Result<(), Refusal> {
+    let depths = stack_depths(dump)?;
+    let mut frames = 0;
+    for (index, site) in dump.sites.iter().enumerate() {
+        let Some(depth) = depths.get(site.stack as usize) else {
+            return damaged(format_args!("site {index} is on stack {}, and there is none", site.stack));
+        };
+        frames += u64::from(*depth);
+        if [&site.sizes, &site.lifetimes, &site.ages].into_iter().any(has_bad_bucket) {
+            return damaged(format_args!("site {index} has a histogram with a bucket beyond {MAX_BUCKET}"));
+        }
+    }
+    if frames > MAX_FRAMES {
+        return damaged(format_args!("its stacks have {frames} frames in all, as no program has"));
+    }
+    dump.symbols.as_ref().map_or(Ok(()), |symbols| check_symbols(symbols, dump.stacks.len()))
+}
+
+/// The depth of each row of the tree of stacks, whose rows refer to earlier ones only.
+fn stack_depths(dump: &Dump) -> Result<Vec<u32>, Refusal> {
+    let mut depths: Vec<u32> = Vec::with_capacity(dump.stacks.len());
+    for (index, node) in dump.stacks.iter().enumerate() {
+        if (node.kind == FrameKind::Root) != (index == 0) {
+            return damaged("the first row of its stacks, and only that, must be the root");
+        }
+        let depth = match depths.get(node.parent as usize) {
+            _ if index == 0 => 0,
+            Some(parent) => parent.saturating_add(1),
+            None => return damaged(format_args!("row {index} of its stacks comes before its caller's")),
+        };
+        if node.image.is_some_and(|image| image as usize >= dump.images.len()) {
+            return damaged(format_args!("row {index} of its stacks lies in an image that is not listed"));
+        }
+        depths.push(depth);
+    }
+    if depths.is_empty() {
+        return damaged("its stacks have no root");
+    }
+    Ok(depths)
+}
+
+fn has_bad_bucket(histogram: &Histogram) -> bool {
+    histogram.iter().any(|(bucket, _)| *bucket > MAX_BUCKET)
+}
+
+fn check_symbols(symbols: &Symbols, rows: usize) -> Result<(), Refusal> {
+    if symbols.frames.len() != rows {
+        return damaged(format_args!("it has symbols for {} rows of {rows}", symbols.frames.len()));
+    }
+    let known = |string: u32| (string as usize) < symbols.strings.len();
+    if symbols.frames.iter().flatten().all(|frame| known(frame.function) && frame.file.is_none_or(known)) {
+        Ok(())
+    } else {
+        damaged("its symbols refer to a string that is not there")
+    }
+}
+
+fn damaged<T>(reason: impl std::fmt::Display) -> Result<T, Refusal> {
+    Err(Refusal::new(format_args!("the file is damaged: {reason}")))
+}

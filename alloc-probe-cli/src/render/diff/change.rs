@@ -1,0 +1,106 @@
+//! Figures that changed: `−2.1 MiB`, `+1,204`, `−18%`.
+
+use crate::term::style;
+use crate::term::units::figure;
+use anstyle::Style;
+
+/// A figure of both sides.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change {
+    pub(super) base: i64,
+    pub(super) new: i64,
+    pub(super) is_bytes: bool,
+}
+
+impl Change {
+    /// A figure that is never below zero.
+    pub(super) fn of((base, new): (u64, u64), is_bytes: bool) -> Change {
+        let signed = |figure| i64::try_from(figure).unwrap_or(i64::MAX);
+        Change { base: signed(base), new: signed(new), is_bytes }
+    }
+
+    /// The base's figure.
+    pub(super) fn base(self) -> String {
+        plain(self.base, self.is_bytes)
+    }
+
+    /// The new build's figure.
+    pub(super) fn new(self) -> String {
+        plain(self.new, self.is_bytes)
+    }
+
+    /// How much more the new build has, with its sign; `=` where it is the same.
+    pub(super) fn difference(self) -> String {
+        match self.new.saturating_sub(self.base) {
+            0 => "=".to_owned(),
+            more @ 1.. => format!("+{}", plain(more, self.is_bytes)),
+            less => plain(less, self.is_bytes),
+        }
+    }
+
+    /// The same in percent, or as a factor where percents become unreadable. Empty where there is no base to
+    /// compare with, or no difference.
+    pub(super) fn percent(self) -> String {
+        if self.base <= 0 || self.new == self.base {
+            return String::new();
+        }
+        let factor = self.new as f64 / self.base as f64;
+        let percent = (factor - 1.0) * 100.0;
+        let sign = if percent < 0.0 { '−' } else { '+' };
+        match percent.abs() {
+            ..0.05 => format!("{sign}<0.1%"),
+            ..9.95 => format!("{sign}{:.1}%", percent.abs()),
+            ..999.5 => format!("{sign}{:.0}%", percent.abs()),
+            _ => format!("×{factor:.0}"),
+        }
+    }
+
+    /// What a difference looks like. Its sign says the same.
+    pub(super) fn style(self) -> Style {
+        match self.new.cmp(&self.base) {
+            std::cmp::Ordering::Greater => style::MORE,
+            std::cmp::Ordering::Less => style::LESS,
+            std::cmp::Ordering::Equal => style::FAINT,
+        }
+    }
+}
+
+fn plain(value: i64, is_bytes: bool) -> String {
+    let sign = if value < 0 { "−" } else { "" };
+    format!("{sign}{}", figure(value.unsigned_abs(), is_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_have_their_sign_and_unit() {
+        let cases = [
+            ((4096, 2048), true, "−2.0 KiB", "−50%"),
+            ((2048, 4096), true, "+2.0 KiB", "+100%"),
+            ((1000, 1001), false, "+1", "+0.1%"),
+            ((100_000, 100_001), false, "+1", "+<0.1%"),
+            ((1000, 951), false, "−49", "−4.9%"),
+            ((2, 50), false, "+48", "×25"),
+            ((7, 7), false, "=", ""),
+            ((0, 9), true, "+9 B", ""),
+            ((9, 0), true, "−9 B", "−100%"),
+        ];
+        for (sides, is_bytes, difference, percent) in cases {
+            let change = Change::of(sides, is_bytes);
+            assert_eq!(
+                (change.difference().as_str(), change.percent().as_str()),
+                (difference, percent),
+                "{sides:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_side_below_zero_is_shown_as_it_is() {
+        let change = Change { base: -2048, new: 1024, is_bytes: true };
+        assert_eq!((change.base(), change.difference()), ("−2.0 KiB".to_owned(), "+3.0 KiB".to_owned()));
+        assert_eq!(change.percent(), "");
+    }
+}

@@ -1,0 +1,143 @@
+//! A diff on the terminal: what changed in all, why the process's memory did, and at which sites.
+
+mod change;
+pub mod json;
+mod sites;
+mod tables;
+
+use crate::analyse::diff::Diff;
+use crate::profile::Profile;
+use crate::term::{style, text};
+use alloc_probe_format::dump::Mode;
+use alloc_probe_format::metric::Metric;
+use change::Change;
+use std::io::{self, Write};
+
+/// How a diff is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The figure that matters.
+    pub metric: Metric,
+    /// How many sites are listed.
+    pub top: usize,
+    /// Whether whole stacks are listed.
+    pub all_frames: bool,
+    /// The width of the page.
+    pub width: usize,
+}
+
+/// Writes the whole diff.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write(
+    base: &Profile,
+    new: &Profile,
+    diff: &Diff,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    headline(base, new, options.metric, out)?;
+    writeln!(out)?;
+    sides(base, new, options.width, out)?;
+    writeln!(out)?;
+    tables::figures(base, new, options, out)?;
+    if let Some(account) = &diff.account {
+        writeln!(out)?;
+        tables::account(account, options.width, out)?;
+    }
+    writeln!(out)?;
+    matched(base, new, diff, options.width, out)?;
+    sites::write(base, new, diff, options, out)
+}
+
+/// What a person wants to know first, in one line.
+fn headline(base: &Profile, new: &Profile, metric: Metric, out: &mut dyn Write) -> io::Result<()> {
+    let change = Change::of((metric.of(&base.dump.totals), metric.of(&new.dump.totals)), metric.is_bytes());
+    let (strong, look) = (style::STRONG, change.style());
+    let percent = match change.percent() {
+        percent if percent.is_empty() => change.difference(),
+        percent => percent,
+    };
+    let percent = if percent == "=" { "the same".to_owned() } else { percent };
+    writeln!(
+        out,
+        "{strong}{} {} → {}{strong:#} ({look}{percent}{look:#})",
+        word(metric),
+        change.base(),
+        change.new()
+    )
+}
+
+/// What a metric is called in a headline: its bytes need no word of their own.
+fn word(metric: Metric) -> String {
+    metric.name().trim_end_matches("-bytes").replace("-blocks", " blocks")
+}
+
+/// Which runs are compared.
+fn sides(base: &Profile, new: &Profile, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let name = |profile: &Profile| profile.path.display().to_string();
+    let (base_facts, new_facts) = (facts(base), facts(new));
+    let names = [name(base), name(new)];
+    let widest = names.iter().map(|name| text::width(name)).max().unwrap_or(0).min(width / 3);
+    let (faint, strong) = (style::FAINT, style::STRONG);
+    for (side, name, facts) in [("base", &names[0], base_facts), ("new", &names[1], new_facts)] {
+        let name = text::cut_start(name, widest);
+        let padding = widest - text::width(&name);
+        let facts = text::cut_end(&facts, width.saturating_sub(10 + widest));
+        writeln!(out, "  {faint}{side:<6}{faint:#}{strong}{name}{strong:#}{:padding$}  {facts}", "")?;
+    }
+    Ok(())
+}
+
+/// What is known of a run and can differ: the program, how it was built, how it was recorded.
+fn facts(profile: &Profile) -> String {
+    let build = &profile.dump.build;
+    let mut facts = Vec::new();
+    if !build.crate_name.is_empty() {
+        facts.push(format!("{} {}", build.crate_name, build.crate_version));
+    }
+    if !build.opt_level.is_empty() {
+        facts.push(format!("opt-level {}", build.opt_level));
+        facts.push(format!("debug assertions {}", if build.debug_assertions { "on" } else { "off" }));
+    }
+    facts.push(
+        match profile.dump.mode {
+            Mode::Off => "nothing recorded",
+            Mode::Count => "counts only",
+            Mode::Sample => "sampled: estimates",
+            Mode::Full => "recorded in full",
+        }
+        .to_owned(),
+    );
+    facts.join(", ")
+}
+
+/// How much was matched, and what stands in the way of more.
+fn matched(base: &Profile, new: &Profile, diff: &Diff, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    if !base.sites.is_empty() && !new.sites.is_empty() {
+        let share = |percent: f64| {
+            if percent >= 100.0 { "100%".to_owned() } else { format!("{:.1}%", floor(percent)) }
+        };
+        let (bytes, blocks) = (diff.matched.bytes, diff.matched.blocks);
+        let strong = style::STRONG;
+        writeln!(
+            out,
+            "{strong}Matched{strong:#} {} of the bytes ({} exactly), {} of the blocks ({} exactly)",
+            share(bytes.percent),
+            share(bytes.exact_percent),
+            share(blocks.percent),
+            share(blocks.exact_percent)
+        )?;
+    }
+    for obstacle in &diff.obstacles {
+        writeln!(out, "  - {}", text::cut_end(obstacle, width.saturating_sub(4)))?;
+    }
+    Ok(())
+}
+
+/// To one decimal, downwards: 100% is all of it.
+fn floor(percent: f64) -> f64 {
+    (percent * 10.0).floor() / 10.0
+}

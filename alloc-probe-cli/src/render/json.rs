@@ -1,0 +1,153 @@
+//! `show --json`: stable, versioned, and described in `docs/json.md`.
+
+use crate::analyse::fold;
+use crate::analyse::sites::ShownSite;
+use crate::profile::{Frame, Profile, Role};
+use alloc_probe_format::dump::{Build, Ended, Figures, Histogram, Lost, Memory, Mode, Thread, Timeline};
+use serde::Serialize;
+
+/// The version of the schema. It changes when something is renamed, removed, or comes to mean something else.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What `show --json` prints.
+#[derive(Debug, Serialize)]
+pub struct Show<'a> {
+    schema_version: u32,
+    mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample_bytes: Option<u64>,
+    process: Process<'a>,
+    build: &'a Build,
+    summary: Summary,
+    memory: &'a Memory,
+    threads: &'a [Thread],
+    timeline: &'a Timeline,
+    lost: &'a Lost,
+    missing_symbols: Vec<MissingSymbols<'a>>,
+    sites: Vec<Site<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Process<'a> {
+    pid: u32,
+    executable: &'a str,
+    command: &'a [String],
+    start_unix_ns: u64,
+    duration_ns: u64,
+    ended: Ended,
+}
+
+/// The figures of a whole process.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    #[serde(flatten)]
+    figures: Figures,
+    peak_time_ns: u64,
+    long_lived_threshold_ns: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct MissingSymbols<'a> {
+    image: String,
+    reason: &'a str,
+    frames: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Site<'a> {
+    #[serde(flatten)]
+    figures: Figures,
+    truncated: bool,
+    sizes: &'a Histogram,
+    lifetimes: &'a Histogram,
+    ages: &'a Histogram,
+    frames: Vec<SiteFrame<'a>>,
+}
+
+/// One frame of a site, as every `--json` has it.
+#[derive(Debug, Serialize)]
+pub struct SiteFrame<'a> {
+    function: &'a str,
+    file: Option<&'a str>,
+    line: Option<u32>,
+    column: Option<u32>,
+    inlined: bool,
+    role: &'static str,
+}
+
+impl<'a> Show<'a> {
+    /// The profile with so many of its sites, the largest first.
+    pub fn new(profile: &'a Profile, sites: &'a [ShownSite]) -> Show<'a> {
+        let dump = &profile.dump;
+        let process = &dump.process;
+        Show {
+            schema_version: SCHEMA_VERSION,
+            mode: dump.mode,
+            sample_bytes: dump.sample_bytes,
+            process: Process {
+                pid: process.pid,
+                executable: &process.executable,
+                command: &process.command,
+                start_unix_ns: process.start_unix_ns,
+                duration_ns: process.duration_ns,
+                ended: process.ended,
+            },
+            build: &dump.build,
+            summary: Summary::new(profile),
+            memory: &dump.memory,
+            threads: &dump.threads,
+            timeline: &dump.timeline,
+            lost: &dump.lost,
+            missing_symbols: profile
+                .missing_symbols
+                .iter()
+                .map(|missing| MissingSymbols {
+                    image: missing.image.display().to_string(),
+                    reason: &missing.reason,
+                    frames: missing.frames,
+                })
+                .collect(),
+            sites: sites
+                .iter()
+                .map(|site| Site {
+                    figures: site.figures,
+                    truncated: site.truncated,
+                    sizes: &site.sizes,
+                    lifetimes: &site.lifetimes,
+                    ages: &site.ages,
+                    frames: site.frames.iter().map(|id| SiteFrame::new(fold::frame(profile, *id))).collect(),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Summary {
+    /// The figures of a profile's process.
+    pub fn new(profile: &Profile) -> Summary {
+        Summary {
+            figures: profile.dump.totals,
+            peak_time_ns: profile.dump.peak_time_ns,
+            long_lived_threshold_ns: profile.dump.long_lived_threshold_ns,
+        }
+    }
+}
+
+impl<'a> SiteFrame<'a> {
+    /// A frame of a profile.
+    pub fn new(frame: &'a Frame) -> SiteFrame<'a> {
+        SiteFrame {
+            function: &frame.function,
+            file: frame.file.as_deref(),
+            line: frame.line,
+            column: frame.column,
+            inlined: frame.inlined,
+            role: match frame.role {
+                Role::Allocator => "allocator",
+                Role::Runtime => "runtime",
+                Role::Standard => "standard",
+                Role::Program => "program",
+            },
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Text, JSON and pictures from figures that are already known.
+
+pub mod diff;
+pub mod flamegraph;
+pub mod json;
+pub mod sites;
+pub mod summary;

@@ -1,0 +1,242 @@
+//! The top call sites, as a table.
+
+use crate::analyse::fold;
+use crate::analyse::sites::ShownSite;
+use crate::profile::{Frame, Profile, Role};
+use crate::symbolicate::names;
+use crate::symbolicate::paths::{self, Origin, Source};
+use crate::term::units::{count, figure, percent};
+use crate::term::{style, text};
+use alloc_probe_format::metric::Metric;
+use std::io::{self, Write};
+
+/// How the sites are listed.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The figure they are ordered by.
+    pub metric: Metric,
+    /// How many are listed.
+    pub top: usize,
+    /// Whether whole stacks are listed.
+    pub all_frames: bool,
+    /// The width of the page.
+    pub width: usize,
+}
+
+/// Callers below a site, where not all frames are asked for.
+const MAX_CALLERS: usize = 4;
+
+/// Columns of the figure beside the metric, of the percentage, and of the gaps.
+const OTHER_COLUMNS: usize = 2 + 10 + 2 + 6 + 2;
+
+/// Writes the largest of `sites`, which are in order.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write(profile: &Profile, sites: &[ShownSite], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let Options { metric, .. } = *options;
+    let whole = metric.of(&profile.dump.totals);
+    let top: Vec<&ShownSite> =
+        sites.iter().take(options.top).take_while(|site| metric.of(&site.figures) > 0).collect();
+    let sum: u64 = top.iter().map(|site| metric.of(&site.figures)).fold(0, u64::saturating_add);
+    let (strong, faint) = (style::STRONG, style::FAINT);
+    let what = if metric.is_bytes() { figure(whole, true) } else { format!("{} blocks", count(whole)) };
+    writeln!(
+        out,
+        "{strong}Top {} of {} sites{strong:#} by {}, {} of {what}",
+        count(top.len() as u64),
+        count(sites.len() as u64),
+        metric.name(),
+        percent(sum, whole)
+    )?;
+    if top.is_empty() {
+        return Ok(());
+    }
+    let (header, companion) = heading(metric);
+    let value_columns = text::width(header).max(10);
+    let indent = value_columns + OTHER_COLUMNS;
+    writeln!(out)?;
+    let beside = if companion.is_bytes() { "bytes" } else { "blocks" };
+    writeln!(out, "{faint}{header:>value_columns$}  {beside:>10}  {:>6}  site{faint:#}", "%")?;
+    let stacks: Vec<Vec<Line>> = {
+        let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
+        let home = paths::home(files);
+        top.iter().map(|site| lines(profile, site, options.all_frames, &home)).collect()
+    };
+    let columns = Columns::fit(stacks.iter().flatten(), options.width.saturating_sub(indent));
+    for (index, (site, lines)) in top.iter().zip(&stacks).enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        let value = metric.of(&site.figures);
+        let (value_text, other) =
+            (figure(value, metric.is_bytes()), figure(companion.of(&site.figures), companion.is_bytes()));
+        write!(out, "{strong}{value_text:>value_columns$}{strong:#}  {other:>10}  {:>6}  ", percent(value, whole))?;
+        for (row, line) in lines.iter().enumerate() {
+            if row > 0 {
+                write!(out, "{:indent$}", "")?;
+            }
+            columns.write(line, row == 0, out)?;
+        }
+        if lines.is_empty() {
+            writeln!(out, "(no stack)")?;
+        }
+    }
+    Ok(())
+}
+
+/// What the metric's column is called, and the other figure that a person wants beside it.
+fn heading(metric: Metric) -> (&'static str, Metric) {
+    match metric {
+        Metric::PeakBytes => ("peak bytes", Metric::PeakBlocks),
+        Metric::PeakBlocks => ("peak blocks", Metric::PeakBytes),
+        Metric::TotalBytes => ("total bytes", Metric::TotalBlocks),
+        Metric::TotalBlocks => ("total blocks", Metric::TotalBytes),
+        Metric::EndBytes => ("end bytes", Metric::EndBlocks),
+        Metric::EndBlocks => ("end blocks", Metric::EndBytes),
+        Metric::LongLivedBytes => ("long-lived bytes", Metric::LongLivedBlocks),
+        Metric::LongLivedBlocks => ("long-lived blocks", Metric::LongLivedBytes),
+        Metric::TemporaryBlocks => ("temporary blocks", Metric::TotalBytes),
+    }
+}
+
+/// One line of a site's stack.
+struct Line {
+    /// What comes before the function.
+    mark: &'static str,
+    /// The whole text, and a shorter one for where that does not fit.
+    function: [String; 2],
+    /// The location, likewise.
+    location: [String; 2],
+}
+
+impl Line {
+    fn new(mark: &'static str, function: String) -> Line {
+        Line { mark, function: [function.clone(), function], location: [String::new(), String::new()] }
+    }
+
+    fn at(mark: &'static str, function: String, frame: &Frame, home: &str) -> Line {
+        let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let location = frame.file.as_deref().map(|file| {
+            let whole = paths::short_path(file, home);
+            // Whose file it is, the function's name says as well.
+            let short = match paths::source(file) {
+                Source { origin: Origin::Project(_), .. } => whole.clone(),
+                Source { path, .. } => path.to_owned(),
+            };
+            [whole + &line, short + &line]
+        });
+        Line { location: location.unwrap_or_default(), ..Line::new(mark, function) }
+    }
+}
+
+/// A site's stack: the function it is named after, what that called, and who called it.
+fn lines(profile: &Profile, site: &ShownSite, all_frames: bool, home: &str) -> Vec<Line> {
+    let frames: Vec<&Frame> = site.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+    let mut lines: Vec<Line> = Vec::new();
+    if all_frames {
+        lines.extend(frames.iter().enumerate().map(|(index, frame)| {
+            Line::at(if index == 0 { "" } else { "← " }, frame.function.clone(), frame, home)
+        }));
+    } else if let Some(named) = fold::headline(&frames) {
+        lines.push(Line::at("", names::display_name(&frames[named].function), frames[named], home));
+        lines.extend(called(&frames[..named]));
+        callers(&frames[named + 1..], home, &mut lines);
+    }
+    if site.truncated {
+        lines.push(Line::new("", "(frames were left out of this stack)".to_owned()));
+    }
+    lines
+}
+
+/// What the function that a site is named after called, on the way to the allocation: the first, and the last.
+fn called(inner: &[&Frame]) -> Option<Line> {
+    let first = names::display_name(&inner.last()?.function);
+    let last = names::display_name(&inner.first()?.function);
+    let whole = match inner.len() {
+        1 => first,
+        2 => format!("{first} → {last}"),
+        _ => format!("{first} → … → {last}"),
+    };
+    let short = if inner.len() == 1 { last } else { format!("… → {last}") };
+    Some(Line { function: [whole, short], ..Line::new("→ ", String::new()) })
+}
+
+/// Adds who called, nearest first: the program's functions, a recursion only once.
+fn callers(outer: &[&Frame], home: &str, lines: &mut Vec<Line>) {
+    let mut runs: Vec<(&Frame, usize)> = Vec::new();
+    for frame in outer.iter().filter(|frame| frame.role == Role::Program) {
+        match runs.last_mut() {
+            Some((last, times)) if last.function == frame.function => *times += 1,
+            _ => runs.push((frame, 1)),
+        }
+    }
+    let shown = if runs.len() > MAX_CALLERS { MAX_CALLERS - 1 } else { runs.len() };
+    for (frame, times) in &runs[..shown] {
+        let name = names::display_name(&frame.function);
+        let name = if *times > 1 { format!("{name} ×{times}") } else { name };
+        lines.push(Line::at("← ", name, frame, home));
+    }
+    if let Some((outermost, _)) = runs.last().filter(|_| shown < runs.len()) {
+        let between = runs.len() - shown - 1;
+        if between > 0 {
+            lines.push(Line::new("← ", format!("({} more)", count(between as u64))));
+        }
+        lines.push(Line::at("← ", names::display_name(&outermost.function), outermost, home));
+    }
+}
+
+/// The widths of functions and locations, the same for all lines.
+struct Columns {
+    function: usize,
+    location: usize,
+    /// Both, and the gap between them.
+    width: usize,
+}
+
+impl Columns {
+    const GAP: usize = 2;
+
+    /// Gives functions and locations what they need; where that is too much, locations are first to go short.
+    fn fit<'a>(lines: impl Iterator<Item = &'a Line> + Clone, width: usize) -> Columns {
+        let widest = |of: fn(&Line) -> usize| lines.clone().map(of).max().unwrap_or(0);
+        let function = widest(|line| match line.location[0].is_empty() {
+            true => 0,
+            false => text::width(line.mark) + text::width(&line.function[0]),
+        });
+        let whole = widest(|line| text::width(&line.location[0]));
+        let short = widest(|line| text::width(&line.location[1]));
+        let room = width.saturating_sub(Columns::GAP);
+        if function + whole <= room {
+            Columns { function, location: whole, width }
+        } else if function + short <= room {
+            Columns { function, location: room - function, width }
+        } else {
+            let location = short.min((room * 2 / 5).max(room.saturating_sub(function)));
+            Columns { function: room - location, location, width }
+        }
+    }
+
+    fn write(&self, line: &Line, is_headline: bool, out: &mut dyn Write) -> io::Result<()> {
+        let look = if is_headline { style::STRONG } else { style::PLAIN };
+        let (mark, faint) = (line.mark, style::FAINT);
+        let has_location = !line.location[0].is_empty();
+        let room = if has_location { self.function } else { self.width };
+        let room = room.saturating_sub(text::width(mark));
+        let function = fitting(&line.function, room);
+        write!(out, "{faint}{mark}{faint:#}{look}{function}{look:#}")?;
+        if has_location {
+            let location = fitting(&line.location, self.location);
+            let padding = room - text::width(&function) + Columns::GAP;
+            write!(out, "{:padding$}{faint}{location}{faint:#}", "")?;
+        }
+        writeln!(out)
+    }
+}
+
+/// The first of the texts that fits, or as much of the last as does.
+fn fitting(texts: &[String; 2], columns: usize) -> String {
+    let fits = texts.iter().find(|text| text::width(text) <= columns);
+    text::cut_start(fits.unwrap_or(&texts[1]), columns)
+}

@@ -1,0 +1,222 @@
+//! The summary of a dump, as text.
+
+use crate::term::units::{bytes, count, duration, percent};
+use crate::term::{style, text};
+use alloc_probe_format::dump::{Dump, Ended, Mode, Thread};
+use std::io::{self, Write};
+
+/// Columns of the bars of live bytes over time.
+const TIMELINE_COLUMNS: usize = 40;
+
+/// Writes what the process was and what it allocated in all. `live_bytes` are those over time, in equal steps.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write(dump: &Dump, live_bytes: &[u64], width: usize, out: &mut dyn Write) -> io::Result<()> {
+    title(dump, width, out)?;
+    writeln!(out)?;
+    let mut rows = Rows { width, out };
+    let totals = &dump.totals;
+    rows.row("peak", bytes(totals.peak_bytes), &peak(dump))?;
+    rows.row("end", bytes(totals.end_bytes), &end(dump))?;
+    rows.row("total", bytes(totals.total_bytes), &total(dump))?;
+    if totals.realloc_calls > 0 {
+        rows.row("realloc", count(totals.realloc_calls), &reallocs(dump))?;
+    }
+    if dump.memory.rss_bytes > 0 {
+        rows.row("resident", bytes(dump.memory.rss_bytes), &resident(dump))?;
+    }
+    let threads: u64 = dump.threads.iter().map(|thread| thread.threads).sum();
+    if threads > 0 {
+        rows.row("threads", count(threads), &busiest_threads(&dump.threads))?;
+    }
+    if live_bytes.iter().any(|live| *live > 0) {
+        let bars = text::sparkline(live_bytes, TIMELINE_COLUMNS);
+        let faint = style::FAINT;
+        let over = duration(dump.process.duration_ns);
+        let bar = style::BAR;
+        writeln!(rows.out, "{faint}{:>10}{faint:#}  {bar}{bars}{bar:#}  {faint}live bytes over {over}{faint:#}", "live")?;
+    }
+    Ok(())
+}
+
+/// What could not be recorded, one sentence each: nothing for a faultless run.
+pub fn losses(dump: &Dump) -> Vec<String> {
+    let lost = &dump.lost;
+    let mut sentences = Vec::new();
+    let mut say = |figure: u64, sentence: String| {
+        if figure > 0 {
+            sentences.push(sentence);
+        }
+    };
+    let blocks = plural(lost.blocks, "block");
+    say(lost.blocks, format!("{blocks} ({}) could not be recorded and are in no figure", bytes(lost.bytes)));
+    let blocks = plural(lost.unattributed_blocks, "block");
+    say(lost.unattributed_blocks, format!("{blocks} could not be given a stack and are counted under none"));
+    let stacks = plural(lost.truncated_stacks, "stack");
+    say(lost.truncated_stacks, format!("frames were left out of {stacks}"));
+    let blocks = plural(lost.unknown_frees, "block");
+    say(lost.unknown_frees, format!("{blocks} were freed that had been allocated before recording started"));
+    sentences.extend(lost.notes.iter().map(|note| note.trim_end_matches('.').to_owned()));
+    sentences
+}
+
+/// What a mode does to the figures; nothing where they are exact.
+pub fn caveat(dump: &Dump) -> Option<String> {
+    match dump.mode {
+        Mode::Sample => Some(match dump.sample_bytes {
+            Some(mean) => format!("estimates, from one sample in about every {} allocated", bytes(mean)),
+            None => "estimates, from samples".to_owned(),
+        }),
+        Mode::Off => Some("nothing was recorded".to_owned()),
+        Mode::Count | Mode::Full => None,
+    }
+}
+
+fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let (build, process) = (&dump.build, &dump.process);
+    let (strong, faint) = (style::STRONG, style::FAINT);
+    let name = program(dump);
+    let mut facts = Vec::new();
+    let mut fact = |fact: String| facts.push(fact);
+    if !build.opt_level.is_empty() {
+        fact(format!("opt-level {}", build.opt_level));
+        fact(format!("debug assertions {}", if build.debug_assertions { "on" } else { "off" }));
+    }
+    if !build.panic.is_empty() {
+        fact(format!("panic {}", build.panic));
+    }
+    if !build.rustc.is_empty() {
+        // `rustc 1.95.0 (59807616e 2026-04-14)`: the commit tells people nothing.
+        fact(build.rustc.split(" (").next().unwrap_or_default().to_owned());
+    }
+    if !build.allocator.is_empty() {
+        fact(build.allocator.clone());
+    }
+    let facts = text::cut_end(&facts.join(", "), width.saturating_sub(text::width(name) + build.crate_version.len() + 3));
+    writeln!(out, "{strong}{name}{strong:#} {}  {faint}{facts}{faint:#}", build.crate_version)?;
+    let command = process.command.join(" ");
+    if !command.is_empty() {
+        writeln!(out, "{faint}{}{faint:#}", text::cut_end(&command, width))?;
+    }
+    let ended = match process.ended {
+        Ended::Exit => "to its normal end",
+        Ended::Running => "and was still running",
+        Ended::Killed => "and was killed; read from its spool",
+    };
+    let recorded = match dump.mode {
+        Mode::Off => "recorded nothing",
+        Mode::Count => "recorded counts (no call sites)",
+        Mode::Sample => "recorded samples",
+        Mode::Full => "recorded in full",
+    };
+    writeln!(out, "ran {} {ended}, {recorded}", duration(process.duration_ns))?;
+    if let (Mode::Sample, Some(caveat)) = (dump.mode, caveat(dump)) {
+        writeln!(out, "{strong}All figures are {caveat}.{strong:#}")?;
+    }
+    Ok(())
+}
+
+/// The program's name: its crate's, or its file's where that is not known.
+pub fn program(dump: &Dump) -> &str {
+    if !dump.build.crate_name.is_empty() {
+        return &dump.build.crate_name;
+    }
+    let name = dump.process.executable.rsplit('/').next().unwrap_or_default();
+    if name.is_empty() { "unknown program" } else { name }
+}
+
+fn peak(dump: &Dump) -> String {
+    let blocks = plural(dump.totals.peak_blocks, "block");
+    format!("in {blocks}, after {}", duration(dump.peak_time_ns))
+}
+
+fn end(dump: &Dump) -> String {
+    let totals = &dump.totals;
+    let mut end = format!("in {}", plural(totals.end_blocks, "block"));
+    if totals.long_lived_blocks > 0 {
+        let (old, age) = (bytes(totals.long_lived_bytes), duration(dump.long_lived_threshold_ns));
+        end += &format!("; {old} in {} long-lived (≥ {age})", count(totals.long_lived_blocks));
+    }
+    end
+}
+
+fn total(dump: &Dump) -> String {
+    let totals = &dump.totals;
+    let mut total = format!("in {}", plural(totals.total_blocks, "block"));
+    if totals.temporary_blocks > 0 {
+        total += &format!("; {} of them temporary", percent(totals.temporary_blocks, totals.total_blocks));
+    }
+    total
+}
+
+fn reallocs(dump: &Dump) -> String {
+    let totals = &dump.totals;
+    let moved = percent(totals.realloc_moves, totals.realloc_calls);
+    format!("{moved} moved their block, {} copied", bytes(totals.moved_bytes))
+}
+
+fn resident(dump: &Dump) -> String {
+    let memory = &dump.memory;
+    let mut resident = format!("at the end, {} at most", bytes(memory.peak_rss_bytes.max(memory.rss_bytes)));
+    let mut categories: Vec<_> = memory.categories.iter().filter(|category| category.bytes > 0).collect();
+    categories.sort_by_key(|category| std::cmp::Reverse(category.bytes));
+    let named = categories.iter().map(|category| format!("{} {}", category.name, bytes(category.bytes)));
+    let named: Vec<String> = named.collect();
+    if !named.is_empty() {
+        resident += &format!(": {}", named.join(", "));
+    }
+    resident
+}
+
+fn busiest_threads(threads: &[Thread]) -> String {
+    let mut threads: Vec<&Thread> = threads.iter().collect();
+    threads.sort_by_key(|thread| std::cmp::Reverse(thread.total_bytes));
+    let named = threads.iter().map(|thread| {
+        let name = if thread.name.is_empty() { "unnamed" } else { &thread.name };
+        let times = if thread.threads > 1 { format!(" ×{}", thread.threads) } else { String::new() };
+        format!("{name}{times} {}", bytes(thread.total_bytes))
+    });
+    named.collect::<Vec<String>>().join(", ")
+}
+
+/// `1 block`, `1,204 blocks`.
+pub fn plural(figure: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(figure), if figure == 1 { "" } else { "s" })
+}
+
+/// Rows of a name, a figure, and what there is to say of it.
+struct Rows<'a> {
+    width: usize,
+    out: &'a mut dyn Write,
+}
+
+impl Rows<'_> {
+    fn row(&mut self, name: &str, figure: String, remark: &str) -> io::Result<()> {
+        let (strong, faint) = (style::STRONG, style::FAINT);
+        let lines = wrap(remark, self.width.saturating_sub(INDENT));
+        let first = lines.first().map_or("", String::as_str);
+        writeln!(self.out, "{faint}{name:>10}{faint:#}  {strong}{figure:>10}{strong:#}  {first}")?;
+        for line in lines.iter().skip(1) {
+            writeln!(self.out, "{:INDENT$}{line}", "")?;
+        }
+        Ok(())
+    }
+}
+
+/// Where remarks start: two columns of ten, and the gaps after them.
+const INDENT: usize = 24;
+
+/// Breaks a remark between its words into lines of at most `columns`; a longer word gets a line of its own.
+fn wrap(remark: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    // What belongs together stays together: a figure and its unit.
+    for word in remark.split_inclusive(", ").flat_map(|part| part.split_inclusive("; ")) {
+        match lines.last_mut() {
+            Some(line) if text::width(line) + text::width(word.trim_end()) <= columns => line.push_str(word),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().map(|line| text::cut_end(line.trim_end(), columns)).collect()
+}

@@ -1,0 +1,94 @@
+//! The symbol table of a binary: the function at an address, by its linker name.
+
+use super::names;
+use object::{Object, ObjectSymbol, SymbolKind};
+
+/// Functions by address, without overlaps but with aliases.
+pub(super) struct SymbolTable<'data> {
+    symbols: Vec<Symbol<'data>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Symbol<'data> {
+    start: u64,
+    /// The first address beyond it; as for symbols of assembly, which have no size, where the next one starts.
+    end: u64,
+    name: &'data str,
+}
+
+impl<'data> SymbolTable<'data> {
+    /// The functions that a binary lists for debuggers, and for the dynamic linker.
+    pub(super) fn of(file: &object::File<'data>) -> SymbolTable<'data> {
+        let mut symbols: Vec<Symbol<'data>> = file
+            .symbols()
+            .chain(file.dynamic_symbols())
+            .filter(|symbol| symbol.is_definition())
+            .filter(|symbol| matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Unknown))
+            .filter_map(|symbol| {
+                let (start, name) = (symbol.address(), symbol.name().ok()?);
+                let end = start.saturating_add(symbol.size());
+                (!name.is_empty()).then_some(Symbol { start, end, name })
+            })
+            .collect();
+        symbols.sort_unstable();
+        symbols.dedup();
+        let mut next_start = u64::MAX;
+        for index in (0..symbols.len()).rev() {
+            if symbols[index].end == symbols[index].start {
+                symbols[index].end = next_start;
+            }
+            if index > 0 && symbols[index - 1].start != symbols[index].start {
+                next_start = symbols[index].start;
+            }
+        }
+        SymbolTable { symbols }
+    }
+
+    /// The name of the function that `address` lies in. Where several share their code, the one whose own name
+    /// is `own_name`, as the debug info knows it; else the first by name, so that every run picks the same.
+    pub(super) fn name_at(&self, address: u64, own_name: Option<&str>) -> Option<&'data str> {
+        let beyond = self.symbols.partition_point(|symbol| symbol.start <= address);
+        let start = self.symbols[..beyond].last()?.start;
+        let first = self.symbols[..beyond].partition_point(|symbol| symbol.start < start);
+        let mut aliases = self.symbols[first..beyond].iter().filter(|symbol| address < symbol.end);
+        let wanted = own_name.map(names::short_name);
+        let is_wanted = |symbol: &&Symbol<'_>| {
+            let name = names::demangle(symbol.name).unwrap_or_else(|| symbol.name.to_owned());
+            let short = names::short_name(&name);
+            wanted.as_deref().is_some_and(|wanted| short == wanted || short.ends_with(&format!("::{wanted}")))
+        };
+        let default = aliases.clone().next()?;
+        Some(aliases.find(is_wanted).unwrap_or(default).name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(symbols: &[(u64, u64, &'static str)]) -> SymbolTable<'static> {
+        let symbols = symbols.iter().map(|(start, end, name)| Symbol { start: *start, end: *end, name });
+        SymbolTable { symbols: symbols.collect() }
+    }
+
+    #[test]
+    fn an_address_between_functions_has_no_name() {
+        let table = table(&[(0x10, 0x20, "a"), (0x30, 0x40, "b")]);
+        let cases = [(0x0f, None), (0x10, Some("a")), (0x1f, Some("a")), (0x20, None), (0x3f, Some("b")), (0x40, None)];
+        for (address, name) in cases {
+            assert_eq!(table.name_at(address, None), name, "{address:#x}");
+        }
+    }
+
+    #[test]
+    fn of_functions_that_share_code_the_debug_infos_is_taken() {
+        let table = table(&[
+            (0x10, 0x20, "_ZN1a3Foo4dropE"),
+            (0x10, 0x20, "_ZN1b3Bar4dropE"),
+            (0x10, 0x20, "_ZN1b3Bar5clearE"),
+        ]);
+        assert_eq!(table.name_at(0x12, None), Some("_ZN1a3Foo4dropE"));
+        assert_eq!(table.name_at(0x12, Some("clear<u8>")), Some("_ZN1b3Bar5clearE"));
+        assert_eq!(table.name_at(0x12, Some("other")), Some("_ZN1a3Foo4dropE"));
+    }
+}

@@ -1,0 +1,158 @@
+//! Reading the spool file of a process that did not come to write its dump.
+
+use crate::dump::{Dump, Ended};
+use crate::snapshot::{Now, snapshot};
+use crate::spool::{EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MAGIC, Section, Spool, VERSION, header};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A spool file, read whole.
+pub struct SpoolFile {
+    sections: Vec<Vec<AtomicU64>>,
+}
+
+/// Why bytes are no spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpoolError {
+    /// They do not start like one.
+    NotASpool,
+    /// They end within the header.
+    Truncated,
+    /// Another release wrote it: a spool is read by the release that wrote it.
+    OtherVersion(u64),
+}
+
+impl fmt::Display for SpoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SpoolError::NotASpool => f.write_str("it is not a spool of alloc-probe"),
+            SpoolError::Truncated => f.write_str("the spool ends within its header"),
+            SpoolError::OtherVersion(version) => {
+                write!(f, "the spool has layout {version}, and this release reads layout {VERSION} only")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SpoolError {}
+
+impl SpoolFile {
+    /// Whether bytes start like a spool.
+    pub fn is_spool(bytes: &[u8]) -> bool {
+        bytes.starts_with(&MAGIC.to_le_bytes())
+    }
+
+    /// Takes a file's bytes apart. What is missing at the end of a truncated file reads as not yet written.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes are not a spool of this layout.
+    pub fn parse(bytes: &[u8]) -> Result<SpoolFile, SpoolError> {
+        if !SpoolFile::is_spool(bytes) {
+            return Err(SpoolError::NotASpool);
+        }
+        let header = words(bytes.get(..HEADER_WORDS * 8).ok_or(SpoolError::Truncated)?);
+        let word = |index: usize| header[index].load(Relaxed);
+        if word(header::VERSION) != VERSION {
+            return Err(SpoolError::OtherVersion(word(header::VERSION)));
+        }
+        let mut sections: Vec<Vec<AtomicU64>> = (0..Section::LIMIT).map(|_| Vec::new()).collect();
+        let extents = (word(header::EXTENT_COUNT) as usize).min(EXTENT_LIMIT);
+        let mut left = bytes.len();
+        // The first extent is the header.
+        for extent in 1..extents {
+            let at = |index: usize| word(header::EXTENTS + extent * EXTENT_WORDS + index);
+            let (section, start, file_start, length) = (at(0) as usize, at(1), at(2), at(3));
+            let Some(words_so_far) = sections.get_mut(section) else { continue };
+            // A section grows at its end, and no two extents share bytes: what claims otherwise is damaged.
+            if start != words_so_far.len() as u64 * 8 || length as usize > left || length % 8 != 0 {
+                continue;
+            }
+            left -= length as usize;
+            let Some(file_end) = file_start.checked_add(length) else { continue };
+            let file_end = file_end.min(bytes.len() as u64) as usize;
+            let Some(part) = bytes.get(file_start as usize..file_end) else { continue };
+            words_so_far.extend(words(part));
+        }
+        sections[Section::HEADER.0] = header;
+        Ok(SpoolFile { sections })
+    }
+
+    /// The dump that the process would have written, as of the last time it noted the time in its spool: ages and
+    /// durations run until then, and the other figures until its last instruction.
+    pub fn dump(&self) -> Dump {
+        let now = Now {
+            ticks: self.header(header::LAST_TICKS),
+            mono_ns: self.header(header::LAST_MONO_NS),
+            ended: Ended::Killed,
+        };
+        snapshot(self, now)
+    }
+}
+
+fn words(bytes: &[u8]) -> Vec<AtomicU64> {
+    bytes.chunks_exact(8).map(|word| AtomicU64::new(u64::from_le_bytes(word.try_into().unwrap_or_default()))).collect()
+}
+
+impl Spool for SpoolFile {
+    fn words(&self, section: Section) -> &[AtomicU64] {
+        self.sections.get(section.0).map_or(&[], Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A header, and one section of `length` bytes that are all ones.
+    fn file(length: u64) -> Vec<u8> {
+        let mut words = vec![0u64; HEADER_WORDS];
+        words[header::MAGIC] = MAGIC;
+        words[header::VERSION] = VERSION;
+        words[header::EXTENT_COUNT] = 2;
+        let extent = header::EXTENTS + EXTENT_WORDS;
+        let start = HEADER_WORDS as u64 * 8;
+        words[extent..extent + 4].copy_from_slice(&[Section::NODES.0 as u64, 0, start, length]);
+        words.extend(vec![u64::MAX; length as usize / 8]);
+        words.into_iter().flat_map(u64::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn extents_become_sections() {
+        let spool = SpoolFile::parse(&file(4096)).unwrap();
+        assert_eq!(spool.words(Section::NODES).len(), 512);
+        assert_eq!(spool.words(Section::SITES).len(), 0);
+    }
+
+    #[test]
+    fn what_is_no_spool_is_refused() {
+        assert_eq!(SpoolFile::parse(b"{}").err(), Some(SpoolError::NotASpool));
+        assert_eq!(SpoolFile::parse(&file(8)[..5000]).err(), Some(SpoolError::Truncated));
+        let mut newer = file(8);
+        newer[8] = 99;
+        assert_eq!(SpoolFile::parse(&newer).err(), Some(SpoolError::OtherVersion(99)));
+    }
+
+    /// Whatever the header claims, a snapshot ends, and takes no memory out of proportion.
+    #[test]
+    fn damaged_spools_give_something_or_nothing() {
+        let good = file(1 << 16);
+        let mut seed = 1u64;
+        for _ in 0..300 {
+            let mut bytes = good.clone();
+            for _ in 0..20 {
+                seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                let at = 16 + (seed >> 33) as usize % (bytes.len() - 16);
+                bytes[at] = (seed >> 20) as u8;
+            }
+            let counts = header::COUNTS * 8 + (seed >> 40) as usize % 512;
+            bytes[counts] = 0xff;
+            bytes.truncate(bytes.len() - (seed >> 50) as usize);
+            if let Ok(spool) = SpoolFile::parse(&bytes) {
+                let now = Now { ticks: seed, mono_ns: seed / 3, ended: Ended::Killed };
+                assert!(snapshot(&spool, now).stacks.len() <= 1 << 13);
+            }
+        }
+    }
+}

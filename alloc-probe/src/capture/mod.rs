@@ -1,0 +1,117 @@
+//! Taking the stack of an allocation: the whole of it, exactly, in some tens of nanoseconds.
+//!
+//! On x86-64 Linux that is [`native`]'s own unwinder, which needs neither frame pointers nor a special build: it
+//! reads the tables that every executable carries for exceptions, once for each call site, and re-uses whatever of
+//! the thread's last stack still stands. Elsewhere, and with the feature `portable-unwinder`, the `backtrace` crate
+//! does the work, slowly.
+//!
+//! The code runs inside calls of the allocator: it doesn't allocate, panic, or wait for another thread, and takes no
+//! system call but on its rarest paths. It assumes that the images (the executable and its libraries) carry sound
+//! tables; of the stack it assumes nothing, and reads only what lies between the stack pointer and the stack's end.
+
+mod chain;
+mod images;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+mod native;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder"))))]
+mod portable;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use images::ImageInfo;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+pub(crate) use native::{KeptStack, Registers};
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder"))))]
+pub(crate) use portable::{KeptStack, Registers};
+
+/// Frames of a stack that are recorded. Of a deeper one it's the outer half and the inner half less one, with
+/// [`FrameKey::CUT`] between them.
+pub(crate) const FRAMES_RECORDED: usize = 512;
+
+/// Where frames become nodes: a tree of stacks that grows from the outermost frame inwards.
+pub(crate) trait Tree {
+    /// The node of the empty stack.
+    const ROOT: u32;
+
+    /// The child of `parent` for `frame`, found or added. `None` where there's no space for it.
+    fn child(&self, parent: u32, frame: FrameKey) -> Option<u32>;
+}
+
+/// One frame as the tree knows it: an address of the process in the lower 48 bits, and above it what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameKey(pub(crate) u64);
+
+/// What the address of a [`FrameKey`] means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FrameKind {
+    /// It's a return address: the call is just before it.
+    Call,
+    /// It's the instruction that a signal interrupted.
+    Exact,
+    /// There's none: frames are missing here.
+    Cut,
+}
+
+impl FrameKey {
+    /// Stands where frames are missing: the stack was too deep, or couldn't be followed further out.
+    pub(crate) const CUT: FrameKey = FrameKey(2 << Self::KIND_SHIFT);
+
+    const KIND_SHIFT: u32 = 48;
+    const ADDRESS: u64 = (1 << Self::KIND_SHIFT) - 1;
+
+    /// A frame that is to go on at the return address `pc`.
+    #[inline(always)]
+    pub(crate) const fn call(pc: u64) -> FrameKey {
+        FrameKey(pc & Self::ADDRESS)
+    }
+
+    /// A frame that a signal interrupted at `pc`.
+    pub(crate) const fn exact(pc: u64) -> FrameKey {
+        FrameKey(pc & Self::ADDRESS | 1 << Self::KIND_SHIFT)
+    }
+
+    /// The address; 0 for [`FrameKey::CUT`].
+    pub(crate) const fn address(self) -> u64 {
+        self.0 & Self::ADDRESS
+    }
+
+    /// What the address means.
+    pub(crate) const fn kind(self) -> FrameKind {
+        match self.0 >> Self::KIND_SHIFT {
+            0 => FrameKind::Call,
+            1 => FrameKind::Exact,
+            _ => FrameKind::Cut,
+        }
+    }
+}
+
+/// A stack taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Captured {
+    /// The node of its innermost frame; [`Tree::ROOT`] where the tree had no space for it.
+    pub(crate) node: u32,
+    /// Whether frames are missing.
+    pub(crate) truncated: bool,
+}
+
+/// Brings the list of images up to date. To be called before the first capture, which should be early, while there
+/// is one thread: the dynamic linker's lock is taken. Then now and then: it's cheap where nothing changed.
+///
+/// Where an image was unloaded, all that is known of addresses is forgotten, as other code may stand there now.
+/// A capture that meets code of an image not yet listed does that too, and goes on without the list.
+pub(crate) fn refresh_images() {
+    if images::refresh() {
+        forget_rules();
+    }
+}
+
+/// Calls `f` for each image seen so far, also for unloaded ones, in the order in which they were first seen.
+pub(crate) fn images(f: &mut dyn FnMut(ImageInfo<'_>)) {
+    images::each(f);
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+use native::{forget_rules, prepare};
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder"))))]
+use portable::{forget_rules, prepare};

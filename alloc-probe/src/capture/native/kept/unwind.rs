@@ -1,0 +1,245 @@
+//! Finding the states of a stack: joining what is kept, verifying it, and unwinding what isn't.
+
+use super::{BLOCK, KeptStack, Outcome, Pending, Word};
+use crate::capture::native::registers::Registers;
+use crate::capture::native::rule::{Kind, Rule};
+use crate::capture::native::{objects, rule_cache, rules};
+
+/// A step from a state to its caller's.
+enum Step {
+    Caller(Rule, Registers),
+    /// There's no caller.
+    End,
+    /// Only the careful walker can do it.
+    Unusual,
+}
+
+impl KeptStack {
+    /// Unwinds from `state` until it joins what is kept, and writes the states that aren't kept to `pending`, from
+    /// the innermost, which is the hook's, outwards.
+    ///
+    /// # Safety
+    ///
+    /// The state must be one of the thread's own stack, which must be the one that `self` has been used for.
+    #[inline(always)]
+    pub(super) unsafe fn unwind(&mut self, mut state: Registers, pending: &mut usize) -> Outcome {
+        // How many of the kept frames, from the outermost on, may still be joined.
+        let mut candidates = self.len as usize;
+        loop {
+            if let Some(joined) = self.join(&mut candidates, &state) {
+                let end = self.frames[joined].word();
+                // SAFETY: the kept words further out than the state's stack pointer are within the stack.
+                let Some(word) = (unsafe { self.first_changed(end) }) else { return Outcome::Joined(joined + 1) };
+                // SAFETY: as above.
+                match unsafe { self.leave(joined, word, &mut state, pending) } {
+                    Some(left) => candidates = left,
+                    None => return Outcome::Unusual,
+                }
+            }
+            // SAFETY: the state is one of the thread's own stack.
+            match unsafe { self.step(&state) } {
+                Step::Caller(rule, caller) => {
+                    if !self.push(pending, state, rule) {
+                        return Outcome::Unusual;
+                    }
+                    state = caller;
+                }
+                Step::End => {
+                    // A return address of zero is no frame.
+                    let pushed = state.pc == 0 || self.push(pending, state, Rule::END);
+                    return if pushed { Outcome::Joined(0) } else { Outcome::Unusual };
+                }
+                Step::Unusual => return Outcome::Unusual,
+            }
+        }
+    }
+
+    /// Adds a pending state. False if there are too many.
+    #[inline(always)]
+    fn push(&mut self, pending: &mut usize, state: Registers, rule: Rule) -> bool {
+        let Some(place) = self.pending.get_mut(*pending) else { return false };
+        *place = Pending { state, rule };
+        *pending += 1;
+        true
+    }
+
+    /// The kept frame whose state is `state`, among the candidates. Those that aren't further out cease to be any.
+    #[inline(always)]
+    fn join(&self, candidates: &mut usize, state: &Registers) -> Option<usize> {
+        while *candidates > 0 {
+            let i = *candidates - 1;
+            let frame = &self.frames[i];
+            let word = self.word(frame.word());
+            if word.slot >= state.sp {
+                return None;
+            }
+            *candidates = i;
+            if word.slot + 8 == state.sp {
+                let same = word.value == state.pc && (!frame.bp_matters() || frame.bp == state.bp);
+                return same.then_some(i);
+            }
+        }
+        None
+    }
+
+    /// The innermost of the first `end` words that isn't what it was.
+    ///
+    /// # Safety
+    ///
+    /// These words must be within the part of the thread's stack that is in use.
+    #[inline(always)]
+    unsafe fn first_changed(&self, mut end: usize) -> Option<usize> {
+        // PERF: one branch for each block of words, where one for each word would cost as much as the comparison.
+        // The outermost block may reach into the padding.
+        while end > 0 {
+            let block: &[Word; BLOCK] = self.words[end..].first_chunk()?;
+            // SAFETY: the caller's promise; the padding refers to itself.
+            let differences = block.map(|word| unsafe { read(word.slot) } ^ word.value);
+            if differences.iter().fold(0, |any, difference| any | difference) != 0 {
+                let last = differences.iter().rposition(|&difference| difference != 0)?;
+                return Some(end + last - BLOCK);
+            }
+            end = end.saturating_sub(BLOCK);
+        }
+        None
+    }
+
+    /// Goes on from where the stack leaves the kept one again: the word of that index, further out than the frame
+    /// `joined`, isn't what it was. The states in between stand; they become pending, as their callers are others.
+    /// Tells how many frames may still be joined; `None` if too many are pending.
+    ///
+    /// # Safety
+    ///
+    /// As for [`first_changed`](Self::first_changed), and `state` must be that of the joined frame.
+    #[inline(always)]
+    unsafe fn leave(
+        &mut self,
+        joined: usize,
+        changed: usize,
+        state: &mut Registers,
+        pending: &mut usize,
+    ) -> Option<usize> {
+        let mut i = joined;
+        // Of the words that a step depends on the return address is the first. If it's the changed one, the step
+        // itself is as it was, and leads to where the stack goes on now; else the step has to be taken anew.
+        while i > 0 && changed <= self.frames[i - 1].word() {
+            let rule = self.frames[i].rule;
+            if !self.push(pending, *state, rule) {
+                return None;
+            }
+            i -= 1;
+            let word = self.frames[i].word();
+            let cfa = self.word(word).slot + 8;
+            // SAFETY: the slots are those that the rule led to when the frame was kept.
+            *state = unsafe { caller(rule, state, cfa) };
+            if changed == word {
+                break;
+            }
+        }
+        Some(i)
+    }
+
+    /// The step to the caller's state.
+    ///
+    /// # Safety
+    ///
+    /// The state must be one of the thread's own stack.
+    #[inline(always)]
+    unsafe fn step(&self, state: &Registers) -> Step {
+        let address = state.pc.wrapping_sub(1);
+        let mut rule = rule_cache::get(address);
+        if rule == Rule::EMPTY {
+            rule = rules::learn(address);
+        }
+        let cfa = match rule.kind() {
+            Kind::Sp => state.sp.wrapping_add(rule.cfa_bytes()),
+            Kind::Bp => state.bp.wrapping_add(rule.cfa_bytes()),
+            // SAFETY: as for this function.
+            _ => return unsafe { self.unusual_step(rule, state) },
+        };
+        // Frames lie further and further out, and what is read is in the frame.
+        if self.room(state, cfa) < rule.bp_bytes() {
+            return Step::Unusual;
+        }
+        // SAFETY: checked just now; at least 8 bytes are stored, which are the return address.
+        Step::Caller(rule, unsafe { caller(rule, state, cfa) })
+    }
+
+    /// The size of the frame between the state's stack pointer and its CFA; 0 if there can be none.
+    #[inline(always)]
+    fn room(&self, state: &Registers, cfa: u64) -> u64 {
+        let size = cfa.wrapping_sub(state.sp);
+        let rest = (self.low + self.span).wrapping_sub(state.sp);
+        if size <= rest && cfa % 8 == 0 { size } else { 0 }
+    }
+
+    /// A step by a rule that isn't a simple sum.
+    ///
+    /// # Safety
+    ///
+    /// As for [`step`](Self::step).
+    #[cold]
+    #[inline(never)]
+    unsafe fn unusual_step(&self, rule: Rule, state: &Registers) -> Step {
+        let bp_in_frame = |cfa: u64| (state.sp..cfa.saturating_sub(8)).contains(&state.bp) && state.bp % 8 == 0;
+        match rule.kind() {
+            Kind::End => Step::End,
+            Kind::Stored => {
+                let slot = state.bp.wrapping_sub(rule.cfa_bytes());
+                if slot % 8 != 0 || self.room(state, slot.wrapping_add(8)) < 8 {
+                    return Step::Unusual;
+                }
+                // SAFETY: checked just now.
+                let cfa = unsafe { read(slot) };
+                if self.room(state, cfa) < 8 || !bp_in_frame(cfa) {
+                    return Step::Unusual;
+                }
+                // SAFETY: likewise; the caller's frame pointer is stored where the frame pointer points.
+                Step::Caller(rule, unsafe { caller(rule, state, cfa) })
+            }
+            Kind::Guess => {
+                let cfa = state.bp.wrapping_add(rule.cfa_bytes());
+                if self.room(state, cfa) < rule.bp_bytes() {
+                    return Step::Unusual;
+                }
+                // SAFETY: checked just now.
+                let guess = unsafe { caller(rule, state, cfa) };
+                // A return address is in some image, and not where it begins.
+                let real = objects::find(guess.pc.wrapping_sub(1)).is_some();
+                if real { Step::Caller(rule, guess) } else { Step::Unusual }
+            }
+            _ => Step::Unusual,
+        }
+    }
+}
+
+/// The caller's state, where the CFA is known.
+///
+/// # Safety
+///
+/// The word below the CFA must be readable, and the one at [`bp_slot`] if the frame stores its caller's frame pointer.
+#[inline(always)]
+unsafe fn caller(rule: Rule, state: &Registers, cfa: u64) -> Registers {
+    // PERF: reading before deciding makes this a conditional move: whether a frame has stored the register can't be
+    // predicted. Where it has not, its slot is the return address's.
+    // SAFETY: the caller's promise.
+    let (pc, saved) = unsafe { (read(cfa - 8), read(bp_slot(rule, state, cfa))) };
+    Registers { pc, sp: cfa, bp: if rule.restores_bp() { saved } else { state.bp } }
+}
+
+/// Where a frame stores its caller's frame pointer.
+#[inline(always)]
+pub(super) fn bp_slot(rule: Rule, state: &Registers, cfa: u64) -> u64 {
+    if rule.kind() == Kind::Stored { state.bp } else { cfa - rule.bp_bytes() }
+}
+
+/// The word at `slot`. Volatile: to the compiler, other functions' return addresses are no memory at all.
+///
+/// # Safety
+///
+/// The slot must be readable.
+#[inline(always)]
+unsafe fn read(slot: u64) -> u64 {
+    // SAFETY: the caller's promise; slots are multiples of 8.
+    unsafe { std::ptr::read_volatile(slot as *const u64) }
+}

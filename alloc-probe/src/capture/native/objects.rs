@@ -1,0 +1,126 @@
+//! Which loaded object an address lies in, and where its unwind tables are.
+
+use libc::{c_int, c_void, dl_phdr_info, size_t};
+use std::ffi::CStr;
+use std::mem::{MaybeUninit, transmute};
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// An executable, a library or the kernel's own image.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Object {
+    /// Its mapping's first address.
+    pub(super) start: u64,
+    /// The address after its mapping's last.
+    pub(super) end: u64,
+    /// The address of its `.eh_frame_hdr`; 0 without one.
+    pub(super) eh_frame_hdr: u64,
+}
+
+/// What `_dl_find_object` fills in (`<dlfcn.h>`).
+#[repr(C)]
+struct DlFindObject {
+    flags: u64,
+    map_start: *mut c_void,
+    map_end: *mut c_void,
+    link_map: *mut c_void,
+    eh_frame: *mut c_void,
+    reserved: [u64; 7],
+}
+
+type DlFindObjectFn = unsafe extern "C" fn(*mut c_void, *mut DlFindObject) -> c_int;
+
+const FIND_OBJECT: &CStr = c"_dl_find_object";
+/// The function of that name, once [`prepare`] has found it.
+static FIND: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Looks for glibc's `_dl_find_object` (2.35 and later), which needs no lock.
+pub(in super::super) fn prepare() {
+    // SAFETY: the name is a C string.
+    FIND.store(unsafe { libc::dlsym(libc::RTLD_DEFAULT, FIND_OBJECT.as_ptr()) }, Relaxed);
+}
+
+/// The object that `address` lies in.
+///
+/// Without `_dl_find_object` this takes the dynamic linker's lock, as every exception that is thrown does. It's held
+/// for moments only, by `dlopen`, `dlclose` and other searches.
+pub(super) fn find(address: u64) -> Option<Object> {
+    let find = FIND.load(Relaxed);
+    if find.is_null() {
+        return find_by_iterating(address);
+    }
+    // SAFETY: that is the function's type.
+    let find = unsafe { transmute::<*mut c_void, DlFindObjectFn>(find) };
+    let mut found = MaybeUninit::<DlFindObject>::zeroed();
+    // SAFETY: the function takes any address, and `found` is of the type that it fills in.
+    if unsafe { find(address as *mut c_void, found.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // SAFETY: all-zero bytes are valid for the type, so it's initialised in any case.
+    let found = unsafe { found.assume_init() };
+    Some(Object {
+        start: found.map_start as u64,
+        end: found.map_end as u64,
+        eh_frame_hdr: found.eh_frame as u64,
+    })
+}
+
+struct Search {
+    address: u64,
+    found: Option<Object>,
+}
+
+fn find_by_iterating(address: u64) -> Option<Object> {
+    unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, search: *mut c_void) -> c_int {
+        // SAFETY: `dl_iterate_phdr` passes on the pointer it was given, and a valid description.
+        let (search, info) = unsafe { (&mut *search.cast::<Search>(), &*info) };
+        search.found = object_of(info).filter(|object| (object.start..object.end).contains(&search.address));
+        c_int::from(search.found.is_some())
+    }
+    let mut search = Search { address, found: None };
+    // SAFETY: `visit` has the type that is asked for, and `search` outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
+    search.found
+}
+
+fn object_of(info: &dl_phdr_info) -> Option<Object> {
+    // SAFETY: the dynamic linker tells the address and the number of the object's program headers.
+    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    let mut object = Object { start: u64::MAX, end: 0, eh_frame_hdr: 0 };
+    for header in headers {
+        let start = info.dlpi_addr.wrapping_add(header.p_vaddr);
+        match header.p_type {
+            libc::PT_LOAD => {
+                object.start = object.start.min(start);
+                object.end = object.end.max(start.wrapping_add(header.p_memsz));
+            }
+            libc::PT_GNU_EH_FRAME => object.eh_frame_hdr = start,
+            _ => {}
+        }
+    }
+    (object.start < object.end).then_some(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_find_the_same_object() {
+        prepare();
+        for address in [prepare as *const () as u64, libc::strlen as *const () as u64] {
+            let (quick, slow) = (find(address).unwrap(), find_by_iterating(address).unwrap());
+            assert!((slow.start..slow.end).contains(&address), "{slow:x?}");
+            assert_eq!((quick.start, quick.eh_frame_hdr), (slow.start & !0xfff, slow.eh_frame_hdr));
+            assert_ne!(quick.eh_frame_hdr, 0);
+        }
+    }
+
+    #[test]
+    fn the_stack_lies_in_no_object() {
+        prepare();
+        let local = 0_u64;
+        assert!(find(&raw const local as u64).is_none());
+        assert!(find_by_iterating(&raw const local as u64).is_none());
+    }
+}

@@ -1,0 +1,47 @@
+//! Writing the dump: the process's own spool, read as any reader would, to a temporary file that gets its name when
+//! it is whole.
+//!
+//! All of this is library code that allocates; it runs on a thread marked as the probe's own, so that the arena
+//! serves it.
+
+use crate::memory::os;
+use crate::memory::spool::{self, LiveSpool};
+use crate::{clock, process, start, thread, timeline};
+use alloc_probe_format::dump::Ended;
+use alloc_probe_format::snapshot::{Now, snapshot};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+
+/// Writes a dump of the process to a path.
+pub(crate) fn write(path: &Path, ended: Ended) -> io::Result<()> {
+    timeline::take_now();
+    thread::refresh_names();
+    if start::takes_stacks() {
+        start::list_images();
+    }
+    let now = Now { ticks: clock::ticks(), mono_ns: os::monotonic_ns(), ended };
+    let mut dump = snapshot(&LiveSpool, now);
+    dump.memory = process::memory();
+    dump.probe = process::probe_use(spool::file_bytes());
+
+    let temporary = temporary_path(path);
+    let result = write_to(&temporary, &dump).and_then(|()| fs::rename(&temporary, path));
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+fn write_to(path: &Path, dump: &alloc_probe_format::dump::Dump) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(1 << 16, File::create(path)?);
+    serde_json::to_writer(&mut writer, dump)?;
+    writer.write_all(b"\n")?;
+    writer.flush()
+}
+
+fn temporary_path(path: &Path) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    name.into()
+}

@@ -1,0 +1,43 @@
+//! The end of the process, and its forks.
+
+use crate::memory::spool;
+use crate::mode::{self, State};
+use crate::output::OUTPUT;
+use crate::{dump, thread};
+use alloc_probe_format::dump::Ended;
+
+/// Has the dump written when the process ends normally, and makes forks safe. Called once.
+///
+/// The handler is registered at the first allocation, so it runs after those that the program registers later.
+pub(crate) fn arrange() {
+    // SAFETY: both take functions that live as long as the program.
+    unsafe {
+        libc::atexit(at_exit);
+        libc::pthread_atfork(None, None, Some(in_child));
+    }
+}
+
+extern "C" fn at_exit() {
+    let Some(path) = OUTPUT.get() else { return };
+    let spool = OUTPUT.spool();
+    let written = thread::as_own(|| dump::write(path.as_path(), Ended::Exit));
+    match (written, spool) {
+        // SAFETY: the path is a C string.
+        (Ok(()), Some(spool)) => unsafe {
+            libc::unlink(spool.as_c_str().as_ptr());
+        },
+        (Ok(()), None) => {}
+        (Err(reason), Some(_)) => {
+            crate::start::complain_of(path.bytes(), &reason, "what was recorded stays in the file with `.spool` added to its name");
+        }
+        (Err(reason), None) => crate::start::complain_of(path.bytes(), &reason, "what was recorded is lost"),
+    }
+}
+
+/// The child of a fork has its parent's memory but none of its other threads: it stops recording into what is the
+/// parent's spool.
+unsafe extern "C" fn in_child() {
+    mode::change(State::Off);
+    spool::forget_file();
+    thread::forget();
+}

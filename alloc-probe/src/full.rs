@@ -1,0 +1,273 @@
+//! Recording in mode `full`: every block under its whole stack, from its birth to its end.
+//!
+//! The order of things: a block is recorded after the inner allocator has handed it out, and its record is taken
+//! away before the inner allocator gets it back. So no other thread can ever hold the same address in between.
+
+use crate::capture::Registers;
+use crate::clock;
+use crate::counters;
+use crate::figures::bump;
+use crate::memory::spool;
+use crate::peak;
+use crate::thread::{Guard, Thread};
+use crate::timeline;
+use crate::tree::{self, StackTree};
+use crate::mode::{self, State};
+use crate::{blocks, count, sample};
+use alloc_probe_format::spool::block::{Block, UNIT_SHIFT};
+use alloc_probe_format::spool::{SAMPLE_BLOCK, header, tally};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::compiler_fence;
+
+/// Marks the thread as recording while `f` runs. What a signal handler does meanwhile is counted, but not recorded.
+#[inline(always)]
+pub(crate) fn recording<T>(thread: &'static Thread, f: impl FnOnce() -> T) -> T {
+    use std::sync::atomic::Ordering::SeqCst;
+    thread.guard.set(Guard::Recording);
+    compiler_fence(SeqCst);
+    let value = f();
+    compiler_fence(SeqCst);
+    if thread.deferred_count.get() != 0 {
+        settle_deferred(thread);
+    }
+    thread.guard.set(Guard::Idle);
+    value
+}
+
+/// A block of `size` bytes was allocated at `address`, by the caller of the frame with these registers.
+#[inline(never)]
+pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers: Registers) {
+    recording(thread, || {
+        let now = clock::ticks();
+        blocks::prefetch(address, size);
+        let site = site(thread, registers);
+        let epoch = peak::epoch();
+        if !blocks::insert(thread, Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false }) {
+            lose(size);
+            return;
+        }
+        if let Some(counter) = known(thread, site) {
+            counter.figures.add(size, SAMPLE_BLOCK, epoch);
+            counter.tally_size(thread, size);
+        }
+        let live = thread.record.figures.add(size, 1, epoch);
+        thread.last_block.set(address as usize);
+        peak::after_growth(thread, live, now);
+        timeline::tick(now);
+    });
+}
+
+/// The block at `address` is about to be freed.
+#[inline(never)]
+pub(crate) fn dealloc(thread: &'static Thread, address: u64, size: u64) {
+    recording(thread, || match blocks::remove(thread, address, size) {
+        Some(block) => {
+            let temporary = thread.last_block.get() == address as usize;
+            if temporary {
+                thread.last_block.set(0);
+            }
+            end(thread, block, temporary);
+        }
+        None => unknown_free(thread, size),
+    });
+}
+
+/// A block that ended: its site's figures and the thread's.
+#[inline(always)]
+fn end(thread: &Thread, block: Block, temporary: bool) {
+    let epoch = peak::epoch();
+    end_site(thread, block, temporary, epoch);
+    let live = thread.record.figures.remove(block.size, 1, epoch);
+    peak::after_shrinking(thread, live);
+}
+
+/// The site's figures of a block that ended.
+#[inline(always)]
+fn end_site(thread: &Thread, block: Block, temporary: bool, epoch: u64) {
+    if block.sampled {
+        sample::forgotten(block.address);
+        return sample::end_site(thread, block, temporary);
+    }
+    if let Some(counter) = known(thread, block.site) {
+        counter.figures.remove(block.size, SAMPLE_BLOCK, epoch);
+        counter.tally_lifetime(thread, age(block));
+        if temporary {
+            counter.tally(thread, tally::TEMPORARY, 1);
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn age(block: Block) -> u64 {
+    use alloc_probe_format::spool::block::BIRTH_MASK;
+    let age = (clock::ticks() >> UNIT_SHIFT).wrapping_sub(block.birth) & BIRTH_MASK;
+    // Another processor's counter may be a little behind.
+    if age > BIRTH_MASK / 2 { 0 } else { age }
+}
+
+/// Reallocates by `inner`, between taking the old record away and making the new one. A failure changes nothing.
+#[inline(always)]
+pub(crate) fn realloc(
+    thread: &'static Thread,
+    (address, old_size, new_size): (u64, u64, u64),
+    registers: Registers,
+    inner: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    let old = recording(thread, || blocks::remove(thread, address, old_size));
+    let new = inner();
+    finish_realloc(thread, old, (address, old_size), (new as u64, new_size), registers);
+    new
+}
+
+/// The same where recording was switched over while the process ran, so that blocks of every kind exist.
+pub(crate) fn realloc_mixed(
+    thread: &'static Thread,
+    state: State,
+    (address, old_size, size): (u64, u64, u64),
+    registers: Registers,
+    inner: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    let old = recording(thread, || blocks::remove(thread, address, old_size));
+    let new = inner();
+    if new.is_null() {
+        if old.is_some_and(|old| !blocks::insert(thread, old)) {
+            lose(old_size);
+        }
+        return new;
+    }
+    recording(thread, || match old {
+        Some(old) => end(thread, old, false),
+        None => unknown_free(thread, old_size),
+    });
+    match state {
+        State::CountMixed => count::alloc(thread, size),
+        State::SampleMixed => sample::alloc(thread, new as u64, size, registers),
+        _ => {}
+    }
+    if state != State::Paused {
+        bump(&thread.record.reallocs, 1);
+    }
+    new
+}
+
+#[inline(never)]
+fn finish_realloc(
+    thread: &'static Thread,
+    old: Option<Block>,
+    (old_address, old_size): (u64, u64),
+    (address, size): (u64, u64),
+    registers: Registers,
+) {
+    recording(thread, || {
+        if address == 0 {
+            if old.is_some_and(|old| !blocks::insert(thread, old)) {
+                lose(old_size);
+            }
+            return;
+        }
+        let now = clock::ticks();
+        blocks::prefetch(address, size);
+        let site = site(thread, registers);
+        let epoch = peak::epoch();
+        if let Some(old) = old {
+            end_site(thread, old, false, epoch);
+        } else {
+            unknown_free(thread, old_size);
+        }
+        if !blocks::insert(thread, Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false }) {
+            lose(size);
+            if let Some(old) = old {
+                let live = thread.record.figures.remove(old.size, 1, epoch);
+                peak::after_shrinking(thread, live);
+            }
+            return;
+        }
+        if let Some(counter) = known(thread, site) {
+            counter.figures.add(size, SAMPLE_BLOCK, epoch);
+            counter.tally_size(thread, size);
+            counter.tally(thread, tally::REALLOC, 1);
+            if address != old_address {
+                counter.tally(thread, tally::MOVED, 1);
+                counter.tally(thread, tally::MOVED_BYTES, old_size.min(size));
+            }
+        }
+        let figures = &thread.record.figures;
+        let live = if old.is_some() { figures.resize(old_size, size, epoch) } else { figures.add(size, 1, epoch) };
+        bump(&thread.record.reallocs, 1);
+        thread.last_block.set(address as usize);
+        peak::after_growth(thread, live, now);
+        peak::after_shrinking(thread, live);
+        timeline::tick(now);
+    });
+}
+
+/// The site that the stack of the caller stands for; 0 where there is no space to keep it.
+#[inline(always)]
+pub(crate) fn site(thread: &'static Thread, registers: Registers) -> u32 {
+    let mut kept = thread.kept.get();
+    if kept.is_null() {
+        if !thread.make_private() {
+            return 0;
+        }
+        kept = thread.kept.get();
+    }
+    // SAFETY: the kept stack is the thread's own, in memory that stays; the guard is up, so that no other
+    // reference to it exists. The registers are those of a frame that lives until this call returns.
+    let captured = unsafe { (*kept).capture(&StackTree, registers) };
+    if captured.truncated {
+        spool::header()[header::TRUNCATED].fetch_add(1, Relaxed);
+    }
+    tree::site(captured.node).unwrap_or(0)
+}
+
+/// The thread's counter of a site, unless the site stands for no stack.
+#[inline(always)]
+pub(crate) fn known(thread: &Thread, site: u32) -> Option<&'static counters::Counter> {
+    if site == 0 { None } else { counters::of_site(thread, site) }
+}
+
+/// A block that could not be recorded.
+#[cold]
+#[inline(never)]
+pub(crate) fn lose(size: u64) {
+    spool::header()[header::LOST_BLOCKS].fetch_add(1, Relaxed);
+    spool::header()[header::LOST_BYTES].fetch_add(size, Relaxed);
+}
+
+/// A block without a record ends. If it was counted, without a stack, then its thread's figures know it.
+#[cold]
+#[inline(never)]
+fn unknown_free(thread: &Thread, size: u64) {
+    if mode::unrecorded_blocks_are_counted() {
+        let live = thread.record.figures.remove(size, 1, peak::epoch());
+        peak::after_shrinking(thread, live);
+    } else {
+        spool::header()[header::UNKNOWN_FREES].fetch_add(1, Relaxed);
+    }
+}
+
+/// A signal handler that interrupted the probe frees a block: its record goes at once, its figures follow when the
+/// interrupted event is done.
+#[cold]
+#[inline(never)]
+pub(crate) fn defer_dealloc(thread: &Thread, address: u64, size: u64) {
+    let Some(block) = blocks::remove(thread, address, size) else { return };
+    let count = thread.deferred_count.get();
+    match thread.deferred.get(count) {
+        Some(place) => {
+            place.set(block);
+            thread.deferred_count.set(count + 1);
+        }
+        None => lose(size),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn settle_deferred(thread: &Thread) {
+    while let Some(last) = thread.deferred_count.get().checked_sub(1) {
+        let block = thread.deferred[last].get();
+        thread.deferred_count.set(last);
+        end(thread, block, false);
+    }
+}

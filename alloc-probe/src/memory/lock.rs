@@ -1,0 +1,43 @@
+//! A lock that neither allocates nor needs initialising: what guards growth and the registry of threads.
+//!
+//! It spins and yields. `std`'s and `parking_lot`'s locks would serve no better: the sections it guards are a
+//! few system calls at the most and are entered some hundred times in a process's life, `parking_lot` allocates
+//! where it waits, and the child of a `fork` must be able to reset it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) struct Lock(AtomicBool);
+
+/// Holds a [`Lock`] until dropped.
+pub(crate) struct Held<'a>(&'a Lock);
+
+impl Lock {
+    pub(crate) const fn new() -> Lock {
+        Lock(AtomicBool::new(false))
+    }
+
+    pub(crate) fn lock(&self) -> Held<'_> {
+        loop {
+            if let Some(held) = self.try_lock() {
+                return held;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn try_lock(&self) -> Option<Held<'_>> {
+        let free = self.0.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        free.then_some(Held(self))
+    }
+
+    /// Opens the lock whoever holds it: for the child of a fork, where the holder does not exist.
+    pub(crate) fn reset(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Release);
+    }
+}

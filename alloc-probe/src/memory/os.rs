@@ -1,0 +1,119 @@
+//! Mappings from the operating system, and the few other calls that need no allocation.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// The granularity of everything that is mapped.
+pub(crate) const PAGE: usize = 4096;
+
+/// Address ranges that belong to the probe, so that its memory can be told from the program's.
+static RANGES: [[AtomicUsize; 2]; 1024] = [const { [AtomicUsize::new(0), AtomicUsize::new(0)] }; 1024];
+static RANGE_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Address space of `bytes` that becomes memory where it is first touched. Zeroed.
+///
+/// None where the system refuses, as under a limit on the address space.
+pub(crate) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
+    // SAFETY: a new anonymous mapping at an address of the kernel's choice touches nothing that exists.
+    let address = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            bytes,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if address == libc::MAP_FAILED {
+        return None;
+    }
+    let index = RANGE_COUNT.fetch_add(1, Relaxed);
+    if let Some([start, length]) = RANGES.get(index) {
+        start.store(address as usize, Relaxed);
+        length.store(bytes, Relaxed);
+    }
+    NonNull::new(address.cast())
+}
+
+/// Gives the memory behind a range that [`reserve`] returned back to the system; it reads as zero again.
+///
+/// # Safety
+///
+/// The range lies within one reservation of private memory, and nobody needs what is in it.
+pub(crate) unsafe fn give_back(start: *mut u8, bytes: usize) {
+    // SAFETY: by the contract, the range is private anonymous memory whose content nobody needs.
+    unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) };
+}
+
+/// Whether an address belongs to the probe.
+pub(crate) fn is_own(address: usize) -> bool {
+    let count = RANGE_COUNT.load(Relaxed).min(RANGES.len());
+    RANGES[..count].iter().any(|[start, length]| {
+        let start = start.load(Relaxed);
+        start != 0 && address.wrapping_sub(start) < length.load(Relaxed)
+    })
+}
+
+/// Runs something that makes system calls and leaves `errno` as it was: a program may look at it after a call
+/// that freed or allocated in between.
+pub(crate) fn keeping_errno<T>(f: impl FnOnce() -> T) -> T {
+    // SAFETY: `__errno_location` returns the calling thread's own `errno`, which lives as long as the thread.
+    let errno = unsafe { &mut *libc::__errno_location() };
+    let before = *errno;
+    let value = f();
+    *errno = before;
+    value
+}
+
+/// The monotonic clock, in nanoseconds.
+pub(crate) fn monotonic_ns() -> u64 {
+    clock_ns(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn unix_ns() -> u64 {
+    clock_ns(libc::CLOCK_REALTIME)
+}
+
+fn clock_ns(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the result.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Says one line on standard error, without allocating.
+pub(crate) fn complain(parts: &[&[u8]]) {
+    let mut line = [0u8; 1024];
+    let mut length = 0;
+    for part in [b"alloc-probe: ".as_slice()].iter().chain(parts).chain(&[b"\n".as_slice()]) {
+        let take = part.len().min(line.len() - length);
+        line[length..length + take].copy_from_slice(&part[..take]);
+        length += take;
+    }
+    // SAFETY: the buffer has `length` initialised bytes.
+    unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), length) };
+}
+
+/// Reads a small file of the system's into a buffer; the part that fits. None where it can't be opened.
+pub(crate) fn read_small<'a>(path: &std::ffi::CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    // SAFETY: the path is a C string, the buffer is writable for its length, and the descriptor is our own.
+    let length = unsafe {
+        let file = libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return None;
+        }
+        let mut length = 0;
+        while length < buffer.len() {
+            let got = libc::read(file, buffer[length..].as_mut_ptr().cast(), buffer.len() - length);
+            if got <= 0 {
+                break;
+            }
+            length += got as usize;
+        }
+        libc::close(file);
+        length
+    };
+    Some(&buffer[..length])
+}

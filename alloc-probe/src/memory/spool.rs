@@ -1,0 +1,268 @@
+//! The spool in the program: sections that grow at their end and never move.
+//!
+//! Each section is one reservation of address space. With an output path, its memory is a shared mapping of the
+//! spool file, extent by extent, so that what was recorded outlives the process however it ends; otherwise it is
+//! anonymous. The blocks of an extent are taken from the file system *before* the extent is mapped: a write to a
+//! mapping that the disk has no room for would be a SIGBUS in the user's program. Where there is no room, a section
+//! stops growing, and what can't be recorded is counted.
+
+use super::lock::Lock;
+use super::os::{self, PAGE, keeping_errno};
+use alloc_probe_format::spool::{self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, Section, Spool, header};
+use std::ffi::CStr;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize};
+
+/// The least that a section grows by.
+const STEP: usize = 64 << 10;
+
+struct Memory {
+    base: AtomicPtr<AtomicU64>,
+    reserved: AtomicUsize,
+    /// Bytes that may be touched.
+    ready: AtomicUsize,
+}
+
+static SECTIONS: [Memory; Section::LIMIT] = [const {
+    Memory { base: AtomicPtr::new(std::ptr::null_mut()), reserved: AtomicUsize::new(0), ready: AtomicUsize::new(0) }
+}; Section::LIMIT];
+
+/// The file, or -1.
+static FILE: AtomicI32 = AtomicI32::new(-1);
+static FILE_LENGTH: AtomicU64 = AtomicU64::new(0);
+static GROWTH: Lock = Lock::new();
+
+/// The process's spool.
+pub(crate) struct LiveSpool;
+
+/// Address space for a section: far more than will be used, since it never moves.
+fn space(section: Section) -> usize {
+    match section {
+        Section::HEADER => HEADER_WORDS * 8,
+        Section::FACTS => 64 << 20,
+        Section::NODES => 1 << 30,
+        Section::SITES => 128 << 20,
+        Section::PAGES => 64 << 20,
+        Section::COUNTERS => 8 << 30,
+        Section::TALLIES => 2 << 30,
+        Section::THREADS => 16 << 20,
+        Section::ENDED => 1 << 20,
+        Section::TIMELINE => STEP,
+        // A table of live blocks is made in its full size.
+        _ => 0,
+    }
+}
+
+/// Makes the header, on the file if there is one. Called once, before anything else here.
+pub(crate) fn create(file: Option<i32>) -> bool {
+    FILE.store(file.unwrap_or(-1), Relaxed);
+    if ensure(Section::HEADER, HEADER_WORDS * 8) {
+        return true;
+    }
+    // The file has no room for even the header: go on without it.
+    forget_file();
+    ensure(Section::HEADER, HEADER_WORDS * 8)
+}
+
+/// The words of the header.
+#[inline(always)]
+pub(crate) fn header() -> &'static [AtomicU64; HEADER_WORDS] {
+    // SAFETY: `create` ran before recording started, so the base is a mapping of `HEADER_WORDS` words that is
+    // never unmapped; zero is a valid value of every word.
+    unsafe { &*base(Section::HEADER).cast() }
+}
+
+/// The first word of a section; null until it was grown.
+#[inline(always)]
+pub(crate) fn base(section: Section) -> *mut AtomicU64 {
+    SECTIONS[section.0].base.load(Relaxed)
+}
+
+/// Makes sure that the first `bytes` of a section can be used. False where there is no room.
+#[inline(always)]
+pub(crate) fn ensure(section: Section, bytes: usize) -> bool {
+    bytes <= SECTIONS[section.0].ready.load(Acquire) || keeping_errno(|| grow(section, bytes))
+}
+
+/// One more entry of a section, by number; none where there is no room for it.
+#[inline]
+pub(crate) fn add_entry(section: Section, entry_bytes: usize) -> Option<u64> {
+    let index = header()[header::COUNTS + section.0].fetch_add(1, Relaxed);
+    ensure(section, (index as usize + 1) * entry_bytes).then_some(index)
+}
+
+#[cold]
+fn grow(section: Section, bytes: usize) -> bool {
+    let memory = &SECTIONS[section.0];
+    let _held = GROWTH.lock();
+    let ready = memory.ready.load(Relaxed);
+    if bytes <= ready {
+        return true;
+    }
+    if memory.reserved.load(Relaxed) == 0 && !reserve(section, bytes) {
+        return false;
+    }
+    let reserved = memory.reserved.load(Relaxed);
+    if bytes > reserved {
+        return false;
+    }
+    if FILE.load(Relaxed) < 0 {
+        memory.ready.store(reserved, Release);
+        return true;
+    }
+    // A quarter more than there is: few extents, and little that is never used.
+    let wanted = bytes.max(ready + (ready / 4).max(STEP)).next_multiple_of(PAGE).min(reserved);
+    for end in [wanted, bytes.next_multiple_of(PAGE)] {
+        if map_extent(section, ready, end - ready) {
+            memory.ready.store(end, Release);
+            return true;
+        }
+    }
+    false
+}
+
+fn reserve(section: Section, bytes: usize) -> bool {
+    let memory = &SECTIONS[section.0];
+    let mut space = match space(section) {
+        0 => bytes.next_multiple_of(PAGE),
+        space => space,
+    };
+    loop {
+        if let Some(base) = os::reserve(space) {
+            memory.reserved.store(space, Relaxed);
+            memory.base.store(base.as_ptr().cast(), Release);
+            return true;
+        }
+        // The address space may be limited: take what can be had.
+        space = (space / 4).next_multiple_of(PAGE);
+        if space < bytes {
+            return false;
+        }
+    }
+}
+
+/// Maps `length` more bytes of the file behind what a section has. The growth lock is held.
+fn map_extent(section: Section, start: usize, length: usize) -> bool {
+    let (file, file_start) = (FILE.load(Relaxed), FILE_LENGTH.load(Relaxed));
+    let extent = if section == Section::HEADER { 0 } else { header()[header::EXTENT_COUNT].load(Relaxed) as usize };
+    if extent >= EXTENT_LIMIT || !take_blocks(file, file_start, length as u64) {
+        return false;
+    }
+    let base = base(section).cast::<u8>();
+    // SAFETY: the range lies within the section's reservation, behind what is in use, so that the new mapping
+    // replaces only address space that nobody has touched.
+    let mapped = unsafe {
+        libc::mmap(
+            base.add(start).cast(),
+            length,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_FIXED,
+            file,
+            file_start as libc::off_t,
+        )
+    };
+    if mapped == libc::MAP_FAILED {
+        return false;
+    }
+    FILE_LENGTH.store(file_start + length as u64, Relaxed);
+    if section == Section::HEADER {
+        // So that `header()` works for the entry about to be written.
+        SECTIONS[0].ready.store(length, Release);
+    }
+    let words = [section.0 as u64, start as u64, file_start, length as u64];
+    for (index, word) in words.into_iter().enumerate() {
+        header()[header::EXTENTS + extent * EXTENT_WORDS + index].store(word, Relaxed);
+    }
+    header()[header::EXTENT_COUNT].store(extent as u64 + 1, Release);
+    true
+}
+
+/// Has the file system set blocks aside for a range of the file.
+fn take_blocks(file: i32, start: u64, length: u64) -> bool {
+    // SAFETY: `limit` is a valid place for the answer.
+    let limit = unsafe {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit);
+        limit.rlim_cur
+    };
+    // Beyond the limit the kernel would send SIGXFSZ.
+    if limit != libc::RLIM_INFINITY && start + length > limit {
+        return false;
+    }
+    // SAFETY: plain system calls on our own descriptor.
+    let status = unsafe { libc::posix_fallocate(file, start as libc::off_t, length as libc::off_t) };
+    status == 0
+}
+
+/// Records a fact. Called under no lock but the caller's own: facts are written where images and threads are listed.
+pub(crate) fn add_fact(tag: u64, parts: &[&[u8]]) {
+    static FACTS: Lock = Lock::new();
+    let _held = FACTS.lock();
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let count = &header()[header::COUNTS + Section::FACTS.0];
+    let first = count.load(Relaxed) as usize;
+    let words = 1 + length.div_ceil(8);
+    if !ensure(Section::FACTS, (first + words) * 8) {
+        return;
+    }
+    let base = base(Section::FACTS);
+    // SAFETY: `ensure` made the section at least `first + words` words long, and the lock is held: nobody else
+    // writes behind `first`.
+    let word = |index: usize| unsafe { &*base.add(first + index) };
+    word(0).store(tag << 32 | length as u64, Relaxed);
+    let mut bytes = parts.iter().copied().flatten();
+    for index in 1..words {
+        let mut value = [0u8; 8];
+        value.iter_mut().zip(&mut bytes).for_each(|(to, from)| *to = *from);
+        word(index).store(u64::from_le_bytes(value), Relaxed);
+    }
+    count.store((first + words) as u64, Release);
+}
+
+impl Spool for LiveSpool {
+    fn words(&self, section: Section) -> &[AtomicU64] {
+        let memory = &SECTIONS[section.0];
+        let ready = memory.ready.load(Acquire);
+        let base = memory.base.load(Relaxed);
+        if base.is_null() || ready == 0 {
+            return &[];
+        }
+        // Without a file, all that was reserved is ready, and most of it was never touched.
+        // SAFETY: the first `ready` bytes are mapped for good, and are only ever accessed as atomic words.
+        unsafe { std::slice::from_raw_parts(base, ready / 8) }
+    }
+}
+
+/// Bytes of all sections that may be touched, without those that are only reserved.
+pub(crate) fn file_bytes() -> u64 {
+    FILE_LENGTH.load(Relaxed)
+}
+
+/// Opens the spool file and locks it. Fails with the reason, or with `None` where another process holds it.
+pub(crate) fn open_file(path: &CStr) -> Result<i32, Option<std::io::Error>> {
+    // SAFETY: the path is a C string; the descriptor is our own.
+    unsafe {
+        let flags = libc::O_RDWR | libc::O_CREAT | libc::O_CLOEXEC;
+        let file = libc::open(path.as_ptr(), flags, 0o600);
+        if file < 0 {
+            return Err(Some(std::io::Error::last_os_error()));
+        }
+        if libc::flock(file, libc::LOCK_EX | libc::LOCK_NB) != 0 {
+            libc::close(file);
+            return Err(None);
+        }
+        Ok(file)
+    }
+}
+
+/// In the child of a fork: the spool is the parent's, and so is its lock.
+pub(crate) fn forget_file() {
+    let file = FILE.swap(-1, Relaxed);
+    if file >= 0 {
+        // SAFETY: our own descriptor, which nobody uses any more.
+        unsafe { libc::close(file) };
+    }
+    GROWTH.reset();
+}
+
+const _: () = assert!(spool::HEADER_WORDS * 8 == STEP);

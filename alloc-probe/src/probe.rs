@@ -1,0 +1,243 @@
+//! The hook: what the program's allocations pass through.
+//!
+//! Each of the four methods forwards to the same method of the inner allocator, with the same arguments, exactly
+//! once. What is recorded happens before or after that call, never instead of it.
+
+use crate::capture::Registers;
+use crate::config::{Program, Settings};
+use crate::memory::arena;
+use crate::mode::{self, Mode, State};
+use crate::thread::{self, Guard, Thread};
+use crate::{count, full, sample, start};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::time::Duration;
+
+/// A global allocator that records what passes through it to another.
+///
+/// ```
+/// use alloc_probe::AllocProbe;
+///
+/// #[global_allocator]
+/// static ALLOC: AllocProbe = AllocProbe::system();
+///
+/// fn main() {
+///     let text = String::from("counted");
+///     assert!(alloc_probe::stats().live_bytes >= text.len() as u64);
+/// }
+/// ```
+///
+/// Any allocator can be wrapped: `AllocProbe::new(tikv_jemallocator::Jemalloc)`. The [`install!`](crate::install)
+/// macro declares the static, and lets dumps name the crate that it stands in.
+///
+/// There is one profile in a process, whichever static the allocations pass through.
+#[derive(Debug)]
+pub struct AllocProbe<A = System> {
+    inner: A,
+    settings: Settings,
+}
+
+impl AllocProbe {
+    /// Around the system's allocator.
+    pub const fn system() -> AllocProbe {
+        AllocProbe::new(System)
+    }
+}
+
+impl<A> AllocProbe<A> {
+    /// Around any allocator.
+    pub const fn new(inner: A) -> AllocProbe<A> {
+        let program = Program { name: "", version: "", debug_assertions: cfg!(debug_assertions), panic: "" };
+        AllocProbe { inner, settings: Settings { program, mode: None, out: None, long_lived_ns: None, sample_bytes: None } }
+    }
+
+    /// How much is recorded where `ALLOC_PROBE` does not say: [`Mode::Full`] with an output path, else
+    /// [`Mode::Count`].
+    #[must_use]
+    pub const fn with_mode(mut self, mode: Mode) -> AllocProbe<A> {
+        self.settings.mode = Some(mode);
+        self
+    }
+
+    /// Where the dump goes where `ALLOC_PROBE_OUT` does not say; `%p`, `%e` and `%n` stand for the process's id, the
+    /// program's name, and the number of the dump. Without a path no file is ever written.
+    #[must_use]
+    pub const fn with_output(mut self, path: &'static str) -> AllocProbe<A> {
+        self.settings.out = Some(path);
+        self
+    }
+
+    /// The age from which a live block counts as long-lived, where `ALLOC_PROBE_LONG_LIVED` does not say. One second
+    /// by default.
+    #[must_use]
+    pub const fn with_long_lived(mut self, age: Duration) -> AllocProbe<A> {
+        let nanos = age.as_nanos();
+        self.settings.long_lived_ns = Some(if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 });
+        self
+    }
+
+    /// The mean number of bytes from one sampled block to the next in [`Mode::Sample`], where `ALLOC_PROBE` does not
+    /// say. 512 KiB by default.
+    #[must_use]
+    pub const fn with_sample_bytes(mut self, bytes: u64) -> AllocProbe<A> {
+        self.settings.sample_bytes = Some(bytes);
+        self
+    }
+
+    /// Names the program in dumps. [`install!`](crate::install) fills this in.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_program(
+        mut self,
+        name: &'static str,
+        version: &'static str,
+        debug_assertions: bool,
+        panic: &'static str,
+    ) -> AllocProbe<A> {
+        self.settings.program = Program { name, version, debug_assertions, panic };
+        self
+    }
+
+    /// The calling thread's state, to record under the state of recording. None where nothing is recorded, or where
+    /// the thread could not be given a state.
+    #[inline(always)]
+    fn recorder(&self) -> Option<(&'static Thread, State)> {
+        let state = mode::state();
+        if state == State::Off {
+            return None;
+        }
+        match thread::current() {
+            Some(thread) => Some((thread, state)),
+            None => self.new_recorder(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_recorder(&self) -> Option<(&'static Thread, State)> {
+        if mode::state() == State::Unstarted {
+            start::start(&self.settings, std::any::type_name::<A>());
+        }
+        let state = mode::state();
+        if matches!(state, State::Off | State::Unstarted) {
+            return None;
+        }
+        let thread = thread::attach();
+        if thread.is_none() {
+            full::lose(0);
+        }
+        Some((thread?, state))
+    }
+}
+
+// SAFETY: every method hands its arguments to the inner allocator's method of the same name and returns what that
+// returned, so the inner allocator's promises are this one's; only for blocks of the arena, which never came from
+// the inner allocator, the arena answers instead, under the same contract. Nothing here unwinds: no code on these
+// paths panics or calls back into the program.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let recorder = self.recorder();
+        if let Some((thread, _)) = recorder
+            && thread.guard.get() == Guard::Own
+        {
+            return arena::alloc(layout);
+        }
+        // SAFETY: the caller's promises about the layout are the ones asked for.
+        let block = unsafe { self.inner.alloc(layout) };
+        if let Some((thread, state)) = recorder
+            && !block.is_null()
+        {
+            allocated(thread, state, block, layout.size());
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let recorder = self.recorder();
+        if let Some((thread, _)) = recorder
+            && thread.guard.get() == Guard::Own
+        {
+            return arena::alloc(layout);
+        }
+        // SAFETY: as for `alloc`.
+        let block = unsafe { self.inner.alloc_zeroed(layout) };
+        if let Some((thread, state)) = recorder
+            && !block.is_null()
+        {
+            allocated(thread, state, block, layout.size());
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if arena::owns(block) {
+            // SAFETY: it is a block of the arena, and the caller does not use it any more.
+            return unsafe { arena::dealloc(block, layout) };
+        }
+        if let Some((thread, state)) = self.recorder() {
+            if thread.guard.get() == Guard::Recording {
+                full::defer_dealloc(thread, block as u64, layout.size() as u64);
+            } else if state == State::Count {
+                count::dealloc(thread, layout.size() as u64);
+            } else if state == State::Sample {
+                sample::dealloc(thread, block as u64, layout.size() as u64);
+            } else {
+                full::dealloc(thread, block as u64, layout.size() as u64);
+            }
+        }
+        // SAFETY: the caller's promises about the block and the layout are the ones asked for; it came from the
+        // inner allocator, as all that are not the arena's do.
+        unsafe { self.inner.dealloc(block, layout) };
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if arena::owns(block) {
+            // SAFETY: it is a block of the arena; the caller's promises are the ones asked for.
+            return unsafe { arena::realloc(block, layout, new_size) };
+        }
+        // SAFETY: as for `dealloc`.
+        let inner = || unsafe { self.inner.realloc(block, layout, new_size) };
+        let Some((thread, state)) = self.recorder() else { return inner() };
+        let (old_size, size) = (layout.size() as u64, new_size as u64);
+        if thread.guard.get() == Guard::Recording {
+            full::defer_dealloc(thread, block as u64, old_size);
+            let new = inner();
+            if !new.is_null() {
+                full::lose(size);
+            }
+            return new;
+        }
+        match state {
+            State::Count => {
+                let new = inner();
+                if !new.is_null() {
+                    count::realloc(thread, old_size, size);
+                }
+                new
+            }
+            State::Sample => sample::realloc(thread, (block as u64, old_size, size), Registers::here(), inner),
+            State::Full => full::realloc(thread, (block as u64, old_size, size), Registers::here(), inner),
+            _ => {
+                let event = (block as u64, old_size, size);
+                full::realloc_mixed(thread, state, event, Registers::here(), inner)
+            }
+        }
+    }
+}
+
+/// Records a block that the inner allocator has handed out.
+#[inline(always)]
+fn allocated(thread: &'static Thread, state: State, block: *mut u8, size: usize) {
+    if thread.guard.get() == Guard::Recording {
+        full::lose(size as u64);
+    } else if matches!(state, State::Count | State::CountMixed) {
+        count::alloc(thread, size as u64);
+    } else if matches!(state, State::Sample | State::SampleMixed) {
+        sample::alloc(thread, block as u64, size as u64, Registers::here());
+    } else if state == State::Full {
+        full::alloc(thread, block as u64, size as u64, Registers::here());
+    }
+}

@@ -1,0 +1,200 @@
+//! The first allocation of the process: everything that recording needs is prepared here, without allocating.
+
+use crate::config::{self, Config, Settings};
+use crate::memory::lock::Lock;
+use crate::memory::{os, spool};
+use crate::mode::{self, Mode, State};
+use crate::output::{OUTPUT, Path};
+use crate::{blocks, capture, clock, finish, thread, timeline, tree};
+use alloc_probe_format::spool::{MAGIC, VERSION, fact, header};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// Starts recording as the environment and the settings ask. The first caller does; whoever comes while it is at it
+/// goes unrecorded, which only another thread made before the program's first allocation could.
+#[cold]
+#[inline(never)]
+pub(crate) fn start(settings: &Settings, allocator: &'static str) {
+    static STARTED: AtomicBool = AtomicBool::new(false);
+    if STARTED.swap(true, Relaxed) {
+        return;
+    }
+    os::keeping_errno(|| {
+        let config = config::read(settings);
+        let state = match config.mode {
+            Mode::Off => State::Off,
+            Mode::Count => State::Count,
+            Mode::Sample => State::Sample,
+            Mode::Full => State::Full,
+        };
+        let ready = state == State::Off || prepare(&config, settings, allocator);
+        if !ready {
+            os::complain(&[b"the system has no memory for a profile; nothing is recorded"]);
+        }
+        mode::begin(if ready { state } else { State::Off });
+    });
+}
+
+fn prepare(config: &Config, settings: &Settings, allocator: &str) -> bool {
+    let file = config.out.and_then(open_output);
+    if !spool::create(file) {
+        return false;
+    }
+    write_header(config);
+    write_facts(settings, allocator);
+    thread::create();
+    timeline::create();
+    if matches!(config.mode, Mode::Sample | Mode::Full) && !prepare_stacks() {
+        return false;
+    }
+    finish::arrange();
+    true
+}
+
+static READY: AtomicBool = AtomicBool::new(false);
+
+/// What only modes with stacks need.
+pub(crate) fn prepare_stacks() -> bool {
+    if READY.load(Relaxed) {
+        return true;
+    }
+    list_images();
+    let ready = tree::create() && blocks::create();
+    READY.store(ready, Relaxed);
+    ready
+}
+
+/// Whether stacks are, or were, taken.
+pub(crate) fn takes_stacks() -> bool {
+    READY.load(Relaxed)
+}
+
+/// Brings the list of images up to date, and records those that are new.
+pub(crate) fn list_images() {
+    static LIST: Lock = Lock::new();
+    static RECORDED: AtomicUsize = AtomicUsize::new(0);
+    let Some(_held) = LIST.try_lock() else { return };
+    capture::refresh_images();
+    let mut seen = 0;
+    capture::images(&mut |image| {
+        seen += 1;
+        if seen > RECORDED.load(Relaxed) {
+            let numbers = [image.bias, image.end.wrapping_sub(image.bias), image.build_id.len() as u64].map(u64::to_le_bytes);
+            spool::add_fact(fact::IMAGE, &[numbers.as_flattened(), image.build_id, image.path]);
+            RECORDED.store(seen, Relaxed);
+        }
+    });
+}
+
+/// Settles where the dump goes, and opens the spool file beside it.
+fn open_output(pattern: &[u8]) -> Option<i32> {
+    let pid = std::process::id();
+    let mut name = [0u8; 64];
+    let name = os::read_small(c"/proc/self/comm", &mut name).unwrap_or_default().trim_ascii_end();
+    let path = Path::fill(pattern, pid, name, 0);
+    for path in [path, path.with_pid(pid)] {
+        let spool = path.with(b".spool");
+        match spool::open_file(spool.as_c_str()) {
+            Ok(file) => {
+                keep_earlier(file, &spool);
+                OUTPUT.set(path, true, pid);
+                return Some(file);
+            }
+            // Another living process spools there: this one takes a name of its own.
+            Err(None) => {}
+            Err(Some(reason)) => {
+                complain_of(spool.bytes(), &reason, "the profile is kept in memory only");
+                OUTPUT.set(path, false, pid);
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// What a killed process left stays: the file is emptied only after what was in it got another name.
+fn keep_earlier(file: i32, spool: &Path) {
+    let mut words = [0u64; 3];
+    // SAFETY: the buffer has room for what is read; the names are C strings; the descriptor is our own.
+    unsafe {
+        let length = size_of_val(&words);
+        let got = libc::pread(file, words.as_mut_ptr().cast(), length, 0);
+        if got == length as isize && words[header::MAGIC] == MAGIC {
+            let other = spool.with_pid(words[header::PID] as u32);
+            libc::rename(spool.as_c_str().as_ptr(), other.as_c_str().as_ptr());
+            // The file that we have open is now the one renamed: its place is taken by a new one.
+            let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+            let new = libc::open(spool.as_c_str().as_ptr(), flags, 0o600);
+            if new >= 0 {
+                libc::flock(new, libc::LOCK_EX | libc::LOCK_NB);
+                libc::dup3(new, file, libc::O_CLOEXEC);
+                libc::close(new);
+            }
+        } else {
+            libc::ftruncate(file, 0);
+        }
+    }
+}
+
+pub(crate) fn complain_of(path: &[u8], reason: &std::io::Error, consequence: &str) {
+    let code = reason.raw_os_error().unwrap_or(0);
+    let mut text = [0u8; 128];
+    // SAFETY: the buffer is writable for its length, and the call ends what it writes with a zero.
+    unsafe { libc::strerror_r(code, text.as_mut_ptr().cast(), text.len()) };
+    let length = text.iter().position(|&byte| byte == 0).unwrap_or(0);
+    os::complain(&[b"cannot write `", path, b"`: ", &text[..length], b"; ", consequence.as_bytes()]);
+}
+
+fn write_header(config: &Config) {
+    let clock = clock::choose();
+    let words = [
+        (header::MAGIC, MAGIC),
+        (header::VERSION, VERSION),
+        (header::PID, std::process::id().into()),
+        (header::START_UNIX_NS, os::unix_ns()),
+        (header::START_MONO_NS, os::monotonic_ns()),
+        (header::START_TICKS, clock::ticks()),
+        (header::CLOCK, clock),
+        (header::MODE, mode_number(config.mode)),
+        (header::LONG_LIVED_NS, config.long_lived_ns),
+        (header::SAMPLE_BYTES, config.sample_bytes),
+    ];
+    for (word, value) in words {
+        spool::header()[word].store(value, Relaxed);
+    }
+}
+
+/// The number of a mode in the spool's header.
+pub(crate) fn mode_number(mode: Mode) -> u64 {
+    match mode {
+        Mode::Off => 1,
+        Mode::Count => 2,
+        Mode::Sample => 3,
+        Mode::Full => 4,
+    }
+}
+
+fn write_facts(settings: &Settings, allocator: &str) {
+    let mut buffer = [0u8; 4096];
+    // SAFETY: the name is a C string, and the buffer is writable for its length.
+    let length = unsafe { libc::readlink(c"/proc/self/exe".as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    spool::add_fact(fact::EXECUTABLE, &[&buffer[..length.max(0) as usize]]);
+    let arguments = os::read_small(c"/proc/self/cmdline", &mut buffer).unwrap_or_default();
+    let arguments = arguments.strip_suffix(&[0]).unwrap_or(arguments);
+    for argument in arguments.split(|&byte| byte == 0) {
+        spool::add_fact(fact::ARGUMENT, &[argument]);
+    }
+    let program = &settings.program;
+    for (name, value) in [
+        ("crate_name", program.name),
+        ("crate_version", program.version),
+        ("debug_assertions", if program.debug_assertions { "true" } else { "false" }),
+        ("panic", program.panic),
+        ("opt_level", env!("ALLOC_PROBE_OPT_LEVEL")),
+        ("rustc", env!("ALLOC_PROBE_RUSTC")),
+        ("target", env!("ALLOC_PROBE_TARGET")),
+        ("allocator", allocator),
+        ("alloc_probe", env!("CARGO_PKG_VERSION")),
+    ] {
+        spool::add_fact(fact::BUILD, &[name.as_bytes(), b"=", value.as_bytes()]);
+    }
+}

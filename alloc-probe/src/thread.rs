@@ -1,0 +1,379 @@
+//! The threads: each has a slot of the spool for its figures, and private state beside it.
+//!
+//! A slot is handed to the next new thread when its thread ends; what it counted goes to the record of all ended
+//! threads of that name. So memory follows the number of threads alive at once, not of those that ever were.
+
+use crate::capture::KeptStack;
+use crate::figures::{Figures, bump};
+use crate::memory::lock::Lock;
+use crate::memory::os;
+use crate::memory::spool;
+use crate::peak;
+use alloc_probe_format::spool::block::Block;
+use alloc_probe_format::spool::{Section, header, thread as word};
+use std::cell::Cell;
+use std::mem::offset_of;
+use std::ptr::null_mut;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64};
+
+/// How many threads can be alive at once and be counted apart.
+const SLOTS: usize = 65_536;
+
+/// How many names of ended threads are kept apart; the rest share the last.
+const NAMES: usize = 1024;
+
+/// What a thread counts, in the spool.
+#[repr(C)]
+pub(crate) struct Record {
+    pub(crate) figures: Figures,
+    pub(crate) reallocs: AtomicU64,
+    pub(crate) own_peak_bytes: AtomicU64,
+    pub(crate) own_peak_blocks: AtomicU64,
+    pub(crate) flushed: AtomicU64,
+    spare: [AtomicU64; 5],
+    tid: AtomicU64,
+    threads: AtomicU64,
+    name: [AtomicU64; 2],
+    unused: [AtomicU64; 12],
+}
+
+const _: () = {
+    assert!(size_of::<Record>() == word::WORDS * 8);
+    assert!(offset_of!(Record, reallocs) == word::REALLOCS * 8);
+    assert!(offset_of!(Record, own_peak_bytes) == word::OWN_PEAK_BYTES * 8);
+    assert!(offset_of!(Record, flushed) == word::FLUSHED * 8);
+    assert!(offset_of!(Record, tid) == word::TID * 8);
+    assert!(offset_of!(Record, name) == word::NAME * 8);
+};
+
+/// What the thread is doing inside the probe.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// Nothing: its allocations are the program's.
+    Idle,
+    /// Recording: an allocation now comes from a signal handler that interrupted the probe.
+    Recording,
+    /// Running library code for the probe: allocations are the arena's.
+    Own,
+}
+
+/// A thread's private state. Only the thread itself touches it, but for `limit`.
+#[repr(C, align(64))]
+pub(crate) struct Thread {
+    /// Live bytes up to which no update can be a new peak. Others set it to the least to have it renewed.
+    pub(crate) limit: AtomicI64,
+    /// Live bytes below which the shared sum must be told.
+    pub(crate) floor: Cell<i64>,
+    pub(crate) guard: Cell<Guard>,
+    pub(crate) record: &'static Record,
+    /// The last block it allocated, if that was its last event but for frees of others.
+    pub(crate) last_block: Cell<usize>,
+    /// Bytes to go until the next sample.
+    pub(crate) until_sample: Cell<i64>,
+    pub(crate) random: Cell<u64>,
+    /// Its pages of counters, by site; made when first needed.
+    pub(crate) pages: Cell<*mut AtomicU32>,
+    pub(crate) kept: Cell<*mut KeptStack>,
+    /// Tally lines set aside for it: the next, and the end.
+    pub(crate) lines: Cell<(u32, u32)>,
+    /// Live blocks inserted less removed since the tables' counts were told: narrow and wide.
+    pub(crate) block_delta: [Cell<i32>; 2],
+    /// Blocks freed by a signal handler that interrupted the probe.
+    pub(crate) deferred: [Cell<Block>; 8],
+    pub(crate) deferred_count: Cell<usize>,
+    pub(crate) slot: u32,
+    /// How often the thread's end was put off, so that destructors of others are seen.
+    put_off: Cell<u32>,
+}
+
+thread_local! {
+    // No destructor and a constant value: reading it is one instruction and can't allocate.
+    static CURRENT: Cell<*const Thread> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Slots that no thread has, as a chain: the first; `NEXT_FREE[slot]` is the one after, plus one.
+static REGISTRY: Lock = Lock::new();
+static STATES: AtomicPtr<Thread> = AtomicPtr::new(null_mut());
+static FREE: AtomicU32 = AtomicU32::new(0);
+static NEXT_FREE: AtomicPtr<AtomicU32> = AtomicPtr::new(null_mut());
+/// The pthread key whose destructor tells of a thread's end, plus one.
+static KEY: AtomicU32 = AtomicU32::new(0);
+
+/// The calling thread's state, if it has one.
+#[inline(always)]
+pub(crate) fn current() -> Option<&'static Thread> {
+    // SAFETY: the pointer is null or to a state that lives in memory which is never unmapped, and that no other
+    // thread uses until this one has set the pointer to null.
+    unsafe { CURRENT.with(|current| current.get().as_ref()) }
+}
+
+/// Prepares the registry. Called once.
+pub(crate) fn create() {
+    let mut key = 0;
+    // SAFETY: the key is a valid place, and `at_end` has the type that a destructor has.
+    if unsafe { libc::pthread_key_create(&mut key, Some(at_end)) } == 0 {
+        KEY.store(key + 1, Relaxed);
+    }
+}
+
+/// Gives the calling thread a slot. None where there is no space: its blocks are then lost.
+#[cold]
+#[inline(never)]
+pub(crate) fn attach() -> Option<&'static Thread> {
+    os::keeping_errno(|| {
+        let thread = {
+            let _held = REGISTRY.lock();
+            take_slot()?
+        };
+        let alive = spool::header()[header::THREADS_ALIVE].fetch_add(1, SeqCst) + 1;
+        if alive.is_power_of_two() {
+            renew_limits();
+        }
+        CURRENT.with(|current| current.set(thread));
+        arm_end(thread);
+        Some(thread)
+    })
+}
+
+fn take_slot() -> Option<&'static Thread> {
+    if STATES.load(Relaxed).is_null() {
+        let states = os::reserve(SLOTS * size_of::<Thread>())?;
+        let next = os::reserve(SLOTS * 4)?;
+        NEXT_FREE.store(next.as_ptr().cast(), Relaxed);
+        STATES.store(states.as_ptr().cast(), Relaxed);
+    }
+    let states = STATES.load(Relaxed);
+    let free = FREE.load(Relaxed);
+    let count = &spool::header()[header::COUNTS + Section::THREADS.0];
+    let slot = if free != 0 {
+        let slot = free - 1;
+        FREE.store(next_free(slot).load(Relaxed), Relaxed);
+        slot
+    } else {
+        let slot = count.load(Relaxed) as usize;
+        if slot >= SLOTS || !spool::ensure(Section::THREADS, (slot + 1) * size_of::<Record>()) {
+            return None;
+        }
+        slot as u32
+    };
+    // SAFETY: the section has room for `slot + 1` records, at addresses that stay.
+    let record = unsafe { &*spool::base(Section::THREADS).cast::<Record>().add(slot as usize) };
+    // SAFETY: there are `SLOTS` states in the reservation, and `slot` is below; it belongs to no thread now.
+    let state = unsafe { &mut *states.add(slot as usize).cast::<std::mem::MaybeUninit<Thread>>() };
+    // SAFETY: the memory was zeroed by the system or holds an earlier thread's state, for which the pointers it
+    // left are valid: what was reserved for a slot stays with it.
+    let (pages, kept) = unsafe {
+        let old = state.as_ptr();
+        ((&raw const (*old).pages).read(), (&raw const (*old).kept).read())
+    };
+    state.write(Thread {
+        limit: AtomicI64::new(i64::MIN),
+        floor: Cell::new(i64::MAX),
+        guard: Cell::new(Guard::Idle),
+        record,
+        last_block: Cell::new(0),
+        until_sample: Cell::new(0),
+        random: Cell::new(0),
+        pages,
+        kept,
+        lines: Cell::new((0, 0)),
+        block_delta: [const { Cell::new(0) }; 2],
+        deferred: [const { Cell::new(Block::NONE) }; 8],
+        deferred_count: Cell::new(0),
+        slot,
+        put_off: Cell::new(0),
+    });
+    record.name_now();
+    // SAFETY: `gettid` has no preconditions.
+    record.tid.store(unsafe { libc::gettid() } as u64, Relaxed);
+    record.threads.store(1, Relaxed);
+    if u64::from(slot) >= count.load(Relaxed) {
+        count.store(u64::from(slot) + 1, Relaxed);
+    }
+    // SAFETY: it was just written, and the registry hands the slot to nobody else until the thread ends.
+    Some(unsafe { state.assume_init_ref() })
+}
+
+fn next_free(slot: u32) -> &'static AtomicU32 {
+    // SAFETY: there are `SLOTS` words in the reservation, made before any slot was handed out.
+    unsafe { &*NEXT_FREE.load(Relaxed).add(slot as usize) }
+}
+
+/// Has every thread compute its limit anew at its next event. What a thread may allocate unseen depends on how
+/// many there are; they are told whenever that number has doubled, or is one.
+fn renew_limits() {
+    let count = spool::header()[header::COUNTS + Section::THREADS.0].load(Relaxed) as usize;
+    let states = STATES.load(Relaxed);
+    for slot in 0..count {
+        // SAFETY: slots below the count were written; `limit` is atomic, so that anyone may store to it.
+        unsafe { (*states.add(slot)).limit.store(i64::MIN, SeqCst) };
+    }
+}
+
+fn arm_end(thread: &'static Thread) {
+    let key = KEY.load(Relaxed);
+    if key != 0 {
+        // SAFETY: the key was made by `create`; the value is only ever handed to `at_end`.
+        unsafe { libc::pthread_setspecific(key - 1, (&raw const *thread).cast()) };
+    }
+}
+
+/// Runs among the destructors of the thread's pthread keys, after those of Rust's thread-locals. Puts itself off
+/// by some rounds, so that what other keys' destructors do is still counted under this thread.
+unsafe extern "C" fn at_end(state: *mut libc::c_void) {
+    // SAFETY: the value of the key is the state that `arm_end` stored for this very thread.
+    let thread = unsafe { &*state.cast::<Thread>() };
+    if CURRENT.with(|current| current.get()) != std::ptr::from_ref(thread) {
+        return; // The child of a fork has let go of it.
+    }
+    let rounds = thread.put_off.get();
+    if rounds < 2 {
+        thread.put_off.set(rounds + 1);
+        arm_end(thread);
+        return;
+    }
+    os::keeping_errno(|| thread.end());
+}
+
+impl Thread {
+    /// The address of the state behind a pointer that may be null, in the arrays made when they're first needed.
+    #[cold]
+    pub(crate) fn make_private(&self) -> bool {
+        let pages = os::reserve(crate::counters::DIRECTORY_BYTES);
+        let kept = os::reserve(size_of::<KeptStack>());
+        let (Some(pages), Some(kept)) = (pages, kept) else { return false };
+        self.kept.set(kept.as_ptr().cast());
+        self.pages.set(pages.as_ptr().cast());
+        true
+    }
+
+    fn end(&'static self) {
+        self.guard.set(Guard::Recording);
+        crate::blocks::tell_counts(self);
+        peak::flush(self);
+        self.record.name_now();
+        {
+            let _held = REGISTRY.lock();
+            let epoch = peak::epoch();
+            let Some(ended) = ended_record(&self.record.name) else {
+                self.guard.set(Guard::Idle); // No space for the name: the slot stays as it is, and is not lost.
+                return;
+            };
+            self.record.retire_into(ended, epoch);
+            CURRENT.with(|current| current.set(std::ptr::null()));
+            next_free(self.slot).store(FREE.load(Relaxed), Relaxed);
+            FREE.store(self.slot + 1, Relaxed);
+        }
+        // From here on the state may be another thread's.
+        if spool::header()[header::THREADS_ALIVE].fetch_sub(1, SeqCst) == 2 {
+            renew_limits();
+        }
+    }
+}
+
+impl Record {
+    fn name_now(&self) {
+        let mut name = [0u8; 16];
+        // SAFETY: the call writes at most 16 bytes, with a zero at the end.
+        unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+        let (low, high) = name.split_at(8);
+        for (word, bytes) in self.name.iter().zip([low, high]) {
+            word.store(u64::from_le_bytes(bytes.try_into().unwrap_or_default()), Relaxed);
+        }
+    }
+
+    /// Moves the figures to the record of the ended threads of the name. The registry's lock is held.
+    fn retire_into(&self, ended: &Record, epoch: u64) {
+        ended.figures.absorb(&self.figures, epoch);
+        bump(&ended.reallocs, self.reallocs.load(Relaxed));
+        bump(&ended.threads, self.threads.load(Relaxed));
+        bump(&ended.flushed, self.flushed.load(Relaxed));
+        if self.own_peak_bytes.load(Relaxed) > ended.own_peak_bytes.load(Relaxed) {
+            ended.own_peak_bytes.store(self.own_peak_bytes.load(Relaxed), Relaxed);
+            ended.own_peak_blocks.store(self.own_peak_blocks.load(Relaxed), Relaxed);
+        }
+        // SAFETY: a record is an array of words, all atomic; the slot is the caller's.
+        let words = unsafe { &*std::ptr::from_ref(self).cast::<[AtomicU64; word::WORDS]>() };
+        words.iter().for_each(|word| word.store(0, Relaxed));
+    }
+}
+
+/// The record of ended threads of a name, found or made. The registry's lock is held.
+fn ended_record(name: &[AtomicU64; 2]) -> Option<&'static Record> {
+    let count = &spool::header()[header::COUNTS + Section::ENDED.0];
+    let used = count.load(Relaxed) as usize;
+    if !spool::ensure(Section::ENDED, (used + 1).min(NAMES) * size_of::<Record>()) {
+        return None;
+    }
+    // SAFETY: the section has room for the records below, at addresses that stay.
+    let record = |index: usize| unsafe { &*spool::base(Section::ENDED).cast::<Record>().add(index) };
+    let same = |record: &&Record| record.name.iter().zip(name).all(|(a, b)| a.load(Relaxed) == b.load(Relaxed));
+    if let Some(found) = (0..used).map(record).find(same) {
+        return Some(found);
+    }
+    if used == NAMES {
+        return Some(record(NAMES - 1));
+    }
+    let new = record(used);
+    new.name.iter().zip(name).for_each(|(to, from)| to.store(from.load(Relaxed), Relaxed));
+    count.store(used as u64 + 1, Relaxed);
+    Some(new)
+}
+
+/// The figures of every thread, alive or ended.
+pub(crate) fn for_each_record(mut f: impl FnMut(&Record)) {
+    for section in [Section::THREADS, Section::ENDED] {
+        let count = spool::header()[header::COUNTS + section.0].load(Relaxed) as usize;
+        for index in 0..count {
+            // SAFETY: entries below the count have memory, at addresses that stay.
+            f(unsafe { &*spool::base(section).cast::<Record>().add(index) });
+        }
+    }
+}
+
+/// Reads the names of the live threads anew: a thread is often named after its first allocation.
+pub(crate) fn refresh_names() {
+    let count = spool::header()[header::COUNTS + Section::THREADS.0].load(Relaxed) as usize;
+    for index in 0..count {
+        // SAFETY: as in `for_each_record`.
+        let record = unsafe { &*spool::base(Section::THREADS).cast::<Record>().add(index) };
+        let tid = record.tid.load(Relaxed);
+        let mut path = [0u8; 64];
+        let text = format!("/proc/self/task/{tid}/comm\0");
+        path[..text.len()].copy_from_slice(text.as_bytes());
+        let Ok(path) = std::ffi::CStr::from_bytes_until_nul(&path) else { continue };
+        let mut buffer = [0u8; 16];
+        let Some(comm) = os::read_small(path, &mut buffer) else { continue };
+        let length = comm.iter().position(|&byte| byte == b'\n').unwrap_or(comm.len()).min(15);
+        let mut name = [0u8; 16];
+        name[..length].copy_from_slice(&comm[..length]);
+        for (word, bytes) in record.name.iter().zip(name.chunks_exact(8)) {
+            word.store(u64::from_le_bytes(bytes.try_into().unwrap_or_default()), Relaxed);
+        }
+    }
+}
+
+/// Marks the calling thread as the probe's own while `f` runs, so that the arena serves what it allocates.
+pub(crate) fn as_own<T>(f: impl FnOnce() -> T) -> T {
+    let Some(thread) = current().or_else(attach) else { return f() };
+    let before = thread.guard.replace(Guard::Own);
+    let restore = Restore(thread, before);
+    let value = f();
+    drop(restore);
+    value
+}
+
+struct Restore(&'static Thread, Guard);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        self.0.guard.set(self.1);
+    }
+}
+
+/// In the child of a fork: the other threads are gone, and this one's slot is the parent's.
+pub(crate) fn forget() {
+    REGISTRY.reset();
+    CURRENT.with(|current| current.set(std::ptr::null()));
+}

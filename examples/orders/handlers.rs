@@ -1,0 +1,81 @@
+//! The routes of the service and what they answer.
+
+use crate::cache::Shop;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What a customer asks for.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Order {
+    pub(crate) customer: u64,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// So many of one product.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Line {
+    pub(crate) product: u32,
+    pub(crate) quantity: u64,
+}
+
+/// What a customer gets.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Receipt {
+    pub(crate) number: u64,
+    pub(crate) cents: u64,
+    pub(crate) text: String,
+}
+
+/// The service: `POST /orders/{number}`, `GET /orders/{number}`, `GET /export/{copies}`.
+pub(crate) fn routes(shop: Arc<Shop>) -> Router {
+    Router::new()
+        .route("/orders/{number}", post(place_order).get(recent_order))
+        .route("/export/{copies}", get(export))
+        .with_state(shop)
+}
+
+async fn place_order(
+    State(shop): State<Arc<Shop>>,
+    Path(number): Path<u64>,
+    Json(order): Json<Order>,
+) -> Result<Response, StatusCode> {
+    let receipt = Arc::new(price_order(&shop, number, &order).ok_or(StatusCode::UNPROCESSABLE_ENTITY)?);
+    shop.audit.record(number, &order);
+    shop.recent.insert(Arc::clone(&receipt));
+    Ok(Json(&*receipt).into_response())
+}
+
+async fn recent_order(
+    State(shop): State<Arc<Shop>>,
+    Path(number): Path<u64>,
+) -> Result<Response, StatusCode> {
+    let receipt = shop.recent.get(number).ok_or(StatusCode::NOT_FOUND)?;
+    Ok(Json(&*receipt).into_response())
+}
+
+async fn export(State(shop): State<Arc<Shop>>, Path(copies): Path<usize>) -> String {
+    shop.export.render(&shop.catalogue, copies.min(1_000)).to_string()
+}
+
+/// SURPRISE, temporaries in the hot path: the products are cloned, every line is formatted into a `String` of
+/// its own, and all of it is joined into one text and thrown away. `None` where a product isn't on sale.
+fn price_order(shop: &Shop, number: u64, order: &Order) -> Option<Receipt> {
+    let products = order
+        .lines
+        .iter()
+        .map(|line| shop.catalogue.get(&line.product).cloned())
+        .collect::<Option<Vec<_>>>()?;
+    let lines = order
+        .lines
+        .iter()
+        .zip(&products)
+        .map(|(line, product)| format!("{} x {} at {} cents", line.quantity, product.name, product.cents))
+        .collect::<Vec<_>>();
+    let cents = order.lines.iter().zip(&products).map(|(line, product)| line.quantity * product.cents).sum();
+    Some(Receipt { number, cents, text: lines.join("; ") })
+}

@@ -1,0 +1,69 @@
+//! `orders`: a small HTTP service that takes orders, with the load that drives it, to be profiled.
+//!
+//! It holds four surprises that services really have, each in a function of its own that a profile names:
+//!
+//! | surprise | where | what a profile shows |
+//! |---|---|---|
+//! | a batch frees its memory, and the allocator keeps it | [`batch::nightly_statements`] | most of the peak, nothing at the end, yet resident |
+//! | a `Vec` grows once and keeps its capacity | [`cache::ExportBuffer::render`] | one large block that lives to the end |
+//! | a slow leak | [`cache::AuditTrail::record`] | bytes at the end that grow with the requests |
+//! | temporaries in a hot handler | [`handlers::price_order`] | blocks that die before the next one is born |
+//!
+//! `orders [REQUESTS]` does an amount of work that depends on nothing else, and prints one line.
+
+mod batch;
+mod cache;
+mod handlers;
+mod load;
+
+use std::error::Error;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+alloc_probe::install!();
+
+/// Requests served where the command line doesn't say.
+const DEFAULT_REQUESTS: u64 = 30_000;
+
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let requests = match std::env::args().nth(1) {
+        Some(number) => number.parse().map_err(|_| format!("usage: orders [REQUESTS], not `{number}`"))?,
+        None => DEFAULT_REQUESTS,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .thread_name("orders-worker")
+        .enable_io()
+        .build()?;
+    let started = Instant::now();
+    let served = runtime.block_on(day(requests))?;
+    println!("orders: served {served} requests in {:.2} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// One day of the shop: requests, the nightly batch, and requests again, so that what the batch leaves behind
+/// can be told from what the service needs. Returns how many requests were answered.
+async fn day(requests: u64) -> Result<u64, Box<dyn Error + Send + Sync>> {
+    let shop = Arc::new(cache::Shop::open());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let (close, closed) = oneshot::channel::<()>();
+    let service = axum::serve(listener, handlers::routes(Arc::clone(&shop))).with_graceful_shutdown(async {
+        // An error means that `close` is gone, which is as good a reason to shut down.
+        let _ = closed.await;
+    });
+    let server = tokio::spawn(service.into_future());
+
+    let evening = requests / 2;
+    let mut served = load::run(address, 0..evening).await?;
+    let night = Arc::clone(&shop);
+    tokio::task::spawn_blocking(move || batch::nightly_statements(&night)).await?;
+    served += load::run(address, evening..requests).await?;
+
+    drop(close);
+    server.await??;
+    Ok(served)
+}

@@ -1,0 +1,33 @@
+//! The ways in which a process can come to a normal end: `endings return|exit|panic|thread`.
+
+use alloc_probe::AllocProbe;
+use alloc_probe_tests::reference::Reference;
+use alloc_probe_tests::{known, subject};
+use std::alloc::System;
+use std::hint::black_box;
+
+#[global_allocator]
+static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
+
+fn main() {
+    let lost = black_box(lost());
+    subject::agree();
+    // The figures are the same whichever way it ends: no destructor of `main`'s variables runs that frees these.
+    known!(lost; total_blocks = 1, total_bytes = 70_000, peak_bytes = 70_000, end_blocks = 1, end_bytes = 70_000);
+    let _lost = std::mem::ManuallyDrop::new(lost);
+    match std::env::args().nth(1).as_deref() {
+        Some("exit") => std::process::exit(3),
+        Some("panic") => panic!("as told"),
+        // The main thread is blocked for good when another one ends the process.
+        Some("thread") => {
+            let ending = std::thread::spawn(|| std::process::exit(4));
+            let _ = ending.join();
+        }
+        _ => {}
+    }
+}
+
+#[inline(never)]
+fn lost() -> Vec<u8> {
+    black_box(Vec::with_capacity(70_000))
+}

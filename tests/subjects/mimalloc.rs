@@ -1,0 +1,18 @@
+//! The probe around MiMalloc: the same program, another allocator.
+
+use alloc_probe::AllocProbe;
+use alloc_probe_tests::reference::Reference;
+use alloc_probe_tests::{subject, workload};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOC: AllocProbe<Reference<MiMalloc>> = AllocProbe::new(Reference::new(MiMalloc));
+
+fn main() {
+    std::hint::black_box(workload::run());
+    subject::agree();
+    // Some frees of a block are another thread's.
+    let words = std::thread::spawn(workload::words).join().expect("it ends well");
+    drop(words);
+    subject::agree();
+}

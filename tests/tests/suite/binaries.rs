@@ -1,0 +1,73 @@
+//! Where the subjects' binaries are. Cargo has built them for the profile that the suite itself was built with;
+//! the other profile's are built here, into the same target folder, once for each run of the suite.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A build profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// `dev`: not optimised, with debug assertions.
+    Dev,
+    /// `release`: optimised, with line tables.
+    Release,
+}
+
+impl Profile {
+    /// Both.
+    pub(crate) const ALL: [Profile; 2] = [Profile::Dev, Profile::Release];
+
+    /// What the dumps of its binaries say: the optimisation level and the debug assertions.
+    pub(crate) fn build_facts(self) -> (&'static str, bool) {
+        match self {
+            Profile::Dev => ("0", true),
+            Profile::Release => ("3", false),
+        }
+    }
+
+    /// The name of its folder below the target folder.
+    fn folder(self) -> &'static str {
+        match self {
+            Profile::Dev => "debug",
+            Profile::Release => "release",
+        }
+    }
+}
+
+/// The path of a subject's binary, built.
+pub(crate) fn subject(name: &str, profile: Profile) -> PathBuf {
+    static BUILT: [OnceLock<()>; 2] = [const { OnceLock::new() }; 2];
+    if !own_folder().ends_with(profile.folder()) {
+        BUILT[profile as usize].get_or_init(|| build(&["--bins", "--package", "alloc-probe-tests"], profile));
+    }
+    target().join(profile.folder()).join(name)
+}
+
+/// The path of the command line's binary, built.
+pub(crate) fn command_line() -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| build(&["--bin", "alloc-probe", "--package", "alloc-probe-cli"], Profile::Dev));
+    target().join(Profile::Dev.folder()).join("alloc-probe")
+}
+
+/// Where Cargo put the subjects of the suite's own profile.
+fn own_folder() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_boxes")).parent().expect("a binary lies in a folder")
+}
+
+fn target() -> &'static Path {
+    own_folder().parent().expect("a profile's folder lies in the target folder")
+}
+
+/// Builds what is asked for. Cargo's own lock makes processes that want the same wait for each other.
+fn build(what: &[&str], profile: Profile) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet"]).args(what).arg("--target-dir").arg(target());
+    cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    if profile == Profile::Release {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().expect("cargo runs");
+    assert!(status.success(), "cargo build {what:?} ({profile:?}): {status}");
+}

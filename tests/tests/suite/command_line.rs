@@ -1,0 +1,153 @@
+//! The whole way: a real dump through the built `alloc-probe`.
+
+use crate::binaries::{self, Profile};
+use crate::faults::Faults;
+use crate::run::{Run, Subject};
+use alloc_probe_format::dump::{Figures, Mode};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The command line, with nothing of the environment that could change what it prints.
+pub(crate) fn alloc_probe() -> Command {
+    let mut command = Command::new(binaries::command_line());
+    command.env_clear();
+    command
+}
+
+/// Runs a command that has to succeed without a word on stderr, and returns what it prints.
+fn printed(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().expect("it runs");
+    let messages = String::from_utf8_lossy(&stderr);
+    assert!(status.success() && messages.is_empty(), "{command:?}: {status}\n{messages}");
+    String::from_utf8(stdout).expect("text")
+}
+
+fn json(command: &mut Command) -> Value {
+    serde_json::from_str(&printed(command)).expect("JSON")
+}
+
+fn boxes(profile: Profile) -> Run {
+    Subject::new("boxes", profile, Mode::Full).run().expect_success()
+}
+
+/// Whether a frame, as JSON, is this function of this file, with a line.
+fn is_frame(frame: &Value, function: &str, file: &str) -> bool {
+    frame["function"].as_str() == Some(function)
+        && frame["file"].as_str().is_some_and(|path| path.ends_with(file))
+        && frame["line"].as_u64().is_some_and(|line| line > 0)
+}
+
+#[test]
+fn show_has_the_figures_of_the_dump() {
+    for profile in Profile::ALL {
+        let run = boxes(profile);
+        let shown = json(alloc_probe().arg("show").arg(run.dump_path()).arg("--json"));
+        let mut faults = Faults::of(&run.subject);
+        let figures = |value: &Value| serde_json::from_value::<Figures>(value.clone()).expect("figures");
+        faults.equal("schema_version", shown["schema_version"].as_u64(), Some(1));
+        faults.equal("summary", figures(&shown["summary"]), run.dump.totals);
+        let sites = shown["sites"].as_array().expect("sites");
+        let mut sum = Figures::default();
+        sites.iter().for_each(|site| sum.add(&figures(site)));
+        faults.equal("sum of the sites", sum, run.dump.totals);
+        // The hundred boxes are one site, and the vector for them, which is less, another: both in one function.
+        let (boxes, vector) = (figures(&sites[0]), figures(&sites[1]));
+        faults.equal("first site", (boxes.peak_bytes, boxes.peak_blocks), (51_200, 100));
+        faults.equal("second site", (vector.peak_bytes, vector.peak_blocks), (800, 1));
+        let frames = |site: &Value| site["frames"].as_array().cloned().unwrap_or_default();
+        let own = |site: &Value| {
+            frames(site)
+                .iter()
+                .position(|frame| is_frame(frame, "boxes::hundred_boxes", "tests/subjects/boxes.rs"))
+        };
+        faults.check(own(&sites[0]).is_some(), format_args!("{:#?}", frames(&sites[0])));
+        faults.equal("resident", shown["memory"]["rss_bytes"].as_u64(), Some(run.dump.memory.rss_bytes));
+        faults.equal(
+            "opt-level",
+            shown["build"]["opt_level"].as_str(),
+            Some(run.dump.build.opt_level.as_str()),
+        );
+    }
+}
+
+#[test]
+fn show_is_plain_text_where_there_is_no_terminal() {
+    let run = boxes(Profile::Release);
+    let text =
+        printed(alloc_probe().arg("show").arg(run.dump_path()).args(["--by", "end-bytes", "--top", "3"]));
+    assert!(text.contains("hundred_boxes"), "{text}");
+    assert!(text.contains("boxes.rs:"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
+}
+
+#[test]
+fn flamegraphs_are_drawn() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (base, new) = (boxes(Profile::Dev), boxes(Profile::Release));
+    let (one, difference) = (folder.path().join("one.svg"), folder.path().join("difference.svg"));
+    printed(alloc_probe().arg("flamegraph").arg(new.dump_path()).arg("-o").arg(&one));
+    let diff = ["flamegraph", "--diff"];
+    printed(alloc_probe().args(diff).arg(base.dump_path()).arg(new.dump_path()).arg("-o").arg(&difference));
+    for path in [one, difference] {
+        let svg = fs::read_to_string(path).expect("the picture is there");
+        assert!(svg.trim_start().starts_with("<?xml") && svg.trim_end().ends_with("</svg>"));
+        assert!(svg.contains("boxes::hundred_boxes"), "{svg}");
+    }
+}
+
+#[test]
+fn diff_pairs_the_sites_of_two_builds() {
+    let (base, new) = (boxes(Profile::Dev), boxes(Profile::Release));
+    let diff = json(alloc_probe().arg("diff").arg(base.dump_path()).arg(new.dump_path()).arg("--json"));
+    assert!(
+        diff["matched"]["bytes_percent"].as_f64().is_some_and(|percent| percent > 99.0),
+        "{}",
+        diff["matched"]
+    );
+    for (side, run) in [("base", &base), ("new", &new)] {
+        assert_eq!(diff[side]["total_bytes"].as_u64(), Some(run.dump.totals.total_bytes), "{side}");
+        assert_eq!(diff[side]["peak_bytes"].as_u64(), Some(run.dump.totals.peak_bytes), "{side}");
+    }
+    let same = json(alloc_probe().arg("diff").arg(base.dump_path()).arg(base.dump_path()).arg("--json"));
+    assert_eq!(same["matched"]["bytes_percent"].as_f64(), Some(100.0));
+}
+
+#[test]
+fn run_passes_on_what_the_program_does() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dump = folder.path().join("run.json");
+    let program = binaries::subject("endings", Profile::Release);
+    let output = alloc_probe().args(["run", "-o"]).arg(&dump).arg("--").arg(program).arg("exit").output();
+    let Output { status, stdout, stderr } = output.expect("it runs");
+    let (results, messages) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert_eq!(status.code(), Some(3), "{messages}");
+    assert!(results.starts_with("known endings::lost"), "the program's own output comes through: {results}");
+    assert!(format!("{results}{messages}").contains("endings::lost"), "{messages}");
+    let shown = json(alloc_probe().arg("show").arg(&dump).arg("--json"));
+    assert!(shown["summary"]["peak_bytes"].as_u64() >= Some(70_000));
+    assert_eq!(entries(folder.path()), ["run.json"]);
+}
+
+/// The names of the files in a folder, in order.
+fn entries(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("the folder is there").flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let run = boxes(Profile::Dev);
+    let mut command = alloc_probe();
+    command.arg("show").arg(run.dump_path()).arg("--json");
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("it runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty());
+}

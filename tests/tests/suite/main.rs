@@ -1,0 +1,26 @@
+//! Runs the subjects in both build profiles and holds what the probe says of them against what is known.
+
+// How a subject is built, run and read.
+mod binaries;
+mod faults;
+mod run;
+mod stacks;
+
+// What every dump must satisfy.
+mod consistency;
+mod schema;
+
+// Against the reference and against figures derived by hand.
+mod chains;
+mod endings;
+mod lifetimes;
+mod observers;
+mod random;
+mod real_input;
+mod subjects;
+mod threads;
+
+// What users set, and what they type.
+mod command_line;
+mod damaged;
+mod environment;

@@ -1,0 +1,82 @@
+//! Real input, written by no one here: programs that work on the sources of the workspace's own dependencies.
+
+use crate::binaries::Profile;
+use crate::run::Subject;
+use crate::subjects::{self, Threads};
+use alloc_probe_format::dump::Mode;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Files that a subject is given: enough for millions of blocks, and for few seconds.
+const FILES: usize = 400;
+
+/// Bytes of the largest file that is taken: a few are generated tables of megabytes.
+const LARGEST: u64 = 100_000;
+
+/// The first of all source files of the dependencies, in order.
+fn sources() -> Vec<PathBuf> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        // Those of other platforms have not been downloaded.
+        .args(["--filter-platform", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH)])
+        .output()
+        .expect("cargo runs");
+    let metadata = serde_json::from_slice::<Value>(&metadata.stdout).expect("cargo prints JSON");
+    let packages = metadata["packages"].as_array().expect("there are packages");
+    let dependencies = packages.iter().filter(|package| !package["source"].is_null());
+    let mut manifests =
+        dependencies.filter_map(|package| package["manifest_path"].as_str()).collect::<Vec<_>>();
+    manifests.sort_unstable();
+    let mut files = Vec::new();
+    for folder in manifests.into_iter().filter_map(|manifest| Path::new(manifest).parent()) {
+        rust_files(&folder.join("src"), &mut files);
+        if files.len() >= FILES {
+            break;
+        }
+    }
+    files.truncate(FILES);
+    assert_eq!(files.len(), FILES, "the dependencies have too few sources");
+    files
+}
+
+/// Adds the sources below a folder, in order. A folder that isn't there has none.
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    let mut entries =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            rust_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && path.metadata().is_ok_and(|metadata| metadata.len() <= LARGEST)
+        {
+            files.push(path);
+        }
+    }
+}
+
+/// Gives a subject the list, in both profiles, with every block recorded.
+fn check(subject: &'static str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let list = folder.path().join("list");
+    let lines = sources().iter().map(|path| format!("{}\n", path.display())).collect::<String>();
+    fs::write(&list, lines).expect("the list is written");
+    for profile in Profile::ALL {
+        let run = Subject::new(subject, profile, Mode::Full).argument(&list).run().expect_success();
+        assert!(run.dump.totals.total_blocks > 100_000, "{}: {}", run.subject, run.stdout());
+        subjects::check(&run, Threads::One);
+    }
+}
+
+#[test]
+fn parsing_with_syn() {
+    check("parse_sources");
+}
+
+#[test]
+fn searching_with_regex() {
+    check("search_sources");
+}

@@ -1,0 +1,104 @@
+//! Dumps satisfy `docs/dump.schema.json`, and the schema says no to what isn't one.
+
+use crate::binaries::Profile;
+use crate::run::Subject;
+use alloc_probe_format::dump::Mode;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+fn schema() -> Validator {
+    let text = include_str!("../../../docs/dump.schema.json");
+    let schema = serde_json::from_str(text).expect("the schema is JSON");
+    assert!(jsonschema::meta::is_valid(&schema), "the schema is not a schema");
+    jsonschema::validator_for(&schema).expect("the schema is a schema")
+}
+
+/// A real dump, as JSON.
+fn dump(subject: &'static str, mode: Mode) -> Value {
+    let run = Subject::new(subject, Profile::Release, mode).run().expect_success();
+    serde_json::from_str(&run.dump_text()).expect("a dump is JSON")
+}
+
+#[test]
+fn real_dumps_satisfy_it() {
+    let schema = schema();
+    for subject in ["boxes", "threads", "jemalloc", "calls"] {
+        for mode in [Mode::Count, Mode::Full] {
+            let dump = dump(subject, mode);
+            let errors = schema.iter_errors(&dump);
+            let errors = errors.map(|error| format!("{}: {error}", error.instance_path)).collect::<Vec<_>>();
+            assert!(errors.is_empty(), "{subject}, {mode:?}: {:#?}", &errors[..errors.len().min(20)]);
+        }
+    }
+}
+
+#[test]
+fn every_key_of_a_dump_is_required_and_no_other_allowed() {
+    let schema = schema();
+    let mut whole = dump("boxes", Mode::Full);
+    // One of each is enough, and the mutations below look at the first of a list only.
+    for list in ["stacks", "sites"] {
+        whole[list].as_array_mut().expect("a list").truncate(2);
+    }
+    assert!(schema.is_valid(&whole));
+    let mut tried = 0;
+    for path in objects(&whole, String::new()) {
+        let object = |dump: &'_ mut Value| dump.pointer_mut(&path).and_then(Value::as_object_mut).cloned();
+        let keys = object(&mut whole).into_iter().flatten().map(|(key, _)| key).collect::<Vec<_>>();
+        let optional = ["notes", "tid", "sizes", "lifetimes", "ages", "sample_bytes", "symbols"];
+        for key in keys.iter().filter(|key| !optional.contains(&key.as_str())) {
+            let mut less = whole.clone();
+            less.pointer_mut(&path).and_then(Value::as_object_mut).and_then(|object| object.remove(key));
+            assert!(!schema.is_valid(&less), "{path}/{key} can be left out");
+            tried += 1;
+        }
+        let mut more = whole.clone();
+        more.pointer_mut(&path).expect("it was there")["surplus"] = json!(1);
+        assert!(!schema.is_valid(&more), "{path} takes any key");
+    }
+    assert!(tried > 80, "only {tried} keys were tried");
+}
+
+/// The paths of the objects in a value: of the first item only, where there is a list of them.
+fn objects(value: &Value, path: String) -> Vec<String> {
+    match value {
+        Value::Object(entries) => {
+            let inner = entries.iter().flat_map(|(key, value)| objects(value, format!("{path}/{key}")));
+            inner.chain([path.clone()]).collect()
+        }
+        Value::Array(items) => {
+            items.first().map(|item| objects(item, format!("{path}/0"))).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn wrong_values_are_refused() {
+    let schema = schema();
+    let whole = dump("boxes", Mode::Full);
+    for (path, wrong) in [
+        ("/format", json!("dhat")),
+        ("/version", json!(2)),
+        ("/mode", json!("all")),
+        ("/totals/total_bytes", json!(-1)),
+        ("/totals/total_bytes", json!(1.5)),
+        ("/totals/total_bytes", json!("1")),
+        ("/clock/unit_ns", json!(0)),
+        ("/process/ended", json!("crashed")),
+        ("/build/debug_assertions", json!("yes")),
+        ("/images/0/load_address", json!(4096)),
+        ("/images/0/load_address", json!("1000")),
+        ("/images/0/build_id", json!("ABC")),
+        ("/stacks/1", json!([0, 0])),
+        ("/stacks/1", json!([0, 0, "0x1", "call"])),
+        ("/stacks/1", json!([0, 0, "0x1", "exact", 1])),
+        ("/sites/0/sizes", json!([[1, 0]])),
+        ("/sites/0/sizes", json!([[1]])),
+        ("/threads/0/threads", json!(0)),
+    ] {
+        let mut dump = whole.clone();
+        *dump.pointer_mut(path).unwrap_or_else(|| panic!("{path} is not in the dump")) = wrong.clone();
+        assert!(!schema.is_valid(&dump), "{path} can be {wrong}");
+    }
+}
