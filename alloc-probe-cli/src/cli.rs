@@ -61,7 +61,7 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// How much is recorded: `count`, `sample`, `sample=BYTES` or `full`
-    #[arg(long, value_name = "MODE", default_value = "full")]
+    #[arg(long, value_name = "MODE", default_value = "full", value_parser = mode)]
     pub mode: String,
     /// Its figure.
     #[command(flatten)]
@@ -169,6 +169,14 @@ pub struct Frames {
     /// Show the allocator's and the runtime's frames as well
     #[arg(long = "all-frames")]
     pub all: bool,
+}
+
+/// Checks the name of a mode; how many bytes lie between samples is for the probe to read.
+fn mode(text: &str) -> Result<String, String> {
+    let known = ["off", "count", "sample", "full"].contains(&text) || text.starts_with("sample=");
+    known
+        .then(|| text.to_owned())
+        .ok_or_else(|| "there are off, count, sample, sample=BYTES and full".to_owned())
 }
 
 fn metric() -> impl TypedValueParser<Value = Metric> {

@@ -3,11 +3,11 @@
 //! Open addressing without a lock. A block's entry is written by the thread that allocates it and removed by the one
 //! that frees it, and an address is live only once: so an insertion takes the first free place by one
 //! compare-exchange, and a removal is a plain store. A table never moves; when it is five eighths full, one twice
-//! its size is added, and insertions go there. A removal looks through the tables from the newest: half of all
-//! blocks are in it.
+//! its size is added, and insertions go there. A removal looks first where the last insertion near that address
+//! went, then through the tables from the newest.
 //!
-//! Places are chosen by the address's 512-byte neighbourhood, and within it by the address, so that blocks allocated
-//! together are found together. A shadow map of the address space was the other candidate: it needs no
+//! Places are chosen by the address's page, and within it by the address, so that blocks allocated together are
+//! found together: in one page of the table. A shadow map of the address space was the other candidate: it needs no
 //! compare-exchange, but half of the heap's size again, where this needs 16 bytes for 0.3 to 0.6 blocks.
 
 use crate::memory::spool;
@@ -15,10 +15,10 @@ use crate::thread::Thread;
 use alloc_probe_format::spool::block::{ADDRESS_LIMIT, Block, REMOVED, WIDE_SIZE};
 use alloc_probe_format::spool::{BLOCK_TABLES, Section};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI64, AtomicUsize};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, AtomicUsize};
 
 /// How many places an insertion tries before it adds a table, and a removal before it gives up on one.
-const PROBES: usize = 128;
+const PROBES: usize = 512;
 
 /// Tables of one entry width.
 struct Tables {
@@ -29,15 +29,15 @@ struct Tables {
     count: AtomicUsize,
     /// Entries in the newest table, as far as the threads have told.
     used: AtomicI64,
+    /// By hash of the address's 64 KiB neighbourhood: the table of the last insertion there.
+    recent: [AtomicU8; 2048],
 }
 
 /// Blocks whose size fits into two words.
-static NARROW: Tables =
-    Tables { words: 2, first_entries: 4096, delta: 0, count: AtomicUsize::new(0), used: AtomicI64::new(0) };
+static NARROW: Tables = Tables::new(2, 4096, 0);
 
 /// The others. Fewer, larger, and further apart.
-static WIDE: Tables =
-    Tables { words: 4, first_entries: 512, delta: 1, count: AtomicUsize::new(0), used: AtomicI64::new(0) };
+static WIDE: Tables = Tables::new(4, 512, 1);
 
 /// A thread tells its insertions less removals when they are this many.
 const UNTOLD: i32 = 64;
@@ -86,7 +86,26 @@ pub(crate) fn tell_counts(thread: &Thread) {
     }
 }
 
+/// Spreads the bits of a number.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl Tables {
+    const fn new(words: usize, first_entries: usize, delta: usize) -> Tables {
+        Tables {
+            words,
+            first_entries,
+            delta,
+            count: AtomicUsize::new(0),
+            used: AtomicI64::new(0),
+            recent: [const { AtomicU8::new(0) }; 2048],
+        }
+    }
+
+    #[inline(always)]
+    fn recent(&self, address: u64) -> &AtomicU8 {
+        &self.recent[((address >> 16).wrapping_mul(MIX) >> 53) as usize]
+    }
+
     fn section(&self, table: usize) -> Section {
         if self.words == 2 { Section::narrow_blocks(table) } else { Section::wide_blocks(table) }
     }
@@ -99,11 +118,10 @@ impl Tables {
     /// The index of the first place to look for an address.
     #[inline(always)]
     fn home(&self, table: usize, address: u64) -> usize {
-        const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
         let mask = self.entries(table) - 1;
         if self.words == 2 {
-            let group = (address >> 9).wrapping_mul(MIX) >> 24;
-            (group << 4 | (address >> 5 & 15)) as usize & mask
+            let page = (address >> 12).wrapping_mul(MIX) >> 24;
+            (page << 7 | (address >> 5 & 127)) as usize & mask
         } else {
             ((address >> 4).wrapping_mul(MIX) >> 24) as usize & mask
         }
@@ -111,14 +129,14 @@ impl Tables {
 
     /// The first word of an entry.
     #[inline(always)]
-    fn place(&self, table: usize, index: usize) -> *const std::sync::atomic::AtomicU64 {
+    fn place(&self, table: usize, index: usize) -> *const AtomicU64 {
         let base = spool::base(self.section(table));
         base.wrapping_add(index * self.words)
     }
 
     /// The words of an entry.
     #[inline(always)]
-    fn entry(&self, table: usize, index: usize) -> &'static [std::sync::atomic::AtomicU64] {
+    fn entry(&self, table: usize, index: usize) -> &'static [AtomicU64] {
         // SAFETY: `table` is below `count`, so `add_table` made room for all its entries at addresses that stay,
         // and `index` was masked with their number.
         unsafe { std::slice::from_raw_parts(self.place(table, index), self.words) }
@@ -128,6 +146,10 @@ impl Tables {
     fn insert(&self, thread: &Thread, block: Block) -> bool {
         let newest = self.count.load(Acquire) - 1;
         if self.insert_into(newest, block) {
+            let recent = self.recent(block.address);
+            if recent.load(Relaxed) != newest as u8 {
+                recent.store(newest as u8, Relaxed);
+            }
             let delta = &thread.block_delta[self.delta];
             delta.set(delta.get() + 1);
             if delta.get() >= UNTOLD {
@@ -172,15 +194,25 @@ impl Tables {
     #[inline(always)]
     fn remove(&self, thread: &Thread, address: u64) -> Option<Block> {
         let newest = self.count.load(Acquire) - 1;
-        if let Some(block) = self.remove_from(newest, address) {
+        let likely = usize::from(self.recent(address).load(Relaxed)).min(newest);
+        let (block, table) = match self.remove_from(likely, address) {
+            Some(block) => (block, likely),
+            None => self.remove_elsewhere(newest, likely, address)?,
+        };
+        if table == newest {
             let delta = &thread.block_delta[self.delta];
             delta.set(delta.get() - 1);
             if delta.get() <= -UNTOLD {
                 self.tell(delta.replace(0));
             }
-            return Some(block);
         }
-        (0..newest).rev().find_map(|table| self.remove_from(table, address))
+        Some(block)
+    }
+
+    #[inline(never)]
+    fn remove_elsewhere(&self, newest: usize, not: usize, address: u64) -> Option<(Block, usize)> {
+        let tables = (0..=newest).rev().filter(|&table| table != not);
+        tables.into_iter().find_map(|table| Some((self.remove_from(table, address)?, table)))
     }
 
     #[inline(always)]

@@ -64,6 +64,14 @@ impl Figures {
         bump(&self.live_bytes, size.wrapping_neg()) as i64
     }
 
+    /// A block that was added is not to be recorded after all.
+    #[cold]
+    pub(crate) fn retract(&self, size: u64, parts: u64, epoch: u64) {
+        self.remove(size, parts, epoch);
+        bump(&self.total_bytes, size.wrapping_neg());
+        bump(&self.total_blocks, parts.wrapping_neg());
+    }
+
     /// A block was reallocated: the old one ended and a new one began, at one instant. Returns the live bytes.
     #[inline(always)]
     pub(crate) fn resize(&self, old: u64, new: u64, epoch: u64) -> i64 {

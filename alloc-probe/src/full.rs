@@ -42,13 +42,18 @@ pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers:
         blocks::prefetch(address, size);
         let site = site(thread, registers);
         let epoch = peak::epoch();
-        if !blocks::insert(thread, Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false }) {
-            lose(size);
-            return;
-        }
-        if let Some(counter) = known(thread, site) {
+        let counter = known(thread, site);
+        if let Some(counter) = counter {
             counter.figures.add(size, SAMPLE_BLOCK, epoch);
             counter.tally_size(thread, size);
+        }
+        // PERF: last, so that its place, which is in no cache, has had the time to arrive.
+        if !blocks::insert(thread, Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false }) {
+            if let Some(counter) = counter {
+                counter.figures.retract(size, SAMPLE_BLOCK, epoch);
+            }
+            lose(size);
+            return;
         }
         let live = thread.record.figures.add(size, 1, epoch);
         thread.last_block.set(address as usize);

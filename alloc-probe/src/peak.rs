@@ -9,12 +9,12 @@
 //! *quantum* in either direction: 1/1024 of the peak divided by the number of threads, but no less than 512 bytes and
 //! no more than 1 MiB. So the recorded peak is off by at most the larger of 0.1 % and 512 bytes a thread.
 
-use crate::figures::Figures;
+use crate::figures::{Figures, bump};
+use crate::memory::barrier;
 use crate::memory::spool;
 use crate::thread::Thread;
 use alloc_probe_format::spool::header;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::fence;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// How much a thread may free before it tells, far from the peak.
 const FREE_UNTOLD: i64 = 64 << 10;
@@ -54,18 +54,15 @@ pub(crate) fn after_shrinking(thread: &Thread, live: i64) {
 fn tell(thread: &Thread, live: i64, ticks: u64) {
     let header = spool::header();
     loop {
-        let alive = header[header::THREADS_ALIVE].load(SeqCst) as i64;
-        let told = thread.record.flushed.swap(live as u64, Relaxed) as i64;
+        let alive = header[header::THREADS_ALIVE].load(Relaxed) as i64;
+        let told = thread.record.flushed.load(Relaxed) as i64;
+        thread.record.flushed.store(live as u64, Relaxed);
         let change = (live - told) as u64;
         let sum = header[header::FLUSHED].fetch_add(change, Relaxed).wrapping_add(change) as i64;
         let peak = header[header::PEAK].load(Relaxed) as i64;
         let quantum = if alive <= 1 { 0 } else { (peak / 1024 / alive).clamp(512, 1 << 20) };
         let credit = if sum > peak {
-            header[header::PEAK].fetch_max(sum as u64, Relaxed);
-            header[header::EPOCH].fetch_add(1, Relaxed);
-            if ticks != 0 {
-                header[header::PEAK_TICKS].store(ticks, Relaxed);
-            }
+            new_peak(sum, alive, ticks);
             quantum
         } else if alive <= 1 {
             peak - sum
@@ -74,11 +71,29 @@ fn tell(thread: &Thread, live: i64, ticks: u64) {
         };
         thread.limit.store(live + credit, Relaxed);
         thread.floor.set(live - if alive <= 1 { FREE_UNTOLD } else { quantum.max(credit.min(FREE_UNTOLD)) });
-        // Either this sees the new number of threads, or the new thread's order to renew comes after the store.
-        fence(SeqCst);
-        if header[header::THREADS_ALIVE].load(SeqCst) as i64 == alive {
+        // Either this sees the new number of threads, or a new thread's order to renew comes after the store: the
+        // other side of this fence is a barrier that the new thread has all threads pass.
+        barrier::light();
+        if header[header::THREADS_ALIVE].load(Relaxed) as i64 == alive {
             return;
         }
+    }
+}
+
+/// A growing heap has a new peak at every allocation: with one thread, plain stores will do. Where a second thread
+/// arrives at that very instant, two peaks may be taken for one.
+#[inline(always)]
+fn new_peak(sum: i64, alive: i64, ticks: u64) {
+    let header = spool::header();
+    if alive <= 1 {
+        header[header::PEAK].store(sum as u64, Relaxed);
+        bump(&header[header::EPOCH], 1);
+    } else {
+        header[header::PEAK].fetch_max(sum as u64, Relaxed);
+        header[header::EPOCH].fetch_add(1, Relaxed);
+    }
+    if ticks != 0 {
+        header[header::PEAK_TICKS].store(ticks, Relaxed);
     }
 }
 

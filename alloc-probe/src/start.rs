@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config, Settings};
 use crate::memory::lock::Lock;
-use crate::memory::{os, spool};
+use crate::memory::{barrier, os, spool};
 use crate::mode::{self, Mode, State};
 use crate::output::{OUTPUT, Path};
 use crate::{blocks, capture, clock, finish, thread, timeline, tree};
@@ -41,6 +41,7 @@ fn prepare(config: &Config, settings: &Settings, allocator: &str) -> bool {
     }
     write_header(config);
     write_facts(settings, allocator);
+    barrier::create();
     thread::create();
     timeline::create();
     if matches!(config.mode, Mode::Sample | Mode::Full) && !prepare_stacks() {

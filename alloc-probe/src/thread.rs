@@ -5,6 +5,7 @@
 
 use crate::capture::KeptStack;
 use crate::figures::{Figures, bump};
+use crate::memory::barrier;
 use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool;
@@ -128,6 +129,7 @@ pub(crate) fn attach() -> Option<&'static Thread> {
         };
         let alive = spool::header()[header::THREADS_ALIVE].fetch_add(1, SeqCst) + 1;
         if alive.is_power_of_two() {
+            barrier::heavy();
             renew_limits();
         }
         CURRENT.with(|current| current.set(thread));

@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub realloc_moves: u64,
     /// The smaller of the old and the new size, for each move.
     pub moved_bytes: u64,
+    /// Bytes of the largest block there ever was.
+    pub largest_bytes: u64,
 }
 
 /// One call that reached the allocator.
@@ -186,6 +188,7 @@ static RECORD: Mutex<Record> = Mutex::new(Record {
         realloc_calls: 0,
         realloc_moves: 0,
         moved_bytes: 0,
+        largest_bytes: 0,
     },
     live: None,
     allocated: TableVec::new_in(TableMemory),
@@ -247,6 +250,7 @@ impl Record {
     fn insert(&mut self, block: *mut u8, size: usize) {
         self.figures.total_bytes += size as u64;
         self.figures.total_blocks += 1;
+        self.figures.largest_bytes = self.figures.largest_bytes.max(size as u64);
         let thread = thread_index();
         while self.allocated.len() <= thread {
             self.allocated.push(0);

@@ -17,18 +17,23 @@ pub fn visible(profile: &Profile, site: &Site, all_frames: bool) -> Vec<FrameId>
 }
 
 /// The index of the frame a stack is named after: the innermost of the project's own functions; else of a
-/// dependency's; else the innermost of all. None in an empty stack.
+/// dependency's, and be it an executor's; else the outermost, which says best what the standard library was doing
+/// on its own account. None in an empty stack.
 pub fn headline(frames: &[&Frame]) -> Option<usize> {
-    let program = |frame: &&Frame| frame.role == Role::Program;
-    let own = |frame: &&Frame| program(frame) && is_own(frame);
-    let position = frames.iter().position(own);
-    position.or_else(|| frames.iter().position(program)).or_else(|| (!frames.is_empty()).then_some(0))
+    let innermost = |wanted: fn(&Frame) -> bool| frames.iter().position(|frame| wanted(frame));
+    innermost(is_own)
+        .or_else(|| innermost(|frame| frame.role == Role::Program))
+        .or_else(|| innermost(|frame| matches!(origin(frame), Some(Origin::Package(_)))))
+        .or(frames.len().checked_sub(1))
 }
 
 /// Whether a frame's code is the project's, and not from a registry or a git checkout.
-fn is_own(frame: &Frame) -> bool {
-    let origin = frame.file.as_deref().map(|file| paths::source(file).origin);
-    matches!(origin, Some(Origin::Project(_)))
+pub fn is_own(frame: &Frame) -> bool {
+    frame.role == Role::Program && matches!(origin(frame), Some(Origin::Project(_)))
+}
+
+fn origin(frame: &Frame) -> Option<Origin<'_>> {
+    frame.file.as_deref().map(|file| paths::source(file).origin)
 }
 
 /// The frame that an id of the same profile stands for.
@@ -89,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_runtime_between_the_programs_functions_is_folded_away_with_its_helpers() {
-        assert_eq!(kept("aaprrsrsprr"), "pp");
+        assert_eq!(kept("aaprrsrsprr"), "psp");
         assert_eq!(kept("aapsprsrr"), "psp");
     }
 
@@ -125,7 +130,8 @@ mod tests {
         let dependency = Some("/root/.cargo/registry/src/i/serde_json-1.0.140/src/de.rs");
         check(&[(Role::Standard, std), (Role::Program, dependency), (Role::Program, own)], Some(2));
         check(&[(Role::Standard, std), (Role::Program, dependency), (Role::Program, None)], Some(1));
-        check(&[(Role::Standard, std), (Role::Runtime, own)], Some(0));
+        check(&[(Role::Standard, std), (Role::Runtime, dependency), (Role::Runtime, std)], Some(1));
+        check(&[(Role::Standard, std), (Role::Standard, std)], Some(1));
         check(&[], None);
     }
 

@@ -62,7 +62,8 @@ pub fn fold<'a>(
             continue;
         }
         let frames = fold::visible(profile, site, all_frames);
-        let mut stack: Vec<&str> = frames.iter().rev().map(|id| frame_names[id.0 as usize].as_str()).collect();
+        let mut stack: Vec<&str> =
+            frames.iter().rev().map(|id| frame_names[id.0 as usize].as_str()).collect();
         if site.truncated {
             stack.insert(0, "(frames left out)");
         }

@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn each_step_has_its_most_and_pauses_are_filled() {
-        let sample = |(time_ns, live_bytes)| TimelineSample { time_ns, live_bytes, ..TimelineSample::default() };
+        let sample =
+            |(time_ns, live_bytes)| TimelineSample { time_ns, live_bytes, ..TimelineSample::default() };
         let samples = [(1, 5), (2, 9), (10, 4), (41, 7)].map(sample);
         assert_eq!(live_bytes(&samples, 50, 5), [9, 4, 4, 4, 7]);
         assert_eq!(live_bytes(&samples, 10, 2), [9, 7], "the samples may outlast the stated duration");

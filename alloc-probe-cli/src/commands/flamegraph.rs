@@ -67,7 +67,12 @@ fn labels(profile: &Profile, metric: Metric) -> Labels {
 fn difference_labels(base: &Profile, new: &Profile, metric: Metric) -> Labels {
     let figure = |profile: &Profile| units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
     let title = format!("{}: {}, {} → {}", program(new), meaning(metric), figure(base), figure(new));
-    let subtitle = format!("red: more, blue: less than in {} ({}); widths: {}", file_name(base), build(base), facts(new));
+    let subtitle = format!(
+        "red: more, blue: less than in {} ({}); widths: {}",
+        file_name(base),
+        build(base),
+        facts(new)
+    );
     Labels { title, subtitle, unit: unit(metric) }
 }
 

@@ -1,14 +1,147 @@
 //! `alloc-probe run`.
 
+use crate::analyse::sites::shown;
 use crate::cli::RunArgs;
-use crate::error::Error;
+use crate::error::{Error, io_reason};
+use crate::render::{sites, summary};
 use crate::term::Terminal;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
 
-/// Runs the command.
+/// Runs the command: the program's own status is its status.
 ///
 /// # Errors
 ///
-/// Where its input can't be read or its output not be written.
-pub fn run(_args: &RunArgs, _terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    Ok(crate::SUCCESS)
+/// Where the program can't be started. One that left no dump is told of on stderr; its status stays, if it is a
+/// failure.
+pub fn run(args: &RunArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+    let program = PathBuf::from(&args.command[0]);
+    let output = args.output.clone().unwrap_or_else(|| default_output(&program));
+    // The program may change its directory.
+    let absolute = std::path::absolute(&output).map_err(|error| Error::write(&output, &error))?;
+    let earlier = identity(&absolute);
+    let mut command = Command::new(&program);
+    command
+        .args(&args.command[1..])
+        .env("ALLOC_PROBE", &args.mode)
+        .env("ALLOC_PROBE_OUT", as_pattern(&absolute));
+    let status = run_to_end(&mut command)
+        .map_err(|error| Error::new(format!("cannot run `{}`: {}", program.display(), io_reason(&error))))?;
+    let status = exit_code(status);
+    let dump = identity(&absolute);
+    if dump.is_none() || dump == earlier {
+        no_dump(&absolute, &args.mode).print(terminal.err.as_mut())?;
+        return Ok(if status == crate::SUCCESS { crate::FAILURE } else { status });
+    }
+    match summarise(args, &absolute, terminal) {
+        Ok(()) => writeln!(terminal.err, "\ndump: {}", output.display())?,
+        Err(error) => error.print(terminal.err.as_mut())?,
+    }
+    Ok(status)
+}
+
+/// Prints the summary of a dump on stderr: stdout is the program's.
+fn summarise(args: &RunArgs, dump: &Path, terminal: &mut Terminal<'_>) -> Result<(), Error> {
+    let profile = super::open(dump, terminal)?;
+    let options =
+        sites::Options { metric: args.by.metric, top: args.top, all_frames: false, width: terminal.width };
+    let shown = shown(&profile, options.metric, options.all_frames);
+    writeln!(terminal.err)?;
+    super::show::write_text(&profile, &shown, &options, terminal.err.as_mut())?;
+    for loss in summary::losses(&profile.dump) {
+        terminal.warn(&loss)?;
+    }
+    Ok(())
+}
+
+/// Runs a program and waits for its end, whatever signals come in the meantime.
+fn run_to_end(command: &mut Command) -> io::Result<ExitStatus> {
+    // From here on these signals no longer end this process. The program starts with them as they were.
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+    let handle = signals.handle();
+    let mut child = command.spawn()?;
+    let pid = Pid::from_child(&child);
+    let forwarder = std::thread::spawn(move || {
+        // What is typed at a terminal goes to the program as well, and twice is more than once to some.
+        let typed = |signal| io::stdin().is_terminal() && (signal == SIGINT || signal == SIGQUIT);
+        for signal in signals.forever().filter(|signal| !typed(*signal)) {
+            if let Some(signal) = Signal::from_named_raw(signal) {
+                // A program that is gone needs no signal.
+                let _ = kill_process(pid, signal);
+            }
+        }
+    });
+    let status = Child::wait(&mut child);
+    handle.close();
+    // It does nothing that can panic.
+    let _ = forwarder.join();
+    status
+}
+
+/// A process's status as shells have it: its own, or 128 and the number of the signal that ended it.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::FAILURE)
+}
+
+fn no_dump(output: &Path, mode: &str) -> Error {
+    let spool = with_ending(output, ".spool");
+    if spool.exists() {
+        return Error::new(format!("the program was killed; what it recorded is in `{}`", spool.display()));
+    }
+    let error = Error::new(format!("no dump appeared at `{}`", output.display()));
+    error.with_hint(match mode {
+        "off" => "with `--mode off`, nothing is recorded",
+        _ => "does the program hold the probe? It takes one line in main.rs: `alloc_probe::install!();`",
+    })
+}
+
+/// `alloc-probe.PROGRAM.PID.json`, by this process's id: the program may be started by another, such as cargo.
+fn default_output(program: &Path) -> PathBuf {
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    PathBuf::from(format!("alloc-probe.{name}.{}.json", std::process::id()))
+}
+
+/// A path with the marks that the probe would fill in made harmless.
+fn as_pattern(path: &Path) -> OsString {
+    let bytes = path.as_os_str().as_bytes();
+    OsString::from_vec(bytes.split(|byte| *byte == b'%').collect::<Vec<_>>().join(&b"%%"[..]))
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// What tells a file from the one that had its name before.
+fn identity(path: &Path) -> Option<(u64, i64, i64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_is_the_programs() {
+        assert_eq!(exit_code(ExitStatus::from_raw(0)), 0);
+        assert_eq!(exit_code(ExitStatus::from_raw(7 << 8)), 7);
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137);
+    }
+
+    #[test]
+    fn a_path_is_taken_as_it_is() {
+        assert_eq!(as_pattern(Path::new("/tmp/100%/a.json")), "/tmp/100%%/a.json");
+        assert_eq!(with_ending(Path::new("a/b.json"), ".spool"), Path::new("a/b.json.spool"));
+    }
 }

@@ -84,8 +84,10 @@ impl Read for ZstdFrames<'_> {
                     ..
                 })) => {
                     let skipped = SKIPPABLE_HEADER_BYTES.saturating_add(length as usize);
-                    self.rest =
-                        self.rest.get(skipped..).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+                    self.rest = self
+                        .rest
+                        .get(skipped..)
+                        .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
                 }
                 Err(error) => return Err(io::Error::other(error)),
             }

@@ -38,8 +38,10 @@ fn other_file(text: &[u8]) -> Option<Refusal> {
     if head.format.as_ref().and_then(Value::as_str) == Some(FORMAT) {
         let version = head.version.as_ref().and_then(Value::as_u64)?;
         return (version > u64::from(VERSION)).then(|| {
-            Refusal::new(format_args!("it is a dump of version {version}, and this tool reads up to {VERSION}"))
-                .with_hint("update alloc-probe-cli")
+            Refusal::new(format_args!(
+                "it is a dump of version {version}, and this tool reads up to {VERSION}"
+            ))
+            .with_hint("update alloc-probe-cli")
         });
     }
     if head.dhat_file_version.is_some() {

@@ -137,7 +137,10 @@ fn stacks_that_would_fill_all_memory_are_refused() {
     dump.stacks.extend((0..rows).map(|parent| StackNode { parent, ..StackNode::default() }));
     dump.sites = vec![Site { stack: rows, ..Site::default() }; 10_000];
     let refusal = check::check(&dump).unwrap_err();
-    assert_eq!(refusal.reason, "the file is damaged: its stacks have 400000000 frames in all, as no program has");
+    assert_eq!(
+        refusal.reason,
+        "the file is damaged: its stacks have 400000000 frames in all, as no program has"
+    );
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Flamegraphs, as SVG.
 
-use inferno::flamegraph::color::{BasicPalette, Palette};
+use inferno::flamegraph::color::{BackgroundColor, BasicPalette, Color, Palette};
 use inferno::flamegraph::{self, Options};
 use std::collections::BTreeMap;
 use std::io;
+
+/// Plain, so that the pale colours of small differences can be told from it.
+const PAPER: Color = Color { r: 0xee, g: 0xee, b: 0xe8 };
 
 /// What is written around the stacks.
 #[derive(Debug)]
@@ -44,7 +47,8 @@ pub fn draw_difference(
     for (stack, value) in new {
         both.entry(stack).or_default().1 = *value;
     }
-    let lines: Vec<String> = both.iter().map(|(stack, (base, new))| format!("{stack} {base} {new}")).collect();
+    let lines: Vec<String> =
+        both.iter().map(|(stack, (base, new))| format!("{stack} {base} {new}")).collect();
     svg(&lines, labels)
 }
 
@@ -55,6 +59,7 @@ fn svg(lines: &[String], labels: &Labels) -> io::Result<Vec<u8>> {
     options.count_name = labels.unit.to_owned();
     options.name_type = "Function:".to_owned();
     options.colors = Palette::Basic(BasicPalette::Mem);
+    options.bgcolors = Some(BackgroundColor::Flat(PAPER));
     // By the function's name, so that one function looks the same in every picture, and runs differ in nothing.
     options.hash = true;
     let mut svg = Vec::new();
@@ -79,7 +84,9 @@ mod tests {
         let stacks = stacks(&[("main;Vec<T>::push", 3_000), ("main;serve;insert", 1_000)]);
         let svg = draw(&stacks, &labels()).unwrap();
         let text = String::from_utf8(svg.clone()).unwrap();
-        for part in ["main (4,000 bytes, 100.00%)", "insert (1,000 bytes, 25.00%)", "orders &lt;1&gt;", "a &amp; b"] {
+        for part in
+            ["main (4,000 bytes, 100.00%)", "insert (1,000 bytes, 25.00%)", "orders &lt;1&gt;", "a &amp; b"]
+        {
             assert!(text.contains(part), "{part}");
         }
         assert_eq!(draw(&stacks, &labels()).unwrap(), svg);

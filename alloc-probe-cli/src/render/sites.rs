@@ -5,7 +5,7 @@ use crate::analyse::sites::ShownSite;
 use crate::profile::{Frame, Profile, Role};
 use crate::symbolicate::names;
 use crate::symbolicate::paths::{self, Origin, Source};
-use crate::term::units::{count, figure, percent};
+use crate::term::units::{count, figure, percent, plural};
 use crate::term::{style, text};
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
@@ -34,7 +34,12 @@ const OTHER_COLUMNS: usize = 2 + 10 + 2 + 6 + 2;
 /// # Errors
 ///
 /// Those of `out`.
-pub fn write(profile: &Profile, sites: &[ShownSite], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    profile: &Profile,
+    sites: &[ShownSite],
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let Options { metric, .. } = *options;
     let whole = metric.of(&profile.dump.totals);
     let top: Vec<&ShownSite> =
@@ -72,7 +77,11 @@ pub fn write(profile: &Profile, sites: &[ShownSite], options: &Options, out: &mu
         let value = metric.of(&site.figures);
         let (value_text, other) =
             (figure(value, metric.is_bytes()), figure(companion.of(&site.figures), companion.is_bytes()));
-        write!(out, "{strong}{value_text:>value_columns$}{strong:#}  {other:>10}  {:>6}  ", percent(value, whole))?;
+        write!(
+            out,
+            "{strong}{value_text:>value_columns$}{strong:#}  {other:>10}  {:>6}  ",
+            percent(value, whole)
+        )?;
         for (row, line) in lines.iter().enumerate() {
             if row > 0 {
                 write!(out, "{:indent$}", "")?;
@@ -163,28 +172,85 @@ fn called(inner: &[&Frame]) -> Option<Line> {
     Some(Line { function: [whole, short], ..Line::new("→ ", String::new()) })
 }
 
-/// Adds who called, nearest first: the program's functions, a recursion only once.
+/// Adds who called, nearest first.
 fn callers(outer: &[&Frame], home: &str, lines: &mut Vec<Line>) {
-    let mut runs: Vec<(&Frame, usize)> = Vec::new();
-    for frame in outer.iter().filter(|frame| frame.role == Role::Program) {
-        match runs.last_mut() {
-            Some((last, times)) if last.function == frame.function => *times += 1,
-            _ => runs.push((frame, 1)),
-        }
-    }
-    let shown = if runs.len() > MAX_CALLERS { MAX_CALLERS - 1 } else { runs.len() };
-    for (frame, times) in &runs[..shown] {
-        let name = names::display_name(&frame.function);
-        let name = if *times > 1 { format!("{name} ×{times}") } else { name };
-        lines.push(Line::at("← ", name, frame, home));
-    }
-    if let Some((outermost, _)) = runs.last().filter(|_| shown < runs.len()) {
-        let between = runs.len() - shown - 1;
+    let callers = grouped(outer);
+    let shown = if callers.len() > MAX_CALLERS { MAX_CALLERS - 1 } else { callers.len() };
+    lines.extend(callers[..shown].iter().map(|caller| caller.line(home)));
+    if let Some(outermost) = callers.last().filter(|_| shown < callers.len()) {
+        let between: usize = callers[shown..callers.len() - 1].iter().map(Caller::frames).sum();
         if between > 0 {
             lines.push(Line::new("← ", format!("({} more)", count(between as u64))));
         }
-        lines.push(Line::at("← ", names::display_name(&outermost.function), outermost, home));
+        lines.push(outermost.line(home));
     }
+}
+
+/// Who called, as one line shows it.
+enum Caller<'a> {
+    /// A function, so many times in a row.
+    Function(&'a Frame, usize),
+    /// So many of other people's functions, by their crates.
+    Others(Vec<String>, usize),
+}
+
+impl Caller<'_> {
+    fn frames(&self) -> usize {
+        match self {
+            Caller::Function(_, frames) | Caller::Others(_, frames) => *frames,
+        }
+    }
+
+    fn line(&self, home: &str) -> Line {
+        match self {
+            Caller::Function(frame, 1) => Line::at("← ", names::display_name(&frame.function), frame, home),
+            Caller::Function(frame, times) => {
+                Line::at("← ", format!("{} ×{times}", names::display_name(&frame.function)), frame, home)
+            }
+            Caller::Others(crates, frames) => {
+                let frames = plural(*frames as u64, "frame");
+                let crates = match crates.as_slice() {
+                    [first, second, rest @ ..] if !rest.is_empty() => {
+                        format!("{first}, {second} and {}", plural(rest.len() as u64, "more crate"))
+                    }
+                    few => few.join(", "),
+                };
+                let short = format!("({frames})");
+                Line {
+                    function: [format!("({frames} of {crates})"), short],
+                    ..Line::new("← ", String::new())
+                }
+            }
+        }
+    }
+}
+
+/// The frames worth a line: the project's own functions, with what lies between them in one; in a stack without
+/// these, the dependencies'.
+fn grouped<'a>(outer: &[&'a Frame]) -> Vec<Caller<'a>> {
+    let has_own = outer.iter().any(|frame| fold::is_own(frame));
+    let mut callers: Vec<Caller<'a>> = Vec::new();
+    for frame in outer.iter().filter(|frame| frame.role == Role::Program) {
+        if has_own && !fold::is_own(frame) {
+            let name = names::short_name(&frame.function);
+            let of_crate = names::crate_name(&name).unwrap_or(&name).to_owned();
+            match callers.last_mut() {
+                Some(Caller::Others(crates, frames)) => {
+                    *frames += 1;
+                    if !crates.contains(&of_crate) {
+                        crates.push(of_crate);
+                    }
+                }
+                _ => callers.push(Caller::Others(vec![of_crate], 1)),
+            }
+            continue;
+        }
+        match callers.last_mut() {
+            Some(Caller::Function(last, times)) if last.function == frame.function => *times += 1,
+            _ => callers.push(Caller::Function(frame, 1)),
+        }
+    }
+    callers
 }
 
 /// The widths of functions and locations, the same for all lines.

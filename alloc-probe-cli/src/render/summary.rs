@@ -1,6 +1,6 @@
 //! The summary of a dump, as text.
 
-use crate::term::units::{bytes, count, duration, percent};
+use crate::term::units::{bytes, count, duration, percent, plural};
 use crate::term::{style, text};
 use alloc_probe_format::dump::{Dump, Ended, Mode, Thread};
 use std::io::{self, Write};
@@ -36,7 +36,11 @@ pub fn write(dump: &Dump, live_bytes: &[u64], width: usize, out: &mut dyn Write)
         let faint = style::FAINT;
         let over = duration(dump.process.duration_ns);
         let bar = style::BAR;
-        writeln!(rows.out, "{faint}{:>10}{faint:#}  {bar}{bars}{bar:#}  {faint}live bytes over {over}{faint:#}", "live")?;
+        writeln!(
+            rows.out,
+            "{faint}{:>10}{faint:#}  {bar}{bars}{bar:#}  {faint}live bytes over {over}{faint:#}",
+            "live"
+        )?;
     }
     Ok(())
 }
@@ -78,24 +82,14 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let (build, process) = (&dump.build, &dump.process);
     let (strong, faint) = (style::STRONG, style::FAINT);
     let name = program(dump);
-    let mut facts = Vec::new();
-    let mut fact = |fact: String| facts.push(fact);
-    if !build.opt_level.is_empty() {
-        fact(format!("opt-level {}", build.opt_level));
-        fact(format!("debug assertions {}", if build.debug_assertions { "on" } else { "off" }));
+    let package = match build.crate_name == name {
+        true => build.crate_version.clone(),
+        false => format!("{} {}", build.crate_name, build.crate_version),
+    };
+    writeln!(out, "{strong}{name}{strong:#} {}", package.trim())?;
+    for line in wrap(&build_facts(dump).join(", "), width) {
+        writeln!(out, "{faint}{line}{faint:#}")?;
     }
-    if !build.panic.is_empty() {
-        fact(format!("panic {}", build.panic));
-    }
-    if !build.rustc.is_empty() {
-        // `rustc 1.95.0 (59807616e 2026-04-14)`: the commit tells people nothing.
-        fact(build.rustc.split(" (").next().unwrap_or_default().to_owned());
-    }
-    if !build.allocator.is_empty() {
-        fact(build.allocator.clone());
-    }
-    let facts = text::cut_end(&facts.join(", "), width.saturating_sub(text::width(name) + build.crate_version.len() + 3));
-    writeln!(out, "{strong}{name}{strong:#} {}  {faint}{facts}{faint:#}", build.crate_version)?;
     let command = process.command.join(" ");
     if !command.is_empty() {
         writeln!(out, "{faint}{}{faint:#}", text::cut_end(&command, width))?;
@@ -118,13 +112,31 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The program's name: its crate's, or its file's where that is not known.
+/// The program's name: its file's, or its crate's where that is not known.
 pub fn program(dump: &Dump) -> &str {
-    if !dump.build.crate_name.is_empty() {
-        return &dump.build.crate_name;
+    let names = [dump.process.executable.rsplit('/').next().unwrap_or_default(), &dump.build.crate_name];
+    names.into_iter().find(|name| !name.is_empty()).unwrap_or("unknown program")
+}
+
+/// How it was built, as far as it is known.
+fn build_facts(dump: &Dump) -> Vec<String> {
+    let build = &dump.build;
+    let mut facts = Vec::new();
+    if !build.opt_level.is_empty() {
+        facts.push(format!("opt-level {}", build.opt_level));
+        facts.push(format!("debug assertions {}", if build.debug_assertions { "on" } else { "off" }));
     }
-    let name = dump.process.executable.rsplit('/').next().unwrap_or_default();
-    if name.is_empty() { "unknown program" } else { name }
+    if !build.panic.is_empty() {
+        facts.push(format!("panic {}", build.panic));
+    }
+    if !build.rustc.is_empty() {
+        // `rustc 1.95.0 (59807616e 2026-04-14)`: the commit tells people nothing.
+        facts.push(build.rustc.split(" (").next().unwrap_or_default().to_owned());
+    }
+    if !build.allocator.is_empty() {
+        facts.push(format!("allocator {}", build.allocator));
+    }
+    facts
 }
 
 fn peak(dump: &Dump) -> String {
@@ -178,12 +190,7 @@ fn busiest_threads(threads: &[Thread]) -> String {
         let times = if thread.threads > 1 { format!(" ×{}", thread.threads) } else { String::new() };
         format!("{name}{times} {}", bytes(thread.total_bytes))
     });
-    named.collect::<Vec<String>>().join(", ")
-}
-
-/// `1 block`, `1,204 blocks`.
-pub fn plural(figure: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(figure), if figure == 1 { "" } else { "s" })
+    format!("allocated: {}", named.collect::<Vec<String>>().join(", "))
 }
 
 /// Rows of a name, a figure, and what there is to say of it.

@@ -107,10 +107,9 @@ impl<'a> Binary<'a> {
         let mut frames = self.debug_frames(address);
         if frames.is_empty() {
             let symbol = self.symbols.name_at(address, None);
-            frames.extend(symbol.map(|symbol| RawFrame {
-                function: Some(demangled(symbol)),
-                ..RawFrame::default()
-            }));
+            frames.extend(
+                symbol.map(|symbol| RawFrame { function: Some(demangled(symbol)), ..RawFrame::default() }),
+            );
         }
         frames
     }
@@ -153,12 +152,18 @@ impl<'a> Binary<'a> {
     }
 
     /// A name of the debug info with its module, where that can be known, and whether it is.
-    fn qualified(&self, frame: &Frame<'_, Slice<'a>>, name: &str, file: Option<&str>) -> (Option<String>, bool) {
+    fn qualified(
+        &self,
+        frame: &Frame<'_, Slice<'a>>,
+        name: &str,
+        file: Option<&str>,
+    ) -> (Option<String>, bool) {
         let is_rust = |function: &FunctionName<Slice<'a>>| function.language == Some(gimli::DW_LANG_Rust);
         let is_bare = frame.function.as_ref().is_some_and(is_rust) && !names::short_name(name).contains("::");
-        let module = is_bare.then_some(file).flatten().and_then(|file| {
-            self.roots.get_or_init(|| CrateRoots::of(&(self.dwarf)())).module(file)
-        });
+        let module = is_bare
+            .then_some(file)
+            .flatten()
+            .and_then(|file| self.roots.get_or_init(|| CrateRoots::of(&(self.dwarf)())).module(file));
         match module {
             Some(module) => (Some(format!("{module}::{name}")), true),
             None => (Some(name.to_owned()), false),

@@ -6,7 +6,8 @@ use crate::profile::{MissingSymbols, Role};
 use alloc_probe_format::dump::Image;
 use std::path::PathBuf;
 
-const KEEP_SYMBOLS: &str = "set `strip = false` and `debug = \"line-tables-only\"` in the Cargo profile, and build and run again";
+const KEEP_SYMBOLS: &str =
+    "set `strip = false` and `debug = \"line-tables-only\"` in the Cargo profile, and build and run again";
 const ADD_LINES: &str = "set `debug = \"line-tables-only\"` in the Cargo profile, and build and run again";
 const SAME_BUILD: &str = "profile again, or put back the binary that belongs to the dump";
 

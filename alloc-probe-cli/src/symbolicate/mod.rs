@@ -106,7 +106,12 @@ fn unnamed(address: u64, image: Option<&Image>) -> String {
 }
 
 /// The frames of each row, by the symbols that came with the dump.
-fn carried(dump: &Dump, stacks: &[StackNode], symbols: &Symbols, table: &mut FrameTable) -> Vec<Vec<FrameId>> {
+fn carried(
+    dump: &Dump,
+    stacks: &[StackNode],
+    symbols: &Symbols,
+    table: &mut FrameTable,
+) -> Vec<Vec<FrameId>> {
     let text = |string: u32| symbols.strings[string as usize].clone();
     let rows = stacks.iter().zip(&symbols.frames).map(|(node, frames)| {
         if matches!(node.kind, FrameKind::Root | FrameKind::Cut) {

@@ -68,7 +68,11 @@ fn crate_of_unit(name: &str) -> Option<(&str, &str)> {
 }
 
 fn join(directory: &str, path: &str) -> String {
-    if path.starts_with('/') || directory.is_empty() { path.to_owned() } else { format!("{directory}/{path}") }
+    if path.starts_with('/') || directory.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{directory}/{path}")
+    }
 }
 
 fn last_part(path: &str) -> &str {
@@ -78,10 +82,13 @@ fn last_part(path: &str) -> &str {
 /// `orders` and `cache/mod.rs` are `orders::cache`.
 fn module_path(of_crate: &str, file: &str) -> String {
     let file = file.strip_suffix(".rs").unwrap_or(file);
-    let file = ["/mod", "lib", "main"].iter().find_map(|end| {
-        let rest = file.strip_suffix(end)?;
-        (end.starts_with('/') || rest.is_empty()).then_some(rest)
-    }).unwrap_or(file);
+    let file = ["/mod", "lib", "main"]
+        .iter()
+        .find_map(|end| {
+            let rest = file.strip_suffix(end)?;
+            (end.starts_with('/') || rest.is_empty()).then_some(rest)
+        })
+        .unwrap_or(file);
     let mut module = of_crate.replace('-', "_");
     for part in file.split('/').filter(|part| !part.is_empty()) {
         module.push_str("::");
@@ -102,7 +109,10 @@ mod tests {
             ("/w/orders", "src/lib.rs/@/orders_core.7b1c-cgu.0"),
             ("/w/orders", "src/bin/load.rs/@/load.7b1c-cgu.0"),
             ("/w/orders", "examples/src/lib.rs/@/ey2jz9t3c87x2g3vhxjz8gobs"),
-            ("/r", "/root/.cargo/registry/src/index.crates.io-19/serde_json-1.0.140/src/lib.rs/@/serde_json.2-cgu.0"),
+            (
+                "/r",
+                "/root/.cargo/registry/src/index.crates.io-19/serde_json-1.0.140/src/lib.rs/@/serde_json.2-cgu.0",
+            ),
         ];
         let crates = units
             .iter()
@@ -112,7 +122,8 @@ mod tests {
             })
             .collect();
         let roots = CrateRoots { crates };
-        let check = |path: &str, module: Option<&str>| assert_eq!(roots.module(path).as_deref(), module, "{path}");
+        let check =
+            |path: &str, module: Option<&str>| assert_eq!(roots.module(path).as_deref(), module, "{path}");
         check("/w/orders/src/main.rs", Some("orders"));
         check("/w/orders/src/lib.rs", Some("orders_core"));
         check("/w/orders/src/cache.rs", Some("orders_core::cache"));
@@ -123,7 +134,10 @@ mod tests {
         check(&format!("{registry}/serde_json-1.0.140/src/value/de.rs"), Some("serde_json::value::de"));
         check(&format!("{registry}/small-vec-1.0.0/src/lib.rs"), Some("small_vec"));
         check("/rustc/59/library/alloc/src/vec/mod.rs", Some("alloc::vec"));
-        check("/rustc/59/library/compiler-builtins/compiler-builtins/src/mem.rs", Some("compiler_builtins::mem"));
+        check(
+            "/rustc/59/library/compiler-builtins/compiler-builtins/src/mem.rs",
+            Some("compiler_builtins::mem"),
+        );
         check("/usr/include/c++/vector", None);
     }
 }

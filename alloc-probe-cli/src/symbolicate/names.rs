@@ -75,7 +75,8 @@ pub fn crate_name(short_name: &str) -> Option<&str> {
     };
     let (self_type, of_trait) = self_type.split_once(" as ").unwrap_or((self_type, ""));
     let self_type = self_type.trim_start_matches(['&', '*']);
-    let self_type = ["mut ", "const ", "dyn "].iter().fold(self_type, |name, word| name.trim_start_matches(word));
+    let self_type =
+        ["mut ", "const ", "dyn "].iter().fold(self_type, |name, word| name.trim_start_matches(word));
     first_word(self_type)
         .map(|range| &self_type[range])
         .or_else(|| first_word(of_trait).map(|range| &of_trait[range]))
@@ -138,7 +139,8 @@ fn simplify(name: &str, nesting: usize) -> String {
                 let end = name[at..].find('}').map_or(name.len(), |end| at + end + 1);
                 let end = if name[end..].starts_with('}') { end + 1 } else { end };
                 let word = name[at..end].trim_matches(['{', '}']);
-                if word.starts_with("closure") {
+                // The body of an `async fn` and an `async` block are closures to the older mangling.
+                if ["closure", "async", "coroutine", "gen"].iter().any(|kind| word.starts_with(kind)) {
                     out.push_str("{{closure}}");
                 } else if word.contains("shim") {
                     out.truncate(out.trim_end_matches("::").len());
@@ -226,7 +228,10 @@ mod tests {
             ("_ZN9workloads5facts4leaf17h85cce94c4712f0e1E", Some("workloads::facts::leaf")),
             ("_ZN9workloads5facts4leaf17h85cce94c4712f0e1E.llvm.1234", Some("workloads::facts::leaf")),
             ("_RNvCs8ycMb8QNQ9H_7___rustc12___rust_alloc", Some("__rustc::__rust_alloc")),
-            ("_ZNSt6vectorIiSaIiEE9push_backERKi", Some("std::vector<int, std::allocator<int> >::push_back(int const&)")),
+            (
+                "_ZNSt6vectorIiSaIiEE9push_backERKi",
+                Some("std::vector<int, std::allocator<int> >::push_back(int const&)"),
+            ),
             ("malloc", None),
             ("_start", None),
         ];
@@ -241,6 +246,7 @@ mod tests {
             ("alloc::vec::Vec<T,A>::push", "<alloc::vec::Vec<u8>>::push", "alloc::vec::Vec::push"),
             ("alloc::slice::<impl [T]>::to_vec", "<[u8]>::to_vec::<alloc::alloc::Global>", "[_]::to_vec"),
             ("f::g::{{closure}}", "f::g::<u8>::{closure#0}", "f::g::{{closure}}"),
+            ("f::g::{{closure}}", "f::g::{async_fn#0}", "f::g::{{closure}}"),
             (
                 "<core::iter::adapters::map::Map<I,F> as core::iter::traits::iterator::Iterator>::fold",
                 "<core::iter::adapters::map::Map<core::ops::range::Range<usize>, w::f::{closure#0}> as core::iter::traits::iterator::Iterator>::fold::<(), fn(usize) -> u8>",
@@ -288,7 +294,10 @@ mod tests {
         let cases = [
             ("alloc::vec::Vec<T,A>::push", "Vec::push"),
             ("alloc::vec::from_elem", "vec::from_elem"),
-            ("core::iter::traits::iterator::Iterator::for_each::{{closure}}", "Iterator::for_each::{{closure}}"),
+            (
+                "core::iter::traits::iterator::Iterator::for_each::{{closure}}",
+                "Iterator::for_each::{{closure}}",
+            ),
             ("std::io::read::{{closure}}", "io::read::{{closure}}"),
             (
                 "<alloc::vec::Vec<T,A> as core::iter::traits::collect::Extend<T>>::extend",
@@ -324,7 +333,8 @@ mod tests {
     #[test]
     fn odd_names_are_no_trouble() {
         let deep = format!("{}x{}", "<".repeat(50_000), ">".repeat(50_000));
-        for name in ["<", "<>", ">", "<<>", "a::<", "{", "{{", "{}", "}", "::", "<a as >", "ü<é>::ö", &deep] {
+        for name in ["<", "<>", ">", "<<>", "a::<", "{", "{{", "{}", "}", "::", "<a as >", "ü<é>::ö", &deep]
+        {
             let short = short_name(name);
             display_name(name);
             own_name(&short);

@@ -112,7 +112,10 @@ mod tests {
     fn paths_are_told_apart_by_owner() {
         let cases = [
             ("/rustc/59807616e1/library/alloc/src/vec/mod.rs", "std alloc/src/vec/mod.rs"),
-            ("/root/.rustup/toolchains/x/lib/rustlib/src/rust/library/core/src/lib.rs", "std core/src/lib.rs"),
+            (
+                "/root/.rustup/toolchains/x/lib/rustlib/src/rust/library/core/src/lib.rs",
+                "std core/src/lib.rs",
+            ),
             ("/rust/deps/hashbrown-0.16.1/src/raw.rs", "hashbrown-0.16.1 src/raw.rs"),
             (
                 "/root/.cargo/registry/src/index.crates.io-19/serde_json-1.0.140/src/value.rs",

@@ -155,3 +155,118 @@ fn is_primitive(name: &str) -> bool {
     matches!(name, "str" | "char" | "bool" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize")
         || matches!(name, "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "f32" | "f64")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Role::Program;
+
+    const STD: &str = "/rustc/59807616e1/library/core/src/lib.rs";
+    const OWN: &str = "/w/orders/src/main.rs";
+
+    /// Names recorded from programs built with opt-level 0 and 3, by both manglings and by line tables alone.
+    const RECORDED: &[(Role, &str)] = &[
+        (Allocator, "alloc_probe::probe::AllocProbe<A>::record"),
+        (Allocator, "<alloc_probe::probe::AllocProbe<A> as core::alloc::global::GlobalAlloc>::alloc"),
+        (Allocator, "<orders::Counting as core::alloc::global::GlobalAlloc>::realloc"),
+        (Allocator, "__rust_alloc_zeroed"),
+        (Allocator, "__rg_realloc"),
+        (Allocator, "__rdl_alloc"),
+        (Allocator, "__rustc::__rust_alloc"),
+        (Allocator, "__rustc::__rdl_alloc"),
+        (Allocator, "alloc::alloc::exchange_malloc"),
+        (Allocator, "alloc::alloc::Global::alloc_impl_runtime"),
+        (Allocator, "<alloc::alloc::Global as core::alloc::Allocator>::grow"),
+        (Allocator, "<alloc::alloc::Global>::grow_impl"),
+        (Allocator, "alloc::raw_vec::RawVec<T,A>::grow_one"),
+        (Allocator, "alloc::raw_vec::RawVecInner<A>::reserve::do_reserve_and_handle"),
+        (
+            Allocator,
+            "<alloc::raw_vec::RawVecInner<_>>::reserve::do_reserve_and_handle::<alloc::alloc::Global>",
+        ),
+        (Allocator, "alloc::raw_vec::try_allocate_in<alloc::alloc::Global>"),
+        (Allocator, "alloc::vec::with_capacity_in<(u32, orders::cache::Product), alloc::alloc::Global>"),
+        (Allocator, "alloc::boxed::Box<T>::new"),
+        (Allocator, "<alloc::boxed::Box<orders::Order>>::new_uninit_in"),
+        (Allocator, "alloc::boxed::new<alloc::sync::ArcInner<orders::cache::Shop>>"),
+        (Runtime, "_start"),
+        (Runtime, "__libc_start_call_main"),
+        (Runtime, "__libc_start_main@@GLIBC_2.34"),
+        (Runtime, "main"),
+        (Runtime, "start_thread"),
+        (Runtime, "clone3"),
+        (Runtime, "std::rt::lang_start::{{closure}}"),
+        (Runtime, "std::rt::lang_start_internal::{closure#0}"),
+        (Runtime, "std::sys::backtrace::__rust_begin_short_backtrace"),
+        (Runtime, "<std::sys::thread::unix::Thread>::new::thread_start"),
+        (Runtime, "std::sys::pal::unix::thread::Thread::new::thread_start"),
+        (Runtime, "std::thread::lifecycle::spawn_unchecked::{{closure}}::{{closure}}"),
+        (Runtime, "core::ops::function::FnOnce::call_once{{vtable.shim}}"),
+        (Runtime, "core::ops::function::call_once<fn(), ()>"),
+        (
+            Runtime,
+            "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
+        ),
+        (Runtime, "<alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once"),
+        (
+            Runtime,
+            "<&dyn core::ops::function::Fn<(), Output = i32> + core::marker::Sync as core::ops::function::FnOnce<()>>::call_once",
+        ),
+        (
+            Runtime,
+            "std::panicking::catch_unwind::do_call::<std::rt::lang_start_internal::{closure#0}, isize>",
+        ),
+        (Runtime, "__rust_try"),
+        (Runtime, "tokio::runtime::scheduler::multi_thread::worker::Context::run_task::{{closure}}"),
+        (Runtime, "<tokio::runtime::blocking::task::BlockingTask<T> as core::future::future::Future>::poll"),
+        (Runtime, "tokio::task::coop::with_budget"),
+        (Runtime, "tokio::loom::std::unsafe_cell::UnsafeCell<T>::with_mut"),
+        (Runtime, "<rayon_core::job::StackJob<L,F,R> as rayon_core::job::Job>::execute"),
+        (Standard, "alloc::vec::Vec<T,A>::push"),
+        (Standard, "<alloc::vec::Vec<u8>>::push"),
+        (Standard, "alloc::string::String::with_capacity"),
+        (Standard, "alloc::slice::<impl [T]>::to_vec"),
+        (Standard, "<[u8]>::to_vec"),
+        (Standard, "<str as alloc::borrow::ToOwned>::to_owned"),
+        (Standard, "<T as alloc::string::ToString>::to_string"),
+        (Standard, "<core::iter::adapters::map::Map<I,F> as core::iter::traits::iterator::Iterator>::fold"),
+        (Standard, "<alloc::vec::Vec<orders::Order> as core::clone::Clone>::clone"),
+        (Standard, "<core::pin::Pin<P> as core::future::future::Future>::poll"),
+        (Standard, "hashbrown::raw::RawTable<T,A>::reserve_rehash"),
+        (Standard, "core::str::<impl str>::repeat"),
+        (Program, "orders::main"),
+        (Program, "orders::handlers::list::{{closure}}"),
+        (Program, "<orders::cache::Cache as core::fmt::Debug>::fmt"),
+        (Program, "<orders::Task as core::future::future::Future>::poll"),
+        (Program, "<orders::Add as core::ops::function::FnOnce<(u32,)>>::call_once"),
+        (Program, "serde_json::de::from_str"),
+        (Program, "<serde_json::value::Value as serde_core::de::Deserialize>::deserialize"),
+        (Program, "alloc_probe_examples::mainland"),
+        (Program, "orders::boxed::new"),
+        (Program, "ZSTD_compress"),
+    ];
+
+    #[test]
+    fn recorded_names_have_their_roles() {
+        for (expected, function) in RECORDED {
+            let of_std = ["core::", "alloc::", "std::", "<T as alloc", "<[u8]>"];
+            let file = if of_std.iter().any(|start| function.starts_with(start)) { STD } else { OWN };
+            assert_eq!(role(function, Some(file), Some("/bin/orders")), *expected, "{function}");
+        }
+    }
+
+    #[test]
+    fn without_a_path_the_file_tells() {
+        assert_eq!(role("push<u8, alloc::alloc::Global>", Some(STD), Some("/bin/orders")), Standard);
+        assert_eq!(role("finish_grow<alloc::alloc::Global>", Some(STD), Some("/bin/orders")), Allocator);
+        assert_eq!(role("finish_grow", Some(OWN), Some("/bin/orders")), Program);
+    }
+
+    #[test]
+    fn nameless_code_of_the_system_is_no_ones_program() {
+        assert_eq!(role("0x2724a in libc.so.6", None, Some("/usr/lib/libc.so.6")), Runtime);
+        assert_eq!(role("0x7f00 in unknown code", None, None), Runtime);
+        assert_eq!(role("0x7f00 in orders", None, Some("/bin/orders")), Program);
+        assert_eq!(role("deflate", None, Some("/usr/lib/libz.so.1")), Program);
+    }
+}

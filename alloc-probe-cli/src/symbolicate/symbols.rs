@@ -74,7 +74,14 @@ mod tests {
     #[test]
     fn an_address_between_functions_has_no_name() {
         let table = table(&[(0x10, 0x20, "a"), (0x30, 0x40, "b")]);
-        let cases = [(0x0f, None), (0x10, Some("a")), (0x1f, Some("a")), (0x20, None), (0x3f, Some("b")), (0x40, None)];
+        let cases = [
+            (0x0f, None),
+            (0x10, Some("a")),
+            (0x1f, Some("a")),
+            (0x20, None),
+            (0x3f, Some("b")),
+            (0x40, None),
+        ];
         for (address, name) in cases {
             assert_eq!(table.name_at(address, None), name, "{address:#x}");
         }

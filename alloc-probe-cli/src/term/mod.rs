@@ -26,7 +26,8 @@ impl Terminal<'static> {
     /// The process's own streams.
     pub fn standard() -> Terminal<'static> {
         let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        let measured = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        let measured =
+            || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
         let width = columns.or_else(measured).unwrap_or(DEFAULT_WIDTH);
         Terminal {
             out: Box::new(BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()))),

@@ -29,6 +29,11 @@ pub fn count(count: u64) -> String {
     grouped
 }
 
+/// A count of something: `1 block`, `1,204 blocks`.
+pub fn plural(figure: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(figure), if figure == 1 { "" } else { "s" })
+}
+
 /// A time in the largest unit that leaves at least one before the point: `87 ns`, `1.3 ms`, `12.0 s`, `3m 20s`.
 pub fn duration(ns: u64) -> String {
     let value = ns as f64;
@@ -83,8 +88,7 @@ mod tests {
 
     #[test]
     fn counts_are_grouped_by_thousands() {
-        let cases =
-            [(0, "0"), (999, "999"), (1000, "1,000"), (123_456, "123,456"), (1_234_567, "1,234,567")];
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (123_456, "123,456"), (1_234_567, "1,234,567")];
         for (value, text) in cases {
             assert_eq!(count(value), text);
         }

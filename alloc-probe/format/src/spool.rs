@@ -138,8 +138,8 @@ impl Section {
     pub const LIMIT: usize = 16 + 2 * BLOCK_TABLES;
 }
 
-/// Words of a node: the frame key, then `parent << 32 | site`.
-pub const NODE_WORDS: usize = 2;
+/// Words of a node: the frame key, `parent << 32 | site`, and `first child << 32 | next sibling`.
+pub const NODE_WORDS: usize = 3;
 
 /// A frame key: the address in the low 48 bits, above them what it means.
 pub mod frame_key {

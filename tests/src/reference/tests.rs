@@ -34,6 +34,7 @@ fn figures_by_hand() {
             peak_bytes: 150,
             peak_blocks: 2,
             temporary_blocks: 1,
+            largest_bytes: 100,
             ..Snapshot::default()
         };
         assert_eq!(snapshot(), after_two);
@@ -52,6 +53,7 @@ fn figures_by_hand() {
             peak_bytes: 160,
             peak_blocks: 1,
             realloc_calls: 2,
+            largest_bytes: 160,
             ..after_two
         };
         assert_eq!(without_moves(snapshot()), after_reallocs);

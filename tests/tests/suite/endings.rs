@@ -33,5 +33,5 @@ fn panic_in_main() {
 
 #[test]
 fn exit_from_another_thread() {
-    check("thread", 4, Threads::Several);
+    check("thread", 4, Threads::Several(2));
 }

@@ -83,7 +83,7 @@ fn a_dump_that_cannot_be_written_costs_the_program_nothing() {
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}", output.status);
     assert!(messages.contains("no/such/folder/out.json"), "{messages}");
-    assert_eq!(messages.lines().count(), 1, "{messages}");
+    assert!(messages.lines().all(|line| line.starts_with("alloc-probe: ")), "{messages}");
     assert_eq!(files(folder.path()), Vec::<String>::new());
 }
 

@@ -26,10 +26,10 @@ fn one_row_for_each_name() {
                 let counted = rows(name).iter().map(|row| row.threads).collect::<Vec<_>>();
                 faults.equal(format_args!("threads in row `{name}`"), counted, vec![threads]);
             }
-            // A maker allocates 1,001 blocks of 72,000 bytes itself and hands 601 of them on, so its peak is at
-            // least that. The 200 brief ones never have more than a little at once, though together they do.
+            // A maker allocates 1,001 blocks of 72,000 bytes and hands 601 of them on. Its peak is that, less the
+            // little that its creator had allocated for it. The 200 brief ones never have much at once.
             let makers = rows("maker-0").into_iter().chain(rows("maker-2"));
-            let full = |maker: &Thread| maker.total_bytes >= 72_000 && maker.peak_bytes >= 72_000;
+            let full = |maker: &Thread| maker.total_bytes >= 72_000 && maker.peak_bytes >= 71_000;
             faults.check(makers.clone().all(full), "a maker's figures are too small");
             let brief = rows("brief");
             let small = |row: &&Thread| row.total_blocks >= 2_000 && row.peak_bytes < 2_000;

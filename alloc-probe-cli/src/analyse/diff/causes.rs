@@ -43,14 +43,9 @@ type Part = (&'static str, &'static str, fn(&Dump) -> i64);
 
 const PARTS: [Part; 7] = [
     ("live blocks", "asked for and not freed", |dump| signed(dump.totals.end_bytes)),
-    (
-        "heap beyond them",
-        "free memory kept, rounding, C code",
-        |dump| {
-            (category(dump, "heap") + category(dump, "anonymous"))
-                .saturating_sub(signed(dump.totals.end_bytes))
-        },
-    ),
+    ("heap beyond them", "free memory kept, rounding, C code", |dump| {
+        (category(dump, "heap") + category(dump, "anonymous")).saturating_sub(signed(dump.totals.end_bytes))
+    }),
     ("stacks", "of threads, as far as touched", |dump| category(dump, "stacks")),
     ("executable", "the program's code and data", |dump| category(dump, "executable")),
     ("libraries", "shared libraries' code and data", |dump| category(dump, "libraries")),

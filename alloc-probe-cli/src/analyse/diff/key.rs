@@ -1,8 +1,9 @@
 //! Which function each frame of two profiles is, by one numbering for both.
 //!
-//! Debug info of the kind `line-tables-only`, usual in release builds, knows functions by their last name alone:
-//! what one build calls `orders::cache::insert` is `insert` in the other. The file it is in tells which one it is,
-//! and where a file has several of that name, the line does.
+//! Debug info of the kind `line-tables-only`, usual in release builds, knows inlined functions by their last name
+//! alone: what one build calls `orders::cache::Cache::insert` is `insert` in the other, or `orders::cache::insert`
+//! with a path guessed from the file. The file tells which one it is, and where it has several of that name, the
+//! line does.
 
 use super::name::Name;
 use crate::profile::{Frame, Role};
@@ -51,7 +52,7 @@ impl Functions {
         let mut roles = vec![None; count];
         let frames = || base.iter().zip(&base_ids).chain(new.iter().zip(&new_ids));
         for qualified in [true, false] {
-            for (frame, (id, _)) in frames().filter(|(frame, _)| names.of(frame).qualified == qualified) {
+            for (frame, (id, _)) in frames().filter(|(frame, _)| names.knows_path(frame) == qualified) {
                 roles[id.0 as usize].get_or_insert(frame.role);
             }
         }
@@ -92,7 +93,7 @@ impl<'a> Names<'a> {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(Name::of(&frame.function)),
         };
-        let (true, Some(file)) = (name.qualified, &frame.file) else { return };
+        let (true, Some(file)) = (name.qualified && !frame.path_guessed, &frame.file) else { return };
         let (path, place) = (name.path.clone(), (name.leaf().to_owned(), file_key(file)));
         let line = frame.line.unwrap_or(0);
         let known = self.known.entry(place).or_default();
@@ -110,6 +111,10 @@ impl<'a> Names<'a> {
         &self.names[frame.function.as_str()]
     }
 
+    fn knows_path(&self, frame: &Frame) -> bool {
+        self.of(frame).qualified && !frame.path_guessed
+    }
+
     /// Gives each frame its function's number and its line, and new functions the next numbers.
     fn number<'s>(&'s self, frames: &'a [Frame], ids: &mut Ids<'s>) -> Vec<(FunctionId, u32)> {
         let numbered = frames.iter().map(|frame| {
@@ -122,15 +127,15 @@ impl<'a> Names<'a> {
     /// The name that a frame's function is numbered by, with a file where the name alone could be anyone's.
     fn resolve(&self, frame: &'a Frame) -> (&str, &'a str) {
         let name = self.of(frame);
-        if name.qualified {
+        if self.knows_path(frame) {
             return (&name.path, "");
         }
         let Some(file) = frame.file.as_deref().map(file_key) else { return (&name.path, "") };
-        let known = self.known.get(&(name.path.clone(), file)).map_or(&[][..], Vec::as_slice);
+        let known = self.known.get(&(name.leaf().to_owned(), file)).map_or(&[][..], Vec::as_slice);
         let line = frame.line.unwrap_or(0);
         match known.iter().min_by_key(|known| known.distance(line)) {
             Some(known) => (&self.names[known.function].path, ""),
-            None => (&name.path, file),
+            None => (name.leaf(), file),
         }
     }
 }
@@ -155,6 +160,7 @@ mod tests {
     fn frame(function: &str, file: &str, line: u32, role: Role) -> Frame {
         Frame {
             function: function.to_owned(),
+            path_guessed: false,
             file: (!file.is_empty()).then(|| file.to_owned()),
             line: (line > 0).then_some(line),
             column: None,
@@ -182,6 +188,15 @@ mod tests {
             &[program("deep", "src/facts.rs", 30)],
             &[true],
         );
+    }
+
+    #[test]
+    fn a_guessed_path_is_no_path() {
+        let base = [program("orders::cache::Cache<K>::insert", "/a/orders/src/cache.rs", 12)];
+        let mut new = [program("orders::cache::insert<u8>", "/b/orders/src/cache.rs", 12)];
+        new[0].path_guessed = true;
+        check_same(&base, &new, &[true]);
+        check_same(&new, &new, &[true]);
     }
 
     #[test]

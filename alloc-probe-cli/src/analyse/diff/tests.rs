@@ -15,6 +15,7 @@ fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
             let (function, line) = digits.unwrap_or((text, ""));
             let frame = Frame {
                 function: function.to_owned(),
+                path_guessed: false,
                 file: None,
                 line: line.parse().ok(),
                 column: None,
@@ -166,6 +167,7 @@ impl Numbers {
                 let function = if self.below(4) == 0 { format!("f{name}") } else { format!("a::f{name}") };
                 profile.frames.push(Frame {
                     function,
+                    path_guessed: false,
                     file: (self.below(3) > 0).then(|| format!("/src/f{}.rs", name % 3)),
                     line: (self.below(5) > 0).then(|| self.below(6) as u32 + 1),
                     column: None,

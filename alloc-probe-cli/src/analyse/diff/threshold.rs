@@ -67,8 +67,9 @@ impl Threshold {
         let both = |index: usize| {
             let (_, is_bytes, of) = FIGURES[index];
             let (base, new) = (of(base), of(new));
-            let from_to =
-                format!("from {} to {}", units::figure(base, is_bytes), units::figure(new, is_bytes));
+            // To the last digit: a condition is exact, so a rounded figure would seem to contradict it.
+            let unit = if is_bytes { " bytes" } else { "" };
+            let from_to = format!("from {} to {}{unit}", units::count(base), units::count(new));
             (base as f64, new as f64, from_to)
         };
         let (actual, told) = match self.subject {

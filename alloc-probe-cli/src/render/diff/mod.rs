@@ -3,6 +3,7 @@
 mod change;
 pub mod json;
 mod sites;
+mod stacks;
 mod tables;
 
 use crate::analyse::diff::Diff;
@@ -99,18 +100,15 @@ fn facts(profile: &Profile) -> String {
         facts.push(format!("{} {}", build.crate_name, build.crate_version));
     }
     if !build.opt_level.is_empty() {
-        facts.push(format!("opt-level {}", build.opt_level));
-        facts.push(format!("debug assertions {}", if build.debug_assertions { "on" } else { "off" }));
+        let assertions = if build.debug_assertions { " with debug assertions" } else { "" };
+        facts.push(format!("opt-level {}{assertions}", build.opt_level));
     }
-    facts.push(
-        match profile.dump.mode {
-            Mode::Off => "nothing recorded",
-            Mode::Count => "counts only",
-            Mode::Sample => "sampled: estimates",
-            Mode::Full => "recorded in full",
-        }
-        .to_owned(),
-    );
+    match profile.dump.mode {
+        Mode::Full => {}
+        Mode::Off => facts.push("nothing recorded".to_owned()),
+        Mode::Count => facts.push("counts only".to_owned()),
+        Mode::Sample => facts.push("sampled: estimates".to_owned()),
+    }
     facts.join(", ")
 }
 

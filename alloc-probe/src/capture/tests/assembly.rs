@@ -1,1 +1,187 @@
+//! Frames that no compiler makes, or only GCC: what assembly by hand says of itself, and what it doesn't.
 
+use super::check::Subject;
+use crate::capture::{FrameKey, FrameKind};
+use std::arch::global_asm;
+use std::cell::Cell;
+use std::ffi::c_void;
+
+type Callee = unsafe extern "C" fn(*const c_void);
+/// Calls the callee with the argument, from a frame of its own kind.
+type Caller = unsafe extern "C" fn(argument: *const c_void, f: Callee);
+
+global_asm!(
+    // Without tables, with a frame pointer: can be followed.
+    ".type capture_test_bare_with_bp, @function",
+    "capture_test_bare_with_bp:",
+    "push rbp",
+    "mov rbp, rsp",
+    "call rsi",
+    "pop rbp",
+    "ret",
+    // Without tables and frame pointer: can't.
+    ".type capture_test_bare, @function",
+    "capture_test_bare:",
+    "push rbp",
+    "mov ebp, 12345",
+    "call rsi",
+    "pop rbp",
+    "ret",
+    // As bare, but the register that would be the frame pointer says that there's no caller.
+    ".type capture_test_outermost, @function",
+    "capture_test_outermost:",
+    "push rbp",
+    "xor ebp, ebp",
+    "call rsi",
+    "pop rbp",
+    "ret",
+    // As GCC realigns a frame: the CFA is stored.
+    ".type capture_test_realigned, @function",
+    "capture_test_realigned:",
+    ".cfi_startproc",
+    "lea r10, [rsp + 8]",
+    ".cfi_def_cfa r10, 0",
+    "and rsp, -64",
+    "push qword ptr [r10 - 8]",
+    "push rbp",
+    "mov rbp, rsp",
+    // DW_CFA_expression rbp: DW_OP_breg6 0
+    ".cfi_escape 0x10, 6, 2, 0x76, 0",
+    "push r10",
+    // DW_CFA_def_cfa_expression: DW_OP_breg6 -8, DW_OP_deref
+    ".cfi_escape 0x0f, 3, 0x76, 0x78, 6",
+    "sub rsp, 120",
+    "call rsi",
+    "mov r10, [rbp - 8]",
+    ".cfi_def_cfa r10, 0",
+    "leave",
+    "lea rsp, [r10 - 8]",
+    ".cfi_def_cfa rsp, 8",
+    "ret",
+    ".cfi_endproc",
+    // As OpenSSL's: the old stack pointer is stored at the new one, and the frame pointer is something else.
+    ".type capture_test_stored_sp, @function",
+    "capture_test_stored_sp:",
+    ".cfi_startproc",
+    "mov rax, rsp",
+    ".cfi_def_cfa_register rax",
+    "push rbp",
+    ".cfi_offset rbp, -16",
+    "sub rsp, 64",
+    "and rsp, -64",
+    "mov [rsp + 40], rax",
+    // DW_CFA_def_cfa_expression: DW_OP_breg7 40, DW_OP_deref, DW_OP_plus_uconst 8
+    ".cfi_escape 0x0f, 5, 0x77, 40, 6, 0x23, 8",
+    "mov ebp, 77",
+    "call rsi",
+    "mov rsi, [rsp + 40]",
+    ".cfi_def_cfa rsi, 8",
+    "mov rbp, [rsi - 8]",
+    "lea rsp, [rsi]",
+    ".cfi_def_cfa rsp, 8",
+    "ret",
+    ".cfi_endproc",
+    // The CFA is relative to a register that ordinary rules don't follow.
+    ".type capture_test_by_rbx, @function",
+    "capture_test_by_rbx:",
+    ".cfi_startproc",
+    "push rbx",
+    ".cfi_def_cfa_offset 16",
+    ".cfi_offset rbx, -16",
+    "mov rbx, rsp",
+    ".cfi_def_cfa_register rbx",
+    "sub rsp, 32",
+    "and rsp, -32",
+    "call rsi",
+    "mov rsp, rbx",
+    ".cfi_def_cfa_register rsp",
+    "pop rbx",
+    ".cfi_def_cfa_offset 8",
+    "ret",
+    ".cfi_endproc",
+);
+
+unsafe extern "C" {
+    fn capture_test_bare_with_bp(argument: *const c_void, f: Callee);
+    fn capture_test_bare(argument: *const c_void, f: Callee);
+    fn capture_test_outermost(argument: *const c_void, f: Callee);
+    fn capture_test_realigned(argument: *const c_void, f: Callee);
+    fn capture_test_stored_sp(argument: *const c_void, f: Callee);
+    fn capture_test_by_rbx(argument: *const c_void, f: Callee);
+}
+
+/// Takes stacks through `caller`, and returns the frames of the last.
+#[inline(never)]
+fn through(subject: &Subject, caller: Caller) -> Vec<FrameKey> {
+    thread_local!(static LAST: Cell<Vec<FrameKey>> = const { Cell::new(Vec::new()) });
+    unsafe extern "C" fn check(subject: *const c_void) {
+        // SAFETY: it's the reference that `through` has.
+        let subject = unsafe { &*subject.cast::<Subject>() };
+        subject.check();
+        nested(subject);
+    }
+    #[inline(never)]
+    fn nested(subject: &Subject) {
+        LAST.set(subject.check());
+    }
+    for _ in 0..2 {
+        // SAFETY: each of the functions calls its second argument with its first, by the C calling convention.
+        unsafe { caller(std::ptr::from_ref(subject).cast(), check) };
+    }
+    LAST.take()
+}
+
+/// The stack through `caller` must go on to the test's own.
+fn followed(caller: Caller, tables: bool) {
+    let subject = Subject::new();
+    let own = subject.check();
+    subject.without_tables.set(!tables);
+    let frames = through(&subject, caller);
+    assert!(frames.ends_with(&own[1..]), "{frames:x?} {own:x?}");
+    // Ordinary stacks in between, which may join what was kept.
+    subject.check();
+    assert!(through(&subject, caller).ends_with(&own[1..]));
+    assert_eq!(subject.check()[1..], own[1..]);
+}
+
+#[test]
+fn without_tables_frame_pointers_are_followed() {
+    followed(capture_test_bare_with_bp, false);
+}
+
+#[test]
+fn without_both_the_stack_is_cut() {
+    let subject = Subject::new();
+    let own = subject.check();
+    subject.without_tables.set(true);
+    let frames = through(&subject, capture_test_bare);
+    // Nested, check, the assembly, and the cut.
+    assert_eq!(frames.len(), 4, "{frames:x?}");
+    assert_eq!(frames[3], FrameKey::CUT);
+    assert!(frames[..3].iter().all(|frame| frame.kind() == FrameKind::Call));
+    assert_eq!(subject.check()[1..], own[1..]);
+}
+
+#[test]
+fn a_frame_pointer_of_zero_ends_the_stack() {
+    let subject = Subject::new();
+    subject.without_tables.set(true);
+    let frames = through(&subject, capture_test_outermost);
+    assert_eq!(frames.len(), 3, "{frames:x?}");
+    assert!(frames.iter().all(|frame| frame.kind() == FrameKind::Call));
+}
+
+#[test]
+fn frames_that_gcc_realigned() {
+    followed(capture_test_realigned, true);
+}
+
+#[test]
+fn frames_that_store_the_stack_pointer() {
+    followed(capture_test_stored_sp, true);
+}
+
+#[test]
+fn frames_relative_to_a_register_that_is_not_kept() {
+    followed(capture_test_by_rbx, true);
+}

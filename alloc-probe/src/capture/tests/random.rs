@@ -36,7 +36,7 @@ impl<'a> Walk<'a> {
 fn call_any(walk: &mut Walk<'_>, depth: u32) -> u64 {
     match walk.draw(8) {
         0 => plain::<1>(walk, depth),
-        1 => plain::<9>(walk, depth) + 1,
+        1 => plain::<9>(walk, depth) ^ 1,
         2 => plain::<100>(walk, depth) ^ 3,
         3 => by_closure(walk, depth),
         4 => by_trait(walk, depth, &Small),
@@ -57,7 +57,7 @@ fn body(walk: &mut Walk<'_>, depth: u32) -> u64 {
             (walk.visit)();
         }
         if depth > 0 && walk.draw(10) != 0 {
-            sum += call_any(walk, depth - 1);
+            sum ^= call_any(walk, depth - 1);
         }
     }
     sum
@@ -66,15 +66,15 @@ fn body(walk: &mut Walk<'_>, depth: u32) -> u64 {
 #[inline(never)]
 fn plain<const SIZE: usize>(walk: &mut Walk<'_>, depth: u32) -> u64 {
     let local = black_box([depth as u64; SIZE]);
-    body(walk, depth) + black_box(&local)[SIZE / 2]
+    body(walk, depth) ^ black_box(&local)[SIZE / 2]
 }
 
 #[inline(never)]
 fn by_closure(walk: &mut Walk<'_>, depth: u32) -> u64 {
     let add = black_box(depth as u64);
-    let nested = move |walk: &mut Walk<'_>| body(walk, depth) + add;
+    let nested = move |walk: &mut Walk<'_>| body(walk, depth) ^ add;
     let nested: &dyn Fn(&mut Walk<'_>) -> u64 = black_box(&nested);
-    nested(walk) + 1
+    nested(walk) ^ 1
 }
 
 trait Callee {
@@ -93,13 +93,13 @@ impl Callee for Small {
 impl Callee for Large {
     fn call(&self, walk: &mut Walk<'_>, depth: u32) -> u64 {
         let copy = black_box(self.0);
-        body(walk, depth) + copy[depth as usize % 40]
+        body(walk, depth) ^ copy[depth as usize % 40]
     }
 }
 
 #[inline(never)]
 fn by_trait(walk: &mut Walk<'_>, depth: u32, callee: &dyn Callee) -> u64 {
-    black_box(callee).call(walk, depth) + 1
+    black_box(callee).call(walk, depth) ^ 1
 }
 
 #[repr(align(128))]
@@ -108,15 +108,15 @@ struct Aligned([u64; 16]);
 #[inline(never)]
 fn aligned(walk: &mut Walk<'_>, depth: u32) -> u64 {
     let local = black_box(Aligned([depth as u64; 16]));
-    body(walk, depth) + black_box(&local).0[3]
+    body(walk, depth) ^ black_box(&local).0[3]
 }
 
 #[inline(never)]
 fn many_values(walk: &mut Walk<'_>, depth: u32) -> u64 {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g] = [1, 2, 3, 4, 5, 6, depth as u64].map(black_box);
     for i in 0..3 {
-        a = a.wrapping_mul(b) + body(walk, depth.saturating_sub(i));
-        (b, c, d, e, f, g) = (c ^ a, d + 1, e ^ f, f + g, g ^ b, a);
+        a = a.wrapping_mul(b) ^ body(walk, depth.saturating_sub(i));
+        (b, c, d, e, f, g) = (c ^ a, d | 1, e ^ f, f & g, g ^ b, a);
     }
     a ^ b ^ c ^ d ^ e ^ f ^ g
 }

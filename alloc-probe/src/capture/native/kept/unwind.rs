@@ -37,20 +37,23 @@ impl KeptStack {
                 }
             }
             // SAFETY: the state is one of the thread's own stack.
-            match unsafe { self.step(&state) } {
-                Step::Caller(rule, caller) => {
-                    if !self.push(pending, state, rule) {
-                        return Outcome::Unusual;
+            let (rule, caller) = match unsafe { self.step(&state) } {
+                Some(step) => step,
+                // SAFETY: likewise.
+                None => match unsafe { self.unusual_step(state) } {
+                    Step::Caller(rule, caller) => (rule, caller),
+                    Step::End => {
+                        // A return address of zero is no frame.
+                        let pushed = state.pc == 0 || self.push(pending, state, Rule::END);
+                        return if pushed { Outcome::Joined(0) } else { Outcome::Unusual };
                     }
-                    state = caller;
-                }
-                Step::End => {
-                    // A return address of zero is no frame.
-                    let pushed = state.pc == 0 || self.push(pending, state, Rule::END);
-                    return if pushed { Outcome::Joined(0) } else { Outcome::Unusual };
-                }
-                Step::Unusual => return Outcome::Unusual,
+                    Step::Unusual => return Outcome::Unusual,
+                },
+            };
+            if !self.push(pending, state, rule) {
+                return Outcome::Unusual;
             }
+            state = caller;
         }
     }
 
@@ -94,10 +97,10 @@ impl KeptStack {
         while end > 0 {
             let block: &[Word; BLOCK] = self.words[end..].first_chunk()?;
             // SAFETY: the caller's promise; the padding refers to itself.
-            let differences = block.map(|word| unsafe { read(word.slot) } ^ word.value);
-            if differences.iter().fold(0, |any, difference| any | difference) != 0 {
-                let last = differences.iter().rposition(|&difference| difference != 0)?;
-                return Some(end + last - BLOCK);
+            let changed = |word: &Word| unsafe { read(word.slot) } ^ word.value;
+            if opaque(block.iter().fold(0, |any, word| any | changed(word))) != 0 {
+                // SAFETY: likewise.
+                return Some(end + unsafe { last_changed(block) } - BLOCK);
             }
             end = end.saturating_sub(BLOCK);
         }
@@ -139,30 +142,26 @@ impl KeptStack {
         Some(i)
     }
 
-    /// The step to the caller's state.
+    /// The step to the caller's state, if it's one of the ordinary kind and the rule is in the cache.
     ///
     /// # Safety
     ///
     /// The state must be one of the thread's own stack.
     #[inline(always)]
-    unsafe fn step(&self, state: &Registers) -> Step {
-        let address = state.pc.wrapping_sub(1);
-        let mut rule = rule_cache::get(address);
-        if rule == Rule::EMPTY {
-            rule = rules::learn(address);
-        }
-        let cfa = match rule.kind() {
-            Kind::Sp => state.sp.wrapping_add(rule.cfa_bytes()),
-            Kind::Bp => state.bp.wrapping_add(rule.cfa_bytes()),
-            // SAFETY: as for this function.
-            _ => return unsafe { self.unusual_step(rule, state) },
-        };
+    unsafe fn step(&self, state: &Registers) -> Option<(Rule, Registers)> {
+        let rule = rule_cache::get(state.pc.wrapping_sub(1));
         // Frames lie further and further out, and what is read is in the frame.
-        if self.room(state, cfa) < rule.bp_bytes() {
-            return Step::Unusual;
-        }
+        let cfa = match rule.kind() {
+            // What the frame stores is within it, as the rule itself says.
+            Kind::Sp => Some(state.sp.wrapping_add(rule.cfa_bytes())).filter(|&cfa| cfa <= self.low + self.span)?,
+            Kind::Bp => {
+                let cfa = state.bp.wrapping_add(rule.cfa_bytes());
+                Some(cfa).filter(|&cfa| self.room(state, cfa) >= rule.bp_bytes())?
+            }
+            _ => return None,
+        };
         // SAFETY: checked just now; at least 8 bytes are stored, which are the return address.
-        Step::Caller(rule, unsafe { caller(rule, state, cfa) })
+        Some((rule, unsafe { caller(rule, state, cfa) }))
     }
 
     /// The size of the frame between the state's stack pointer and its CFA; 0 if there can be none.
@@ -173,14 +172,24 @@ impl KeptStack {
         if size <= rest && cfa % 8 == 0 { size } else { 0 }
     }
 
-    /// A step by a rule that isn't a simple sum.
+    /// A step that [`step`](Self::step) couldn't take.
     ///
     /// # Safety
     ///
     /// As for [`step`](Self::step).
     #[cold]
     #[inline(never)]
-    unsafe fn unusual_step(&self, rule: Rule, state: &Registers) -> Step {
+    unsafe fn unusual_step(&self, state: Registers) -> Step {
+        let state = &state;
+        let address = state.pc.wrapping_sub(1);
+        let mut rule = rule_cache::get(address);
+        if rule == Rule::EMPTY {
+            rule = rules::learn(address);
+            // SAFETY: as for this function.
+            if let Some((rule, caller)) = unsafe { self.step(state) } {
+                return Step::Caller(rule, caller);
+            }
+        }
         let bp_in_frame = |cfa: u64| (state.sp..cfa.saturating_sub(8)).contains(&state.bp) && state.bp % 8 == 0;
         match rule.kind() {
             Kind::End => Step::End,
@@ -213,6 +222,21 @@ impl KeptStack {
     }
 }
 
+/// The index of the last of a block of words that isn't what it was; some must have changed.
+///
+/// # Safety
+///
+/// The slots must be readable.
+// PERF: not inlined, so that the code that found the change needn't hold on to what it compared. Without branches, as
+// the place of the change can't be predicted.
+#[inline(never)]
+unsafe fn last_changed(block: &[Word; BLOCK]) -> usize {
+    // SAFETY: the caller's promise.
+    let changed = |word: &Word| u32::from(unsafe { read(word.slot) } != word.value);
+    let bits = block.iter().rev().fold(0, |bits, word| bits << 1 | changed(word));
+    (u32::BITS - 1).saturating_sub(bits.leading_zeros()) as usize
+}
+
 /// The caller's state, where the CFA is known.
 ///
 /// # Safety
@@ -220,11 +244,12 @@ impl KeptStack {
 /// The word below the CFA must be readable, and the one at [`bp_slot`] if the frame stores its caller's frame pointer.
 #[inline(always)]
 unsafe fn caller(rule: Rule, state: &Registers, cfa: u64) -> Registers {
-    // PERF: reading before deciding makes this a conditional move: whether a frame has stored the register can't be
-    // predicted. Where it has not, its slot is the return address's.
+    // PERF: without a branch, as it can't be predicted whether a frame has stored the register. Where it has not, its
+    // slot is the return address's.
     // SAFETY: the caller's promise.
     let (pc, saved) = unsafe { (read(cfa - 8), read(bp_slot(rule, state, cfa))) };
-    Registers { pc, sp: cfa, bp: if rule.restores_bp() { saved } else { state.bp } }
+    let stored = opaque(u64::from(rule.restores_bp())).wrapping_neg();
+    Registers { pc, sp: cfa, bp: saved & stored | state.bp & !stored }
 }
 
 /// Where a frame stores its caller's frame pointer.
@@ -242,4 +267,12 @@ pub(super) fn bp_slot(rule: Rule, state: &Registers, cfa: u64) -> u64 {
 unsafe fn read(slot: u64) -> u64 {
     // SAFETY: the caller's promise; slots are multiples of 8.
     unsafe { std::ptr::read_volatile(slot as *const u64) }
+}
+
+/// `value`, of which the compiler knows nothing: it would turn the computation of it into branches.
+#[inline(always)]
+fn opaque(mut value: u64) -> u64 {
+    // SAFETY: no instruction at all.
+    unsafe { std::arch::asm!("/* {0} */", inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
+    value
 }

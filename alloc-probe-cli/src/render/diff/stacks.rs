@@ -1,0 +1,157 @@
+//! The stack of a pair, as lines of functions and places: one text for what is the same in both builds.
+
+use super::Options;
+use crate::analyse::diff::stack::Step;
+use crate::analyse::diff::{Diff, Pair};
+use crate::profile::{Frame, FrameId, Profile};
+use crate::symbolicate::{names, paths};
+use crate::term::{style, text};
+use std::io::{self, Write};
+
+/// Callers below a site, where not all frames are asked for.
+const CALLERS: usize = 2;
+
+/// Turns pairs into lines.
+pub(super) struct Stacks<'a> {
+    base: &'a Profile,
+    new: &'a Profile,
+    diff: &'a Diff,
+    options: &'a Options,
+    /// The directories that each side's packages are in.
+    homes: [String; 2],
+}
+
+/// One line of a stack.
+pub(super) struct Line {
+    /// What comes before the function.
+    mark: &'static str,
+    function: String,
+    location: String,
+}
+
+impl<'a> Stacks<'a> {
+    pub(super) fn new(
+        base: &'a Profile,
+        new: &'a Profile,
+        diff: &'a Diff,
+        options: &'a Options,
+    ) -> Stacks<'a> {
+        let home =
+            |profile: &Profile| paths::home(profile.frames.iter().filter_map(|frame| frame.file.as_deref()));
+        Stacks { base, new, diff, options, homes: [home(base), home(new)] }
+    }
+
+    /// The pair's stack: the allocating function with what it called, and who called it.
+    pub(super) fn lines(&self, pair: &Pair) -> Vec<Line> {
+        let Options { metric, all_frames, .. } = *self.options;
+        let base = pair.base.as_ref().and_then(|sites| sites.shown(self.base, metric));
+        let new = pair.new.as_ref().and_then(|sites| sites.shown(self.new, metric));
+        let stack = self.diff.stack(base, new, all_frames);
+        let rows = if all_frames { stack.steps.len() } else { 1 + CALLERS };
+        let steps = stack.steps.iter().take(rows).enumerate();
+        let mut lines: Vec<Line> =
+            steps.map(|(row, step)| self.line(if row == 0 { "" } else { "← " }, step)).collect();
+        match (lines.first_mut(), &stack.called) {
+            (Some(first), Some(called)) => {
+                first.function += &format!(" → {}", self.line("", called).function)
+            }
+            (None, _) => {
+                lines.push(Line { mark: "", function: "(no stack)".to_owned(), location: String::new() })
+            }
+            _ => {}
+        }
+        lines
+    }
+
+    /// The first of these lines.
+    pub(super) fn headline(&self, pair: &Pair) -> Line {
+        self.lines(pair).swap_remove(0)
+    }
+
+    fn line(&self, mark: &'static str, step: &Step) -> Line {
+        let frame = |profile: &'a Profile, id: Option<FrameId>| -> Option<&'a Frame> {
+            profile.frames.get(id?.0 as usize)
+        };
+        let (base, new) = (frame(self.base, step.base), frame(self.new, step.new));
+        // Of the two names, one may lack its path, or have one that is only guessed.
+        let is_whole = |frame: &&Frame| (!frame.path_guessed, frame.function.contains("::"));
+        let named = [base, new].into_iter().flatten().max_by_key(is_whole);
+        let function = named.map(|frame| self.name(&frame.function));
+        Line { mark, function: function.unwrap_or_default(), location: self.location(base, new) }
+    }
+
+    /// The function for people. An address is no name: the other build has another.
+    fn name(&self, function: &str) -> String {
+        match function.strip_prefix("0x").and_then(|text| text.split_once(" in ")) {
+            Some((_, image)) => format!("?? in {image}"),
+            None if self.options.all_frames => names::short_name(function),
+            None => names::display_name(function),
+        }
+    }
+
+    /// The file and the line; the lines of both sides where they differ.
+    fn location(&self, base: Option<&Frame>, new: Option<&Frame>) -> String {
+        let place = |frame: Option<&Frame>, home: &str| -> Option<(String, u32)> {
+            let frame = frame?;
+            Some((paths::short_path(frame.file.as_deref()?, home), frame.line.unwrap_or(0)))
+        };
+        let sides = (place(base, &self.homes[0]), place(new, &self.homes[1]));
+        let text = |(file, line): &(String, u32)| match line {
+            0 => file.clone(),
+            line => format!("{file}:{line}"),
+        };
+        match sides {
+            (None, None) => String::new(),
+            (Some(one), None) | (None, Some(one)) => text(&one),
+            (Some(base), Some(new)) if !is_same_file(&base.0, &new.0) => {
+                format!("{} → {}", text(&base), text(&new))
+            }
+            // A line that only one side knows is no difference.
+            (Some(base), Some(new)) if base.1 == new.1 || base.1 == 0 || new.1 == 0 => {
+                text(&(new.0, new.1.max(base.1)))
+            }
+            (Some(base), Some(new)) => format!("{} → :{}", text(&base), new.1),
+        }
+    }
+}
+
+/// Whether two short paths are of one file: one build's may begin further out, or in another version of its package.
+fn is_same_file(a: &str, b: &str) -> bool {
+    let in_package = |path: &str| path.rsplit_once("src/").map(|(_, path)| path.to_owned());
+    let (long, short) = if a.len() > b.len() { (a, b) } else { (b, a) };
+    long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', ' ']))
+        || (a.contains(' ') && b.contains(' ') && in_package(a) == in_package(b))
+}
+
+/// The widths of functions and locations, the same for all lines.
+pub(super) struct Columns {
+    function: usize,
+    location: usize,
+}
+
+impl Columns {
+    /// Gives functions and locations what they need, or, where that is too much, functions at least three fifths.
+    pub(super) fn fit<'a>(lines: impl Iterator<Item = &'a Line> + Clone, width: usize) -> Columns {
+        const GAP: usize = 2;
+        let widest = |of: fn(&Line) -> usize| lines.clone().map(of).max().unwrap_or(0);
+        let function = widest(|line| text::width(line.mark) + text::width(&line.function));
+        let location = widest(|line| text::width(&line.location));
+        let room = width.saturating_sub(GAP);
+        let location = location.min((room * 2 / 5).max(room.saturating_sub(function)));
+        Columns { function: function.min(room - location), location }
+    }
+
+    pub(super) fn write(&self, line: &Line, is_headline: bool, out: &mut dyn Write) -> io::Result<()> {
+        let (strong, faint) = (style::STRONG, style::FAINT);
+        let mark = line.mark;
+        let function = text::cut_start(&line.function, self.function.saturating_sub(text::width(mark)));
+        let look = if is_headline { strong } else { style::PLAIN };
+        write!(out, "{faint}{mark}{faint:#}{look}{function}{look:#}")?;
+        if line.location.is_empty() {
+            return writeln!(out);
+        }
+        let padding = (self.function + 2).saturating_sub(text::width(mark) + text::width(&function));
+        let location = text::cut_start(&line.location, self.location);
+        writeln!(out, "{:padding$}{faint}{location}{faint:#}", "")
+    }
+}

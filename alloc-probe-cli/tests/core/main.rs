@@ -1,0 +1,9 @@
+//! The commands that read one dump, from the command line to the last character of their output.
+
+mod files;
+mod flamegraph;
+mod json;
+mod run;
+mod show;
+mod support;
+mod symbols;
