@@ -1,6 +1,6 @@
 //! What kept a command from doing its work, said in one line.
 
-use crate::term::style;
+use crate::term::{style, text};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
@@ -54,9 +54,10 @@ impl Error {
     ///
     /// Those of `err` itself.
     pub fn print(&self, err: &mut dyn Write) -> io::Result<()> {
-        writeln!(err, "{}error:{:#} {self}", style::ERROR, style::ERROR)?;
+        let message = self.to_string();
+        writeln!(err, "{}error:{:#} {}", style::ERROR, style::ERROR, text::printable(&message))?;
         if let Some(hint) = &self.hint {
-            writeln!(err, "\n{}hint:{:#} {hint}", style::HINT, style::HINT)?;
+            writeln!(err, "\n{}hint:{:#} {}", style::HINT, style::HINT, text::printable(hint))?;
         }
         err.flush()
     }

@@ -10,30 +10,39 @@ const LOOK: u64 = 1024;
 
 #[inline(always)]
 pub(crate) fn alloc(thread: &Thread, size: u64) {
-    let live = thread.record.figures.add(size, 1, peak::epoch());
-    after(thread, live);
+    let blocks = thread.record.figures.add(size, 1, peak::epoch());
+    peak::after_growth(thread);
+    if blocks % LOOK == 0 {
+        look(thread);
+    }
 }
 
 #[inline(always)]
 pub(crate) fn dealloc(thread: &Thread, size: u64) {
-    let live = thread.record.figures.remove(size, 1, peak::epoch());
-    peak::after_shrinking(thread, live);
+    peak::before_shrinking(thread);
+    thread.record.figures.remove(size, 1, peak::epoch());
+    peak::after_shrinking(thread);
 }
 
 #[inline(always)]
 pub(crate) fn realloc(thread: &Thread, old: u64, new: u64) {
-    let live = thread.record.figures.resize(old, new, peak::epoch());
+    resize(thread, old, new);
     bump(&thread.record.reallocs, 1);
-    after(thread, live);
-    peak::after_shrinking(thread, live);
 }
 
+/// A block of one size ends and one of another begins, at one instant.
 #[inline(always)]
-fn after(thread: &Thread, live: i64) {
-    peak::after_growth(thread, live, 0);
-    let (_, blocks) = thread.record.figures.total();
-    if blocks % LOOK == 0 {
-        look(thread);
+pub(crate) fn resize(thread: &Thread, old: u64, new: u64) {
+    let figures = &thread.record.figures;
+    if new < old {
+        peak::before_shrinking(thread);
+        figures.add(new, 1, peak::epoch());
+        figures.remove(old, 1, peak::epoch());
+        peak::after_shrinking(thread);
+    } else {
+        figures.add(new, 1, peak::epoch());
+        figures.remove(old, 1, peak::epoch());
+        peak::after_growth(thread);
     }
 }
 

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(crate) struct Figures {
     total_bytes: AtomicU64,
     total_blocks: AtomicU64,
-    live_bytes: AtomicU64,
-    live_blocks: AtomicU64,
+    freed_bytes: AtomicU64,
+    freed_blocks: AtomicU64,
     peak_bytes: AtomicU64,
     peak_blocks: AtomicU64,
     epoch: AtomicU64,
@@ -22,7 +22,7 @@ pub(crate) struct Figures {
 
 const _: () = {
     assert!(offset_of!(Figures, total_bytes) == counter::TOTAL_BYTES * 8 && counter::TOTAL_BYTES == thread::TOTAL_BYTES);
-    assert!(offset_of!(Figures, live_bytes) == counter::LIVE_BYTES * 8 && counter::LIVE_BYTES == thread::LIVE_BYTES);
+    assert!(offset_of!(Figures, freed_bytes) == counter::FREED_BYTES * 8 && counter::FREED_BYTES == thread::FREED_BYTES);
     assert!(offset_of!(Figures, peak_bytes) == counter::PEAK_BYTES * 8 && counter::PEAK_BYTES == thread::PEAK_BYTES);
     assert!(offset_of!(Figures, epoch) == counter::EPOCH * 8 && counter::EPOCH == thread::EPOCH);
 };
@@ -38,55 +38,55 @@ pub(crate) fn bump(word: &AtomicU64, by: u64) -> u64 {
 impl Figures {
     /// Settles what was live at the peak, if there was a new one since the last change.
     #[inline(always)]
-    pub(crate) fn settle(&self, epoch: u64) {
+    fn settle(&self, epoch: u64) {
         if self.epoch.load(Relaxed) != epoch {
-            self.peak_bytes.store(self.live_bytes.load(Relaxed), Relaxed);
-            self.peak_blocks.store(self.live_blocks.load(Relaxed), Relaxed);
-            self.epoch.store(epoch, Relaxed);
+            self.keep_peak(epoch);
         }
     }
 
-    /// A block was allocated, which counts as `parts`. Returns the live bytes after it.
     #[inline(always)]
-    pub(crate) fn add(&self, size: u64, parts: u64, epoch: u64) -> i64 {
-        self.settle(epoch);
-        bump(&self.total_bytes, size);
-        bump(&self.total_blocks, parts);
-        bump(&self.live_blocks, parts);
-        bump(&self.live_bytes, size) as i64
+    fn keep_peak(&self, epoch: u64) {
+        let (bytes, blocks) = self.live();
+        self.peak_bytes.store(bytes as u64, Relaxed);
+        self.peak_blocks.store(blocks as u64, Relaxed);
+        self.epoch.store(epoch, Relaxed);
     }
 
-    /// A block ended, which counts as `parts`. Returns the live bytes after it.
+    /// A block was allocated, which counts as `parts`. Returns the blocks that ever were.
     #[inline(always)]
-    pub(crate) fn remove(&self, size: u64, parts: u64, epoch: u64) -> i64 {
+    pub(crate) fn add(&self, size: u64, parts: u64, epoch: u64) -> u64 {
         self.settle(epoch);
-        bump(&self.live_blocks, parts.wrapping_neg());
-        bump(&self.live_bytes, size.wrapping_neg()) as i64
+        bump(&self.total_bytes, size);
+        bump(&self.total_blocks, parts)
+    }
+
+    /// A block ended, which counts as `parts`.
+    #[inline(always)]
+    pub(crate) fn remove(&self, size: u64, parts: u64, epoch: u64) {
+        self.settle(epoch);
+        bump(&self.freed_bytes, size);
+        bump(&self.freed_blocks, parts);
     }
 
     /// A block that was added is not to be recorded after all.
     #[cold]
     pub(crate) fn retract(&self, size: u64, parts: u64, epoch: u64) {
-        self.remove(size, parts, epoch);
-        bump(&self.total_bytes, size.wrapping_neg());
-        bump(&self.total_blocks, parts.wrapping_neg());
-    }
-
-    /// A block was reallocated: the old one ended and a new one began, at one instant. Returns the live bytes.
-    #[inline(always)]
-    pub(crate) fn resize(&self, old: u64, new: u64, epoch: u64) -> i64 {
-        self.settle(epoch);
-        bump(&self.total_bytes, new);
-        bump(&self.total_blocks, 1);
-        bump(&self.live_bytes, new.wrapping_sub(old)) as i64
+        self.add(size.wrapping_neg(), parts.wrapping_neg(), epoch);
     }
 
     pub(crate) fn total(&self) -> (u64, u64) {
         (self.total_bytes.load(Relaxed), self.total_blocks.load(Relaxed))
     }
 
+    #[inline(always)]
+    pub(crate) fn live_bytes(&self) -> i64 {
+        self.total_bytes.load(Relaxed).wrapping_sub(self.freed_bytes.load(Relaxed)) as i64
+    }
+
+    #[inline(always)]
     pub(crate) fn live(&self) -> (i64, i64) {
-        (self.live_bytes.load(Relaxed) as i64, self.live_blocks.load(Relaxed) as i64)
+        let blocks = self.total_blocks.load(Relaxed).wrapping_sub(self.freed_blocks.load(Relaxed));
+        (self.live_bytes(), blocks as i64)
     }
 
     /// What was live at the peak of `epoch`, the latest.
@@ -105,8 +105,8 @@ impl Figures {
         for (mine, theirs) in [
             (&self.total_bytes, &other.total_bytes),
             (&self.total_blocks, &other.total_blocks),
-            (&self.live_bytes, &other.live_bytes),
-            (&self.live_blocks, &other.live_blocks),
+            (&self.freed_bytes, &other.freed_bytes),
+            (&self.freed_blocks, &other.freed_blocks),
             (&self.peak_bytes, &other.peak_bytes),
             (&self.peak_blocks, &other.peak_blocks),
         ] {

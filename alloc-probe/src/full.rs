@@ -55,9 +55,9 @@ pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers:
             lose(size);
             return;
         }
-        let live = thread.record.figures.add(size, 1, epoch);
+        thread.record.figures.add(size, 1, epoch);
         thread.last_block.set(address as usize);
-        peak::after_growth(thread, live, now);
+        peak::after_growth(thread);
         timeline::tick(now);
     });
 }
@@ -80,10 +80,11 @@ pub(crate) fn dealloc(thread: &'static Thread, address: u64, size: u64) {
 /// A block that ended: its site's figures and the thread's.
 #[inline(always)]
 fn end(thread: &Thread, block: Block, temporary: bool) {
+    peak::before_shrinking(thread);
     let epoch = peak::epoch();
     end_site(thread, block, temporary, epoch);
-    let live = thread.record.figures.remove(block.size, 1, epoch);
-    peak::after_shrinking(thread, live);
+    thread.record.figures.remove(block.size, 1, epoch);
+    peak::after_shrinking(thread);
 }
 
 /// The site's figures of a block that ended.
@@ -173,17 +174,21 @@ fn finish_realloc(
         let now = clock::ticks();
         blocks::prefetch(address, size);
         let site = site(thread, registers);
-        let epoch = peak::epoch();
-        if let Some(old) = old {
-            end_site(thread, old, false, epoch);
-        } else {
-            unknown_free(thread, old_size);
+        if size < old_size {
+            peak::before_shrinking(thread);
         }
+        let epoch = peak::epoch();
+        match old {
+            Some(old) => end_site(thread, old, false, epoch),
+            None => unknown_free(thread, old_size),
+        }
+        bump(&thread.record.reallocs, 1);
+        thread.last_block.set(address as usize);
         if !blocks::insert(thread, Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false }) {
             lose(size);
-            if let Some(old) = old {
-                let live = thread.record.figures.remove(old.size, 1, epoch);
-                peak::after_shrinking(thread, live);
+            if old.is_some() {
+                thread.record.figures.remove(old_size, 1, epoch);
+                peak::after_shrinking(thread);
             }
             return;
         }
@@ -196,12 +201,12 @@ fn finish_realloc(
                 counter.tally(thread, tally::MOVED_BYTES, old_size.min(size));
             }
         }
-        let figures = &thread.record.figures;
-        let live = if old.is_some() { figures.resize(old_size, size, epoch) } else { figures.add(size, 1, epoch) };
-        bump(&thread.record.reallocs, 1);
-        thread.last_block.set(address as usize);
-        peak::after_growth(thread, live, now);
-        peak::after_shrinking(thread, live);
+        thread.record.figures.add(size, 1, epoch);
+        if old.is_some() {
+            thread.record.figures.remove(old_size, 1, epoch);
+        }
+        peak::after_growth(thread);
+        peak::after_shrinking(thread);
         timeline::tick(now);
     });
 }
@@ -244,8 +249,9 @@ pub(crate) fn lose(size: u64) {
 #[inline(never)]
 fn unknown_free(thread: &Thread, size: u64) {
     if mode::unrecorded_blocks_are_counted() {
-        let live = thread.record.figures.remove(size, 1, peak::epoch());
-        peak::after_shrinking(thread, live);
+        peak::before_shrinking(thread);
+        thread.record.figures.remove(size, 1, peak::epoch());
+        peak::after_shrinking(thread);
     } else {
         spool::header()[header::UNKNOWN_FREES].fetch_add(1, Relaxed);
     }

@@ -94,6 +94,11 @@ pub(crate) fn switch(mode: Mode, recorded: bool) {
     });
 }
 
+/// Whether stacks are taken now, and so the time of events matters.
+pub(crate) fn takes_stacks() -> bool {
+    !matches!(state(), State::Count | State::CountMixed)
+}
+
 pub(crate) fn change(state: State) {
     match state {
         State::Count | State::CountMixed | State::Sample | State::SampleMixed => HAD_COUNT.store(true, Relaxed),

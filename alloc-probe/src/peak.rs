@@ -4,14 +4,16 @@
 //! it lives on *credit*: a limit up to which its live bytes can grow such that no new peak is possible. Only beyond
 //! it does a thread touch the shared words.
 //!
-//! With one thread, the credit is exactly what is missing to the peak, so every new peak is seen at the event that
-//! makes it. With several, threads share out half of what is missing, and near the peak each may be off by a
+//! With one thread, the credit is exactly what is missing to the peak, and a peak is noted when it is over, just
+//! before something is freed: a heap that only grows has nothing to tell. With several, threads share out half of what is missing, and near the peak each may be off by a
 //! *quantum* in either direction: 1/1024 of the peak divided by the number of threads, but no less than 512 bytes and
 //! no more than 1 MiB. So the recorded peak is off by at most the larger of 0.1 % and 512 bytes a thread.
 
+use crate::clock;
 use crate::figures::{Figures, bump};
 use crate::memory::barrier;
 use crate::memory::spool;
+use crate::mode;
 use crate::thread::Thread;
 use alloc_probe_format::spool::header;
 use std::sync::atomic::Ordering::Relaxed;
@@ -25,33 +27,63 @@ pub(crate) fn epoch() -> u64 {
     spool::header()[header::EPOCH].load(Relaxed)
 }
 
-/// Looks at a thread's live bytes after an event that added to them. `ticks` is the time, if it is known.
+/// To be called after an event that added to the thread's live bytes.
 #[inline(always)]
-pub(crate) fn after_growth(thread: &Thread, live: i64, ticks: u64) {
-    if live > thread.record.own_peak_bytes.load(Relaxed) as i64 {
-        let (_, blocks) = thread.record.figures.live();
-        thread.record.own_peak_bytes.store(live as u64, Relaxed);
-        thread.record.own_peak_blocks.store(blocks.max(0) as u64, Relaxed);
-    }
+pub(crate) fn after_growth(thread: &Thread) {
+    let live = thread.record.figures.live_bytes();
     if live > thread.limit.load(Relaxed) {
-        tell(thread, live, ticks);
+        tell(thread, live);
     }
 }
 
-/// Looks at a thread's live bytes after an event that took from them.
+/// To be called before an event that takes from the thread's live bytes, and before the epoch for it is read: what
+/// is live now may be a peak.
 #[inline(always)]
-pub(crate) fn after_shrinking(thread: &Thread, live: i64) {
-    if live < thread.floor.get() {
-        tell(thread, live, 0);
+pub(crate) fn before_shrinking(thread: &Thread) {
+    let live = thread.record.figures.live_bytes();
+    if live > thread.mark.get() {
+        note(thread, live);
     }
+}
+
+/// To be called after such an event.
+#[inline(always)]
+pub(crate) fn after_shrinking(thread: &Thread) {
+    let live = thread.record.figures.live_bytes();
+    if live < thread.floor.get() {
+        tell(thread, live);
+    }
+}
+
+/// The thread has more live than ever, or the process may have.
+#[cold]
+#[inline(never)]
+fn note(thread: &Thread, live: i64) {
+    let record = thread.record;
+    if live > record.own_peak_bytes.load(Relaxed) as i64 {
+        let (_, blocks) = record.figures.live();
+        record.own_peak_bytes.store(live as u64, Relaxed);
+        record.own_peak_blocks.store(blocks.max(0) as u64, Relaxed);
+    }
+    if live > thread.peak_mark.get() {
+        tell(thread, live);
+    }
+    set_mark(thread);
+}
+
+/// The next shrinking event that has to be noted is the first at which either of the two peaks is exceeded.
+#[inline(always)]
+fn set_mark(thread: &Thread) {
+    let own_peak = thread.record.own_peak_bytes.load(Relaxed) as i64;
+    thread.mark.set(thread.peak_mark.get().min(own_peak));
 }
 
 /// Tells the shared sum, sees whether there is a new peak, and takes new credit.
 ///
-/// The figures of the site and the thread hold the event already: what they say now is what was live at the peak.
+/// What the figures of sites and threads say now is what is live at the peak, if it is one.
 #[cold]
 #[inline(never)]
-fn tell(thread: &Thread, live: i64, ticks: u64) {
+fn tell(thread: &Thread, live: i64) {
     let header = spool::header();
     loop {
         let alive = header[header::THREADS_ALIVE].load(Relaxed) as i64;
@@ -60,17 +92,23 @@ fn tell(thread: &Thread, live: i64, ticks: u64) {
         let change = (live - told) as u64;
         let sum = header[header::FLUSHED].fetch_add(change, Relaxed).wrapping_add(change) as i64;
         let peak = header[header::PEAK].load(Relaxed) as i64;
-        let quantum = if alive <= 1 { 0 } else { (peak / 1024 / alive).clamp(512, 1 << 20) };
-        let credit = if sum > peak {
-            new_peak(sum, alive, ticks);
-            quantum
-        } else if alive <= 1 {
-            peak - sum
+        if sum > peak {
+            new_peak(sum, alive);
+        }
+        let missing = (peak - sum).max(0);
+        if alive <= 1 {
+            // Growth alone needs no telling: a peak is over only when something is freed.
+            thread.limit.store(i64::MAX, Relaxed);
+            thread.peak_mark.set(live + missing);
+            thread.floor.set(live - FREE_UNTOLD);
         } else {
-            quantum.max((peak - sum) / (2 * alive))
-        };
-        thread.limit.store(live + credit, Relaxed);
-        thread.floor.set(live - if alive <= 1 { FREE_UNTOLD } else { quantum.max(credit.min(FREE_UNTOLD)) });
+            let quantum = (peak / 1024 / alive).clamp(512, 1 << 20);
+            let credit = quantum.max(missing / (2 * alive));
+            thread.limit.store(live + credit, Relaxed);
+            thread.peak_mark.set(live + credit);
+            thread.floor.set(live - quantum.max(credit.min(FREE_UNTOLD)));
+        }
+        set_mark(thread);
         // Either this sees the new number of threads, or a new thread's order to renew comes after the store: the
         // other side of this fence is a barrier that the new thread has all threads pass.
         barrier::light();
@@ -80,10 +118,10 @@ fn tell(thread: &Thread, live: i64, ticks: u64) {
     }
 }
 
-/// A growing heap has a new peak at every allocation: with one thread, plain stores will do. Where a second thread
-/// arrives at that very instant, two peaks may be taken for one.
+/// With one thread, plain stores will do. Where a second thread arrives at that very instant, two peaks may be taken
+/// for one.
 #[inline(always)]
-fn new_peak(sum: i64, alive: i64, ticks: u64) {
+fn new_peak(sum: i64, alive: i64) {
     let header = spool::header();
     if alive <= 1 {
         header[header::PEAK].store(sum as u64, Relaxed);
@@ -92,15 +130,15 @@ fn new_peak(sum: i64, alive: i64, ticks: u64) {
         header[header::PEAK].fetch_max(sum as u64, Relaxed);
         header[header::EPOCH].fetch_add(1, Relaxed);
     }
-    if ticks != 0 {
-        header[header::PEAK_TICKS].store(ticks, Relaxed);
+    if mode::takes_stacks() {
+        header[header::PEAK_TICKS].store(clock::ticks(), Relaxed);
     }
 }
 
 /// Tells the sum, as when a thread ends.
 pub(crate) fn flush(thread: &Thread) {
-    let (live, _) = thread.record.figures.live();
-    tell(thread, live, 0);
+    note(thread, thread.record.figures.live_bytes());
+    tell(thread, thread.record.figures.live_bytes());
 }
 
 /// The process's figures in sum: totals, live, and live at the peak.
@@ -118,6 +156,9 @@ impl Sum {
         let epoch = epoch();
         let mut sum = Sum::default();
         crate::thread::for_each_record(|record| sum.add(&record.figures, record.reallocs.load(Relaxed), epoch));
+        if sum.live.0 > sum.at_peak.0 {
+            sum.at_peak = sum.live; // A peak that is not over.
+        }
         sum
     }
 

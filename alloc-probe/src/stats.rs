@@ -84,7 +84,10 @@ pub fn thread_stats() -> Stats {
     let record = thread.record;
     let own_peak = (&record.own_peak_bytes, &record.own_peak_blocks);
     let own_peak = (own_peak.0.load(Relaxed) as i64, own_peak.1.load(Relaxed) as i64);
-    Stats::of(record.figures.total(), record.figures.live(), own_peak, record.reallocs.load(Relaxed))
+    let live = record.figures.live();
+    // A peak is noted when it is over.
+    let own_peak = if live.0 > own_peak.0 { live } else { own_peak };
+    Stats::of(record.figures.total(), live, own_peak, record.reallocs.load(Relaxed))
 }
 
 /// How much is recorded now.

@@ -62,8 +62,13 @@ pub(crate) enum Guard {
 /// A thread's private state. Only the thread itself touches it, but for `limit`.
 #[repr(C, align(64))]
 pub(crate) struct Thread {
-    /// Live bytes up to which no update can be a new peak. Others set it to the least to have it renewed.
+    /// Live bytes up to which the shared sum needs not be told. Others set it to the least to have it renewed.
     pub(crate) limit: AtomicI64,
+    /// Live bytes above which something is to be noted before anything is freed: the lesser of `peak_mark` and the
+    /// thread's own peak.
+    pub(crate) mark: Cell<i64>,
+    /// Live bytes above which what is live may be a new peak of the process.
+    pub(crate) peak_mark: Cell<i64>,
     /// Live bytes below which the shared sum must be told.
     pub(crate) floor: Cell<i64>,
     pub(crate) guard: Cell<Guard>,
@@ -171,6 +176,8 @@ fn take_slot() -> Option<&'static Thread> {
     };
     state.write(Thread {
         limit: AtomicI64::new(i64::MIN),
+        mark: Cell::new(i64::MIN),
+        peak_mark: Cell::new(i64::MIN),
         floor: Cell::new(i64::MAX),
         guard: Cell::new(Guard::Idle),
         record,

@@ -35,8 +35,9 @@ impl<'a> Names<'a> {
     fn name(&self, frame: &'a Frame) -> String {
         let whole = || self.whole.get(&place(frame)?)?.clone();
         let name = if frame.path_guessed { whole() } else { None };
-        // A semicolon would end the frame: `[u8; 4]`.
-        name.unwrap_or_else(|| names::display_name(&frame.function)).replace(';', ",")
+        // A semicolon would end the frame: `[u8; 4]`. Pictures must not hold control characters.
+        let name = name.unwrap_or_else(|| names::display_name(&frame.function));
+        name.replace(';', ",").replace(char::is_control, "\u{fffd}")
     }
 }
 

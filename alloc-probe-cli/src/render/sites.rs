@@ -7,6 +7,7 @@ use crate::symbolicate::names;
 use crate::symbolicate::paths::{self, Origin, Source};
 use crate::term::units::{count, figure, percent, plural};
 use crate::term::{style, text};
+use alloc_probe_format::dump::Mode;
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
 
@@ -47,11 +48,12 @@ pub fn write(
     let sum: u64 = top.iter().map(|site| metric.of(&site.figures)).fold(0, u64::saturating_add);
     let (strong, faint) = (style::STRONG, style::FAINT);
     let what = if metric.is_bytes() { figure(whole, true) } else { format!("{} blocks", count(whole)) };
+    let estimates = if profile.dump.mode == Mode::Sample { " (estimates)" } else { "" };
     writeln!(
         out,
-        "{strong}Top {} of {} sites{strong:#} by {}, {} of {what}",
+        "{strong}Top {} of {}{strong:#} by {}{estimates}, {} of {what}",
         count(top.len() as u64),
-        count(sites.len() as u64),
+        plural(sites.len() as u64, "site"),
         metric.name(),
         percent(sum, whole)
     )?;

@@ -5,9 +5,6 @@ use crate::term::{style, text};
 use alloc_probe_format::dump::{Dump, Ended, Mode, Thread};
 use std::io::{self, Write};
 
-/// Columns of the bars of live bytes over time.
-const TIMELINE_COLUMNS: usize = 40;
-
 /// Writes what the process was and what it allocated in all. `live_bytes` are those over time, in equal steps.
 ///
 /// # Errors
@@ -32,15 +29,7 @@ pub fn write(dump: &Dump, live_bytes: &[u64], width: usize, out: &mut dyn Write)
         rows.row("threads", count(threads), &busiest_threads(&dump.threads))?;
     }
     if live_bytes.iter().any(|live| *live > 0) {
-        let bars = text::sparkline(live_bytes, TIMELINE_COLUMNS);
-        let faint = style::FAINT;
-        let over = duration(dump.process.duration_ns);
-        let bar = style::BAR;
-        writeln!(
-            rows.out,
-            "{faint}{:>10}{faint:#}  {bar}{bars}{bar:#}  {faint}live bytes over {over}{faint:#}",
-            "live"
-        )?;
+        rows.bars("live", live_bytes, &format!("live bytes over {}", duration(dump.process.duration_ns)))?;
     }
     Ok(())
 }
@@ -54,14 +43,27 @@ pub fn losses(dump: &Dump) -> Vec<String> {
             sentences.push(sentence);
         }
     };
-    let blocks = plural(lost.blocks, "block");
-    say(lost.blocks, format!("{blocks} ({}) could not be recorded and are in no figure", bytes(lost.bytes)));
-    let blocks = plural(lost.unattributed_blocks, "block");
-    say(lost.unattributed_blocks, format!("{blocks} could not be given a stack and are counted under none"));
+    let be = |figure| if figure == 1 { "is" } else { "are" };
+    let (blocks, are) = (plural(lost.blocks, "block"), be(lost.blocks));
+    say(
+        lost.blocks,
+        format!("{blocks} ({}) could not be recorded and {are} in no figure", bytes(lost.bytes)),
+    );
+    let (blocks, are) = (plural(lost.unattributed_blocks, "block"), be(lost.unattributed_blocks));
+    say(
+        lost.unattributed_blocks,
+        format!("{blocks} could not be given a stack and {are} counted under none"),
+    );
     let stacks = plural(lost.truncated_stacks, "stack");
     say(lost.truncated_stacks, format!("frames were left out of {stacks}"));
     let blocks = plural(lost.unknown_frees, "block");
-    say(lost.unknown_frees, format!("{blocks} were freed that had been allocated before recording started"));
+    say(
+        lost.unknown_frees,
+        format!(
+            "{blocks} allocated before recording started ended later, and {} in no figure",
+            be(lost.unknown_frees)
+        ),
+    );
     sentences.extend(lost.notes.iter().map(|note| note.trim_end_matches('.').to_owned()));
     sentences
 }
@@ -86,7 +88,8 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
         true => build.crate_version.clone(),
         false => format!("{} {}", build.crate_name, build.crate_version),
     };
-    writeln!(out, "{strong}{name}{strong:#} {}", package.trim())?;
+    let title = text::cut_end(name, width);
+    writeln!(out, "{strong}{title}{strong:#} {}", text::cut_end(package.trim(), width))?;
     for line in wrap(&build_facts(dump).join(", "), width) {
         writeln!(out, "{faint}{line}{faint:#}")?;
     }
@@ -148,8 +151,8 @@ fn end(dump: &Dump) -> String {
     let totals = &dump.totals;
     let mut end = format!("in {}", plural(totals.end_blocks, "block"));
     if totals.long_lived_blocks > 0 {
-        let (old, age) = (bytes(totals.long_lived_bytes), duration(dump.long_lived_threshold_ns));
-        end += &format!("; {old} in {} long-lived (≥ {age})", count(totals.long_lived_blocks));
+        let (age, old) = (duration(dump.long_lived_threshold_ns), bytes(totals.long_lived_bytes));
+        end += &format!("; long-lived (≥ {age}): {old} in {}", count(totals.long_lived_blocks));
     }
     end
 }
@@ -209,6 +212,14 @@ impl Rows<'_> {
             writeln!(self.out, "{:INDENT$}{line}", "")?;
         }
         Ok(())
+    }
+
+    /// A row of bars, as many as leave room for the remark.
+    fn bars(&mut self, name: &str, values: &[u64], remark: &str) -> io::Result<()> {
+        const BARS: usize = 12;
+        let bars = text::sparkline(values, self.width.saturating_sub(BARS + 2 + text::width(remark)));
+        let (bar, faint) = (style::BAR, style::FAINT);
+        writeln!(self.out, "{faint}{name:>10}{faint:#}  {bar}{bars}{bar:#}  {faint}{remark}{faint:#}")
     }
 }
 

@@ -53,7 +53,7 @@ impl<'a> Terminal<'a> {
     ///
     /// Those of the stream.
     pub fn warn(&mut self, message: &str) -> io::Result<()> {
-        writeln!(self.err, "{}warning:{:#} {message}", style::WARNING, style::WARNING)
+        writeln!(self.err, "{}warning:{:#} {}", style::WARNING, style::WARNING, text::printable(message))
     }
     /// Says on stderr what the user could do.
     ///
@@ -61,6 +61,6 @@ impl<'a> Terminal<'a> {
     ///
     /// Those of the stream.
     pub fn hint(&mut self, message: &str) -> io::Result<()> {
-        writeln!(self.err, "{}hint:{:#} {message}", style::HINT, style::HINT)
+        writeln!(self.err, "{}hint:{:#} {}", style::HINT, style::HINT, text::printable(message))
     }
 }

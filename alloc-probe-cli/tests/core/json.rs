@@ -1,1 +1,91 @@
+//! `show --json`: what `docs/json.md` promises.
 
+use crate::support::{alloc_probe, directory, orders_in};
+use serde_json::Value;
+
+fn shown(args: &[&str]) -> Value {
+    let directory = directory();
+    let file = orders_in(&directory);
+    let output = alloc_probe(&[&["show", &file, "--json"], args].concat());
+    assert_eq!((output.status, output.err.as_str()), (0, ""));
+    serde_json::from_str(&output.out).expect("the output is JSON")
+}
+
+#[test]
+fn figures_and_frames_are_where_they_are_promised() {
+    let json = shown(&[]);
+    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["mode"], "full");
+    assert_eq!(json["summary"]["peak_bytes"], 786_944);
+    assert_eq!(json["summary"]["total_blocks"], 6_570);
+    assert_eq!(json["summary"]["realloc_calls"], 10);
+    assert_eq!(json["build"]["opt_level"], "3");
+    assert_eq!(json["build"]["debug_assertions"], false);
+    assert_eq!(json["memory"]["rss_bytes"], 2 << 20);
+    assert_eq!(json["memory"]["categories"][1]["name"], "heap");
+    assert_eq!(json["threads"][1]["name"], "worker");
+    assert_eq!(json["timeline"]["samples"][1]["live_bytes"], 768 << 10);
+    assert_eq!(json["lost"]["blocks"], 0);
+    let site = &json["sites"][0];
+    assert_eq!(site["peak_bytes"], 640 << 10);
+    assert_eq!(site["total_blocks"], 21, "the two ways to grow look the same, and are one site");
+    assert_eq!(site["sizes"], serde_json::json!([[12, 10], [16, 10], [19, 1]]));
+    let functions: Vec<&str> =
+        site["frames"].as_array().unwrap().iter().filter_map(|frame| frame["function"].as_str()).collect();
+    let expected = [
+        "alloc::vec::Vec<T,A>::push",
+        "orders::cache::Cache<K>::insert",
+        "orders::http::serve",
+        "orders::main",
+    ];
+    assert_eq!(functions, expected);
+    let frame = &site["frames"][1];
+    assert_eq!(frame["file"], "/home/me/orders/src/main.rs");
+    assert_eq!(frame["line"], 31);
+    assert_eq!(frame["inlined"], false);
+    assert_eq!(frame["role"], "program");
+}
+
+#[test]
+fn every_site_is_printed_unless_fewer_are_asked_for() {
+    let count = |args: &[&str]| shown(args)["sites"].as_array().unwrap().len();
+    assert_eq!(count(&[]), 4);
+    assert_eq!(count(&["--all-frames"]), 5);
+    assert_eq!(count(&["--top", "2"]), 2);
+    assert_eq!(count(&["--top", "99"]), 4);
+}
+
+#[test]
+fn sites_add_up_to_the_summary() {
+    for args in [&[][..], &["--all-frames"]] {
+        let json = shown(args);
+        for figure in
+            ["total_bytes", "total_blocks", "peak_bytes", "peak_blocks", "end_bytes", "temporary_blocks"]
+        {
+            let sites = json["sites"].as_array().unwrap().iter();
+            let sum: u64 = sites.map(|site| site[figure].as_u64().unwrap()).sum();
+            assert_eq!(json["summary"][figure], sum, "{figure}");
+        }
+    }
+}
+
+#[test]
+fn every_field_is_documented() {
+    let documentation = include_str!("../../../docs/json.md");
+    fn check(value: &Value, documentation: &str) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    assert!(
+                        documentation.contains(&format!("`{name}`")),
+                        "docs/json.md says nothing of `{name}`"
+                    );
+                    check(value, documentation);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| check(item, documentation)),
+            _ => {}
+        }
+    }
+    check(&shown(&[]), documentation);
+}

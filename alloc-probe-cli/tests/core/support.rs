@@ -51,9 +51,26 @@ pub(crate) fn orders() -> Dump {
     let mut stacks = Stacks::default();
     // Whole stacks, outermost function first.
     let handle = ["_start", "main", "std::rt::lang_start", "orders::main", "orders::http::serve"];
-    let insert = stacks.add(&[&handle[..], &["orders::cache::Cache<K>::insert", "alloc::vec::Vec<T,A>::push", "alloc::raw_vec::RawVec<T,A>::grow_one", "__rust_realloc"]].concat());
-    let insert_anew = stacks.add(&[&handle[..], &["orders::cache::Cache<K>::insert", "alloc::vec::Vec<T,A>::push", "__rust_alloc"]].concat());
-    let parse = stacks.add(&[&handle[..], &["serde_json::de::from_str", "alloc::string::String::with_capacity", "__rust_alloc"]].concat());
+    let insert = stacks.add(
+        &[
+            &handle[..],
+            &[
+                "orders::cache::Cache<K>::insert",
+                "alloc::vec::Vec<T,A>::push",
+                "alloc::raw_vec::RawVec<T,A>::grow_one",
+                "__rust_realloc",
+            ],
+        ]
+        .concat(),
+    );
+    let insert_anew = stacks.add(
+        &[&handle[..], &["orders::cache::Cache<K>::insert", "alloc::vec::Vec<T,A>::push", "__rust_alloc"]]
+            .concat(),
+    );
+    let parse = stacks.add(
+        &[&handle[..], &["serde_json::de::from_str", "alloc::string::String::with_capacity", "__rust_alloc"]]
+            .concat(),
+    );
     let walk = ["orders::walk"; 7];
     let deep = stacks.add(&[&handle[..4], &walk, &["alloc::boxed::Box<T>::new", "__rust_alloc"]].concat());
     let init = stacks.add(&["_start", "std::rt::init", "std::sys::pal::unix::init", "__rust_alloc"]);
@@ -113,10 +130,7 @@ pub(crate) fn orders() -> Dump {
         peak_time_ns: 1_250 * MS,
         long_lived_threshold_ns: 1_000 * MS,
         images: vec![Image { path: "/srv/bin/orders".into(), ..Image::default() }],
-        threads: vec![
-            thread("orders", 1, 9200 * KIB),
-            thread("worker", 4, 1168 * KIB + 512),
-        ],
+        threads: vec![thread("orders", 1, 9200 * KIB), thread("worker", 4, 1168 * KIB + 512)],
         timeline: Timeline {
             interval_ns: MS,
             samples: [(0, 100), (1_250, 768), (2_000, 400)].map(sample).to_vec(),
@@ -165,7 +179,9 @@ impl Stacks {
             parent = self.rows.len() as u32 - 1;
             let file = match function.split("::").next() {
                 Some("orders") => Some("/home/me/orders/src/main.rs"),
-                Some("serde_json") => Some("/home/me/.cargo/registry/src/index-1/serde_json-1.0.140/src/de.rs"),
+                Some("serde_json") => {
+                    Some("/home/me/.cargo/registry/src/index-1/serde_json-1.0.140/src/de.rs")
+                }
                 Some("alloc" | "std") => Some("/rustc/59807616e1/library/std/src/lib.rs"),
                 _ => None,
             };

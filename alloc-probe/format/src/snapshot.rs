@@ -38,7 +38,13 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
     let mut tallies = site_tallies(spool);
     add_live_blocks(spool, &mut tallies, &clock, long_lived_ns);
     let mut tallies: Vec<Tally> = tallies.into_iter().map(Tally::whole_blocks).collect();
-    let (threads, exact) = threads(spool);
+    let (threads, mut exact) = threads(spool);
+    if exact.live_bytes > exact.peak_bytes {
+        // A peak is noted when it's over. This one isn't: it is now.
+        for tally in tallies.iter_mut().chain([&mut exact]) {
+            (tally.peak_bytes, tally.peak_blocks) = (tally.live_bytes, tally.live_blocks);
+        }
+    }
     if mode != Mode::Sample {
         add_unattributed(&mut tallies, &exact);
     }
@@ -170,8 +176,9 @@ fn add_to_bucket(histogram: &mut Histogram, bucket: u64, count: u64) {
 impl Tally {
     /// Adds what one thread counted.
     fn add_counter(&mut self, words: &[AtomicU64], tallies: &[AtomicU64], epoch: u64) {
-        let live_bytes = load(words, counter::LIVE_BYTES) as i64;
-        let live_blocks = load(words, counter::LIVE_BLOCKS) as i64;
+        let live = |total: usize, freed: usize| load(words, total).wrapping_sub(load(words, freed)) as i64;
+        let live_bytes = live(counter::TOTAL_BYTES, counter::FREED_BYTES);
+        let live_blocks = live(counter::TOTAL_BLOCKS, counter::FREED_BLOCKS);
         let at_peak = load(words, counter::EPOCH) == epoch;
         self.total_bytes += load(words, counter::TOTAL_BYTES);
         self.total_blocks += load(words, counter::TOTAL_BLOCKS);
@@ -296,7 +303,7 @@ fn site_tallies(spool: &impl Spool) -> Vec<Tally> {
         let Some(records) = counters.get(page * page_words..(page + 1) * page_words) else { break };
         for (record, words) in records.chunks_exact(counter::WORDS).enumerate() {
             let Some(tally) = tallies.get_mut(first_site + record) else { break };
-            let untouched = load(words, counter::TOTAL_BLOCKS) == 0 && load(words, counter::LIVE_BLOCKS) == 0;
+            let untouched = load(words, counter::TOTAL_BLOCKS) == 0 && load(words, counter::FREED_BLOCKS) == 0;
             if !untouched || load(words, counter::CELLS) != 0 {
                 tally.add_counter(words, tally_lines, epoch);
             }
@@ -363,19 +370,23 @@ fn threads(spool: &impl Spool) -> (Vec<Thread>, Tally) {
                 continue;
             }
             sum.add_counter(slot.get(..counter::LIFETIME_SUM).unwrap_or_default(), &[], epoch);
-            let (live_bytes, live_blocks) = (load(slot, thread::LIVE_BYTES), load(slot, thread::LIVE_BLOCKS));
             let (total_bytes, total_blocks) = (load(slot, thread::TOTAL_BYTES), load(slot, thread::TOTAL_BLOCKS));
+            let (freed_bytes, freed_blocks) = (load(slot, thread::FREED_BYTES), load(slot, thread::FREED_BLOCKS));
+            // A peak is noted when it's over.
+            let own_peak = (load(slot, thread::OWN_PEAK_BYTES), load(slot, thread::OWN_PEAK_BLOCKS));
+            let live = (total_bytes.saturating_sub(freed_bytes), total_blocks.saturating_sub(freed_blocks));
+            let (peak_bytes, peak_blocks) = if alive && live.0 > own_peak.0 { live } else { own_peak };
             rows.push(Thread {
                 name: thread_name(slot),
                 tid: alive.then_some(tid),
                 threads,
                 total_bytes,
                 total_blocks,
-                freed_bytes: total_bytes.wrapping_sub(live_bytes),
-                freed_blocks: total_blocks.wrapping_sub(live_blocks),
+                freed_bytes,
+                freed_blocks,
                 realloc_calls: load(slot, thread::REALLOCS),
-                peak_bytes: load(slot, thread::OWN_PEAK_BYTES),
-                peak_blocks: load(slot, thread::OWN_PEAK_BLOCKS),
+                peak_bytes,
+                peak_blocks,
             });
         }
     }

@@ -166,8 +166,8 @@ pub mod frame_key {
 /// Counters in a page.
 pub const PAGE_RECORDS: usize = 32;
 
-/// The words of a counter: what one thread did at one site. Live figures are signed: a thread may free what
-/// another allocated.
+/// The words of a counter: what one thread did at one site. What is live, total less freed, is signed: a thread may
+/// free what another allocated.
 pub mod counter {
     /// Words of a counter: two cache lines.
     pub const WORDS: usize = 16;
@@ -175,11 +175,11 @@ pub mod counter {
     pub const TOTAL_BYTES: usize = 0;
     /// Blocks allocated, in parts of [`super::SAMPLE_BLOCK`].
     pub const TOTAL_BLOCKS: usize = 1;
-    /// Bytes allocated less bytes freed.
-    pub const LIVE_BYTES: usize = 2;
-    /// Blocks allocated less blocks freed, in the same parts.
-    pub const LIVE_BLOCKS: usize = 3;
-    /// Live bytes at the peak, where `EPOCH` is the header's; else the live bytes have not changed since.
+    /// Bytes freed.
+    pub const FREED_BYTES: usize = 2;
+    /// Blocks freed, in the same parts.
+    pub const FREED_BLOCKS: usize = 3;
+    /// Live bytes at the peak, where `EPOCH` is the header's; else nothing has changed since.
     pub const PEAK_BYTES: usize = 4;
     /// The same in blocks.
     pub const PEAK_BLOCKS: usize = 5;
@@ -225,10 +225,10 @@ pub mod thread {
     pub const TOTAL_BYTES: usize = 0;
     /// Blocks allocated.
     pub const TOTAL_BLOCKS: usize = 1;
-    /// Bytes allocated less bytes freed.
-    pub const LIVE_BYTES: usize = 2;
-    /// Blocks allocated less blocks freed.
-    pub const LIVE_BLOCKS: usize = 3;
+    /// Bytes freed, whoever allocated them.
+    pub const FREED_BYTES: usize = 2;
+    /// Blocks freed, whoever allocated them.
+    pub const FREED_BLOCKS: usize = 3;
     /// Live bytes at the process's peak, where `EPOCH` is the header's.
     pub const PEAK_BYTES: usize = 4;
     /// The same in blocks.
@@ -237,7 +237,7 @@ pub mod thread {
     pub const EPOCH: usize = 6;
     /// Blocks that came from a realloc.
     pub const REALLOCS: usize = 7;
-    /// The most live bytes of this thread alone.
+    /// The most live bytes of this thread alone; more, if more are live now.
     pub const OWN_PEAK_BYTES: usize = 8;
     /// Live blocks at that instant.
     pub const OWN_PEAK_BLOCKS: usize = 9;

@@ -1,14 +1,8 @@
 //! Which function each frame of two profiles is, by one numbering for both.
-//!
-//! Debug info of the kind `line-tables-only`, usual in release builds, knows inlined functions by their last name
-//! alone: what one build calls `orders::cache::Cache::insert` is `insert` in the other, or `orders::cache::insert`
-//! with a path guessed from the file. The file tells which one it is, and where it has several of that name, the
-//! line does.
 
-use super::name::Name;
+use super::resolve::{Meaning, Names};
 use crate::profile::{Frame, Role};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 /// A function of either build, by the numbering of one [`Functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,114 +37,70 @@ impl Functions {
         for frame in base.iter().chain(new) {
             names.learn(frame);
         }
-        let mut ids = HashMap::new();
-        let base_ids = names.number(base, &mut ids);
-        let new_ids = names.number(new, &mut ids);
-        let count = ids.len();
+        let mut numbers = Numbers::default();
+        let base_numbers: Vec<u32> = base.iter().map(|frame| numbers.of(&names.meanings(frame))).collect();
+        let new_numbers: Vec<u32> = new.iter().map(|frame| numbers.of(&names.meanings(frame))).collect();
+        let ids = numbers.ids();
 
         // A name that lost its path may have been taken for somebody else's: the best-informed frame decides.
-        let mut roles = vec![None; count];
-        let frames = || base.iter().zip(&base_ids).chain(new.iter().zip(&new_ids));
-        for qualified in [true, false] {
-            for (frame, (id, _)) in frames().filter(|(frame, _)| names.knows_path(frame) == qualified) {
-                roles[id.0 as usize].get_or_insert(frame.role);
+        let mut roles = vec![None; ids.len()];
+        let frames = || base.iter().zip(&base_numbers).chain(new.iter().zip(&new_numbers));
+        for whole in [true, false] {
+            for (frame, number) in frames().filter(|(frame, _)| names.is_whole(frame) == whole) {
+                roles[ids[*number as usize].0 as usize].get_or_insert(frame.role);
             }
         }
-        let key = |(function, line): (FunctionId, u32)| Key {
-            function,
-            line,
-            role: roles[function.0 as usize].unwrap_or(Role::Program),
+        let keys = |frames: &[Frame], numbers: Vec<u32>| -> Vec<Key> {
+            let keys = frames.iter().zip(numbers).map(|(frame, number)| {
+                let function = ids[number as usize];
+                let role = roles[function.0 as usize].unwrap_or(frame.role);
+                Key { function, line: frame.line.unwrap_or(0), role }
+            });
+            keys.collect()
         };
-        let base = base_ids.into_iter().map(key).collect();
-        let new = new_ids.into_iter().map(key).collect();
-        Functions { base, new, count }
+        Functions { base: keys(base, base_numbers), new: keys(new, new_numbers), count: ids.len() }
     }
 }
 
-/// All names there are, and which full ones stand behind each short one.
+/// Numbers of names, where several names can come to mean one function.
 #[derive(Debug, Default)]
-struct Names<'a> {
-    names: HashMap<&'a str, Name>,
-    /// By last name and file, the functions known by their whole path, with the lines seen in each.
-    known: HashMap<(String, &'a str), Vec<Known<'a>>>,
+struct Numbers<'a> {
+    by_name: HashMap<Meaning<'a>, u32>,
+    /// For each number, one that means the same; its own where it stands for itself.
+    same_as: Vec<u32>,
 }
 
-/// Functions by name, and by file where the name has no path.
-type Ids<'s> = HashMap<(&'s str, &'s str), FunctionId>;
-
-/// A function known by its whole path, in one file.
-#[derive(Debug)]
-struct Known<'a> {
-    /// As the symbols spell it: the key of its name in [`Names::names`].
-    function: &'a str,
-    first_line: u32,
-    last_line: u32,
-}
-
-impl<'a> Names<'a> {
-    fn learn(&mut self, frame: &'a Frame) {
-        let name = match self.names.entry(&frame.function) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Name::of(&frame.function)),
-        };
-        let (true, Some(file)) = (name.qualified && !frame.path_guessed, &frame.file) else { return };
-        let (path, place) = (name.path.clone(), (name.leaf().to_owned(), file_key(file)));
-        let line = frame.line.unwrap_or(0);
-        let known = self.known.entry(place).or_default();
-        match known.iter_mut().find(|known| self.names[known.function].path == path) {
-            Some(known) if line > 0 => {
-                known.first_line = if known.first_line == 0 { line } else { known.first_line.min(line) };
-                known.last_line = known.last_line.max(line);
+impl<'a> Numbers<'a> {
+    /// The number of a frame that has one of these names, nobody knows which: from now on they all mean the same.
+    fn of(&mut self, meanings: &[Meaning<'a>]) -> u32 {
+        let mut first = None;
+        for meaning in meanings {
+            let next = self.same_as.len() as u32;
+            let number = *self.by_name.entry(*meaning).or_insert(next);
+            if number == next {
+                self.same_as.push(next);
             }
-            Some(_) => {}
-            None => known.push(Known { function: &frame.function, first_line: line, last_line: line }),
+            let root = self.root(number);
+            match first {
+                None => first = Some(root),
+                Some(first) => self.same_as[root as usize] = first,
+            }
         }
+        // A frame always has a name, if only an empty one.
+        first.unwrap_or_default()
     }
 
-    fn of(&self, frame: &Frame) -> &Name {
-        &self.names[frame.function.as_str()]
-    }
-
-    fn knows_path(&self, frame: &Frame) -> bool {
-        self.of(frame).qualified && !frame.path_guessed
-    }
-
-    /// Gives each frame its function's number and its line, and new functions the next numbers.
-    fn number<'s>(&'s self, frames: &'a [Frame], ids: &mut Ids<'s>) -> Vec<(FunctionId, u32)> {
-        let numbered = frames.iter().map(|frame| {
-            let next = FunctionId(ids.len() as u32);
-            (*ids.entry(self.resolve(frame)).or_insert(next), frame.line.unwrap_or(0))
-        });
-        numbered.collect()
-    }
-
-    /// The name that a frame's function is numbered by, with a file where the name alone could be anyone's.
-    fn resolve(&self, frame: &'a Frame) -> (&str, &'a str) {
-        let name = self.of(frame);
-        if self.knows_path(frame) {
-            return (&name.path, "");
+    fn root(&self, mut number: u32) -> u32 {
+        while self.same_as[number as usize] != number {
+            number = self.same_as[number as usize];
         }
-        let Some(file) = frame.file.as_deref().map(file_key) else { return (&name.path, "") };
-        let known = self.known.get(&(name.leaf().to_owned(), file)).map_or(&[][..], Vec::as_slice);
-        let line = frame.line.unwrap_or(0);
-        match known.iter().min_by_key(|known| known.distance(line)) {
-            Some(known) => (&self.names[known.function].path, ""),
-            None => (name.leaf(), file),
-        }
+        number
     }
-}
 
-impl Known<'_> {
-    /// How many lines away from the function's known ones a line is.
-    fn distance(&self, line: u32) -> u32 {
-        self.first_line.saturating_sub(line).max(line.saturating_sub(self.last_line))
+    /// The function that each number means.
+    fn ids(&self) -> Vec<FunctionId> {
+        (0..self.same_as.len() as u32).map(|number| FunctionId(self.root(number))).collect()
     }
-}
-
-/// What two builds agree on about a file's path: its last two parts, wherever the sources lay.
-fn file_key(file: &str) -> &str {
-    let mut separators = file.rmatch_indices(['/', '\\']);
-    separators.nth(1).map_or(file, |(at, _)| &file[at + 1..])
 }
 
 #[cfg(test)]
@@ -209,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn two_of_a_name_in_a_file_are_told_apart_by_line() {
+    fn several_of_a_name_in_a_file_are_told_apart_by_line() {
         let base = [
             program("<m::A as Iterator>::next", "src/m.rs", 10),
             program("<m::A as Iterator>::next", "src/m.rs", 14),
@@ -221,6 +171,35 @@ mod tests {
             program("next", "src/m.rs", 41),
         ];
         check_same(&base, &new, &[true, true, true]);
+    }
+
+    #[test]
+    fn closures_in_closures_are_told_apart_by_the_exact_place() {
+        let at = |mut frame: Frame, column: u32| {
+            frame.column = Some(column);
+            frame
+        };
+        let outer = at(program("m::day::{{closure}}", "src/m.rs", 63), 5);
+        let inner = at(program("m::day::{{closure}}::{{closure}}", "src/m.rs", 63), 44);
+        let wide = at(program("m::day::{{closure}}", "src/m.rs", 99), 5);
+        let new = [
+            at(program("{closure#1}", "src/m.rs", 63), 44),
+            at(program("{async_fn#0}", "src/m.rs", 63), 5),
+            at(program("{closure#1}", "src/m.rs", 63), 45),
+        ];
+        check_same(&[inner.clone(), outer, inner, wide], &new, &[true, true, true]);
+    }
+
+    #[test]
+    fn what_no_place_tells_apart_is_one_function() {
+        // A macro makes one method for two types: both are at its line.
+        let base = [
+            program("<m::A as Future>::poll", "src/macros.rs", 42),
+            program("<m::B as Future>::poll", "src/macros.rs", 42),
+        ];
+        let new = [program("poll", "src/macros.rs", 42), program("poll", "src/macros.rs", 42)];
+        check_same(&base, &new, &[true, true]);
+        check_same(&base, &[base[1].clone(), base[0].clone()], &[false, false]);
     }
 
     #[test]
@@ -239,6 +218,6 @@ mod tests {
         let new = [frame("push", "/rustc/2/library/alloc/src/vec/mod.rs", 5, Role::Program)];
         let functions = Functions::of(&base, &new);
         assert_eq!(functions.new[0].role, Role::Standard);
-        assert_eq!(functions.count, 1);
+        assert_eq!(functions.new[0].function, functions.base[0].function);
     }
 }

@@ -1,6 +1,7 @@
 //! What changed from one profile to another, matched across optimisation levels.
 //!
-//! The way: [`name`]s without what differs from build to build → [`key`]s that number the functions of both →
+//! The way: [`name`]s without what differs from build to build, and what they stand for ([`resolve`]) → [`key`]s
+//! that number the functions of both →
 //! [`group`]s of sites without glue → [`matching`] pass by pass ([`passes`], [`judge`], [`lines`], [`candidates`],
 //! [`fill`]) → how much was matched ([`share`]), and why memory differs ([`causes`]).
 
@@ -20,6 +21,7 @@ mod lines;
 mod matching;
 mod name;
 mod passes;
+mod resolve;
 
 use crate::profile::{Profile, Site};
 use alloc_probe_format::dump::Figures;

@@ -1,0 +1,129 @@
+//! What a name that lost its path may stand for.
+//!
+//! Debug info of the kind `line-tables-only`, usual in release builds, knows inlined functions by their last name
+//! alone: what one build calls `orders::cache::Cache::insert` is `insert` in the other, or `orders::cache::insert`
+//! with a path guessed from the file. The file tells which one it is, and where it has several of that name, the
+//! line does, or the column.
+
+use super::name::Name;
+use crate::profile::Frame;
+use crate::symbolicate::paths::{self, Origin};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// What a function is known by: its whole name, or its last with the file it is in.
+pub(super) type Meaning<'s> = (&'s str, &'s str, &'s str);
+
+/// All names there are, and which whole ones stand behind each short one.
+#[derive(Debug, Default)]
+pub(super) struct Names<'a> {
+    names: HashMap<&'a str, Name>,
+    /// By last name and file, the functions known by their whole name.
+    known: HashMap<(String, File<'a>), Vec<Known<'a>>>,
+}
+
+/// What two builds agree on about a file: its package, and its path in there.
+type File<'a> = (&'a str, &'a str);
+
+/// A function known by its whole name, in one file.
+#[derive(Debug)]
+struct Known<'a> {
+    /// As the symbols spell it: the key of its name in [`Names::names`].
+    function: &'a str,
+    lines: BTreeSet<u32>,
+    /// The lines with their columns.
+    places: HashSet<(u32, u32)>,
+}
+
+impl<'a> Names<'a> {
+    /// Learns from a frame. Only then can the frame be asked for.
+    pub(super) fn learn(&mut self, frame: &'a Frame) {
+        let name = self.names.entry(&frame.function).or_insert_with(|| Name::of(&frame.function));
+        let (true, Some(file)) = (name.qualified && !frame.path_guessed, &frame.file) else { return };
+        let path = &name.path;
+        let place = (name.leaf().to_owned(), file_key(file));
+        // The spelling of a function may differ in its generic arguments.
+        let path = path.clone();
+        let known = self.known.entry(place).or_default();
+        let at = known.iter().position(|known| self.names[known.function].path == path);
+        let at = at.unwrap_or_else(|| {
+            known.push(Known { function: &frame.function, lines: BTreeSet::new(), places: HashSet::new() });
+            known.len() - 1
+        });
+        if let Some(line) = frame.line {
+            known[at].lines.insert(line);
+            known[at].places.extend(frame.column.map(|column| (line, column)));
+        }
+    }
+
+    /// Whether a frame's whole name is known.
+    pub(super) fn is_whole(&self, frame: &Frame) -> bool {
+        !frame.path_guessed && self.names[frame.function.as_str()].qualified
+    }
+
+    /// What a frame's function may be: one name, or several that its place does not tell apart.
+    pub(super) fn meanings<'s>(&'s self, frame: &'a Frame) -> Vec<Meaning<'s>> {
+        let name = &self.names[frame.function.as_str()];
+        if self.is_whole(frame) {
+            return vec![(&name.path, "", "")];
+        }
+        let Some(file) = frame.file.as_deref().map(file_key) else { return vec![(&name.path, "", "")] };
+        let known = self.known.get(&(name.leaf().to_owned(), file)).map_or(&[][..], Vec::as_slice);
+        let distances = known.iter().map(|known| known.distance(frame));
+        match distances.min() {
+            Some(least) if known.len() == 1 || least < Distance::UNKNOWN => {
+                let nearest = known.iter().filter(|known| known.distance(frame) == least);
+                nearest.map(|known| (self.names[known.function].path.as_str(), "", "")).collect()
+            }
+            _ => vec![(name.leaf(), file.0, file.1)],
+        }
+    }
+}
+
+/// How far a place is from those known of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Distance {
+    /// 0 for the very place, 1 for the line of one, 2 for lines near by, 3 where no line is known.
+    rank: u8,
+    /// How many lines it is outside of the function's.
+    lines: u32,
+    /// How many lines the function is long: of functions inside each other, the innermost is meant.
+    length: u32,
+}
+
+impl Distance {
+    const UNKNOWN: Distance = Distance { rank: 3, lines: 0, length: 0 };
+}
+
+impl Known<'_> {
+    fn distance(&self, frame: &Frame) -> Distance {
+        let (Some(line), Some(first), Some(last)) = (frame.line, self.lines.first(), self.lines.last())
+        else {
+            return Distance::UNKNOWN;
+        };
+        if frame.column.is_some_and(|column| self.places.contains(&(line, column))) {
+            return Distance { rank: 0, lines: 0, length: 0 };
+        }
+        if self.lines.contains(&line) {
+            return Distance { rank: 1, lines: 0, length: 0 };
+        }
+        Distance {
+            rank: 2,
+            lines: first.saturating_sub(line).max(line.saturating_sub(*last)),
+            length: last - first,
+        }
+    }
+}
+
+/// What two builds agree on about a file, wherever its package lay and whichever version it is of. Of the program's
+/// own files, the last two parts of the path: who built it may have called the directory as he liked.
+fn file_key(file: &str) -> File<'_> {
+    let source = paths::source(file);
+    match source.origin {
+        Origin::Std => ("std", source.path),
+        Origin::Package(package) => (package.rsplit_once('-').map_or(package, |(name, _)| name), source.path),
+        Origin::Project(_) => {
+            let second = file.rmatch_indices(['/', '\\']).nth(1);
+            ("", second.map_or(file, |(at, _)| &file[at + 1..]))
+        }
+    }
+}
