@@ -1,6 +1,7 @@
 //! The command line's grammar and its help. Types only: what they mean is in [`commands`](crate::commands).
 
 use crate::analyse::diff::threshold::Threshold;
+use crate::commands::compare::setting::Setting;
 use alloc_probe_format::metric::Metric;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -44,6 +45,8 @@ pub enum Command {
     Flamegraph(FlamegraphArgs),
     /// Say what changed from one dump to another, matched across optimisation levels
     Diff(DiffArgs),
+    /// Build a program under several profiles, run each, and say how they differ
+    Compare(CompareArgs),
 }
 
 /// `alloc-probe run`.
@@ -153,6 +156,80 @@ pub struct DiffArgs {
     /// Its frames.
     #[command(flatten)]
     pub frames: Frames,
+}
+
+/// `alloc-probe compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe compare                                        debug and release of the current package
+  alloc-probe compare --bin orders -- --requests 1000
+  alloc-probe compare --profiles release,production --set lto=fat --set production.codegen-units=1
+
+The program must hold the probe (`alloc_probe::install!()`). It is run with no standard input, and what
+it prints goes to a file beside its dump. Profiles without debug info are built with line tables, which
+change nothing of the code.")]
+pub struct CompareArgs {
+    /// The profiles; the others are compared with the first
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "dev,release")]
+    pub profiles: Vec<String>,
+    /// A setting of all profiles, or of one (release.lto=fat), for this comparison
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Setting>,
+    /// Where dumps, pictures and output go [default: alloc-probe in cargo's target directory]
+    #[arg(short, long, value_name = "DIR")]
+    pub out_dir: Option<PathBuf>,
+    /// How often each program is run for its time
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: u32,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// How many call sites to list
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub top: usize,
+    /// Its frames.
+    #[command(flatten)]
+    pub frames: Frames,
+    /// What is built.
+    #[command(flatten)]
+    pub cargo: CargoArgs,
+    /// The program's arguments
+    #[arg(last = true, value_name = "ARGS")]
+    pub args: Vec<OsString>,
+}
+
+/// Cargo's own options for what is built.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cargo's options")]
+pub struct CargoArgs {
+    /// The package
+    #[arg(short, long, value_name = "SPEC")]
+    pub package: Option<String>,
+    /// The program
+    #[arg(long, value_name = "NAME")]
+    pub bin: Option<String>,
+    /// The example
+    #[arg(long, value_name = "NAME", conflicts_with = "bin")]
+    pub example: Option<String>,
+    /// Features to build with
+    #[arg(short = 'F', long, value_name = "FEATURES")]
+    pub features: Vec<String>,
+    /// Build with all features
+    #[arg(long)]
+    pub all_features: bool,
+    /// Build without the default features
+    #[arg(long)]
+    pub no_default_features: bool,
+    /// The Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub manifest_path: Option<PathBuf>,
+    /// Keep to Cargo.lock
+    #[arg(long)]
+    pub locked: bool,
+    /// Use no network
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// The figure that sites are ordered by, drawn by, or compared by.

@@ -57,6 +57,7 @@ fn dispatch(command: &Command, terminal: &mut Terminal<'_>) -> Result<u8, Error>
         Command::Show(args) => commands::show::run(args, terminal),
         Command::Flamegraph(args) => commands::flamegraph::run(args, terminal),
         Command::Diff(args) => commands::diff::run(args, terminal),
+        Command::Compare(args) => commands::compare::run(args, terminal),
     }
 }
 

@@ -133,6 +133,9 @@ pub(crate) fn attach() -> Option<&'static Thread> {
             take_slot()?
         };
         let alive = spool::header()[header::THREADS_ALIVE].fetch_add(1, SeqCst) + 1;
+        if alive > 1 {
+            spool::header()[header::CONCURRENT].store(1, Relaxed);
+        }
         if alive.is_power_of_two() {
             barrier::heavy();
             renew_limits();

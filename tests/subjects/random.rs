@@ -50,25 +50,26 @@ fn several_threads(seed: u64, steps: usize, threads: usize) {
     let barrier = Barrier::new(threads);
     // What one thread lays down here, any other may take up.
     let exchange = Mutex::new(Vec::with_capacity(threads * KEPT));
-    thread::scope(|scope| {
-        for thread in 0..threads {
-            let (barrier, exchange) = (&barrier, &exchange);
-            scope.spawn(move || {
-                let mut random = Random(seed * 1_000 + thread as u64);
-                let mut blocks = Vec::with_capacity(2 * KEPT);
-                for round in 0..ROUNDS {
-                    for _ in 0..steps / ROUNDS {
-                        act(&mut random, &mut blocks);
-                        swap(&mut random, &mut blocks, &mut exchange.lock().expect("no thread has panicked"));
-                    }
-                    if barrier.wait().is_leader() {
-                        agree_standing_still(seed, round);
-                    }
-                    barrier.wait();
-                }
-                blocks.drain(..).for_each(Block::free);
-            });
+    let body = |thread: usize| {
+        let mut random = Random(seed * 1_000 + thread as u64);
+        let mut blocks = Vec::with_capacity(2 * KEPT);
+        for round in 0..ROUNDS {
+            for _ in 0..steps / ROUNDS {
+                act(&mut random, &mut blocks);
+                swap(&mut random, &mut blocks, &mut exchange.lock().expect("no thread has panicked"));
+            }
+            if barrier.wait().is_leader() {
+                agree_standing_still(seed, round);
+            }
+            barrier.wait();
         }
+        blocks.drain(..).for_each(Block::free);
+    };
+    let body = &body;
+    thread::scope(|scope| {
+        let running = (0..threads).map(|thread| scope.spawn(move || body(thread))).collect::<Vec<_>>();
+        // The scope's own wait ends while the threads may still be freeing what was theirs.
+        running.into_iter().for_each(|thread| thread.join().expect("no thread has panicked"));
     });
     exchange.into_inner().expect("no thread has panicked").drain(..).for_each(Block::free);
 }

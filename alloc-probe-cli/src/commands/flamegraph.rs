@@ -18,24 +18,37 @@ use std::path::{Path, PathBuf};
 ///
 /// Where a file is no sound dump or has nothing to draw, or the picture can't be written.
 pub fn run(args: &FlamegraphArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let metric = args.by.metric;
     let base = args.diff.as_deref().map(|base| super::open(base, terminal)).transpose()?;
     let profile = super::open(&args.file, terminal)?;
-    let profiles: Vec<&Profile> = base.iter().chain([&profile]).collect();
-    let names = Names::of(&profiles);
-    let stacks = |profile| fold(profile, &names, metric, args.frames.all);
-    let drawn = match &base {
-        None => flamegraph::draw(&drawable(&profile, stacks(&profile), metric)?, &labels(&profile, metric)),
-        Some(base) => {
-            let new = drawable(&profile, stacks(&profile), metric)?;
-            flamegraph::draw_difference(&stacks(base), &new, &difference_labels(base, &profile, metric))
-        }
-    };
-    let svg = drawn.map_err(|error| Error::new(format!("cannot draw `{}`: {error}", args.file.display())))?;
+    let svg = picture(base.as_ref(), &profile, args.by.metric, args.frames.all)?;
     let output = args.output.clone().unwrap_or_else(|| default_output(&args.file));
     std::fs::write(&output, svg).map_err(|error| Error::write(&output, &error))?;
     writeln!(terminal.err, "wrote {}", output.display())?;
     Ok(crate::SUCCESS)
+}
+
+/// Draws a profile, or how it differs from another.
+///
+/// # Errors
+///
+/// Where there is nothing to draw.
+pub(super) fn picture(
+    base: Option<&Profile>,
+    profile: &Profile,
+    metric: Metric,
+    all_frames: bool,
+) -> Result<Vec<u8>, Error> {
+    let profiles: Vec<&Profile> = base.into_iter().chain([profile]).collect();
+    let names = Names::of(&profiles);
+    let stacks = |profile| fold(profile, &names, metric, all_frames);
+    let drawn = match base {
+        None => flamegraph::draw(&drawable(profile, stacks(profile), metric)?, &labels(profile, metric)),
+        Some(base) => {
+            let new = drawable(profile, stacks(profile), metric)?;
+            flamegraph::draw_difference(&stacks(base), &new, &difference_labels(base, profile, metric))
+        }
+    };
+    drawn.map_err(|error| Error::new(format!("cannot draw `{}`: {error}", profile.path.display())))
 }
 
 /// The stacks, if there is anything to draw.

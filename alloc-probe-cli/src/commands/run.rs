@@ -111,7 +111,7 @@ fn default_output(program: &Path) -> PathBuf {
 }
 
 /// A path with the marks that the probe would fill in made harmless.
-fn as_pattern(path: &Path) -> OsString {
+pub(super) fn as_pattern(path: &Path) -> OsString {
     let bytes = path.as_os_str().as_bytes();
     OsString::from_vec(bytes.split(|byte| *byte == b'%').collect::<Vec<_>>().join(&b"%%"[..]))
 }

@@ -41,7 +41,7 @@ struct Process<'a> {
 #[derive(Debug, Serialize)]
 pub struct Summary {
     #[serde(flatten)]
-    figures: Figures,
+    figures: AllFigures,
     peak_time_ns: u64,
     long_lived_threshold_ns: u64,
 }
@@ -56,12 +56,30 @@ struct MissingSymbols<'a> {
 #[derive(Debug, Serialize)]
 struct Site<'a> {
     #[serde(flatten)]
-    figures: Figures,
+    figures: AllFigures,
     truncated: bool,
     sizes: &'a Histogram,
     lifetimes: &'a Histogram,
     ages: &'a Histogram,
     frames: Vec<SiteFrame<'a>>,
+}
+
+/// All figures, also those that are zero, which a dump leaves out.
+#[derive(Debug, Serialize)]
+pub struct AllFigures {
+    total_bytes: u64,
+    total_blocks: u64,
+    peak_bytes: u64,
+    peak_blocks: u64,
+    end_bytes: u64,
+    end_blocks: u64,
+    long_lived_bytes: u64,
+    long_lived_blocks: u64,
+    temporary_blocks: u64,
+    realloc_calls: u64,
+    realloc_moves: u64,
+    moved_bytes: u64,
+    lifetime_sum_ns: u64,
 }
 
 /// One frame of a site, as every `--json` has it.
@@ -110,7 +128,7 @@ impl<'a> Show<'a> {
             sites: sites
                 .iter()
                 .map(|site| Site {
-                    figures: site.figures,
+                    figures: AllFigures::from(&site.figures),
                     truncated: site.truncated,
                     sizes: &site.sizes,
                     lifetimes: &site.lifetimes,
@@ -126,9 +144,29 @@ impl Summary {
     /// The figures of a profile's process.
     pub fn new(profile: &Profile) -> Summary {
         Summary {
-            figures: profile.dump.totals,
+            figures: AllFigures::from(&profile.dump.totals),
             peak_time_ns: profile.dump.peak_time_ns,
             long_lived_threshold_ns: profile.dump.long_lived_threshold_ns,
+        }
+    }
+}
+
+impl From<&Figures> for AllFigures {
+    fn from(figures: &Figures) -> AllFigures {
+        AllFigures {
+            total_bytes: figures.total_bytes,
+            total_blocks: figures.total_blocks,
+            peak_bytes: figures.peak_bytes,
+            peak_blocks: figures.peak_blocks,
+            end_bytes: figures.end_bytes,
+            end_blocks: figures.end_blocks,
+            long_lived_bytes: figures.long_lived_bytes,
+            long_lived_blocks: figures.long_lived_blocks,
+            temporary_blocks: figures.temporary_blocks,
+            realloc_calls: figures.realloc_calls,
+            realloc_moves: figures.realloc_moves,
+            moved_bytes: figures.moved_bytes,
+            lifetime_sum_ns: figures.lifetime_sum_ns,
         }
     }
 }

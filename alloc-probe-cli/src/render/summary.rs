@@ -143,8 +143,9 @@ fn build_facts(dump: &Dump) -> Vec<String> {
 }
 
 fn peak(dump: &Dump) -> String {
-    let blocks = plural(dump.totals.peak_blocks, "block");
-    format!("in {blocks}, after {}", duration(dump.peak_time_ns))
+    let peak = format!("in {}", plural(dump.totals.peak_blocks, "block"));
+    // Counts alone don't know when it was.
+    if dump.peak_time_ns == 0 { peak } else { peak + &format!(", after {}", duration(dump.peak_time_ns)) }
 }
 
 fn end(dump: &Dump) -> String {

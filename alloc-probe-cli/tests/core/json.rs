@@ -1,6 +1,7 @@
 //! `show --json`: what `docs/json.md` promises.
 
-use crate::support::{alloc_probe, directory, orders_in};
+use crate::support::{alloc_probe, directory, orders, orders_in, write};
+use alloc_probe_format::dump::{Figures, Thread, TimelineSample};
 use serde_json::Value;
 
 fn shown(args: &[&str]) -> Value {
@@ -67,6 +68,34 @@ fn sites_add_up_to_the_summary() {
             assert_eq!(json["summary"][figure], sum, "{figure}");
         }
     }
+}
+
+#[test]
+fn nothing_is_left_out_for_being_zero() {
+    let directory = directory();
+    let mut dump = orders();
+    dump.totals = Figures::default();
+    dump.sites.truncate(1);
+    dump.sites[0].figures = Figures::default();
+    dump.sites[0].sizes.clear();
+    (dump.build, dump.memory, dump.process) = Default::default();
+    dump.threads = vec![Thread::default()];
+    dump.timeline.samples = vec![TimelineSample::default()];
+    let file = write(&dump, &directory.path().join("zero.json"));
+    let output = alloc_probe(&["show", file.to_str().unwrap(), "--json"]);
+    let zero: Value = serde_json::from_str(&output.out).unwrap();
+    let fields = |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let whole = shown(&[]);
+    assert_eq!(fields(&zero), fields(&whole));
+    for part in ["process", "build", "summary", "memory", "timeline", "lost"] {
+        assert_eq!(fields(&zero[part]), fields(&whole[part]));
+    }
+    for list in ["sites", "threads"] {
+        assert_eq!(fields(&zero[list][0]), fields(&whole[list][0]), "{list}");
+    }
+    assert_eq!(fields(&zero["sites"][0]["frames"][0]), fields(&whole["sites"][0]["frames"][0]));
+    // Their number tells whether it is the promise that both keep.
+    assert_eq!((fields(&zero["summary"]).len(), fields(&zero["sites"][0]).len()), (15, 18));
 }
 
 #[test]

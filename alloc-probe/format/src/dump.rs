@@ -38,7 +38,8 @@ pub struct Dump {
     pub clock: Clock,
     /// The process's figures: the sums of the sites' where sites were recorded.
     pub totals: Figures,
-    /// Nanoseconds from the start of recording to the peak.
+    /// Nanoseconds from the start of recording to the peak: to the moment when it was over, if it lasted. 0 in mode
+    /// `count`.
     pub peak_time_ns: u64,
     /// A live block at least this old is long-lived.
     pub long_lived_threshold_ns: u64,
@@ -142,35 +143,52 @@ pub struct Clock {
     pub unit_ns: f64,
 }
 
-/// The figures of a process, and of a site.
+/// The figures of a process, and of a site. Those that are zero are left out of the file: most sites have few others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     /// Bytes ever allocated.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub total_bytes: u64,
     /// Blocks ever allocated.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub total_blocks: u64,
     /// Bytes live at the instant of the process's peak.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub peak_bytes: u64,
     /// Blocks live at the instant of the process's peak of bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub peak_blocks: u64,
     /// Bytes live when the dump was taken.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub end_bytes: u64,
     /// Blocks live when the dump was taken.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub end_blocks: u64,
     /// Bytes of those live blocks that were at least as old as the threshold.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub long_lived_bytes: u64,
     /// Live blocks at least as old as the threshold.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub long_lived_blocks: u64,
     /// Blocks freed before the thread that allocated them allocated again.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub temporary_blocks: u64,
     /// Blocks that came from a `realloc`.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub realloc_calls: u64,
     /// Of these, the ones that got another address.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub realloc_moves: u64,
     /// Bytes that had to be copied for it: the smaller of the old and the new size, for each move.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub moved_bytes: u64,
     /// The lifetimes of all blocks that have ended (freed, or replaced by a `realloc`), added up.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub lifetime_sum_ns: u64,
+}
+
+fn is_zero(figure: &u64) -> bool {
+    *figure == 0
 }
 
 impl Figures {
@@ -301,6 +319,25 @@ pub struct Site {
     /// Ages of its live blocks, in the same buckets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ages: Histogram,
+}
+
+impl Site {
+    /// Adds another site's blocks to this one's.
+    pub fn absorb(&mut self, other: &Site) {
+        self.figures.add(&other.figures);
+        for (mine, theirs) in [
+            (&mut self.sizes, &other.sizes),
+            (&mut self.lifetimes, &other.lifetimes),
+            (&mut self.ages, &other.ages),
+        ] {
+            for &(bucket, count) in theirs {
+                match mine.binary_search_by_key(&bucket, |&(bucket, _)| bucket) {
+                    Ok(place) => mine[place].1 = mine[place].1.saturating_add(count),
+                    Err(place) => mine.insert(place, (bucket, count)),
+                }
+            }
+        }
+    }
 }
 
 /// A thread, or all ended threads of one name.
@@ -495,7 +532,9 @@ mod tests {
 
     #[test]
     fn bad_rows_are_refused() {
-        for text in [r#"[3,1]"#, r#"[3,1,"1f40"]"#, r#"[3,1,12]"#, r#"[-1,1,"0x1"]"#, r#"[0,0,"0x1","other"]"#] {
+        for text in
+            [r#"[3,1]"#, r#"[3,1,"1f40"]"#, r#"[3,1,12]"#, r#"[-1,1,"0x1"]"#, r#"[0,0,"0x1","other"]"#]
+        {
             assert!(serde_json::from_str::<StackNode>(text).is_err(), "{text}");
         }
     }

@@ -57,6 +57,8 @@ pub mod header {
     pub const PEAK_TICKS: usize = 12;
     /// 1 where every block of the process's life was counted.
     pub const SINCE_START: usize = 13;
+    /// 1 where there was ever more than one thread.
+    pub const CONCURRENT: usize = 14;
 
     /// Entries in use, by section: the section's number is added.
     pub const COUNTS: usize = 16;

@@ -92,7 +92,10 @@ impl SpoolFile {
 }
 
 fn words(bytes: &[u8]) -> Vec<AtomicU64> {
-    bytes.chunks_exact(8).map(|word| AtomicU64::new(u64::from_le_bytes(word.try_into().unwrap_or_default()))).collect()
+    bytes
+        .chunks_exact(8)
+        .map(|word| AtomicU64::new(u64::from_le_bytes(word.try_into().unwrap_or_default())))
+        .collect()
 }
 
 impl Spool for SpoolFile {

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Files that a subject is given: enough for millions of blocks, and for few seconds.
-const FILES: usize = 400;
+/// Files that a subject is given: enough for a million blocks, and for seconds.
+const FILES: usize = 100;
 
 /// Bytes of the largest file that is taken: a few are generated tables of megabytes.
 const LARGEST: u64 = 100_000;

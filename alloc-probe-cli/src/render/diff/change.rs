@@ -6,31 +6,31 @@ use anstyle::Style;
 
 /// A figure of both sides.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Change {
-    pub(super) base: i64,
-    pub(super) new: i64,
-    pub(super) is_bytes: bool,
+pub(in crate::render) struct Change {
+    pub(in crate::render) base: i64,
+    pub(in crate::render) new: i64,
+    pub(in crate::render) is_bytes: bool,
 }
 
 impl Change {
     /// A figure that is never below zero.
-    pub(super) fn of((base, new): (u64, u64), is_bytes: bool) -> Change {
+    pub(in crate::render) fn of((base, new): (u64, u64), is_bytes: bool) -> Change {
         let signed = |figure| i64::try_from(figure).unwrap_or(i64::MAX);
         Change { base: signed(base), new: signed(new), is_bytes }
     }
 
     /// The base's figure.
-    pub(super) fn base(self) -> String {
+    pub(in crate::render) fn base_text(self) -> String {
         plain(self.base, self.is_bytes)
     }
 
     /// The new build's figure.
-    pub(super) fn new(self) -> String {
+    pub(in crate::render) fn new_text(self) -> String {
         plain(self.new, self.is_bytes)
     }
 
     /// How much more the new build has, with its sign; `=` where it is the same.
-    pub(super) fn difference(self) -> String {
+    pub(in crate::render) fn difference(self) -> String {
         match self.new.saturating_sub(self.base) {
             0 => "=".to_owned(),
             more @ 1.. => format!("+{}", plain(more, self.is_bytes)),
@@ -40,7 +40,7 @@ impl Change {
 
     /// The same in percent, or as a factor where percents become unreadable. Empty where there is no base to
     /// compare with, or no difference.
-    pub(super) fn percent(self) -> String {
+    pub(in crate::render) fn percent(self) -> String {
         if self.base <= 0 || self.new == self.base {
             return String::new();
         }
@@ -56,7 +56,7 @@ impl Change {
     }
 
     /// What a difference looks like. Its sign says the same.
-    pub(super) fn style(self) -> Style {
+    pub(in crate::render) fn style(self) -> Style {
         match self.new.cmp(&self.base) {
             std::cmp::Ordering::Greater => style::MORE,
             std::cmp::Ordering::Less => style::LESS,
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_side_below_zero_is_shown_as_it_is() {
         let change = Change { base: -2048, new: 1024, is_bytes: true };
-        assert_eq!((change.base(), change.difference()), ("−2.0 KiB".to_owned(), "+3.0 KiB".to_owned()));
+        assert_eq!((change.base_text(), change.difference()), ("−2.0 KiB".to_owned(), "+3.0 KiB".to_owned()));
         assert_eq!(change.percent(), "");
     }
 }

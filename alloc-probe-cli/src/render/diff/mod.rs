@@ -1,6 +1,6 @@
 //! A diff on the terminal: what changed in all, why the process's memory did, and at which sites.
 
-mod change;
+pub(super) mod change;
 pub mod json;
 mod sites;
 mod stacks;
@@ -66,8 +66,8 @@ fn headline(base: &Profile, new: &Profile, metric: Metric, out: &mut dyn Write) 
         out,
         "{strong}{} {} → {}{strong:#} ({look}{percent}{look:#})",
         word(metric),
-        change.base(),
-        change.new()
+        change.base_text(),
+        change.new_text()
     )
 }
 
@@ -78,9 +78,8 @@ fn word(metric: Metric) -> String {
 
 /// Which runs are compared.
 fn sides(base: &Profile, new: &Profile, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    let name = |profile: &Profile| profile.path.display().to_string();
     let (base_facts, new_facts) = (facts(base), facts(new));
-    let names = [name(base), name(new)];
+    let names = file_names(base, new);
     let widest = names.iter().map(|name| text::width(name)).max().unwrap_or(0).min(width / 3);
     let (faint, strong) = (style::FAINT, style::STRONG);
     for (side, name, facts) in [("base", &names[0], base_facts), ("new", &names[1], new_facts)] {
@@ -90,6 +89,15 @@ fn sides(base: &Profile, new: &Profile, width: usize, out: &mut dyn Write) -> io
         writeln!(out, "  {faint}{side:<6}{faint:#}{strong}{name}{strong:#}{:padding$}  {facts}", "")?;
     }
     Ok(())
+}
+
+/// The files, without a directory that they share.
+fn file_names(base: &Profile, new: &Profile) -> [String; 2] {
+    let beside = base.path.parent() == new.path.parent() && base.path != new.path;
+    [base, new].map(|profile| match profile.path.file_name() {
+        Some(name) if beside => name.to_string_lossy().into_owned(),
+        _ => profile.path.display().to_string(),
+    })
 }
 
 /// What is known of a run and can differ: the program, how it was built, how it was recorded.

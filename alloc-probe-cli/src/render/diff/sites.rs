@@ -4,7 +4,7 @@ use super::stacks::{Columns, Line, Stacks};
 use super::{Options, change::Change};
 use crate::analyse::diff::{Diff, MatchKind, Pair, Sites};
 use crate::profile::Profile;
-use crate::term::units::{bytes, count};
+use crate::term::units::{bytes, count, plural};
 use crate::term::{style, text};
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
@@ -105,9 +105,9 @@ fn most_changed(
 /// Both figures of a pair: `4.0 MiB → 3.5 MiB`.
 fn from_to(pair: &Pair, change: Change) -> String {
     match (&pair.base, &pair.new) {
-        (Some(_), None) => format!("{} → gone", change.base()),
-        (None, _) => format!("none → {}", change.new()),
-        _ => format!("{} → {}", change.base(), change.new()),
+        (Some(_), None) => format!("{} → gone", change.base_text()),
+        (None, _) => format!("none → {}", change.new_text()),
+        _ => format!("{} → {}", change.base_text(), change.new_text()),
     }
 }
 
@@ -147,13 +147,12 @@ fn one_sided(
         pairs.iter().map(|(_, sites)| metric.of(&sites.figures)).fold(0, u64::saturating_add)
     };
     let (strong, faint) = (style::STRONG, style::FAINT);
-    let sites = if pairs.len() == 1 { "site" } else { "sites" };
     writeln!(
         out,
-        "\n{strong}{title}{strong:#}: {} {sites}, which allocated {} in {} blocks",
-        count(pairs.len() as u64),
+        "\n{strong}{title}{strong:#}: {}, which allocated {} in {}",
+        plural(pairs.len() as u64, "site"),
         bytes(sum(Metric::TotalBytes)),
-        count(sum(Metric::TotalBlocks))
+        plural(sum(Metric::TotalBlocks), "block")
     )?;
     let is_shown = |pair: &Pair| shown.iter().any(|shown| std::ptr::eq(*shown, pair));
     let listed: Vec<&Sites> =
@@ -165,7 +164,7 @@ fn one_sided(
         .map(|(pair, _)| stacks.headline(pair))
         .collect();
     let blocks: Vec<String> =
-        listed.iter().map(|sites| format!("in {}", count(sites.figures.total_blocks))).collect();
+        listed.iter().map(|sites| format!("in {}", plural(sites.figures.total_blocks, "block"))).collect();
     let widest = blocks.iter().map(|text| text::width(text)).max().unwrap_or(0);
     let columns = Columns::fit(lines.iter(), width.saturating_sub(12 + 1 + widest + GAP));
     for ((sites, blocks), line) in listed.iter().zip(&blocks).zip(&lines) {

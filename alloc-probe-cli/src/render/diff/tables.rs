@@ -79,7 +79,7 @@ fn header(title: &str, out: &mut dyn Write) -> io::Result<()> {
 
 fn row(name: &str, change: Change, remark: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let (faint, look) = (style::FAINT, change.style());
-    write!(out, "{name:<NAME$}{:>12}{:>12}", change.base(), change.new())?;
+    write!(out, "{name:<NAME$}{:>12}{:>12}", change.base_text(), change.new_text())?;
     write!(out, "{look}{:>12}{look:#}", change.difference())?;
     let (percent, room) = (change.percent(), width.saturating_sub(TABLE + 2));
     // A few words of a remark are no use.

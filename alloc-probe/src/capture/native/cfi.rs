@@ -9,12 +9,15 @@ use gimli::{
 pub(super) type Slice = EndianSlice<'static, NativeEndian>;
 pub(super) type Row = UnwindTableRow<usize, Storage>;
 
-/// Room for what the tables' little programs need, on the stack: some 2 KiB. Sixteen general registers and the return
-/// address are what code on x86-64 can describe; it rarely describes more than eight.
+/// Room for what the tables' little programs need. It's on the program's stack, which may be a coroutine's small one:
+/// together with `gimli`'s copies some 3.5 KiB.
+///
+/// Functions describe the six general registers that they preserve, the return address, and rarely one more. Only
+/// returns from signal handlers describe all seventeen; these are too many, and are recognised by their code.
 pub(super) struct Storage;
 
 impl UnwindContextStorage<usize> for Storage {
-    type Rules = [(Register, RegisterRule<usize>); 20];
+    type Rules = [(Register, RegisterRule<usize>); 12];
     type Stack = [UnwindTableRow<usize, Storage>; 3];
 }
 

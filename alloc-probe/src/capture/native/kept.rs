@@ -179,7 +179,7 @@ impl KeptStack {
     unsafe fn prepare_and_capture<T: Tree>(&mut self, tree: &T, start: Registers) -> Captured {
         if self.span == 0 {
             // Where the bounds can't be had, no stack pointer is within them.
-            let (low, high) = keeping_errno(own_stack).unwrap_or((u64::MAX, u64::MAX));
+            let (low, high) = keeping_errno(|| own_stack(start.sp)).unwrap_or((u64::MAX, u64::MAX));
             (self.low, self.span) = (low, (high - low).max(1));
             for word in &mut self.words[..BLOCK] {
                 *word = Word { slot: &raw const word.value as u64, value: 0 };

@@ -69,10 +69,31 @@ fn copy_page(address: u64, page: &mut [u64; PAGE / 8]) -> bool {
     copied == PAGE as isize
 }
 
-/// From where to where the calling thread's stack reaches. `None` where the C library can't tell.
+/// From where to where the calling thread's stack reaches, on which `sp` points to something in use, or else to
+/// another stack. `None` where that can't be told.
 ///
 /// For the main thread, whose stack grows, the lower end is how far it may grow.
-pub(super) fn own_stack() -> Option<(u64, u64)> {
+pub(super) fn own_stack(sp: u64) -> Option<(u64, u64)> {
+    let main = main_stack();
+    if (main.0..main.1).contains(&sp) { Some(main) } else { thread_stack() }
+}
+
+/// The main thread's stack. glibc would find it in `/proc/self/maps`, which takes memory from `malloc`, and a `/proc`.
+fn main_stack() -> (u64, u64) {
+    /// The kernel keeps as much space free below the stack, or more if more may be needed.
+    const GAP: u64 = 128 << 20;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit is a valid place for the result. What the kernel passes to a program, such as these random
+    // bytes, lies at the end of the stack, beyond all frames.
+    let high = unsafe {
+        libc::getrlimit(libc::RLIMIT_STACK, &mut limit);
+        libc::getauxval(libc::AT_RANDOM) & !7
+    };
+    (high.saturating_sub(limit.rlim_cur.min(GAP)), high)
+}
+
+/// The stack of a thread that isn't the main one.
+fn thread_stack() -> Option<(u64, u64)> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut start, mut size) = (std::ptr::null_mut(), 0);
     // SAFETY: the attributes are initialised by the first call, read and destroyed only if it succeeded.
@@ -85,7 +106,7 @@ pub(super) fn own_stack() -> Option<(u64, u64)> {
         result
     };
     let (low, size) = (start as u64, size as u64);
-    (result == 0 && low != 0).then(|| (low, low.saturating_add(size)))
+    (result == 0 && low != 0).then(|| (low, low.saturating_add(size) & !7))
 }
 
 /// Runs `f` and puts the thread's `errno` back: the program doesn't expect an allocation that succeeds to change it.
@@ -107,12 +128,29 @@ mod tests {
     #[test]
     fn own_stack_contains_a_local() {
         let local = 0_u8;
-        let (low, high) = std::thread::scope(|scope| {
-            let (low, high) = scope.spawn(|| own_stack().unwrap()).join().unwrap();
-            assert!(!(low..high).contains(&(&raw const local as u64)), "another thread's");
-            own_stack().unwrap()
+        let outer = &raw const local as u64;
+        std::thread::scope(|scope| {
+            let body = || {
+                let local = 0_u8;
+                let inner = &raw const local as u64;
+                let (low, high) = own_stack(inner).unwrap();
+                assert!((low..high).contains(&inner) && !(low..high).contains(&outer));
+            };
+            scope.spawn(body).join().unwrap();
         });
-        assert!((low..high).contains(&(&raw const local as u64)));
+        let (low, high) = own_stack(outer).unwrap();
+        assert!((low..high).contains(&outer));
+    }
+
+    #[test]
+    fn the_main_stack_is_the_one_in_the_maps() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let line = maps.lines().find(|line| line.ends_with("[stack]")).unwrap();
+        let (start, rest) = line.split_once('-').unwrap();
+        let [start, end] = [start, rest.split(' ').next().unwrap()].map(|text| u64::from_str_radix(text, 16).unwrap());
+        let (low, high) = main_stack();
+        assert!(low <= start && start < high && high <= end, "{low:x} {high:x} {line}");
+        assert!(end - high < 1 << 20, "as much as arguments and environment take: {line}");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::rule_cache;
 use crate::capture::images;
 use gimli::{CfaRule, Operation, Register, RegisterRule};
 
-/// What `rt_sigreturn` looks like where a C library's tables don't cover it (musl): `mov rax, 15; syscall`.
+/// What a C library's return from a signal handler looks like: `mov rax, 15; syscall`. glibc's tables cover it, but
+/// say more than there's room for; musl's don't.
 const SIGRETURN: [u8; 9] = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
 
 /// The rule of `address`, which isn't in the cache yet. About a microsecond.

@@ -14,3 +14,6 @@ mod libraries;
 mod random;
 #[cfg(target_os = "linux")]
 mod signals;
+
+/// Whether stacks are taken by this crate's own unwinder.
+const NATIVE: bool = cfg!(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")));

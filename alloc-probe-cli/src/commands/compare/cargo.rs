@@ -1,0 +1,200 @@
+//! Builds the program under a profile, with the symbols that a diff needs.
+
+use super::binary::Binary;
+use super::setting::{Setting, config};
+use crate::cli::CargoArgs;
+use crate::error::{Error, io_reason};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What cargo knows of the workspace.
+#[derive(Debug, Deserialize)]
+pub(super) struct Workspace {
+    /// Where it builds.
+    pub(super) target_directory: PathBuf,
+    packages: Vec<Package>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    id: String,
+    default_run: Option<String>,
+}
+
+/// A program that was built.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// The profile.
+    pub(super) profile: String,
+    /// Where it is.
+    pub(super) executable: PathBuf,
+    /// Its sizes.
+    pub(super) binary: Binary,
+}
+
+/// What cargo says of something it built.
+#[derive(Debug, Deserialize)]
+struct Artifact {
+    package_id: String,
+    target: Target,
+    profile: ArtifactProfile,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct ArtifactProfile {
+    /// A number, or a word such as `line-tables-only`.
+    debuginfo: serde_json::Value,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    ///
+    /// # Errors
+    ///
+    /// Where cargo can't be run or finds no workspace; then it has said why.
+    pub(super) fn find(args: &CargoArgs) -> Result<Workspace, Error> {
+        let mut command = cargo("metadata");
+        command.args(["--no-deps", "--format-version", "1"]).args(common(args));
+        let output = command.stderr(Stdio::inherit()).output().map_err(not_run)?;
+        if !output.status.success() {
+            return Err(Error::new("cargo found nothing to build"));
+        }
+        parse(&output.stdout).ok_or_else(|| Error::new("cannot understand what `cargo metadata` prints"))
+    }
+
+    /// Builds the program under `profile`. Where that profile has no debug info, or strips it, builds it once more
+    /// with line tables: they change nothing of the code.
+    ///
+    /// # Errors
+    ///
+    /// Where the build fails, or does not make one program.
+    pub(super) fn build(
+        &self,
+        args: &CargoArgs,
+        profile: &str,
+        profiles: &[String],
+        settings: &[Setting],
+    ) -> Result<Built, Error> {
+        let mut configs: Vec<String> =
+            settings.iter().filter_map(|setting| setting.config(profile, profiles)).collect();
+        let mut artifact = self.program(build(args, profile, &configs)?)?;
+        let mut binary = Binary::read(artifact.path())?;
+        if !binary.has_lines || !artifact.has_debug_info() {
+            configs.push(config(profile, "strip", "none"));
+            if !artifact.has_debug_info() {
+                configs.push(config(profile, "debug", "line-tables-only"));
+            }
+            artifact = self.program(build(args, profile, &configs)?)?;
+            binary = Binary::read(artifact.path())?;
+        }
+        Ok(Built { profile: profile.to_owned(), executable: artifact.path().to_owned(), binary })
+    }
+
+    /// The one program among what was built: the only one, or the one that `cargo run` would take.
+    fn program(&self, artifacts: Vec<Artifact>) -> Result<Artifact, Error> {
+        let mut programs: Vec<Artifact> =
+            artifacts.into_iter().filter(|artifact| artifact.executable.is_some()).collect();
+        if programs.len() > 1 {
+            let is_default = |artifact: &Artifact| {
+                let package = self.packages.iter().find(|package| package.id == artifact.package_id);
+                package.and_then(|package| package.default_run.as_ref()) == Some(&artifact.target.name)
+            };
+            if let Some(default) = programs.iter().position(is_default) {
+                return Ok(programs.swap_remove(default));
+            }
+        }
+        match programs.len() {
+            1 => Ok(programs.swap_remove(0)),
+            0 => Err(Error::new("there is no program to run: the build made none")
+                .with_hint("`--bin`, `--example` and `--package` choose one")),
+            _ => {
+                let mut names: Vec<&str> =
+                    programs.iter().map(|artifact| artifact.target.name.as_str()).collect();
+                names.sort_unstable();
+                Err(Error::new(format!(
+                    "which program is to be compared? The build made {}",
+                    names.join(", ")
+                ))
+                .with_hint("`--bin NAME` chooses one"))
+            }
+        }
+    }
+}
+
+impl Artifact {
+    fn path(&self) -> &Path {
+        self.executable.as_deref().unwrap_or(Path::new(""))
+    }
+
+    fn has_debug_info(&self) -> bool {
+        let level = &self.profile.debuginfo;
+        !(level.is_null() || level == 0 || level == "none")
+    }
+}
+
+/// Runs `cargo build`, whose progress goes to stderr as ever, and gives what it made.
+fn build(args: &CargoArgs, profile: &str, configs: &[String]) -> Result<Vec<Artifact>, Error> {
+    let mut command = cargo("build");
+    command.args(["--profile", profile, "--message-format=json-render-diagnostics"]);
+    command.args(common(args)).args(selection(args));
+    configs.iter().for_each(|config| {
+        command.args(["--config", config]);
+    });
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(not_run)?;
+    let messages = child.stdout.take().map(BufReader::new);
+    let lines = messages.into_iter().flat_map(|messages| messages.split(b'\n')).map_while(Result::ok);
+    // Other messages lack one or the other of an artifact's fields.
+    let artifacts = lines.filter_map(|line| parse(&line)).collect();
+    let status = child.wait().map_err(not_run)?;
+    if !status.success() {
+        return Err(Error::new(format!("cargo could not build the program under the profile `{profile}`")));
+    }
+    Ok(artifacts)
+}
+
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    serde_json::from_slice(json).ok()
+}
+
+/// The cargo that runs this, if one does.
+fn cargo(subcommand: &str) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.arg(subcommand);
+    command
+}
+
+fn not_run(error: std::io::Error) -> Error {
+    Error::new(format!("cannot run cargo: {}", io_reason(&error)))
+}
+
+/// What both `cargo metadata` and `cargo build` take.
+fn common(args: &CargoArgs) -> Vec<OsString> {
+    let mut common: Vec<OsString> = Vec::new();
+    if let Some(path) = &args.manifest_path {
+        common.extend(["--manifest-path".into(), path.into()]);
+    }
+    common.extend(args.locked.then(|| "--locked".into()));
+    common.extend(args.offline.then(|| "--offline".into()));
+    let features = args.features.iter().flat_map(|features| ["--features".into(), features.into()]);
+    common.extend(features);
+    common.extend(args.all_features.then(|| "--all-features".into()));
+    common.extend(args.no_default_features.then(|| "--no-default-features".into()));
+    common
+}
+
+/// What is to be built.
+fn selection(args: &CargoArgs) -> Vec<OsString> {
+    let named = [("--package", &args.package), ("--bin", &args.bin), ("--example", &args.example)];
+    let named = named.into_iter().filter_map(|(flag, name)| Some([flag.into(), name.as_ref()?.into()]));
+    named.flatten().collect()
+}

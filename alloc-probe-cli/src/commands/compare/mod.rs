@@ -1,0 +1,233 @@
+//! `alloc-probe compare`.
+
+mod binary;
+mod cargo;
+mod program;
+pub mod setting;
+
+use crate::analyse::diff::diff;
+use crate::cli::CompareArgs;
+use crate::error::Error;
+use crate::profile::Profile;
+use crate::render::compare::{self, Row, Unit};
+use crate::render::diff as text;
+use crate::term::{Terminal, style};
+use alloc_probe_format::dump::Dump;
+use cargo::{Built, Workspace};
+use program::{Program, Timing, median};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// One profile's build with all that was measured of it.
+struct Compared {
+    built: Built,
+    dump_path: PathBuf,
+    log: PathBuf,
+    timings: Vec<Timing>,
+    /// Of a run that only counted: what a program needs when nobody looks at it.
+    peak_rss_bytes: u64,
+    profile: Profile,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Where a build or a program fails, leaves no dump, or a file can't be written.
+pub fn run(args: &CompareArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+    check(&args.profiles)?;
+    let workspace = Workspace::find(&args.cargo)?;
+    let out_dir = match &args.out_dir {
+        Some(directory) => directory.clone(),
+        None => from_here(&workspace.target_directory.join("alloc-probe")),
+    };
+    std::fs::create_dir_all(&out_dir).map_err(|error| Error::write(&out_dir, &error))?;
+    let mut built = Vec::new();
+    for profile in &args.profiles {
+        // Cargo keeps one file for a program and a profile, so it stays as it is until the program has run.
+        built.push(workspace.build(&args.cargo, profile, &args.profiles, &args.set)?);
+    }
+    let compared = measure(args, built, &out_dir, terminal)?;
+    compare::write(&names(&compared), &rows(&compared), args.runs, terminal.out.as_mut())?;
+    let mut written = pictures(args, &compared, &out_dir, terminal)?;
+    for new in &compared[1..] {
+        writeln!(terminal.out)?;
+        show_difference(args, &compared[0].profile, &new.profile, terminal)?;
+    }
+    terminal.out.flush()?;
+    written.extend(compared.iter().flat_map(|one| [one.dump_path.clone(), one.log.clone()]));
+    written.sort();
+    writeln!(terminal.err)?;
+    for path in written {
+        writeln!(terminal.err, "wrote {}", path.display())?;
+    }
+    Ok(crate::SUCCESS)
+}
+
+/// Two different profiles at least.
+fn check(profiles: &[String]) -> Result<(), Error> {
+    let twice = profiles.iter().enumerate().find(|(index, profile)| profiles[..*index].contains(profile));
+    match twice {
+        Some((_, profile)) => {
+            Err(Error::new(format!("the profile `{profile}` can't be compared with itself")))
+        }
+        None if profiles.len() < 2 => {
+            Err(Error::new("one profile alone can't be compared")
+                .with_hint("`--profiles dev,release` names two"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Runs every program: in turns without recording, then to count, then to record.
+fn measure(
+    args: &CompareArgs,
+    built: Vec<Built>,
+    out_dir: &Path,
+    terminal: &mut Terminal<'_>,
+) -> Result<Vec<Compared>, Error> {
+    let file =
+        |built: &Built, extension: &str| out_dir.join(format!("{}.{extension}", file_stem(&built.profile)));
+    let programs: Vec<Program<'_>> =
+        built.iter().map(|built| Program { built, args: &args.args, log: file(built, "log") }).collect();
+    let names: Vec<&str> = built.iter().map(|built| built.profile.as_str()).collect();
+    let names = names.join(" and ");
+    let mut timings: Vec<Vec<Timing>> = vec![Vec::new(); programs.len()];
+    status(terminal, "Timing", &format!("{names}, {} runs each without recording", args.runs))?;
+    for _ in 0..args.runs {
+        // In turns: what disturbs the machine for a while disturbs them all.
+        for (program, timings) in programs.iter().zip(&mut timings) {
+            timings.push(program.time(terminal.err.as_mut())?);
+        }
+    }
+    status(terminal, "Recording", &names)?;
+    let mut recorded = Vec::new();
+    for program in &programs {
+        let counts_path = file(program.built, "count.json");
+        let counts = program.record("count", &counts_path, terminal.err.as_mut())?;
+        std::fs::remove_file(&counts_path).map_err(|error| Error::write(&counts_path, &error))?;
+        let dump_path = file(program.built, "json");
+        program.record("full", &dump_path, terminal.err.as_mut())?;
+        recorded.push((counts.memory.peak_rss_bytes, dump_path, program.log.clone()));
+    }
+    let mut compared = Vec::new();
+    for ((built, timings), (peak_rss_bytes, dump_path, log)) in built.into_iter().zip(timings).zip(recorded) {
+        let profile = super::open(&dump_path, terminal)?;
+        compared.push(Compared { built, dump_path, log, timings, peak_rss_bytes, profile });
+    }
+    Ok(compared)
+}
+
+/// Says what takes time, as cargo does just before.
+fn status(terminal: &mut Terminal<'_>, verb: &str, what: &str) -> Result<(), Error> {
+    let look = style::STRONG;
+    writeln!(terminal.err, "{look}{verb:>12}{look:#} {what}")?;
+    Ok(())
+}
+
+/// Cargo's own name for what `dev` builds is `debug`.
+fn file_stem(profile: &str) -> &str {
+    if profile == "dev" { "debug" } else { profile }
+}
+
+fn names(compared: &[Compared]) -> Vec<&str> {
+    compared.iter().map(|one| file_stem(&one.built.profile)).collect()
+}
+
+/// What is in the table.
+fn rows(compared: &[Compared]) -> Vec<Row> {
+    let row = |name, unit, of: &dyn Fn(&Compared) -> u64| Row {
+        name,
+        unit,
+        figures: compared.iter().map(of).collect(),
+    };
+    let totals = |of: fn(&Dump) -> u64| move |one: &Compared| of(&one.profile.dump);
+    let time = |of: fn(&Timing) -> std::time::Duration| {
+        move |one: &Compared| {
+            let median = median(one.timings.iter().map(of).collect());
+            u64::try_from(median.as_nanos()).unwrap_or(u64::MAX)
+        }
+    };
+    vec![
+        row("program file", Unit::Bytes, &|one| one.built.binary.file_bytes),
+        row("  stripped", Unit::Bytes, &|one| one.built.binary.stripped_bytes),
+        row("  machine code", Unit::Bytes, &|one| one.built.binary.code_bytes),
+        row("run time", Unit::Nanoseconds, &time(|timing| timing.wall)),
+        row("  of processors", Unit::Nanoseconds, &time(|timing| timing.cpu)),
+        row("peak resident", Unit::Bytes, &|one| one.peak_rss_bytes),
+        row("heap at peak", Unit::Bytes, &totals(|dump| dump.totals.peak_bytes)),
+        row("heap in total", Unit::Bytes, &totals(|dump| dump.totals.total_bytes)),
+        row("  in blocks", Unit::Count, &totals(|dump| dump.totals.total_blocks)),
+    ]
+}
+
+/// Draws a flamegraph of each, and what is different, as far as there is anything to draw.
+fn pictures(
+    args: &CompareArgs,
+    compared: &[Compared],
+    out_dir: &Path,
+    terminal: &mut Terminal<'_>,
+) -> Result<Vec<PathBuf>, Error> {
+    let metric = args.by.metric;
+    let mut written = Vec::new();
+    let mut draw = |base: Option<&Profile>, profile: &Profile, path: PathBuf| -> Result<(), Error> {
+        match super::flamegraph::picture(base, profile, metric, args.frames.all) {
+            Ok(svg) => std::fs::write(&path, svg).map_err(|error| Error::write(&path, &error))?,
+            Err(error) => return Ok(terminal.warn(&error.to_string())?),
+        }
+        written.push(path);
+        Ok(())
+    };
+    for one in compared {
+        draw(None, &one.profile, one.dump_path.with_extension("svg"))?;
+    }
+    for new in &compared[1..] {
+        // With two profiles there is only one difference.
+        let name = match compared.len() {
+            2 => "diff.svg".to_owned(),
+            _ => format!("diff-{}.svg", file_stem(&new.built.profile)),
+        };
+        draw(Some(&compared[0].profile), &new.profile, out_dir.join(name))?;
+    }
+    Ok(written)
+}
+
+fn show_difference(
+    args: &CompareArgs,
+    base: &Profile,
+    new: &Profile,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Error> {
+    let diff = diff(base, new);
+    let options = text::Options {
+        metric: args.by.metric,
+        top: args.top,
+        all_frames: args.frames.all,
+        width: terminal.width,
+    };
+    text::write(base, new, &diff, &options, terminal.out.as_mut())?;
+    terminal.out.flush()?;
+    super::diff::warn(&diff, terminal)
+}
+
+/// The path as seen from the current directory, where it is in there.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_needs_two_profiles() {
+        let check = |profiles: &[&str]| {
+            check(&profiles.iter().map(|profile| (*profile).to_owned()).collect::<Vec<_>>())
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&["dev", "release", "fast"]), Ok(()));
+        assert_eq!(check(&["dev"]), Err("one profile alone can't be compared".to_owned()));
+        assert_eq!(check(&["a", "b", "a"]), Err("the profile `a` can't be compared with itself".to_owned()));
+    }
+}

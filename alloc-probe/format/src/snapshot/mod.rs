@@ -1,0 +1,354 @@
+//! From a spool to a dump: the one path behind the dump at a normal end, a look at a running process and
+//! what is read after a kill.
+//!
+//! Writers are never stopped. A snapshot of a process whose threads are running is therefore exact but for
+//! the events under way while it is taken; of one that stands still, or has ended, it is exact.
+
+mod facts;
+mod tally;
+mod tree;
+
+use self::facts::Facts;
+use self::tally::{LiveBlocks, SiteTally, Sums, load};
+use self::tree::Rows;
+use crate::dump::*;
+use crate::spool::block::{self, Block};
+use crate::spool::{
+    BLOCK_TABLES, PAGE_RECORDS, SAMPLE_BLOCK, Section, Spool, TIMELINE_LIMIT, counter, header, sample, thread,
+};
+use std::sync::atomic::AtomicU64;
+
+/// What the spool does not know of itself at the moment of a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// The recording clock.
+    pub ticks: u64,
+    /// The monotonic clock at the same instant, in nanoseconds.
+    pub mono_ns: u64,
+    /// Why the dump is taken.
+    pub ended: Ended,
+}
+
+/// The dump that a spool holds. Figures that only the system knows (`memory`, `probe`) are left empty.
+pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
+    let clock = ClockScale::of(spool, now);
+    let long_lived_ns = spool.header(header::LONG_LIVED_NS);
+    let mode = match spool.header(header::MODE) {
+        2 => Mode::Count,
+        3 => Mode::Sample,
+        4 => Mode::Full,
+        _ => Mode::Off,
+    };
+    let facts = Facts::read(spool);
+    let (threads, mut counted) = threads(spool);
+    // A peak is noted when it is over. If more is live than at the last one, then this one is now.
+    let scope = Scope { peak_is_now: counted.live_bytes > counted.peak_bytes };
+    if scope.peak_is_now {
+        counted.peak_is_now();
+    }
+    let counted = Figures {
+        realloc_calls: threads.iter().map(|thread| thread.realloc_calls).sum(),
+        ..counted.figures()
+    };
+    let (stacks, mut sites) = match mode {
+        Mode::Off | Mode::Count => {
+            (vec![StackNode { kind: FrameKind::Root, ..StackNode::default() }], Vec::new())
+        }
+        Mode::Sample | Mode::Full => sites(spool, &facts.images, &clock, &scope),
+    };
+    if mode == Mode::Full {
+        add_unattributed(&mut sites, &counted);
+    }
+    let mut totals = Figures::default();
+    for site in &sites {
+        totals.add(&site.figures);
+    }
+    if mode != Mode::Full {
+        // What the threads counted is exact; sites are estimates, if there are any.
+        totals = Figures {
+            temporary_blocks: totals.temporary_blocks,
+            realloc_moves: totals.realloc_moves,
+            moved_bytes: totals.moved_bytes,
+            long_lived_bytes: totals.long_lived_bytes,
+            long_lived_blocks: totals.long_lived_blocks,
+            lifetime_sum_ns: totals.lifetime_sum_ns,
+            ..counted
+        };
+    }
+    let duration_ns = clock.nanos(now.ticks.wrapping_sub(clock.start_ticks));
+    let start_unix_ns = spool.header(header::START_UNIX_NS);
+    Dump {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        mode,
+        sample_bytes: (mode == Mode::Sample).then(|| spool.header(header::SAMPLE_BYTES)),
+        process: Process {
+            pid: spool.header(header::PID) as u32,
+            executable: facts.executable,
+            command: facts.command,
+            start_unix_ns,
+            end_unix_ns: start_unix_ns.saturating_add(duration_ns),
+            duration_ns,
+            ended: now.ended,
+        },
+        build: facts.build,
+        clock: Clock {
+            source: if spool.header(header::CLOCK) == 1 { "counter" } else { "monotonic" }.to_owned(),
+            unit_ns: clock.unit_ns(),
+        },
+        totals,
+        peak_time_ns: match spool.header(header::PEAK_TICKS) {
+            0 => 0,
+            ticks => clock.nanos(ticks.wrapping_sub(clock.start_ticks)),
+        },
+        long_lived_threshold_ns: long_lived_ns,
+        images: facts.images,
+        stacks,
+        sites,
+        threads,
+        timeline: timeline(spool, &clock),
+        memory: Memory::default(),
+        lost: Lost {
+            blocks: spool.header(header::LOST_BLOCKS),
+            bytes: spool.header(header::LOST_BYTES),
+            unattributed_blocks: spool.header(header::UNATTRIBUTED),
+            truncated_stacks: spool.header(header::TRUNCATED),
+            unknown_frees: spool.header(header::UNKNOWN_FREES),
+            notes: facts.notes,
+        },
+        probe: ProbeUse::default(),
+        symbols: None,
+    }
+}
+
+/// What holds for all sites alike.
+struct Scope {
+    peak_is_now: bool,
+}
+
+/// The length of a tick, from two instants on both clocks.
+struct ClockScale {
+    start_ticks: u64,
+    now_ticks: u64,
+    tick_ns: f64,
+}
+
+impl ClockScale {
+    fn of(spool: &impl Spool, now: Now) -> ClockScale {
+        let start_ticks = spool.header(header::START_TICKS);
+        let ticks = now.ticks.wrapping_sub(start_ticks);
+        let nanos = now.mono_ns.wrapping_sub(spool.header(header::START_MONO_NS));
+        let tick_ns =
+            if spool.header(header::CLOCK) == 2 || ticks == 0 { 1.0 } else { nanos as f64 / ticks as f64 };
+        ClockScale { start_ticks, now_ticks: now.ticks, tick_ns }
+    }
+
+    fn nanos(&self, ticks: u64) -> u64 {
+        // A tick from another processor may lie just before the start.
+        if ticks > i64::MAX as u64 { 0 } else { (ticks as f64 * self.tick_ns) as u64 }
+    }
+
+    fn unit_ns(&self) -> f64 {
+        self.tick_ns * (1u64 << block::UNIT_SHIFT) as f64
+    }
+}
+
+/// The sites, in the order in which they were first seen, and the tree of their stacks.
+fn sites(
+    spool: &impl Spool,
+    images: &[Image],
+    clock: &ClockScale,
+    scope: &Scope,
+) -> (Vec<StackNode>, Vec<Site>) {
+    let site_nodes = spool.words(Section::SITES);
+    let count = (spool.count(Section::SITES) as usize).min(site_nodes.len());
+    let rows = Rows::of(spool, images, (0..count).map(|site| load(site_nodes, site) as usize));
+    let live = live_blocks(spool, count, clock);
+    let mut sites: Vec<Site> = Vec::with_capacity(count);
+    for_each_site(spool, count, |site, tally| {
+        if scope.peak_is_now {
+            tally.sums.peak_is_now();
+        }
+        let stack = rows.row(load(site_nodes, site) as usize);
+        sites.extend(tally.site(stack, live.get(site).and_then(Option::as_deref), clock));
+    });
+    merge_twins(&mut sites);
+    (rows.rows, sites)
+}
+
+/// Calls `f` with the number and the tally of each site that any thread has a counter for, by ascending number.
+fn for_each_site(spool: &impl Spool, count: usize, mut f: impl FnMut(usize, &mut SiteTally)) {
+    let (owners, counters) = (spool.words(Section::PAGES), spool.words(Section::COUNTERS));
+    let tallies = spool.words(Section::TALLIES);
+    let epoch = spool.header(header::EPOCH);
+    // Page 0 is never used: as a page's number, 0 means none.
+    let page_count = (spool.count(Section::PAGES) as usize).min(owners.len());
+    let mut pages: Vec<(u32, u32)> = Vec::with_capacity(page_count);
+    pages.extend((1..page_count as u32).map(|page| (load(owners, page as usize) as u32, page)));
+    pages.sort_unstable();
+    for same_sites in pages.chunk_by(|a, b| a.0 == b.0) {
+        let first_site = same_sites[0].0 as usize;
+        for record in 0..PAGE_RECORDS {
+            let site = first_site + record;
+            if site >= count {
+                break;
+            }
+            let mut tally = SiteTally::EMPTY;
+            for &(_, page) in same_sites {
+                let start = (page as usize * PAGE_RECORDS + record) * counter::WORDS;
+                let words = counters.get(start..start + counter::WORDS).unwrap_or_default();
+                tally.add_counter(words, tallies, epoch);
+            }
+            f(site, &mut tally);
+        }
+    }
+}
+
+/// Sites of twin nodes become one: all blocks of a stack are one site.
+fn merge_twins(sites: &mut Vec<Site>) {
+    let mut by_stack: Vec<(u32, u32)> = Vec::with_capacity(sites.len());
+    by_stack.extend((0u32..).zip(sites.iter()).map(|(index, site)| (site.stack, index)));
+    by_stack.sort_unstable();
+    let mut merged = false;
+    for twins in by_stack.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        merged = true;
+        let first = twins[0].1 as usize;
+        for &(_, other) in &twins[1..] {
+            let other = std::mem::take(&mut sites[other as usize]);
+            sites[first].absorb(&other);
+        }
+    }
+    if merged {
+        sites.retain(|site| site.figures != Figures::default());
+    }
+}
+
+/// Ages of the blocks that are live, from the tables, by site.
+fn live_blocks(spool: &impl Spool, sites: usize, clock: &ClockScale) -> Vec<Option<Box<LiveBlocks>>> {
+    let now = clock.now_ticks >> block::UNIT_SHIFT;
+    let long_lived_units = (spool.header(header::LONG_LIVED_NS) as f64 / clock.unit_ns()) as u64;
+    let sample_bytes = spool.header(header::SAMPLE_BYTES);
+    let mut live = vec![None; sites];
+    let mut add = |block: Block, size: u64| {
+        let Some(site) = live.get_mut(block.site as usize) else { return };
+        let site = site.get_or_insert_with(|| Box::new(LiveBlocks::NONE));
+        let mut age = now.wrapping_sub(block.birth) & block::BIRTH_MASK;
+        if age > block::BIRTH_MASK / 2 {
+            age = 0; // Born after `now` was read.
+        }
+        let (bytes, parts) =
+            if block.sampled { sample_weight(size, sample_bytes) } else { (size, SAMPLE_BLOCK) };
+        site.add_age(age, parts);
+        if age >= long_lived_units {
+            site.long_lived_parts = site.long_lived_parts.wrapping_add(parts);
+            site.long_lived_bytes = site.long_lived_bytes.wrapping_add(bytes);
+        }
+    };
+    for index in 0..BLOCK_TABLES {
+        for (section, words) in [(Section::narrow_blocks(index), 2), (Section::wide_blocks(index), 4)] {
+            for entry in spool.words(section).chunks_exact(words) {
+                let (first, second) = (load(entry, 0), load(entry, 1));
+                if first > block::REMOVED && second != 0 {
+                    let block = Block::unpack(first, second);
+                    add(block, if words == 4 { load(entry, 2) } else { block.size });
+                }
+            }
+        }
+    }
+    live
+}
+
+/// What the threads counted and no site has goes to the site without a stack: blocks from before stacks were
+/// recorded, and those for whose stack there was no space. So the sites always add up to the process.
+fn add_unattributed(sites: &mut Vec<Site>, process: &Figures) {
+    let mut sum = Figures::default();
+    for site in sites.iter() {
+        sum.add(&site.figures);
+    }
+    let rest = Figures {
+        total_bytes: process.total_bytes.saturating_sub(sum.total_bytes),
+        total_blocks: process.total_blocks.saturating_sub(sum.total_blocks),
+        peak_bytes: process.peak_bytes.saturating_sub(sum.peak_bytes),
+        peak_blocks: process.peak_blocks.saturating_sub(sum.peak_blocks),
+        end_bytes: process.end_bytes.saturating_sub(sum.end_bytes),
+        end_blocks: process.end_blocks.saturating_sub(sum.end_blocks),
+        ..Figures::default()
+    };
+    if rest == Figures::default() {
+        return;
+    }
+    match sites.iter_mut().find(|site| site.stack == 0) {
+        Some(none) => none.figures.add(&rest),
+        None => sites.push(Site { stack: 0, figures: rest, ..Site::default() }),
+    }
+}
+
+/// What a block of a size stands for that was drawn by chance: bytes, and parts of blocks. It was drawn with
+/// probability 1 − e^(−size/mean), and weighs the reciprocal.
+pub fn sample_weight(size: u64, mean: u64) -> (u64, u64) {
+    let ratio = size.max(1) as f64 / mean.max(1) as f64;
+    let weight = 1.0 / -(-ratio).exp_m1();
+    ((size as f64 * weight) as u64, (weight * SAMPLE_BLOCK as f64) as u64)
+}
+
+/// The threads as the dump lists them, and their sum.
+fn threads(spool: &impl Spool) -> (Vec<Thread>, Sums) {
+    let epoch = spool.header(header::EPOCH);
+    let mut sum = Sums::default();
+    let mut rows = Vec::new();
+    for (section, alive) in [(Section::THREADS, true), (Section::ENDED, false)] {
+        let slots = spool.words(section).chunks_exact(thread::WORDS).take(spool.count(section) as usize);
+        for slot in slots {
+            let tid = load(slot, thread::TID) as u32;
+            let threads = load(slot, thread::THREADS);
+            if threads == 0 {
+                continue;
+            }
+            sum.add(Sums::read(slot, epoch));
+            let (total_bytes, total_blocks) =
+                (load(slot, thread::TOTAL_BYTES), load(slot, thread::TOTAL_BLOCKS));
+            let (freed_bytes, freed_blocks) =
+                (load(slot, thread::FREED_BYTES), load(slot, thread::FREED_BLOCKS));
+            // A peak is noted when it's over.
+            let own_peak = (load(slot, thread::OWN_PEAK_BYTES), load(slot, thread::OWN_PEAK_BLOCKS));
+            let live = (total_bytes.saturating_sub(freed_bytes), total_blocks.saturating_sub(freed_blocks));
+            let (peak_bytes, peak_blocks) = if alive && live.0 > own_peak.0 { live } else { own_peak };
+            rows.push(Thread {
+                name: thread_name(slot),
+                tid: alive.then_some(tid),
+                threads,
+                total_bytes,
+                total_blocks,
+                freed_bytes,
+                freed_blocks,
+                realloc_calls: load(slot, thread::REALLOCS),
+                peak_bytes,
+                peak_blocks,
+            });
+        }
+    }
+    (rows, sum)
+}
+
+fn thread_name(slot: &[AtomicU64]) -> String {
+    let mut bytes = Vec::with_capacity(16);
+    for word in 0..2 {
+        bytes.extend(load(slot, thread::NAME + word).to_le_bytes());
+    }
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+fn timeline(spool: &impl Spool, clock: &ClockScale) -> Timeline {
+    let count = (spool.count(Section::TIMELINE) as usize).min(TIMELINE_LIMIT);
+    let samples =
+        spool.words(Section::TIMELINE).chunks_exact(sample::WORDS).take(count).map(|words| TimelineSample {
+            time_ns: clock.nanos(load(words, sample::TICKS)),
+            live_bytes: load(words, sample::LIVE_BYTES),
+            live_blocks: load(words, sample::LIVE_BLOCKS),
+            total_bytes: load(words, sample::TOTAL_BYTES),
+            total_blocks: load(words, sample::TOTAL_BLOCKS),
+            resident_bytes: load(words, sample::RESIDENT),
+        });
+    Timeline { interval_ns: clock.nanos(spool.header(header::TIMELINE_TICKS)), samples: samples.collect() }
+}
