@@ -10,7 +10,7 @@ const LOOK: u64 = 1024;
 
 #[inline(always)]
 pub(crate) fn alloc(thread: &Thread, size: u64) {
-    let blocks = thread.record.figures.add(size, 1, peak::epoch());
+    let blocks = thread.record.figures.add(size, 1, peak::epoch(thread));
     peak::after_growth(thread);
     if blocks % LOOK == 0 {
         look(thread);
@@ -20,7 +20,7 @@ pub(crate) fn alloc(thread: &Thread, size: u64) {
 #[inline(always)]
 pub(crate) fn dealloc(thread: &Thread, size: u64) {
     peak::before_shrinking(thread);
-    thread.record.figures.remove(size, 1, peak::epoch());
+    thread.record.figures.remove(size, 1, peak::epoch(thread));
     peak::after_shrinking(thread);
 }
 
@@ -36,12 +36,12 @@ pub(crate) fn resize(thread: &Thread, old: u64, new: u64) {
     let figures = &thread.record.figures;
     if new < old {
         peak::before_shrinking(thread);
-        figures.add(new, 1, peak::epoch());
-        figures.remove(old, 1, peak::epoch());
+        figures.add(new, 1, peak::epoch(thread));
+        figures.remove(old, 1, peak::epoch(thread));
         peak::after_shrinking(thread);
     } else {
-        figures.add(new, 1, peak::epoch());
-        figures.remove(old, 1, peak::epoch());
+        figures.add(new, 1, peak::epoch(thread));
+        figures.remove(old, 1, peak::epoch(thread));
         peak::after_growth(thread);
     }
 }
@@ -49,7 +49,7 @@ pub(crate) fn resize(thread: &Thread, old: u64, new: u64) {
 #[cold]
 #[inline(never)]
 fn look(thread: &Thread) {
-    thread.guard.set(Guard::Recording);
+    let before = thread.guard.replace(Guard::Recording);
     timeline::tick(crate::clock::ticks());
-    thread.guard.set(Guard::Idle);
+    thread.guard.set(before);
 }

@@ -37,7 +37,7 @@ extern "C" fn at_exit() {
 /// The child of a fork has its parent's memory but none of its other threads: it stops recording into what is the
 /// parent's spool.
 unsafe extern "C" fn in_child() {
-    mode::change(State::Off);
+    mode::change(State::OFF);
     spool::forget_file();
     thread::forget();
 }

@@ -23,14 +23,14 @@ use std::sync::atomic::compiler_fence;
 #[inline(always)]
 pub(crate) fn recording<T>(thread: &'static Thread, f: impl FnOnce() -> T) -> T {
     use std::sync::atomic::Ordering::SeqCst;
-    thread.guard.set(Guard::Recording);
+    let before = thread.guard.replace(Guard::Recording);
     compiler_fence(SeqCst);
     let value = f();
     compiler_fence(SeqCst);
     if thread.deferred_count.get() != 0 {
         settle_deferred(thread);
     }
-    thread.guard.set(Guard::Idle);
+    thread.guard.set(before);
     value
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers:
         let now = clock::ticks();
         blocks::prefetch(address, size);
         let site = site(thread, registers);
-        let epoch = peak::epoch();
+        let epoch = peak::epoch(thread);
         let counter = known(thread, site);
         if let Some(counter) = counter {
             counter.figures.add(size, SAMPLE_BLOCK, epoch);
@@ -81,7 +81,7 @@ pub(crate) fn dealloc(thread: &'static Thread, address: u64, size: u64) {
 #[inline(always)]
 fn end(thread: &Thread, block: Block, temporary: bool) {
     peak::before_shrinking(thread);
-    let epoch = peak::epoch();
+    let epoch = peak::epoch(thread);
     end_site(thread, block, temporary, epoch);
     thread.record.figures.remove(block.size, 1, epoch);
     peak::after_shrinking(thread);
@@ -146,11 +146,11 @@ pub(crate) fn realloc_mixed(
         None => unknown_free(thread, old_size),
     });
     match state {
-        State::CountMixed => count::alloc(thread, size),
-        State::SampleMixed => sample::alloc(thread, new as u64, size, registers),
+        State::COUNT_MIXED => count::alloc(thread, size),
+        State::SAMPLE_MIXED => sample::alloc(thread, new as u64, size, registers),
         _ => {}
     }
-    if state != State::Paused {
+    if state != State::PAUSED {
         bump(&thread.record.reallocs, 1);
     }
     new
@@ -177,7 +177,7 @@ fn finish_realloc(
         if size < old_size {
             peak::before_shrinking(thread);
         }
-        let epoch = peak::epoch();
+        let epoch = peak::epoch(thread);
         match old {
             Some(old) => end_site(thread, old, false, epoch),
             None => unknown_free(thread, old_size),
@@ -250,7 +250,7 @@ pub(crate) fn lose(size: u64) {
 fn unknown_free(thread: &Thread, size: u64) {
     if mode::unrecorded_blocks_are_counted() {
         peak::before_shrinking(thread);
-        thread.record.figures.remove(size, 1, peak::epoch());
+        thread.record.figures.remove(size, 1, peak::epoch(thread));
         peak::after_shrinking(thread);
     } else {
         spool::header()[header::UNKNOWN_FREES].fetch_add(1, Relaxed);
@@ -262,6 +262,9 @@ fn unknown_free(thread: &Thread, size: u64) {
 #[cold]
 #[inline(never)]
 pub(crate) fn defer_dealloc(thread: &Thread, address: u64, size: u64) {
+    if !crate::start::takes_stacks() {
+        return count::dealloc(thread, size);
+    }
     let Some(block) = blocks::remove(thread, address, size) else { return };
     let count = thread.deferred_count.get();
     match thread.deferred.get(count) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            first allocation                      set_mode
-//! Unstarted ─────────────────► Off, Count, Sample ─────────► CountMixed, SampleMixed, Full, Paused
+//! UNSTARTED ─────────────────► OFF, COUNT, SAMPLE ─────────► COUNT_MIXED, SAMPLE_MIXED, FULL, PAUSED
 //! ```
 //!
 //! Once there are records of blocks, their ends are always looked for, whatever is recorded of new blocks:
@@ -38,22 +38,23 @@ impl From<Mode> for dump::Mode {
     }
 }
 
-/// What an event of the allocator has to do.
+/// What an event of the allocator has to do. A number, so that the hot path compares it without taking it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum State {
-    Unstarted = 0,
-    Off = 1,
-    Count = 2,
-    Sample = 3,
-    Full = 4,
+pub(crate) struct State(u8);
+
+impl State {
+    pub(crate) const UNSTARTED: State = State(0);
+    pub(crate) const OFF: State = State(1);
+    pub(crate) const COUNT: State = State(2);
+    pub(crate) const SAMPLE: State = State(3);
+    pub(crate) const FULL: State = State(4);
     /// Nothing new.
-    Paused = 5,
-    CountMixed = 6,
-    SampleMixed = 7,
+    pub(crate) const PAUSED: State = State(5);
+    pub(crate) const COUNT_MIXED: State = State(6);
+    pub(crate) const SAMPLE_MIXED: State = State(7);
 }
 
-static STATE: AtomicU8 = AtomicU8::new(State::Unstarted as u8);
+static STATE: AtomicU8 = AtomicU8::new(State::UNSTARTED.0);
 
 /// Whether every block of the process's life was counted, so that a block without a record is one that was counted
 /// without a stack.
@@ -62,50 +63,41 @@ static HAD_COUNT: AtomicBool = AtomicBool::new(false);
 
 #[inline(always)]
 pub(crate) fn state() -> State {
-    match STATE.load(Relaxed) {
-        1 => State::Off,
-        2 => State::Count,
-        3 => State::Sample,
-        4 => State::Full,
-        5 => State::Paused,
-        6 => State::CountMixed,
-        7 => State::SampleMixed,
-        _ => State::Unstarted,
-    }
+    State(STATE.load(Relaxed))
 }
 
 /// Lets recording begin, everything being prepared.
 pub(crate) fn begin(state: State) {
-    SINCE_START.store(matches!(state, State::Count | State::Sample | State::Full), Relaxed);
-    HAD_COUNT.store(matches!(state, State::Count | State::Sample), Relaxed);
-    STATE.store(state as u8, Release);
+    SINCE_START.store(matches!(state, State::COUNT | State::SAMPLE | State::FULL), Relaxed);
+    HAD_COUNT.store(matches!(state, State::COUNT | State::SAMPLE), Relaxed);
+    STATE.store(state.0, Release);
 }
 
 /// Records as a mode says from now on. `recorded` tells whether there may be records of blocks.
 pub(crate) fn switch(mode: Mode, recorded: bool) {
     change(match mode {
-        Mode::Full => State::Full,
-        Mode::Sample if recorded => State::SampleMixed,
-        Mode::Sample => State::Sample,
-        Mode::Count if recorded => State::CountMixed,
-        Mode::Count => State::Count,
-        Mode::Off if recorded => State::Paused,
-        Mode::Off => State::Off,
+        Mode::Full => State::FULL,
+        Mode::Sample if recorded => State::SAMPLE_MIXED,
+        Mode::Sample => State::SAMPLE,
+        Mode::Count if recorded => State::COUNT_MIXED,
+        Mode::Count => State::COUNT,
+        Mode::Off if recorded => State::PAUSED,
+        Mode::Off => State::OFF,
     });
 }
 
 /// Whether stacks are taken now, and so the time of events matters.
 pub(crate) fn takes_stacks() -> bool {
-    !matches!(state(), State::Count | State::CountMixed)
+    !matches!(state(), State::COUNT | State::COUNT_MIXED)
 }
 
 pub(crate) fn change(state: State) {
     match state {
-        State::Count | State::CountMixed | State::Sample | State::SampleMixed => HAD_COUNT.store(true, Relaxed),
-        State::Off | State::Paused => SINCE_START.store(false, Relaxed),
-        State::Unstarted | State::Full => {}
+        State::COUNT | State::COUNT_MIXED | State::SAMPLE | State::SAMPLE_MIXED => HAD_COUNT.store(true, Relaxed),
+        State::OFF | State::PAUSED => SINCE_START.store(false, Relaxed),
+        _ => {}
     }
-    STATE.store(state as u8, Release);
+    STATE.store(state.0, Release);
 }
 
 pub(crate) fn unrecorded_blocks_are_counted() -> bool {

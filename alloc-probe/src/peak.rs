@@ -23,8 +23,8 @@ const FREE_UNTOLD: i64 = 64 << 10;
 
 /// The number of peaks so far.
 #[inline(always)]
-pub(crate) fn epoch() -> u64 {
-    spool::header()[header::EPOCH].load(Relaxed)
+pub(crate) fn epoch(thread: &Thread) -> u64 {
+    thread.header[header::EPOCH].load(Relaxed)
 }
 
 /// To be called after an event that added to the thread's live bytes.
@@ -153,7 +153,7 @@ pub(crate) struct Sum {
 impl Sum {
     /// Over all threads.
     pub(crate) fn of_process() -> Sum {
-        let epoch = epoch();
+        let epoch = spool::header()[header::EPOCH].load(Relaxed);
         let mut sum = Sum::default();
         crate::thread::for_each_record(|record| sum.add(&record.figures, record.reallocs.load(Relaxed), epoch));
         if sum.live.0 > sum.at_peak.0 {

@@ -102,7 +102,7 @@ impl<A> AllocProbe<A> {
     #[inline(always)]
     fn recorder(&self) -> Option<(&'static Thread, State)> {
         let state = mode::state();
-        if state == State::Off {
+        if state == State::OFF {
             return None;
         }
         match thread::current() {
@@ -114,11 +114,11 @@ impl<A> AllocProbe<A> {
     #[cold]
     #[inline(never)]
     fn new_recorder(&self) -> Option<(&'static Thread, State)> {
-        if mode::state() == State::Unstarted {
+        if mode::state() == State::UNSTARTED {
             start::start(&self.settings, std::any::type_name::<A>());
         }
         let state = mode::state();
-        if matches!(state, State::Off | State::Unstarted) {
+        if matches!(state, State::OFF | State::UNSTARTED) {
             return None;
         }
         let thread = thread::attach();
@@ -177,14 +177,15 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
             return unsafe { arena::dealloc(block, layout) };
         }
         if let Some((thread, state)) = self.recorder() {
+            let (address, size) = (block as u64, layout.size() as u64);
             if thread.guard.get() == Guard::Recording {
-                full::defer_dealloc(thread, block as u64, layout.size() as u64);
-            } else if state == State::Count {
-                count::dealloc(thread, layout.size() as u64);
-            } else if state == State::Sample {
-                sample::dealloc(thread, block as u64, layout.size() as u64);
+                full::defer_dealloc(thread, address, size);
+            } else if state == State::COUNT {
+                count::dealloc(thread, size);
+            } else if state == State::SAMPLE {
+                sample::dealloc(thread, address, size);
             } else {
-                full::dealloc(thread, block as u64, layout.size() as u64);
+                full::dealloc(thread, address, size);
             }
         }
         // SAFETY: the caller's promises about the block and the layout are the ones asked for; it came from the
@@ -211,15 +212,15 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
             return new;
         }
         match state {
-            State::Count => {
+            State::COUNT => {
                 let new = inner();
                 if !new.is_null() {
                     count::realloc(thread, old_size, size);
                 }
                 new
             }
-            State::Sample => sample::realloc(thread, (block as u64, old_size, size), Registers::here(), inner),
-            State::Full => full::realloc(thread, (block as u64, old_size, size), Registers::here(), inner),
+            State::SAMPLE => sample::realloc(thread, (block as u64, old_size, size), Registers::here(), inner),
+            State::FULL => full::realloc(thread, (block as u64, old_size, size), Registers::here(), inner),
             _ => {
                 let event = (block as u64, old_size, size);
                 full::realloc_mixed(thread, state, event, Registers::here(), inner)
@@ -233,11 +234,11 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
 fn allocated(thread: &'static Thread, state: State, block: *mut u8, size: usize) {
     if thread.guard.get() == Guard::Recording {
         full::lose(size as u64);
-    } else if matches!(state, State::Count | State::CountMixed) {
+    } else if matches!(state, State::COUNT | State::COUNT_MIXED) {
         count::alloc(thread, size as u64);
-    } else if matches!(state, State::Sample | State::SampleMixed) {
+    } else if matches!(state, State::SAMPLE | State::SAMPLE_MIXED) {
         sample::alloc(thread, block as u64, size as u64, Registers::here());
-    } else if state == State::Full {
+    } else if state == State::FULL {
         full::alloc(thread, block as u64, size as u64, Registers::here());
     }
 }

@@ -104,7 +104,7 @@ fn take(thread: &'static Thread, address: u64, size: u64, registers: Registers, 
         }
         if let Some(counter) = full::known(thread, site) {
             let weight = Weight::of(size, mean);
-            counter.figures.add(weight.bytes, weight.blocks, peak::epoch());
+            counter.figures.add(weight.bytes, weight.blocks, peak::epoch(thread));
             counter.tally(thread, tally::SIZE + u64::from(size.max(1).ilog2()), weight.whole_blocks(thread));
             if let Some((old_address, old_size)) = from {
                 counter.tally(thread, tally::REALLOC, weight.whole_blocks(thread));
@@ -152,7 +152,7 @@ pub(crate) fn end_site(thread: &Thread, block: Block, temporary: bool) {
     let Some(counter) = full::known(thread, block.site) else { return };
     let mean = spool::header()[header::SAMPLE_BYTES].load(Relaxed);
     let weight = Weight::of(block.size, mean);
-    counter.figures.remove(weight.bytes, weight.blocks, peak::epoch());
+    counter.figures.remove(weight.bytes, weight.blocks, peak::epoch(thread));
     let blocks = weight.whole_blocks(thread);
     counter.tally_lifetimes(thread, full::age(block), blocks);
     if temporary {

@@ -21,16 +21,16 @@ pub(crate) fn start(settings: &Settings, allocator: &'static str) {
     os::keeping_errno(|| {
         let config = config::read(settings);
         let state = match config.mode {
-            Mode::Off => State::Off,
-            Mode::Count => State::Count,
-            Mode::Sample => State::Sample,
-            Mode::Full => State::Full,
+            Mode::Off => State::OFF,
+            Mode::Count => State::COUNT,
+            Mode::Sample => State::SAMPLE,
+            Mode::Full => State::FULL,
         };
-        let ready = state == State::Off || prepare(&config, settings, allocator);
+        let ready = state == State::OFF || prepare(&config, settings, allocator);
         if !ready {
             os::complain(&[b"the system has no memory for a profile; nothing is recorded"]);
         }
-        mode::begin(if ready { state } else { State::Off });
+        mode::begin(if ready { state } else { State::OFF });
     });
 }
 

@@ -93,10 +93,10 @@ pub fn thread_stats() -> Stats {
 /// How much is recorded now.
 pub fn mode() -> Mode {
     match mode::state() {
-        State::Unstarted | State::Off | State::Paused => Mode::Off,
-        State::Count | State::CountMixed => Mode::Count,
-        State::Sample | State::SampleMixed => Mode::Sample,
-        State::Full => Mode::Full,
+        State::COUNT | State::COUNT_MIXED => Mode::Count,
+        State::SAMPLE | State::SAMPLE_MIXED => Mode::Sample,
+        State::FULL => Mode::Full,
+        _ => Mode::Off,
     }
 }
 
@@ -167,7 +167,7 @@ pub fn dump(path: impl AsRef<Path>) -> io::Result<()> {
 
 /// Whether recording was ever prepared in this process. Asking has the first allocation made, if there was none.
 fn prepared() -> bool {
-    if mode::state() == State::Unstarted {
+    if mode::state() == State::UNSTARTED {
         drop(std::hint::black_box(Box::new(0u8)));
     }
     !spool::base(alloc_probe_format::spool::Section::HEADER).is_null()

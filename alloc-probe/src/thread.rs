@@ -11,7 +11,7 @@ use crate::memory::os;
 use crate::memory::spool;
 use crate::peak;
 use alloc_probe_format::spool::block::Block;
-use alloc_probe_format::spool::{Section, header, thread as word};
+use alloc_probe_format::spool::{HEADER_WORDS, Section, header, thread as word};
 use std::cell::Cell;
 use std::mem::offset_of;
 use std::ptr::null_mut;
@@ -73,6 +73,8 @@ pub(crate) struct Thread {
     pub(crate) floor: Cell<i64>,
     pub(crate) guard: Cell<Guard>,
     pub(crate) record: &'static Record,
+    /// The spool's header, which is nearer here than behind a static.
+    pub(crate) header: &'static [AtomicU64; HEADER_WORDS],
     /// The last block it allocated, if that was its last event but for frees of others.
     pub(crate) last_block: Cell<usize>,
     /// Bytes to go until the next sample.
@@ -184,6 +186,7 @@ fn take_slot() -> Option<&'static Thread> {
         floor: Cell::new(i64::MAX),
         guard: Cell::new(Guard::Idle),
         record,
+        header: spool::header(),
         last_block: Cell::new(0),
         until_sample: Cell::new(0),
         random: Cell::new(0),
@@ -267,7 +270,7 @@ impl Thread {
         self.record.name_now();
         {
             let _held = REGISTRY.lock();
-            let epoch = peak::epoch();
+            let epoch = peak::epoch(self);
             let Some(ended) = ended_record(&self.record.name) else {
                 self.guard.set(Guard::Idle); // No space for the name: the slot stays as it is, and is not lost.
                 return;

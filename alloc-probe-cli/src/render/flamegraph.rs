@@ -62,6 +62,8 @@ fn svg(lines: &[String], labels: &Labels) -> io::Result<Vec<u8>> {
     options.bgcolors = Some(BackgroundColor::Flat(PAPER));
     // By the function's name, so that one function looks the same in every picture, and runs differ in nothing.
     options.hash = true;
+    // Narrower functions could not be seen, and would only make the file large.
+    options.min_width = 0.05;
     let mut svg = Vec::new();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
     Ok(svg)

@@ -24,7 +24,7 @@ pub fn demangle(symbol: &str) -> Option<String> {
 
 /// Whether a name is a mangled one, as a linker sees it.
 pub fn is_mangled(symbol: &str) -> bool {
-    ["_ZN", "_R", "_Z", "__ZN"].iter().any(|prefix| symbol.starts_with(prefix))
+    ["_Z", "_R", "__ZN"].iter().any(|prefix| symbol.starts_with(prefix))
 }
 
 /// A function's name without generic arguments and without the numbers of closures: `alloc::vec::Vec::push`,

@@ -31,6 +31,9 @@ impl Registers {
 #[repr(C)]
 pub(crate) struct KeptStack {
     keys: [FrameKey; FRAMES],
+    /// How often a walker other than the usual had to be used: there's no other.
+    #[cfg(test)]
+    pub(super) careful_walks: u32,
 }
 
 impl KeptStack {

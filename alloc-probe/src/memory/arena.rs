@@ -15,9 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// Address space of the arena. Only what is used becomes memory.
 const SPACE: usize = 16 << 30;
 
-/// First address; a value that no block has until the arena is made.
-static BASE: AtomicUsize = AtomicUsize::new(usize::MAX);
-static LENGTH: AtomicUsize = AtomicUsize::new(0);
+/// First address, and length. Side by side, as every free looks at both.
+static RANGE: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+const BASE: &AtomicUsize = &RANGE[0];
+const LENGTH: &AtomicUsize = &RANGE[1];
 static STATE: Lock = Lock::new();
 static USED: AtomicUsize = AtomicUsize::new(0);
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);

@@ -27,7 +27,8 @@ impl Lock {
 
     pub(crate) fn try_lock(&self) -> Option<Held<'_>> {
         let free = self.0.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        free.then_some(Held(self))
+        // Not `then_some`, which would make a `Held` in any case, and open the lock by dropping it.
+        if free { Some(Held(self)) } else { None }
     }
 
     /// Opens the lock whoever holds it: for the child of a fork, where the holder does not exist.
@@ -39,5 +40,21 @@ impl Lock {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.0.0.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lock;
+
+    #[test]
+    fn a_failed_try_leaves_the_lock_held() {
+        let lock = Lock::new();
+        let held = lock.try_lock();
+        assert!(held.is_some());
+        assert!(lock.try_lock().is_none());
+        assert!(lock.try_lock().is_none());
+        drop(held);
+        assert!(lock.try_lock().is_some());
     }
 }

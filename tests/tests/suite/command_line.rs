@@ -4,6 +4,7 @@ use crate::binaries::{self, Profile};
 use crate::faults::Faults;
 use crate::run::{Run, Subject};
 use alloc_probe_format::dump::{Figures, Mode};
+use alloc_probe_format::metric::Metric;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -47,6 +48,10 @@ fn show_has_the_figures_of_the_dump() {
         let mut faults = Faults::of(&run.subject);
         let figures = |value: &Value| serde_json::from_value::<Figures>(value.clone()).expect("figures");
         faults.equal("schema_version", shown["schema_version"].as_u64(), Some(1));
+        for figure in Metric::ALL.map(|metric| metric.name().replace('-', "_")) {
+            let shown = &shown["summary"][&figure];
+            faults.check(shown.is_u64(), format_args!("the summary's {figure} is {shown}"));
+        }
         faults.equal("summary", figures(&shown["summary"]), run.dump.totals);
         let sites = shown["sites"].as_array().expect("sites");
         let mut sum = Figures::default();

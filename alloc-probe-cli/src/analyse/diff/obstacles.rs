@@ -58,7 +58,7 @@ pub(super) fn obstacles(base: &Profile, new: &Profile, matched: &Matched) -> Vec
         }
     }
     if found.len() == before {
-        found.push("the code itself differs: nothing else about the two profiles does".to_owned());
+        found.push("nothing about the dumps is amiss: what is left was removed or added, by the optimiser or in the code".to_owned());
     }
     found
 }

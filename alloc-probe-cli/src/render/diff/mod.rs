@@ -138,9 +138,28 @@ fn matched(base: &Profile, new: &Profile, diff: &Diff, width: usize, out: &mut d
         )?;
     }
     for obstacle in &diff.obstacles {
-        writeln!(out, "  - {}", text::cut_end(obstacle, width.saturating_sub(4)))?;
+        let mut mark = "  - ";
+        for line in wrapped(obstacle, width.saturating_sub(mark.len())) {
+            writeln!(out, "{mark}{line}")?;
+            mark = "    ";
+        }
     }
     Ok(())
+}
+
+/// The sentence in lines of at most so many columns; a longer word has a line of its own.
+fn wrapped(sentence: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in sentence.split(' ') {
+        match lines.last_mut() {
+            Some(line) if text::width(line) + 1 + text::width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// To one decimal, downwards: 100% is all of it.

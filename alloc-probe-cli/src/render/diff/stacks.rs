@@ -74,7 +74,8 @@ impl<'a> Stacks<'a> {
         };
         let (base, new) = (frame(self.base, step.base), frame(self.new, step.new));
         // Of the two names, one may lack its path, or have one that is only guessed.
-        let is_whole = |frame: &&Frame| (!frame.path_guessed, frame.function.contains("::"));
+        let is_whole =
+            |frame: &&Frame| !frame.path_guessed && names::short_name(&frame.function).contains("::");
         let named = [base, new].into_iter().flatten().max_by_key(is_whole);
         let function = named.map(|frame| self.name(&frame.function));
         Line { mark, function: function.unwrap_or_default(), location: self.location(base, new) }

@@ -16,6 +16,8 @@ struct Image {
     bias: u64,
     start: u64,
     end: u64,
+    /// Where its `.eh_frame_hdr` is; 0 without one.
+    tables: u64,
     build_id: &'static [u8],
     path: &'static [u8],
 }
@@ -29,7 +31,7 @@ static ADDED: AtomicU64 = AtomicU64::new(u64::MAX);
 static REMOVED: AtomicU64 = AtomicU64::new(u64::MAX);
 /// Counts the times that all knowledge of addresses became void.
 static GENERATION: AtomicU32 = AtomicU32::new(1);
-/// The first address of the last image that was met and isn't listed; 0 once it is.
+/// Stands for the last image that was met and isn't listed; 0 once it is.
 static UNLISTED: AtomicU64 = AtomicU64::new(0);
 
 /// What is known of an address holds within one generation only. Never 0.
@@ -69,12 +71,15 @@ pub(in super::super) fn refresh() -> bool {
     void
 }
 
-/// Says that code of the image that starts at `start` is on the stack. If it isn't listed, what is known of addresses
-/// becomes void, and it's worth a refresh soon.
-pub(in super::super) fn met(start: u64) {
+/// Says that code of an image is on the stack: the image that starts in the page of `start`, and has its
+/// `.eh_frame_hdr` at `tables`. If it isn't listed, some other image may have gone, and what is known of addresses
+/// becomes void. The list itself is left alone: that takes the dynamic linker's lock.
+pub(in super::super) fn met(start: u64, tables: u64) {
     let page = |address: u64| address & !0xfff;
-    let listed = |image: &Image| page(image.start) == page(start) && image.loaded.load(Relaxed);
-    if PASS.load(Relaxed) != 0 && !iter().any(listed) && UNLISTED.swap(start, AcqRel) != start {
+    let same = |image: &Image| page(image.start) == page(start) && image.tables == tables;
+    let listed = PASS.load(Relaxed) == 0 || iter().any(|image| same(image) && image.loaded.load(Relaxed));
+    let which = start ^ tables.rotate_left(16) | 1;
+    if !listed && UNLISTED.swap(which, AcqRel) != which {
         next_generation();
         super::super::forget_rules();
     }
@@ -135,6 +140,8 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_
     let loaded = || headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
     let start = loaded().map(|header| at(header.p_vaddr)).min().unwrap_or(0);
     let end = loaded().map(|header| at(header.p_vaddr.wrapping_add(header.p_memsz))).max().unwrap_or(0);
+    let tables = headers.iter().find(|header| header.p_type == libc::PT_GNU_EH_FRAME);
+    let tables = tables.map_or(0, |header| at(header.p_vaddr));
     let notes = headers.iter().filter(|header| header.p_type == libc::PT_NOTE).map(|header| {
         // SAFETY: notes are part of what is loaded, and stay as they are while the image does.
         unsafe { std::slice::from_raw_parts(at(header.p_vaddr) as *const u8, header.p_memsz as usize) }
@@ -143,13 +150,26 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_
     let mut buffer = [0; 1024];
     let path = path_of(info, main, start, &mut buffer);
     let same = |image: &&Image| {
-        image.loaded.load(Relaxed) && (image.bias, image.start, image.end) == (info.dlpi_addr, start, end)
-            && image.path == path && image.build_id == build_id
+        let place = (image.bias, image.start, image.end, image.tables);
+        let name = (image.path, image.build_id);
+        image.loaded.load(Relaxed) && place == (info.dlpi_addr, start, end, tables) && name == (path, build_id)
     };
-    match iter().find(same) {
-        Some(image) => image.seen.store(pass.number, Relaxed),
-        None => add(pass.number, info.dlpi_addr, start, end, build_id, path),
+    if let Some(image) = iter().find(same) {
+        image.seen.store(pass.number, Relaxed);
+        return 0;
     }
+    let unplaced = Image {
+        next: AtomicPtr::new(null_mut()),
+        loaded: AtomicBool::new(true),
+        seen: AtomicU32::new(pass.number),
+        bias: info.dlpi_addr,
+        start,
+        end,
+        tables,
+        build_id: &[],
+        path: &[],
+    };
+    add(unplaced, build_id, path);
     0
 }
 
@@ -190,33 +210,24 @@ fn build_id_in(mut notes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Adds an image to the end of the list. Only while refreshing. Without memory for it, it's left out.
-fn add(pass: u32, bias: u64, start: u64, end: u64, build_id: &[u8], path: &[u8]) {
-    let size = size_of::<Image>() + build_id.len() + path.len();
-    let place = allot(size);
+/// Adds an image to the end of the list, with copies of its build id and path. Only while refreshing. Without memory
+/// for it, it's left out.
+fn add(image: Image, build_id: &[u8], path: &[u8]) {
+    let place = allot(size_of::<Image>() + build_id.len() + path.len());
     if place.is_null() {
         return;
     }
     let copy = |offset: usize, bytes: &[u8]| -> &'static [u8] {
-        // SAFETY: the place has `size` bytes, of which these are at the end, and is this image's for good.
+        // SAFETY: the place has room for the image and then for both slices, and is this image's for good.
         unsafe {
             let to = place.add(size_of::<Image>() + offset);
             to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
             std::slice::from_raw_parts(to, bytes.len())
         }
     };
-    let image = Image {
-        next: AtomicPtr::new(null_mut()),
-        loaded: AtomicBool::new(true),
-        seen: AtomicU32::new(pass),
-        bias,
-        start,
-        end,
-        build_id: copy(0, build_id),
-        path: copy(build_id.len(), path),
-    };
+    let image = Image { build_id: copy(0, build_id), path: copy(build_id.len(), path), ..image };
     let place = place.cast::<Image>();
-    // SAFETY: `allot` aligns to 16 bytes, and there are `size` of them.
+    // SAFETY: as above; `allot` aligns to 16 bytes.
     unsafe { place.write(image) };
     iter().last().map_or(&FIRST, |last| &last.next).store(place, Release);
 }

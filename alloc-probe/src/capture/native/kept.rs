@@ -118,6 +118,9 @@ pub(crate) struct KeptStack {
     frames: [Frame; FRAMES],
     pending: [Pending; FRAMES],
     scratch: Window,
+    /// How often the careful walker had to be used.
+    #[cfg(test)]
+    pub(in crate::capture) careful_walks: u32,
 }
 
 impl KeptStack {
@@ -200,6 +203,10 @@ impl KeptStack {
     #[cold]
     #[inline(never)]
     fn capture_carefully<T: Tree>(&mut self, tree: &T, start: Registers) -> Captured {
+        #[cfg(test)]
+        {
+            self.careful_walks += 1;
+        }
         let walked = self.with_keys(start, |extent, keys, window| {
             // SAFETY: `with_keys` tells the stack's extent.
             unsafe { careful::walk(start, extent, keys, window) }

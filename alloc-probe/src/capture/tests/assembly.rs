@@ -27,6 +27,18 @@ global_asm!(
     "call rsi",
     "pop rbp",
     "ret",
+    // As bare, but there seems to be a frame pointer: it points into the stack, to what isn't a frame.
+    ".type capture_test_misleading, @function",
+    "capture_test_misleading:",
+    "push rbp",
+    "sub rsp, 32",
+    "mov qword ptr [rsp + 24], 0x1234",
+    "mov [rsp + 16], rbp",
+    "lea rbp, [rsp + 16]",
+    "call rsi",
+    "add rsp, 32",
+    "pop rbp",
+    "ret",
     // As bare, but the register that would be the frame pointer says that there's no caller.
     ".type capture_test_outermost, @function",
     "capture_test_outermost:",
@@ -57,6 +69,34 @@ global_asm!(
     "leave",
     "lea rsp, [r10 - 8]",
     ".cfi_def_cfa rsp, 8",
+    "ret",
+    ".cfi_endproc",
+    // Calls that function at two places of the stack at which its realigned frame is at the same place, so that they
+    // differ only in where the CFA is stored to be. The first call's return address stays where it was.
+    ".type capture_test_realigned_twice, @function",
+    "capture_test_realigned_twice:",
+    ".cfi_startproc",
+    "push rbx",
+    ".cfi_def_cfa_offset 16",
+    ".cfi_offset rbx, -16",
+    "push rbp",
+    ".cfi_def_cfa_offset 24",
+    ".cfi_offset rbp, -24",
+    "mov rbp, rsp",
+    ".cfi_def_cfa_register rbp",
+    "push rdi",
+    "push rsi",
+    "and rsp, -64",
+    "call capture_test_realigned",
+    "mov rdi, [rbp - 8]",
+    "mov rsi, [rbp - 16]",
+    "sub rsp, 16",
+    "call capture_test_realigned",
+    "lea rsp, [rbp]",
+    "pop rbp",
+    ".cfi_def_cfa rsp, 16",
+    "pop rbx",
+    ".cfi_def_cfa_offset 8",
     "ret",
     ".cfi_endproc",
     // As OpenSSL's: the old stack pointer is stored at the new one, and the frame pointer is something else.
@@ -104,8 +144,10 @@ global_asm!(
 unsafe extern "C" {
     fn capture_test_bare_with_bp(argument: *const c_void, f: Callee);
     fn capture_test_bare(argument: *const c_void, f: Callee);
+    fn capture_test_misleading(argument: *const c_void, f: Callee);
     fn capture_test_outermost(argument: *const c_void, f: Callee);
     fn capture_test_realigned(argument: *const c_void, f: Callee);
+    fn capture_test_realigned_twice(argument: *const c_void, f: Callee);
     fn capture_test_stored_sp(argument: *const c_void, f: Callee);
     fn capture_test_by_rbx(argument: *const c_void, f: Callee);
 }
@@ -131,8 +173,8 @@ fn through(subject: &Subject, caller: Caller) -> Vec<FrameKey> {
     LAST.take()
 }
 
-/// The stack through `caller` must go on to the test's own.
-fn followed(caller: Caller, tables: bool) {
+/// The stack through `caller` must go on to the test's own. Tells how often the careful walker was needed.
+fn followed(caller: Caller, tables: bool) -> u32 {
     let subject = Subject::new();
     let own = subject.check();
     subject.without_tables.set(!tables);
@@ -142,24 +184,27 @@ fn followed(caller: Caller, tables: bool) {
     subject.check();
     assert!(through(&subject, caller).ends_with(&own[1..]));
     assert_eq!(subject.check()[1..], own[1..]);
+    subject.careful_walks()
 }
 
 #[test]
 fn without_tables_frame_pointers_are_followed() {
-    followed(capture_test_bare_with_bp, false);
+    assert_eq!(followed(capture_test_bare_with_bp, false), 0);
 }
 
 #[test]
 fn without_both_the_stack_is_cut() {
-    let subject = Subject::new();
-    let own = subject.check();
-    subject.without_tables.set(true);
-    let frames = through(&subject, capture_test_bare);
-    // Nested, check, the assembly, and the cut.
-    assert_eq!(frames.len(), 4, "{frames:x?}");
-    assert_eq!(frames[3], FrameKey::CUT);
-    assert!(frames[..3].iter().all(|frame| frame.kind() == FrameKind::Call));
-    assert_eq!(subject.check()[1..], own[1..]);
+    for caller in [capture_test_bare, capture_test_misleading] {
+        let subject = Subject::new();
+        let own = subject.check();
+        subject.without_tables.set(true);
+        let frames = through(&subject, caller);
+        // Nested, check, the assembly, and the cut.
+        assert_eq!(frames.len(), 4, "{frames:x?}");
+        assert_eq!(frames[3], FrameKey::CUT);
+        assert!(frames[..3].iter().all(|frame| frame.kind() == FrameKind::Call));
+        assert_eq!(subject.check()[1..], own[1..]);
+    }
 }
 
 #[test]
@@ -173,15 +218,16 @@ fn a_frame_pointer_of_zero_ends_the_stack() {
 
 #[test]
 fn frames_that_gcc_realigned() {
-    followed(capture_test_realigned, true);
+    assert_eq!(followed(capture_test_realigned, true), 0);
+    assert_eq!(followed(capture_test_realigned_twice, true), 0);
 }
 
 #[test]
 fn frames_that_store_the_stack_pointer() {
-    followed(capture_test_stored_sp, true);
+    assert_ne!(followed(capture_test_stored_sp, true), 0);
 }
 
 #[test]
 fn frames_relative_to_a_register_that_is_not_kept() {
-    followed(capture_test_by_rbx, true);
+    assert_ne!(followed(capture_test_by_rbx, true), 0);
 }

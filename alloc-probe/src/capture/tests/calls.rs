@@ -4,6 +4,7 @@ use super::NATIVE;
 use super::check::Subject;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
 
 #[inline(never)]
 fn twice(subject: &Subject) -> [usize; 2] {
@@ -145,14 +146,25 @@ fn threads_have_stacks_of_their_own() {
 #[test]
 fn one_kept_stack_for_several_threads_in_turn() {
     // As thread states are handed on. What is kept is of another stack and must be forgotten.
-    let mut subject = Subject::new();
-    for _ in 0..3 {
-        subject = std::thread::spawn(move || {
+    let (to_first, first) = mpsc::channel::<Subject>();
+    let (to_second, second) = mpsc::channel::<Subject>();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for mut subject in second {
+                subject.reset();
+                twice(&subject);
+                to_first.send(subject).unwrap();
+            }
+            drop(to_first);
+        });
+        let mut subject = Subject::new();
+        for _ in 0..3 {
             subject.reset();
             twice(&subject);
-            subject
-        })
-        .join()
-        .unwrap();
-    }
+            to_second.send(subject).unwrap();
+            subject = first.recv().unwrap();
+        }
+        assert_eq!(subject.careful_walks(), 0, "each stack was known to be the thread's own");
+        drop(to_second);
+    });
 }

@@ -66,6 +66,12 @@ impl Subject {
         Subject { tree: TestTree::default(), kept, without_tables: Cell::new(false) }
     }
 
+    /// How often a stack was out of the ordinary so far.
+    pub(super) fn careful_walks(&self) -> u32 {
+        // SAFETY: as in `take`.
+        unsafe { (*self.kept.get()).careful_walks }
+    }
+
     pub(super) fn reset(&mut self) {
         self.kept.get_mut().reset();
     }

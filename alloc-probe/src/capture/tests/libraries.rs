@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::ffi::{CString, c_void};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 /// A directory that is removed with its libraries.
 struct Directory(PathBuf);
@@ -16,16 +17,20 @@ impl Drop for Directory {
     }
 }
 
-/// Compiles a library with the function `through`, which calls its argument from a frame of `words` words.
-fn compile(directory: &Path, name: &str, words: usize) -> PathBuf {
+/// Compiles a library with the functions `through`, whose code differs only in that its frame has `words` words, and
+/// `early`, which stands further on by `padding` bytes. Both call their argument.
+fn compile(directory: &Path, name: &str, words: usize, padding: usize) -> PathBuf {
     let source = directory.join(name).with_extension("c");
     let library = directory.join(name).with_extension("so");
     let text = format!(
-        "void through(void (*f)(void)) {{ volatile long a[{words}]; a[0] = 1; f(); a[{words} - 1] = a[0]; }}"
+        "void through(void (*f)(void)) {{ volatile long a[{words}]; a[0] = 1; f(); a[{words} - 1] = a[0]; }}
+         asm(\".skip {padding}\");
+         void early(void (*f)(void)) {{ f(); asm volatile(\"\"); }}"
     );
     std::fs::write(&source, text).unwrap();
     let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O2", "-fomit-frame-pointer", "-Wl,--build-id", "-o"])
+        .args(["-shared", "-fPIC", "-O2", "-fno-toplevel-reorder", "-fno-stack-protector"])
+        .args(["-fomit-frame-pointer", "-Wl,--build-id", "-o"])
         .args([&library, &source])
         .status();
     assert!(status.unwrap().success());
@@ -39,22 +44,25 @@ extern "C" fn check() {
     unsafe { &*SUBJECT.get() }.check();
 }
 
-/// Loads the library, calls through it twice, and unloads it. Returns where it was.
-fn call_through(subject: &Subject, library: &Path) -> u64 {
+/// Loads the library, calls through it, and unloads it. Returns where it was.
+fn call_through(subject: &Subject, library: &Path, loaded: impl Fn()) -> u64 {
     let path = CString::new(library.as_os_str().as_encoded_bytes()).unwrap();
-    // SAFETY: the library has this function of this type, and isn't used after it's closed.
+    // SAFETY: the library has these functions of this type, and isn't used after it's closed.
     unsafe {
         let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
         assert!(!handle.is_null());
-        let through = libc::dlsym(handle, c"through".as_ptr());
-        assert!(!through.is_null());
+        loaded();
         SUBJECT.set(subject);
-        let call = std::mem::transmute::<*mut c_void, extern "C" fn(extern "C" fn())>(through);
-        call(check);
-        subject.check();
-        call(check);
+        let functions = [c"early", c"through"].map(|name| libc::dlsym(handle, name.as_ptr()));
+        for function in functions {
+            assert!(!function.is_null());
+            let call = std::mem::transmute::<*mut c_void, extern "C" fn(extern "C" fn())>(function);
+            call(check);
+            subject.check();
+            call(check);
+        }
         assert_eq!(libc::dlclose(handle), 0);
-        through as u64
+        functions[1] as u64
     }
 }
 
@@ -68,29 +76,43 @@ fn listed(name: &str) -> Vec<(bool, usize)> {
     found
 }
 
-#[test]
-fn another_library_at_the_same_place() {
-    let directory = Directory(std::env::temp_dir().join(format!("capture-libraries-{}", std::process::id())));
+/// The dynamic linker uses an address again where it can; tests that load libraries must take turns for that.
+static LOADING: Mutex<()> = Mutex::new(());
+
+/// Loads two libraries in turn at the same place. `loaded` is called after each is loaded.
+fn in_turn(name: &str, loaded: impl Fn() + Copy) {
+    let _turn = LOADING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let directory = Directory(std::env::temp_dir().join(format!("{name}-{}", std::process::id())));
     std::fs::create_dir_all(&directory.0).unwrap();
-    let small = compile(&directory.0, "capture_small", 4);
-    let large = compile(&directory.0, "capture_large", 40);
+    let small = compile(&directory.0, "small", 40, 32);
+    let large = compile(&directory.0, "large", 60, 64);
     let subject = Subject::new();
     let mut places = Vec::new();
-    for _ in 0..3 {
-        for library in [&small, &large] {
-            places.push(call_through(&subject, library));
-            refresh_images();
-        }
+    for library in [&small, &large, &small, &large] {
+        places.push(call_through(&subject, library, loaded));
     }
-    // Else this has shown less than it means to; the dynamic linker uses addresses again where it can.
-    assert!(places.iter().any(|&place| places.iter().filter(|&&other| other == place).count() > 1));
+    // Else this has shown less than it means to.
+    assert!(places.windows(2).any(|pair| pair[0] == pair[1]), "{places:x?}");
+    assert_eq!(subject.careful_walks(), 0);
+}
+
+#[test]
+fn another_library_at_the_same_place() {
+    in_turn("capture-libraries", refresh_images);
+}
+
+#[test]
+fn another_library_at_the_same_place_that_is_not_listed() {
+    refresh_images();
+    in_turn("capture-unlisted", || ());
 }
 
 #[test]
 fn unloaded_libraries_stay_listed() {
+    let _turn = LOADING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let directory = Directory(std::env::temp_dir().join(format!("capture-listed-{}", std::process::id())));
     std::fs::create_dir_all(&directory.0).unwrap();
-    let library = compile(&directory.0, "capture_listed", 8);
+    let library = compile(&directory.0, "capture_listed", 40, 0);
     let path = CString::new(library.as_os_str().as_encoded_bytes()).unwrap();
     refresh_images();
     assert_eq!(listed("capture_listed.so"), []);
