@@ -12,8 +12,6 @@ const KIB: u64 = 1024;
 /// bytes at the peak (in one block) and at the end.
 type Stack = (&'static [&'static str], u64, u64, u64, u64);
 
-const SRC: &str = "/home/me/orders/src/";
-
 const DEBUG: &[Stack] = &[
     (
         &[
@@ -86,6 +84,15 @@ const RELEASE: &[Stack] = &[
     ),
 ];
 
+/// Where the sources of a function's crate are.
+fn directory(function: &str) -> &'static str {
+    if function.starts_with("serde_json::") {
+        "/home/me/.cargo/registry/src/index.crates.io-19/serde_json-1.0.140/src/"
+    } else {
+        "/home/me/orders/src/"
+    }
+}
+
 fn dump(opt_level: &str, debug_assertions: bool, load_address: u64, stacks: &[Stack]) -> Dump {
     let mut dump = Dump {
         format: FORMAT.into(),
@@ -121,7 +128,7 @@ fn dump(opt_level: &str, debug_assertions: bool, load_address: u64, stacks: &[St
         for frame in stack.iter().rev() {
             let (function, place) = frame.rsplit_once(' ').unwrap_or((frame, ""));
             let (file, line) = match place.split_once(':') {
-                Some((file, line)) => (Some(format!("{SRC}{file}")), line.parse().ok()),
+                Some((file, line)) => (Some(format!("{}{file}", directory(function))), line.parse().ok()),
                 None if place == "std" => (Some("/rustc/59807/library/alloc/src/vec/mod.rs".into()), Some(9)),
                 None => (None, None),
             };
@@ -236,6 +243,27 @@ Added in new: 1 site, which allocated 64.0 KiB in 1 block
     let outcome = diff(&[]);
     assert_eq!(outcome.out, expected);
     assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
+}
+
+#[test]
+fn below_a_dependencys_site_stands_the_programs_own_function() {
+    let stack: &[&str] = &[
+        "__rust_alloc",
+        "serde_json::read::parse read.rs:5",
+        "serde_json::de::value de.rs:9",
+        "serde_json::de::object de.rs:30",
+        "orders::load main.rs:12",
+        "orders::main main.rs:3",
+    ];
+    let base = dump("0", true, 0x5555_0000, &[(stack, 1, KIB, KIB, 0)]);
+    let new = dump("3", false, 0x5555_0000, &[(stack, 1, 2 * KIB, 2 * KIB, 0)]);
+    let expected = "
+    +1.0 KiB  +100%  serde_json::read::parse  serde_json-1.0.140 src/read.rs:5
+  1.0 KiB → 2.0 KiB  ← serde_json::de::value  serde_json-1.0.140 src/de.rs:9
+                     ← … ← orders::load       src/main.rs:12
+";
+    let page = diff_at(100, &base, &new, &[]).out;
+    assert!(page.ends_with(expected), "{page}");
 }
 
 #[test]

@@ -49,10 +49,11 @@ const _: () = {
 /// The calling thread's counter of a site. None where there is no space for it.
 #[inline(always)]
 pub(crate) fn of_site(thread: &Thread, site: u32) -> Option<&'static Counter> {
-    let directory = thread.pages.get();
-    if directory.is_null() || u64::from(site) >= SITE_LIMIT {
+    // A thread may well free what others allocated before it allocates anything.
+    if u64::from(site) >= SITE_LIMIT || (thread.pages.get().is_null() && !thread.make_private()) {
         return None;
     }
+    let directory = thread.pages.get();
     // SAFETY: the directory has an entry for each page of sites below the limit.
     let entry = unsafe { &*directory.add(site as usize / PAGE_RECORDS) };
     let page = match entry.load(Relaxed) {

@@ -32,7 +32,7 @@ pub(crate) struct Receipt {
 }
 
 /// The service: `POST /orders/{number}`, `GET /orders/{number}`, `GET /export/{copies}`.
-pub(crate) fn routes(shop: Arc<Shop>) -> Router {
+pub(crate) fn routes(shop: &'static Shop) -> Router {
     Router::new()
         .route("/orders/{number}", post(place_order).get(recent_order))
         .route("/export/{copies}", get(export))
@@ -40,25 +40,25 @@ pub(crate) fn routes(shop: Arc<Shop>) -> Router {
 }
 
 async fn place_order(
-    State(shop): State<Arc<Shop>>,
+    State(shop): State<&'static Shop>,
     Path(number): Path<u64>,
     Json(order): Json<Order>,
 ) -> Result<Response, StatusCode> {
-    let receipt = Arc::new(price_order(&shop, number, &order).ok_or(StatusCode::UNPROCESSABLE_ENTITY)?);
+    let receipt = Arc::new(price_order(shop, number, &order).ok_or(StatusCode::UNPROCESSABLE_ENTITY)?);
     shop.audit.record(number, &order);
     shop.recent.insert(Arc::clone(&receipt));
     Ok(Json(&*receipt).into_response())
 }
 
 async fn recent_order(
-    State(shop): State<Arc<Shop>>,
+    State(shop): State<&'static Shop>,
     Path(number): Path<u64>,
 ) -> Result<Response, StatusCode> {
     let receipt = shop.recent.get(number).ok_or(StatusCode::NOT_FOUND)?;
     Ok(Json(&*receipt).into_response())
 }
 
-async fn export(State(shop): State<Arc<Shop>>, Path(copies): Path<usize>) -> String {
+async fn export(State(shop): State<&'static Shop>, Path(copies): Path<usize>) -> String {
     shop.export.render(&shop.catalogue, copies.min(1_000)).to_string()
 }
 

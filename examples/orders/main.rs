@@ -18,7 +18,6 @@ mod load;
 
 use std::error::Error;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -47,11 +46,12 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 /// One day of the shop: requests, the nightly batch, and requests again, so that what the batch leaves behind
 /// can be told from what the service needs. Returns how many requests were answered.
 async fn day(requests: u64) -> Result<u64, Box<dyn Error + Send + Sync>> {
-    let shop = Arc::new(cache::Shop::open());
+    // The shop is open for as long as the process lives.
+    let shop = &*Box::leak(Box::new(cache::Shop::open()));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     let (close, closed) = oneshot::channel::<()>();
-    let service = axum::serve(listener, handlers::routes(Arc::clone(&shop))).with_graceful_shutdown(async {
+    let service = axum::serve(listener, handlers::routes(shop)).with_graceful_shutdown(async {
         // An error means that `close` is gone, which is as good a reason to shut down.
         let _ = closed.await;
     });
@@ -59,8 +59,7 @@ async fn day(requests: u64) -> Result<u64, Box<dyn Error + Send + Sync>> {
 
     let evening = requests / 2;
     let mut served = load::run(address, 0..evening).await?;
-    let night = Arc::clone(&shop);
-    tokio::task::spawn_blocking(move || batch::nightly_statements(&night)).await?;
+    tokio::task::spawn_blocking(|| batch::nightly_statements(shop)).await?;
     served += load::run(address, evening..requests).await?;
 
     drop(close);

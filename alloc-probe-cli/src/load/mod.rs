@@ -9,6 +9,7 @@ mod json;
 
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::Dump;
+use alloc_probe_format::spool;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,8 +18,6 @@ use std::path::Path;
 /// No dump comes near it, but a few compressed bytes can become more than any memory holds.
 const LIMIT_BYTES: u64 = 2 << 30;
 
-/// The first bytes of a spool, which a program that was killed leaves behind.
-const SPOOL_MAGIC: &[u8] = b"ALPROBE1";
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 
 /// Reads a dump.
@@ -39,7 +38,8 @@ fn parse(bytes: &[u8], limit: u64) -> Result<Dump, Refusal> {
     if text.is_empty() {
         return Err(Refusal::new("the file is empty"));
     }
-    if text.starts_with(SPOOL_MAGIC) {
+    // A program that was killed leaves its spool behind.
+    if text.starts_with(&spool::MAGIC.to_le_bytes()) {
         return Err(Refusal::new("it is a spool, which this version cannot read yet")
             .with_hint("a program that ends normally turns its spool into a dump"));
     }

@@ -169,6 +169,9 @@ fn total(dump: &Dump) -> String {
 
 fn reallocs(dump: &Dump) -> String {
     let totals = &dump.totals;
+    if dump.mode == Mode::Count {
+        return "calls".to_owned();
+    }
     let moved = percent(totals.realloc_moves, totals.realloc_calls);
     format!("{moved} moved their block, {} copied", bytes(totals.moved_bytes))
 }

@@ -2,28 +2,50 @@
 
 use super::{Captured, FRAMES_RECORDED, FrameKey, Tree};
 
-/// Of a stack deeper than [`FRAMES_RECORDED`], how many outer frames are kept…
+/// Of a stack deeper than [`FRAMES_RECORDED`], how many outer frames are recorded…
 pub(super) const OUTER: usize = FRAMES_RECORDED / 2;
 /// … and how many inner ones, so that with the cut between them it's as many as of a stack that just fits.
 pub(super) const INNER: usize = FRAMES_RECORDED - OUTER - 1;
 
-/// The node of a stack of `depth` frames, of which `frame` tells each, from 0 for the outermost. `None` where the
-/// tree has no space.
-pub(super) fn node_of<T: Tree>(tree: &T, depth: usize, frame: impl Fn(usize) -> FrameKey) -> Option<u32> {
-    let child = |node: u32, i: usize| tree.child(node, frame(i));
-    if depth <= FRAMES_RECORDED {
-        return (0..depth).try_fold(T::ROOT, child);
-    }
-    let outer = (0..OUTER).try_fold(T::ROOT, child)?;
-    let cut = tree.child(outer, FrameKey::CUT)?;
-    (depth - INNER..depth).try_fold(cut, child)
+/// The frames of a stack, as a walk from the inside wrote them down.
+#[derive(Clone, Copy)]
+pub(super) struct Frames<'a> {
+    /// The innermost first.
+    pub(super) keys: &'a [FrameKey],
+    /// Whether the last of them is where the stack begins.
+    pub(super) whole: bool,
 }
 
-/// The stack that [`node_of`] finds in `keys`, which are ordered from the innermost frame outwards. `whole` tells
-/// whether the last of them is where the stack begins.
-pub(super) fn capture_of<T: Tree>(tree: &T, keys: &[FrameKey], whole: bool) -> Captured {
-    let cut = usize::from(!whole);
-    let depth = keys.len() + cut;
-    let frame = |i: usize| if i < cut { FrameKey::CUT } else { keys[depth - 1 - i] };
-    Captured { node: node_of(tree, depth, frame).unwrap_or(T::ROOT), truncated: !whole || depth > FRAMES_RECORDED }
+impl Frames<'_> {
+    /// How many frames the stack has, with a cut at its outer end if it isn't whole.
+    fn depth(self) -> usize {
+        self.keys.len() + usize::from(!self.whole)
+    }
+
+    /// What is recorded of it, from the outermost frame inwards.
+    fn recorded(self) -> impl DoubleEndedIterator<Item = FrameKey> {
+        let depth = self.depth();
+        let frame = move |i: usize| self.keys.get(depth - 1 - i).copied().unwrap_or(FrameKey::CUT);
+        (0..depth.min(FRAMES_RECORDED)).map(move |i| match i {
+            _ if depth <= FRAMES_RECORDED || i < OUTER => frame(i),
+            OUTER => FrameKey::CUT,
+            _ => frame(depth - FRAMES_RECORDED + i),
+        })
+    }
+
+    /// Finds or adds its node.
+    pub(super) fn capture<T: Tree>(self, tree: &T) -> Captured {
+        let node = self.recorded().try_fold(T::ROOT, |node, frame| tree.child(node, frame));
+        let truncated = !self.whole || self.depth() > FRAMES_RECORDED;
+        Captured { node: node.unwrap_or(T::ROOT), truncated }
+    }
+
+    /// Whether `node` stands for it. `parent` tells a node's parent and frame.
+    #[cfg(test)]
+    pub(super) fn is_at<T: Tree>(self, node: u32, parent: impl Fn(u32) -> (u32, FrameKey)) -> bool {
+        let outside = self.recorded().rev().try_fold(node, |node, frame| {
+            (node != T::ROOT).then(|| parent(node)).filter(|&(_, key)| key == frame).map(|(outer, _)| outer)
+        });
+        outside == Some(T::ROOT)
+    }
 }

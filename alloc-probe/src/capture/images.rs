@@ -3,8 +3,10 @@
 //! The list only grows, so it can be read at any time without a lock. An image that goes is marked, not removed, as
 //! stacks taken before still refer to it.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod list;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+mod unlisted;
 
 /// An image, as [`super::images`] tells it.
 #[derive(Clone, Copy, Debug)]
@@ -24,19 +26,19 @@ pub(crate) struct ImageInfo<'a> {
     pub(crate) loaded: bool,
 }
 
-#[cfg(target_os = "linux")]
-pub(super) use list::*;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub(super) use list::{each, refresh};
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+pub(super) use unlisted::{generation, met};
 
-#[cfg(not(target_os = "linux"))]
+/// Elsewhere there's no list yet: stacks are recorded by addresses alone.
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 mod none {
-    use super::ImageInfo;
-
-    /// Elsewhere there's no list yet: stacks are recorded by addresses alone.
     pub(in super::super) fn refresh() -> bool {
         false
     }
 
-    pub(in super::super) fn each(_: &mut dyn FnMut(ImageInfo<'_>)) {}
+    pub(in super::super) fn each(_: &mut dyn FnMut(super::ImageInfo<'_>)) {}
 }
-#[cfg(not(target_os = "linux"))]
-pub(super) use none::*;
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+pub(super) use none::{each, refresh};

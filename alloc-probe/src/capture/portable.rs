@@ -2,7 +2,8 @@
 //!
 //! Nothing is kept from one stack to the next, and a frame that a signal interrupted is taken for a call.
 
-use super::{Captured, FrameKey, Tree, chain};
+use super::chain::Frames;
+use super::{Captured, FrameKey, Tree};
 use std::hint::black_box;
 
 /// Frames that are walked; of deeper stacks the outermost are missing.
@@ -59,19 +60,7 @@ impl KeptStack {
             whole
         });
         // Where the platform doesn't tell stack pointers, no frame is known to be the program's.
-        chain::capture_of(tree, &self.keys[..depth], whole && outside)
-    }
-
-    /// As [`capture`](Self::capture), and tells whether a second time the result is the same.
-    ///
-    /// # Safety
-    ///
-    /// As for [`capture`](Self::capture).
-    #[inline(never)]
-    pub(crate) unsafe fn capture_checked<T: Tree>(&mut self, tree: &T, start: Registers) -> (Captured, bool) {
-        // SAFETY: as for this function.
-        let [first, second] = [0; 2].map(|_| unsafe { self.capture(tree, start) });
-        (first, first == second)
+        Frames { keys: &self.keys[..depth], whole: whole && outside }.capture(tree)
     }
 
     /// Forgets everything. To be called before another thread uses it.

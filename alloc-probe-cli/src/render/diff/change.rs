@@ -48,7 +48,8 @@ impl Change {
         let percent = (factor - 1.0) * 100.0;
         let sign = if percent < 0.0 { '−' } else { '+' };
         match percent.abs() {
-            ..0.05 => format!("{sign}<0.1%"),
+            // The difference itself has the sign.
+            ..0.05 => "<0.1%".to_owned(),
             ..9.95 => format!("{sign}{:.1}%", percent.abs()),
             ..999.5 => format!("{sign}{:.0}%", percent.abs()),
             _ => format!("×{factor:.0}"),
@@ -80,7 +81,7 @@ mod tests {
             ((4096, 2048), true, "−2.0 KiB", "−50%"),
             ((2048, 4096), true, "+2.0 KiB", "+100%"),
             ((1000, 1001), false, "+1", "+0.1%"),
-            ((100_000, 100_001), false, "+1", "+<0.1%"),
+            ((100_000, 100_001), false, "+1", "<0.1%"),
             ((1000, 951), false, "−49", "−4.9%"),
             ((2, 50), false, "+48", "×25"),
             ((7, 7), false, "=", ""),

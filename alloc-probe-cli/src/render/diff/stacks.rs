@@ -4,7 +4,8 @@ use super::Options;
 use crate::analyse::diff::stack::Step;
 use crate::analyse::diff::{Diff, Pair};
 use crate::profile::{Frame, FrameId, Profile};
-use crate::symbolicate::{names, paths};
+use crate::symbolicate::names;
+use crate::symbolicate::paths::{self, Origin};
 use crate::term::{style, text};
 use std::io::{self, Write};
 
@@ -47,10 +48,17 @@ impl<'a> Stacks<'a> {
         let base = pair.base.as_ref().and_then(|sites| sites.shown(self.base, metric));
         let new = pair.new.as_ref().and_then(|sites| sites.shown(self.new, metric));
         let stack = self.diff.stack(base, new, all_frames);
-        let rows = if all_frames { stack.steps.len() } else { 1 + CALLERS };
-        let steps = stack.steps.iter().take(rows).enumerate();
-        let mut lines: Vec<Line> =
-            steps.map(|(row, step)| self.line(if row == 0 { "" } else { "← " }, step)).collect();
+        let mut lines = Vec::new();
+        let mut next = 0;
+        for row in self.rows(&stack.steps) {
+            let mark = match row {
+                0 => "",
+                row if row > next => "← … ← ",
+                _ => "← ",
+            };
+            lines.push(self.line(mark, &stack.steps[row]));
+            next = row + 1;
+        }
         match (lines.first_mut(), &stack.called) {
             (Some(first), Some(called)) => {
                 first.function += &format!(" → {}", self.line("", called).function)
@@ -63,22 +71,45 @@ impl<'a> Stacks<'a> {
         lines
     }
 
+    /// Which steps of a stack are shown: all, or the first ones. In a dependency's depths, the last of these gives way
+    /// to the nearest function of the program's own packages.
+    fn rows(&self, steps: &[Step]) -> Vec<usize> {
+        if self.options.all_frames {
+            return (0..steps.len()).collect();
+        }
+        let mut rows: Vec<usize> = (0..steps.len().min(1 + CALLERS)).collect();
+        let own = steps.iter().position(|step| self.is_own(step)).unwrap_or(0);
+        if let Some(last) = rows.last_mut().filter(|last| own > **last) {
+            *last = own;
+        }
+        rows
+    }
+
+    fn is_own(&self, step: &Step) -> bool {
+        let (base, new) = self.frames(step);
+        let file = new.or(base).and_then(|frame| frame.file.as_deref());
+        file.is_some_and(|file| matches!(paths::source(file).origin, Origin::Project(_)))
+    }
+
     /// The first of these lines.
     pub(super) fn headline(&self, pair: &Pair) -> Line {
         self.lines(pair).swap_remove(0)
     }
 
     fn line(&self, mark: &'static str, step: &Step) -> Line {
-        let frame = |profile: &'a Profile, id: Option<FrameId>| -> Option<&'a Frame> {
-            profile.frames.get(id?.0 as usize)
-        };
-        let (base, new) = (frame(self.base, step.base), frame(self.new, step.new));
+        let (base, new) = self.frames(step);
         // Of the two names, one may lack its path, or have one that is only guessed.
         let is_whole =
             |frame: &&Frame| !frame.path_guessed && names::short_name(&frame.function).contains("::");
         let named = [base, new].into_iter().flatten().max_by_key(is_whole);
         let function = named.map(|frame| self.name(&frame.function));
         Line { mark, function: function.unwrap_or_default(), location: self.location(base, new) }
+    }
+
+    /// The frames of both sides.
+    fn frames(&self, step: &Step) -> (Option<&'a Frame>, Option<&'a Frame>) {
+        let frame = |profile: &'a Profile, id: Option<FrameId>| profile.frames.get(id?.0 as usize);
+        (frame(self.base, step.base), frame(self.new, step.new))
     }
 
     /// The function for people. An address is no name: the other build has another.

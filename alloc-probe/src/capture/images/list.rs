@@ -1,44 +1,36 @@
 //! The list of images from `dl_iterate_phdr`.
 
 use super::ImageInfo;
-use libc::{c_int, c_void, dl_phdr_info, size_t};
+use libc::{Elf64_Phdr, c_int, c_void, dl_phdr_info, size_t};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64};
 
 /// One image. It's never freed nor, but for `loaded` and `next`, changed.
-struct Image {
+pub(super) struct Image {
     next: AtomicPtr<Image>,
-    loaded: AtomicBool,
+    pub(super) loaded: AtomicBool,
     /// The number of the refresh that saw it last.
     seen: AtomicU32,
     bias: u64,
-    start: u64,
+    pub(super) start: u64,
     end: u64,
-    /// Where its `.eh_frame_hdr` is; 0 without one.
-    tables: u64,
-    build_id: &'static [u8],
+    pub(super) build_id: &'static [u8],
     path: &'static [u8],
 }
 
 static FIRST: AtomicPtr<Image> = AtomicPtr::new(null_mut());
 /// Held by the one thread that refreshes the list.
 static REFRESHING: AtomicBool = AtomicBool::new(false);
-static PASS: AtomicU32 = AtomicU32::new(0);
+pub(super) static PASS: AtomicU32 = AtomicU32::new(0);
 /// How many images the dynamic linker had ever added and removed at the last refresh.
 static ADDED: AtomicU64 = AtomicU64::new(u64::MAX);
 static REMOVED: AtomicU64 = AtomicU64::new(u64::MAX);
 /// Counts the times that all knowledge of addresses became void.
-static GENERATION: AtomicU32 = AtomicU32::new(1);
+pub(super) static GENERATION: AtomicU32 = AtomicU32::new(1);
 /// Stands for the last image that was met and isn't listed; 0 once it is.
-static UNLISTED: AtomicU64 = AtomicU64::new(0);
-
-/// What is known of an address holds within one generation only. Never 0.
-#[inline(always)]
-pub(in super::super) fn generation() -> u32 {
-    GENERATION.load(Relaxed)
-}
+pub(super) static UNLISTED: AtomicU64 = AtomicU64::new(0);
 
 /// Brings the list up to date, unless another thread does. Tells whether what is known of addresses became void.
 pub(in super::super) fn refresh() -> bool {
@@ -71,23 +63,14 @@ pub(in super::super) fn refresh() -> bool {
     void
 }
 
-/// Says that code of an image is on the stack: the image that starts in the page of `start`, and has its
-/// `.eh_frame_hdr` at `tables`. If it isn't listed, some other image may have gone, and what is known of addresses
-/// becomes void. The list itself is left alone: that takes the dynamic linker's lock.
-pub(in super::super) fn met(start: u64, tables: u64) {
-    let page = |address: u64| address & !0xfff;
-    let same = |image: &Image| page(image.start) == page(start) && image.tables == tables;
-    let listed = PASS.load(Relaxed) == 0 || iter().any(|image| same(image) && image.loaded.load(Relaxed));
-    let which = start ^ tables.rotate_left(16) | 1;
-    if !listed && UNLISTED.swap(which, AcqRel) != which {
-        next_generation();
-        super::super::forget_rules();
-    }
-}
-
-/// Whether an image was met that isn't listed.
-pub(crate) fn stale() -> bool {
-    UNLISTED.load(Relaxed) != 0
+/// The build id of an image that is loaded.
+pub(super) fn build_id_of(headers: &[Elf64_Phdr], bias: u64) -> Option<&'static [u8]> {
+    let notes = headers.iter().filter(|header| header.p_type == libc::PT_NOTE).map(|header| {
+        let start = bias.wrapping_add(header.p_vaddr) as *const u8;
+        // SAFETY: notes are part of what is loaded, and stay as they are while the image does.
+        unsafe { std::slice::from_raw_parts(start, header.p_memsz as usize) }
+    });
+    notes.filter_map(build_id_in).next()
 }
 
 /// Calls `f` for each image, in the order in which they were first seen.
@@ -104,13 +87,13 @@ pub(in super::super) fn each(f: &mut dyn FnMut(ImageInfo<'_>)) {
     }
 }
 
-fn next_generation() {
+pub(super) fn next_generation() {
     if GENERATION.fetch_add(1, AcqRel) == u32::MAX {
         GENERATION.fetch_add(1, AcqRel);
     }
 }
 
-fn iter() -> impl Iterator<Item = &'static Image> {
+pub(super) fn iter() -> impl Iterator<Item = &'static Image> {
     // SAFETY: the links are null or lead to images, which are never freed and were written before the link was.
     let follow = |link: &AtomicPtr<Image>| unsafe { link.load(Acquire).as_ref() };
     std::iter::successors(follow(&FIRST), move |image| follow(&image.next))
@@ -140,19 +123,13 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_
     let loaded = || headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
     let start = loaded().map(|header| at(header.p_vaddr)).min().unwrap_or(0);
     let end = loaded().map(|header| at(header.p_vaddr.wrapping_add(header.p_memsz))).max().unwrap_or(0);
-    let tables = headers.iter().find(|header| header.p_type == libc::PT_GNU_EH_FRAME);
-    let tables = tables.map_or(0, |header| at(header.p_vaddr));
-    let notes = headers.iter().filter(|header| header.p_type == libc::PT_NOTE).map(|header| {
-        // SAFETY: notes are part of what is loaded, and stay as they are while the image does.
-        unsafe { std::slice::from_raw_parts(at(header.p_vaddr) as *const u8, header.p_memsz as usize) }
-    });
-    let build_id = notes.filter_map(build_id_in).next().unwrap_or_default();
+    let build_id = build_id_of(headers, info.dlpi_addr).unwrap_or_default();
     let mut buffer = [0; 1024];
     let path = path_of(info, main, start, &mut buffer);
     let same = |image: &&Image| {
-        let place = (image.bias, image.start, image.end, image.tables);
+        let place = (image.bias, image.start, image.end);
         let name = (image.path, image.build_id);
-        image.loaded.load(Relaxed) && place == (info.dlpi_addr, start, end, tables) && name == (path, build_id)
+        image.loaded.load(Relaxed) && place == (info.dlpi_addr, start, end) && name == (path, build_id)
     };
     if let Some(image) = iter().find(same) {
         image.seen.store(pass.number, Relaxed);
@@ -165,7 +142,6 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_
         bias: info.dlpi_addr,
         start,
         end,
-        tables,
         build_id: &[],
         path: &[],
     };

@@ -43,7 +43,7 @@ use super::careful::{self, Extent, Walked};
 use super::memory::{Window, keeping_errno, own_stack};
 use super::registers::Registers;
 use super::rule::Rule;
-use crate::capture::chain;
+use crate::capture::chain::Frames;
 use crate::capture::{Captured, FrameKey, Tree, images};
 
 /// Frames that are kept. Of deeper stacks it's the outermost ones: what is further in is unwound each time.
@@ -148,21 +148,25 @@ impl KeptStack {
         }
     }
 
-    /// As [`capture`](Self::capture), and tells whether a fresh walk by the careful walker, without the rule cache,
-    /// finds the same.
+    /// Whether a fresh walk by the careful walker, without the rule cache, finds the stack that `node` stands for.
+    /// `parent` tells a node's parent and frame.
     ///
     /// # Safety
     ///
-    /// As for [`capture`](Self::capture).
+    /// As for [`capture`](Self::capture), in the function in which that was called.
+    #[cfg(test)]
     #[inline(never)]
-    pub(crate) unsafe fn capture_checked<T: Tree>(&mut self, tree: &T, start: Registers) -> (Captured, bool) {
-        // SAFETY: as for this function.
-        let captured = unsafe { self.capture(tree, start) };
-        let fresh = self.with_keys(start, |extent, keys, window| {
-            // SAFETY: `with_keys` tells the stack's extent.
-            unsafe { careful::walk_afresh(start, extent, keys, window) }
-        });
-        (captured, captured == self.node_of_keys(tree, fresh))
+    pub(crate) unsafe fn agrees<T: Tree>(
+        &mut self,
+        node: u32,
+        start: Registers,
+        parent: impl Fn(u32) -> (u32, FrameKey),
+    ) -> bool {
+        // SAFETY: `walk` tells the stack's extent.
+        let walk = |extent, keys: &mut _, window: &mut _| unsafe {
+            careful::walk_afresh(start, extent, keys, window)
+        };
+        self.frames_by(start, walk).is_at::<T>(node, parent)
     }
 
     /// The word of that index.
@@ -207,31 +211,24 @@ impl KeptStack {
         {
             self.careful_walks += 1;
         }
-        let walked = self.with_keys(start, |extent, keys, window| {
-            // SAFETY: `with_keys` tells the stack's extent.
-            unsafe { careful::walk(start, extent, keys, window) }
-        });
-        self.node_of_keys(tree, walked)
+        // SAFETY: `frames_by` tells the stack's extent.
+        let walk = |extent, keys: &mut _, window: &mut _| unsafe { careful::walk(start, extent, keys, window) };
+        self.frames_by(start, walk).capture(tree)
     }
 
-    /// Runs a walk with the stack's extent, and with the pending states' memory for the frames' keys.
-    fn with_keys(
+    /// Runs a walk, with the stack's extent, and with the pending states' memory for the frames' keys.
+    fn frames_by(
         &mut self,
         start: Registers,
         walk: impl FnOnce(Extent, &mut [FrameKey], &mut Window) -> Walked,
-    ) -> Walked {
+    ) -> Frames<'_> {
         let own = start.sp.wrapping_sub(self.low) < self.span;
         let extent = if own { Extent::Own { high: self.low + self.span } } else { Extent::Foreign };
         // SAFETY: pending states are plain words, for which any bytes are valid, as they are for keys; and nothing
-        // else uses them meanwhile.
+        // else refers to them while `self` is borrowed for it.
         let keys = unsafe { std::slice::from_raw_parts_mut(self.pending.as_mut_ptr().cast(), KEYS) };
-        keeping_errno(|| walk(extent, keys, &mut self.scratch))
-    }
-
-    fn node_of_keys<T: Tree>(&self, tree: &T, walked: Walked) -> Captured {
-        // SAFETY: as in `with_keys`, by which the first `depth` keys were written.
-        let keys = unsafe { std::slice::from_raw_parts(self.pending.as_ptr().cast(), walked.depth.min(KEYS)) };
-        chain::capture_of(tree, keys, walked.whole)
+        let Walked { depth, whole } = keeping_errno(|| walk(extent, keys, &mut self.scratch));
+        Frames { keys: &keys[..depth.min(KEYS)], whole }
     }
 }
 

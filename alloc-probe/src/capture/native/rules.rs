@@ -18,7 +18,7 @@ const SIGRETURN: [u8; 9] = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
 pub(super) fn learn(address: u64) -> Rule {
     let object = objects::find(address);
     if let Some(object) = &object {
-        images::met(object.start, object.eh_frame_hdr);
+        images::met(object.start);
     }
     let rule = object.map_or(Rule::GUESS, |object| rule_of(&object, address));
     rule_cache::insert(address, rule);

@@ -1,0 +1,301 @@
+//! However a process ends, its profile is there: as a dump after a normal end, as its spool after any other. And
+//! whatever it allocates before and after `main` is in it.
+
+mod support;
+
+use alloc_probe::AllocProbe;
+use alloc_probe_format::dump::{Dump, Ended, Figures};
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+use support::child::{Child, Outcome};
+use support::figures::{agree, are_true, figures_of_size, of_dump};
+use support::truth::{Counted, Truth};
+use support::{cases, tell};
+
+#[global_allocator]
+static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
+
+fn main() -> ExitCode {
+    support::main(
+        cases![
+            a_return_from_main_leaves_a_dump,
+            exit_leaves_a_dump,
+            the_c_librarys_exit_leaves_a_dump,
+            exit_on_another_thread_leaves_a_dump,
+            a_panic_leaves_a_dump,
+            a_panic_that_aborts_leaves_a_spool,
+            an_abort_leaves_a_spool,
+            an_immediate_exit_leaves_a_spool,
+            a_kill_leaves_a_spool,
+            a_kill_at_any_moment_leaves_a_spool_that_agrees,
+            an_earlier_spool_is_kept,
+            what_happens_before_and_after_main_is_counted,
+            every_mode_ends_with_a_dump,
+        ],
+        cases![
+            returns,
+            exits,
+            exits_by_c,
+            exits_on_a_thread,
+            panics,
+            panics_without_unwinding,
+            aborts,
+            exits_at_once,
+            kills_itself,
+            is_busy,
+            allocates_after_main,
+        ],
+    )
+}
+
+/// Blocks of 3 MiB, all of which a static constructor allocated: nobody else has blocks as large.
+const BEFORE_MAIN: usize = 5;
+const BEFORE_MAIN_BUCKET: u8 = 21;
+
+// Where the linker puts what runs before `main`.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = before_main;
+
+extern "C" fn before_main() {
+    for _ in 0..BEFORE_MAIN {
+        black_box(Vec::<u8>::with_capacity(3 << 20)).leak();
+    }
+}
+
+/// Allocates for good and for a time, grows and shrinks, so that all of the figures differ.
+#[inline(never)]
+fn work() {
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    for round in 1..200 {
+        let mut block = vec![1u8; round * 10];
+        drop(black_box(vec![0u8; round]));
+        block.resize(round * 12, 2);
+        kept.push(black_box(block));
+        if round % 3 == 0 {
+            kept.remove(0);
+        }
+    }
+    black_box(kept.split_off(50)).leak();
+}
+
+fn returns() {
+    work();
+    Counted::tell_at_exit();
+}
+
+fn exits() {
+    work();
+    Counted::tell_at_exit();
+    std::process::exit(3);
+}
+
+fn exits_by_c() {
+    work();
+    Counted::tell_at_exit();
+    // SAFETY: no other thread does the same.
+    unsafe { libc::exit(4) };
+}
+
+fn exits_on_a_thread() {
+    static WAITS: AtomicBool = AtomicBool::new(false);
+    work();
+    let _thread = std::thread::spawn(|| {
+        while !WAITS.load(SeqCst) {
+            std::thread::yield_now();
+        }
+        work();
+        Counted::tell_at_exit();
+        std::process::exit(5);
+    });
+    // The figures are only exact where no other thread is in the middle of something.
+    WAITS.store(true, SeqCst);
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn panics() {
+    work();
+    Counted::tell_at_exit();
+    panic!("as told");
+}
+
+fn panics_without_unwinding() {
+    work();
+    std::panic::set_hook(Box::new(|_| Counted::now().tell()));
+    extern "C" fn no_unwinding() {
+        panic!("as told");
+    }
+    no_unwinding();
+}
+
+fn aborts() {
+    work();
+    Counted::now().tell();
+    std::process::abort();
+}
+
+fn exits_at_once() {
+    work();
+    Counted::now().tell();
+    // SAFETY: it has no preconditions.
+    unsafe { libc::_exit(0) };
+}
+
+fn kills_itself() {
+    work();
+    Counted::now().tell();
+    // SAFETY: these have no preconditions.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}
+
+/// Allocates blocks of 300 bytes for ever, and has 100 of them at a time; nobody else has any of 256 to 511 for long.
+fn is_busy() {
+    let mut blocks: Vec<Vec<u8>> = (0..100).map(|_| Vec::with_capacity(300)).collect();
+    tell("busy", 1);
+    for index in 0.. {
+        blocks[index % 100] = Vec::new();
+        blocks[index % 100] = black_box(Vec::with_capacity(300));
+    }
+}
+
+/// In a handler of `atexit`: six blocks of 1.5 MiB, of which two are freed.
+fn allocates_after_main() {
+    extern "C" fn after_main() {
+        for round in 0..6 {
+            let block = black_box(Vec::<u8>::with_capacity(3 << 19));
+            if round < 4 {
+                block.leak();
+            }
+        }
+        Counted::now().tell();
+    }
+    // SAFETY: the function lives as long as the program.
+    unsafe { libc::atexit(after_main) };
+}
+
+fn a_return_from_main_leaves_a_dump() {
+    let outcome = Child::new("returns", "full").succeed();
+    let dump = are_true(&outcome);
+    assert_eq!((dump.process.ended, dump.process.pid), (Ended::Exit, outcome.pid));
+    assert_eq!(outcome.stderr(), "");
+}
+
+fn exit_leaves_a_dump() {
+    let outcome = Child::new("exits", "full").run();
+    assert_eq!(outcome.status.code(), Some(3));
+    are_true(&outcome);
+}
+
+fn the_c_librarys_exit_leaves_a_dump() {
+    let outcome = Child::new("exits_by_c", "full").run();
+    assert_eq!(outcome.status.code(), Some(4));
+    are_true(&outcome);
+}
+
+fn exit_on_another_thread_leaves_a_dump() {
+    let outcome = Child::new("exits_on_a_thread", "full").run();
+    assert_eq!(outcome.status.code(), Some(5));
+    let dump = outcome.dump();
+    let truth = Counted::told(&outcome);
+    support::figures::are_true_but_for_the_peak(&dump, truth);
+}
+
+fn a_panic_leaves_a_dump() {
+    let outcome = Child::new("panics", "full").run();
+    assert_eq!(outcome.status.code(), Some(101));
+    assert_eq!(are_true(&outcome).process.ended, Ended::Exit);
+    assert!(outcome.stderr().contains("as told"));
+}
+
+fn spool_is_true(outcome: &Outcome) {
+    assert_eq!(outcome.files(), ["out.json.spool"], "{}", outcome.stderr());
+    let dump = outcome.spool();
+    agree(&dump);
+    assert_eq!(of_dump(&dump), Counted::told(outcome));
+    assert_eq!((dump.process.ended, dump.process.pid), (Ended::Killed, outcome.pid));
+}
+
+fn signal(outcome: &Outcome) -> Option<i32> {
+    use std::os::unix::process::ExitStatusExt as _;
+    outcome.status.signal()
+}
+
+fn a_panic_that_aborts_leaves_a_spool() {
+    let outcome = Child::new("panics_without_unwinding", "full").run();
+    assert_eq!(signal(&outcome), Some(libc::SIGABRT));
+    spool_is_true(&outcome);
+}
+
+fn an_abort_leaves_a_spool() {
+    let outcome = Child::new("aborts", "full").run();
+    assert_eq!(signal(&outcome), Some(libc::SIGABRT));
+    spool_is_true(&outcome);
+}
+
+fn an_immediate_exit_leaves_a_spool() {
+    let outcome = Child::new("exits_at_once", "full").run();
+    assert_eq!(outcome.status.code(), Some(0));
+    spool_is_true(&outcome);
+}
+
+fn a_kill_leaves_a_spool() {
+    let outcome = Child::new("kills_itself", "full").run();
+    assert_eq!(signal(&outcome), Some(libc::SIGKILL));
+    spool_is_true(&outcome);
+}
+
+/// Where a thread was in the middle of an event, its figures may be half an event apart.
+fn a_kill_at_any_moment_leaves_a_spool_that_agrees() {
+    for pause in [0, 1, 3, 10, 30] {
+        let mut child = Child::new("is_busy", "full").start();
+        child.wait_for("busy");
+        std::thread::sleep(Duration::from_millis(pause));
+        let dump = child.kill().spool();
+        let Figures { total_blocks, total_bytes, end_blocks, end_bytes, .. } = figures_of_size(&dump, 8);
+        assert!(total_blocks >= 100, "{total_blocks}");
+        assert!(total_bytes.abs_diff(total_blocks * 300) <= 300, "{total_bytes} of {total_blocks}");
+        assert!((99..=101).contains(&end_blocks), "{end_blocks}");
+        assert!(end_bytes.abs_diff(100 * 300) <= 600, "{end_bytes}");
+        let sum = |figure: fn(&Figures) -> u64| dump.sites.iter().map(|site| figure(&site.figures)).sum::<u64>();
+        let counted: u64 = dump.threads.iter().map(|thread| thread.total_blocks).sum();
+        assert!(sum(|figures| figures.total_blocks).abs_diff(counted) <= 1, "{counted}");
+    }
+}
+
+/// The spool of a process that was killed is not overwritten by the next one.
+fn an_earlier_spool_is_kept() {
+    let killed = Child::new("kills_itself", "full").run();
+    let spool = std::fs::read(killed.path("out.json.spool")).expect("the spool");
+    let next = Child::new("returns", "full");
+    std::fs::write(next.folder().join("out.json.spool"), &spool).expect("a copy");
+    let next = next.succeed();
+    let kept = format!("out.json.{}.spool", killed.pid);
+    assert_eq!(next.files(), ["out.json", kept.as_str()]);
+    assert_eq!(std::fs::read(next.path(&kept)).expect("the earlier spool"), spool);
+    let dump = next.dump_named("out.json");
+    assert_eq!(of_dump(&dump), Counted::told(&next));
+}
+
+fn what_happens_before_and_after_main_is_counted() {
+    let outcome = Child::new("allocates_after_main", "full").succeed();
+    let dump: Dump = are_true(&outcome);
+    let before = figures_of_size(&dump, BEFORE_MAIN_BUCKET);
+    assert_eq!((before.total_blocks, before.end_blocks), (BEFORE_MAIN as u64, BEFORE_MAIN as u64));
+    let after = figures_of_size(&dump, 20);
+    assert_eq!((after.total_blocks, after.end_blocks, after.total_bytes), (6, 4, 6 * (3 << 19)));
+}
+
+fn every_mode_ends_with_a_dump() {
+    for mode in ["count", "sample=1000", "full"] {
+        let dump = are_true(&Child::new("returns", mode).succeed());
+        assert_eq!(dump.sites.is_empty(), mode == "count");
+    }
+    let off = Child::new("returns", "off").succeed();
+    assert_eq!(off.files(), [""; 0]);
+    let silent = Child::new("returns", "full").without("ALLOC_PROBE_OUT").succeed();
+    assert_eq!(silent.files(), [""; 0]);
+}
