@@ -9,7 +9,7 @@ mod json;
 
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::Dump;
-use alloc_probe_format::spool;
+use alloc_probe_format::spool_file::SpoolFile;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -38,16 +38,16 @@ fn parse(bytes: &[u8], limit: u64) -> Result<Dump, Refusal> {
     if text.is_empty() {
         return Err(Refusal::new("the file is empty"));
     }
-    // A program that was killed leaves its spool behind.
-    if text.starts_with(&spool::MAGIC.to_le_bytes()) {
-        return Err(Refusal::new("it is a spool, which this version cannot read yet")
-            .with_hint("a program that ends normally turns its spool into a dump"));
-    }
     if text.starts_with(ELF_MAGIC) {
         return Err(Refusal::new("it is a program, not a dump")
             .with_hint("`alloc-probe run -- PROGRAM` runs a program and leaves a dump"));
     }
-    let dump = json::parse(&text)?;
+    // A program that was killed leaves its spool behind.
+    let dump = if SpoolFile::is_spool(&text) {
+        SpoolFile::parse(&text).map_err(Refusal::new)?.dump()
+    } else {
+        json::parse(&text)?
+    };
     check::check(&dump)?;
     Ok(dump)
 }

@@ -72,7 +72,7 @@ fn foreign_files_are_named_for_what_they_are() {
         (b"{\"format\": \"other\", \"version\": 1}", "it is not a dump of alloc-probe"),
         (dhat, "it is a DHAT file, which this version cannot read yet"),
         (b"\x7fELF\x02\x01\x01", "it is a program, not a dump"),
-        (b"ALPROBE1\0\0\0\0", "it is a spool, which this version cannot read yet"),
+        (b"ALPROBE1\0\0\0\0", "the spool ends within its header"),
     ];
     for (file, expected) in cases {
         assert_eq!(refusal(file), expected, "{:?}", String::from_utf8_lossy(file));

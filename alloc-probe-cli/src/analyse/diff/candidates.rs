@@ -72,3 +72,41 @@ pub(super) fn rank(candidates: &mut [Candidate]) {
         better.then((a.base, a.new).cmp(&(b.base, b.new)))
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc_probe_format::dump::Figures;
+
+    fn groups(blocks: impl Iterator<Item = u64>) -> Vec<Group> {
+        let figures = blocks.map(|total_blocks| Figures { total_blocks, ..Figures::default() });
+        figures.map(|figures| Group { chain: Box::default(), sites: Vec::new(), figures }).collect()
+    }
+
+    fn entries(keys: impl Iterator<Item = u64>) -> Vec<Entry> {
+        keys.enumerate().map(|(group, key)| Entry { key, group: group as u32 }).collect()
+    }
+
+    #[test]
+    fn those_that_share_a_key_are_compared() {
+        let (left, right) = (groups(0..4), groups(0..3));
+        let mut found = Vec::new();
+        let keys = (entries([7, 5, 7, 9].into_iter()), entries([7, 9, 8].into_iter()));
+        join((&left, keys.0), (&right, keys.1), |left, right| found.push((left, right)));
+        assert_eq!(found, [(0, 0), (2, 0), (3, 1)]);
+    }
+
+    #[test]
+    fn of_very_many_each_is_compared_with_those_of_its_size() {
+        let n = 5_000;
+        let (left, right) = (groups(0..n), groups((0..n).rev()));
+        let key = || entries((0..n).map(|_| 1));
+        let (mut comparisons, mut equal) = (0, 0);
+        join((&left, key()), (&right, key()), |one, other| {
+            comparisons += 1;
+            equal += usize::from(left[one as usize].figures == right[other as usize].figures);
+        });
+        assert_eq!(equal, n as usize, "each has met the one of its own size");
+        assert!(comparisons <= NEAREST * n as usize, "{comparisons}");
+    }
+}

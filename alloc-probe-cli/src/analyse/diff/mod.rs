@@ -1,9 +1,9 @@
 //! What changed from one profile to another, matched across optimisation levels.
 //!
-//! The way: [`name`]s without what differs from build to build, and what they stand for ([`resolve`]) → [`key`]s
-//! that number the functions of both →
-//! [`group`]s of sites without glue → [`matching`] pass by pass ([`passes`], [`judge`], [`lines`], [`candidates`],
-//! [`fill`]) → how much was matched ([`share`]), and why memory differs ([`causes`]).
+//! The way: `name`s without what differs from build to build, and what they may stand for (`resolve`) → a `key` for
+//! each frame, by one numbering for both builds → `group`s of sites without glue → `matching`, pass by pass (`passes`,
+//! `judge`, `lines`, `candidates`, `fill`) → how much was matched ([`share`]), what stood in the way ([`obstacles`]),
+//! whether both did the same [`work`], and why their memory differs ([`causes`]).
 
 pub mod causes;
 pub mod obstacles;

@@ -153,9 +153,8 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_
 fn path_of<'a>(info: &dl_phdr_info, main: bool, start: u64, buffer: &'a mut [u8]) -> &'a [u8] {
     if main {
         // SAFETY: the path is a C string, and at most as many bytes are written as there are.
-        let length = unsafe {
-            libc::readlink(c"/proc/self/exe".as_ptr(), buffer.as_mut_ptr().cast(), buffer.len())
-        };
+        let length =
+            unsafe { libc::readlink(c"/proc/self/exe".as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
         return buffer.get(..usize::try_from(length).unwrap_or(0)).unwrap_or_default();
     }
     // SAFETY: has no preconditions.
@@ -279,7 +278,10 @@ mod tests {
         assert_eq!(of(build_id_in as *const () as u64).0, executable.as_os_str().as_encoded_bytes());
         let (library, build_id) = of(libc::strlen as *const () as u64);
         if !cfg!(target_feature = "crt-static") {
-            assert!(library.starts_with(b"/") && library.windows(5).any(|part| part == b"libc."), "{library:?}");
+            assert!(
+                library.starts_with(b"/") && library.windows(5).any(|part| part == b"libc."),
+                "{library:?}"
+            );
             assert_eq!(build_id, 20);
         }
         // SAFETY: has no preconditions.

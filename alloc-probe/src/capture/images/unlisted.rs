@@ -15,10 +15,12 @@ pub(in super::super) fn generation() -> u32 {
 /// the dynamic linker's lock.
 pub(in super::super) fn met(start: u64) {
     let start = start & !0xfff;
-    let build_id = header_at(start).and_then(|(headers, bias)| build_id_of(headers, bias)).unwrap_or_default();
+    let build_id =
+        header_at(start).and_then(|(headers, bias)| build_id_of(headers, bias)).unwrap_or_default();
     let same = |image: &Image| image.start & !0xfff == start && image.build_id == build_id;
     let listed = PASS.load(Relaxed) == 0 || iter().any(|image| same(image) && image.loaded.load(Relaxed));
-    let which = build_id.iter().fold(start | 1, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let which =
+        build_id.iter().fold(start | 1, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     if !listed && UNLISTED.swap(which, AcqRel) != which {
         next_generation();
         super::super::forget_rules();

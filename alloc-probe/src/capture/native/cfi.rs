@@ -29,7 +29,10 @@ pub(super) struct Section {
 
 impl Section {
     /// The bytes of an expression.
-    pub(super) fn expression(&self, expression: &UnwindExpression<usize>) -> Option<gimli::Expression<Slice>> {
+    pub(super) fn expression(
+        &self,
+        expression: &UnwindExpression<usize>,
+    ) -> Option<gimli::Expression<Slice>> {
         expression.get(&self.frames).ok()
     }
 
@@ -55,7 +58,8 @@ pub(super) fn with_row<R>(object: &Object, address: u64, f: impl FnOnce(Found<'_
         return None;
     }
     let bases = BaseAddresses::default().set_eh_frame_hdr(object.eh_frame_hdr);
-    let header = EhFrameHdr::new(bytes(object.eh_frame_hdr, object.end), NativeEndian).parse(&bases, 8).ok()?;
+    let header =
+        EhFrameHdr::new(bytes(object.eh_frame_hdr, object.end), NativeEndian).parse(&bases, 8).ok()?;
     let Pointer::Direct(frames_start) = header.eh_frame_ptr() else { return None };
     if !(object.start..object.end).contains(&frames_start) {
         return None;

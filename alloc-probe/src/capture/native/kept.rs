@@ -212,7 +212,8 @@ impl KeptStack {
             self.careful_walks += 1;
         }
         // SAFETY: `frames_by` tells the stack's extent.
-        let walk = |extent, keys: &mut _, window: &mut _| unsafe { careful::walk(start, extent, keys, window) };
+        let walk =
+            |extent, keys: &mut _, window: &mut _| unsafe { careful::walk(start, extent, keys, window) };
         self.frames_by(start, walk).capture(tree)
     }
 

@@ -147,7 +147,8 @@ mod tests {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let line = maps.lines().find(|line| line.ends_with("[stack]")).unwrap();
         let (start, rest) = line.split_once('-').unwrap();
-        let [start, end] = [start, rest.split(' ').next().unwrap()].map(|text| u64::from_str_radix(text, 16).unwrap());
+        let [start, end] =
+            [start, rest.split(' ').next().unwrap()].map(|text| u64::from_str_radix(text, 16).unwrap());
         let (low, high) = main_stack();
         assert!(low <= start && start < high && high <= end, "{low:x} {high:x} {line}");
         assert!(end - high < 1 << 20, "as much as arguments and environment take: {line}");
@@ -160,7 +161,11 @@ mod tests {
         let mut window = Window::default();
         // SAFETY: these two words are in `words`.
         let mut memory = unsafe { Memory::new(start, start + 16, &mut window) };
-        assert_eq!((memory.read(start + 8), memory.read(start + 24)), (Some(2), Some(4)), "directly, and not");
+        assert_eq!(
+            (memory.read(start + 8), memory.read(start + 24)),
+            (Some(2), Some(4)),
+            "directly, and not"
+        );
         for address in [0, 8, 4096, start + 1, u64::MAX - 7, 0xffff_8000_0000_0000] {
             assert_eq!(memory.read(address), None, "{address:x}");
         }

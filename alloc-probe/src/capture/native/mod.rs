@@ -18,6 +18,6 @@ mod rule_cache;
 mod rules;
 
 pub(crate) use kept::KeptStack;
-pub(crate) use registers::Registers;
 pub(super) use objects::prepare;
+pub(crate) use registers::Registers;
 pub(super) use rule_cache::forget as forget_rules;

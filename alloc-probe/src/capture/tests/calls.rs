@@ -139,7 +139,8 @@ fn threads_have_stacks_of_their_own() {
         };
         builder.spawn(body).unwrap()
     });
-    let depths: Vec<usize> = threads.collect::<Vec<_>>().into_iter().map(|thread| thread.join().unwrap()).collect();
+    let depths: Vec<usize> =
+        threads.collect::<Vec<_>>().into_iter().map(|thread| thread.join().unwrap()).collect();
     assert!(depths.iter().all(|&depth| depth == depths[0] && depth > 3), "{depths:?}");
 }
 

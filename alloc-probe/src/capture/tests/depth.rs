@@ -12,7 +12,11 @@ fn descend(subject: &Subject, depth: u32, every: u32) -> u32 {
     if depth == 0 {
         return 0;
     }
-    let deeper = if depth % 3 == 0 { descend(subject, depth - 1, every) } else { descend(subject, depth - 1, every) + 1 };
+    let deeper = if depth % 3 == 0 {
+        descend(subject, depth - 1, every)
+    } else {
+        descend(subject, depth - 1, every) + 1
+    };
     if depth % every == 0 {
         subject.check();
     }
@@ -39,7 +43,9 @@ fn a_recursion_just_around_the_limit() {
 fn deep_recursions_keep_both_ends() {
     with_room(|| {
         let subject = Subject::new();
-        for (depth, every) in [(500, 7), (700, 5), (600, 9), (5_000, 191), (9_000, 700), (20_000, 3_000), (300, 10)] {
+        for (depth, every) in
+            [(500, 7), (700, 5), (600, 9), (5_000, 191), (9_000, 700), (20_000, 3_000), (300, 10)]
+        {
             descend(&subject, depth, every);
         }
     });

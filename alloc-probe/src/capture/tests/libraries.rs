@@ -112,7 +112,7 @@ fn unloaded_libraries_stay_listed() {
     let _turn = LOADING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let directory = Directory(std::env::temp_dir().join(format!("capture-listed-{}", std::process::id())));
     std::fs::create_dir_all(&directory.0).unwrap();
-    let library = compile(&directory.0, "capture_listed", 40, 0);
+    let library = compile(&directory.0, "capture_listed", 40, 16);
     let path = CString::new(library.as_os_str().as_encoded_bytes()).unwrap();
     refresh_images();
     assert_eq!(listed("capture_listed.so"), []);

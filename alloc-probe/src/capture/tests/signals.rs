@@ -32,7 +32,8 @@ fn with_handler<R>(signal: libc::c_int, flags: libc::c_int, f: impl FnOnce() -> 
     let _one_at_a_time = HANDLERS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     // SAFETY: all-zero bytes are valid for the two, and the handler has the type that is asked for.
     unsafe {
-        let (mut action, mut before): (libc::sigaction, libc::sigaction) = (std::mem::zeroed(), std::mem::zeroed());
+        let (mut action, mut before): (libc::sigaction, libc::sigaction) =
+            (std::mem::zeroed(), std::mem::zeroed());
         action.sa_sigaction = check_in_handler as *const () as usize;
         action.sa_flags = flags;
         assert_eq!(libc::sigaction(signal, &action, &mut before), 0);

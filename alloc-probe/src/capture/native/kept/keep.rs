@@ -107,8 +107,16 @@ impl KeptStack {
     }
 
     /// Looks up the node of frame `i`, whose caller has the node `parent`.
-    fn find_node<T: Tree>(&mut self, tree: &T, parent: u32, base: usize, depth: usize, i: usize) -> Option<u32> {
-        let pc = if i < base { self.word(self.frames[i].word()).value } else { self.pending[depth - i].state.pc };
+    fn find_node<T: Tree>(
+        &mut self,
+        tree: &T,
+        parent: u32,
+        base: usize,
+        depth: usize,
+        i: usize,
+    ) -> Option<u32> {
+        let pc =
+            if i < base { self.word(self.frames[i].word()).value } else { self.pending[depth - i].state.pc };
         let node = tree.child(parent, FrameKey::call(pc))?;
         if i < self.len as usize {
             self.frames[i].node = node;
@@ -126,7 +134,12 @@ impl KeptStack {
     #[inline(always)]
     fn cursor(&self, base: usize) -> Cursor {
         if base == 0 {
-            return Cursor { frames: 0, words: 0, outer: Registers { pc: 0, sp: 0, bp: 0 }, bp_matters: false };
+            return Cursor {
+                frames: 0,
+                words: 0,
+                outer: Registers { pc: 0, sp: 0, bp: 0 },
+                bp_matters: false,
+            };
         }
         let last = &self.frames[base - 1];
         let word = self.word(last.word());

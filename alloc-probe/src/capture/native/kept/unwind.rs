@@ -29,7 +29,9 @@ impl KeptStack {
             if let Some(joined) = self.join(&mut candidates, &state) {
                 let end = self.frames[joined].word();
                 // SAFETY: the kept words further out than the state's stack pointer are within the stack.
-                let Some(word) = (unsafe { self.first_changed(end) }) else { return Outcome::Joined(joined + 1) };
+                let Some(word) = (unsafe { self.first_changed(end) }) else {
+                    return Outcome::Joined(joined + 1);
+                };
                 // SAFETY: as above.
                 match unsafe { self.leave(joined, word, &mut state, pending) } {
                     Some(left) => candidates = left,
@@ -153,7 +155,9 @@ impl KeptStack {
         // Frames lie further and further out, and what is read is in the frame.
         let cfa = match rule.kind() {
             // What the frame stores is within it, as the rule itself says.
-            Kind::Sp => Some(state.sp.wrapping_add(rule.cfa_bytes())).filter(|&cfa| cfa <= self.low + self.span)?,
+            Kind::Sp => {
+                Some(state.sp.wrapping_add(rule.cfa_bytes())).filter(|&cfa| cfa <= self.low + self.span)?
+            }
             Kind::Bp => {
                 let cfa = state.bp.wrapping_add(rule.cfa_bytes());
                 Some(cfa).filter(|&cfa| self.room(state, cfa) >= rule.bp_bytes())?
@@ -190,7 +194,8 @@ impl KeptStack {
                 return Step::Caller(rule, caller);
             }
         }
-        let bp_in_frame = |cfa: u64| (state.sp..cfa.saturating_sub(8)).contains(&state.bp) && state.bp % 8 == 0;
+        let bp_in_frame =
+            |cfa: u64| (state.sp..cfa.saturating_sub(8)).contains(&state.bp) && state.bp % 8 == 0;
         match rule.kind() {
             Kind::End => Step::End,
             Kind::Stored => {
