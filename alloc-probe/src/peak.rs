@@ -5,9 +5,11 @@
 //! it does a thread touch the shared words.
 //!
 //! With one thread, the credit is exactly what is missing to the peak, and a peak is noted when it is over, just
-//! before something is freed: a heap that only grows has nothing to tell. With several, threads share out half of what is missing, and near the peak each may be off by a
-//! *quantum* in either direction: 1/1024 of the peak divided by the number of threads, but no less than 512 bytes and
-//! no more than 1 MiB. So the recorded peak is off by at most the larger of 0.1 % and 512 bytes a thread.
+//! before something is freed: a heap that only grows has nothing to tell. With several, a thread takes half of
+//! what is missing after the credit of the others, so that all credit together never reaches the peak; where that is
+//! too little, each may be off by a *quantum* in either direction: 1/1024 of the peak divided by the number of
+//! threads, but no less than 512 bytes and no more than 1 MiB. So the recorded peak is off by at most the larger of
+//! 0.2 % of it and 1 KiB a thread.
 
 use crate::clock;
 use crate::figures::{Figures, bump};
@@ -95,18 +97,20 @@ fn tell(thread: &Thread, live: i64) {
         if sum > peak {
             new_peak(sum, alive);
         }
-        let missing = (peak - sum).max(0);
+        let credit = if alive <= 1 { 0 } else { quantum(peak, alive).max((peak - sum - others_credit(thread)) / 2) };
+        let change = credit - thread.credit.replace(credit);
+        if change != 0 {
+            header[header::CREDIT].fetch_add(change as u64, Relaxed);
+        }
         if alive <= 1 {
             // Growth alone needs no telling: a peak is over only when something is freed.
             thread.limit.store(i64::MAX, Relaxed);
-            thread.peak_mark.set(live + missing);
+            thread.peak_mark.set(live + (peak - sum).max(0));
             thread.floor.set(live - FREE_UNTOLD);
         } else {
-            let quantum = (peak / 1024 / alive).clamp(512, 1 << 20);
-            let credit = quantum.max(missing / (2 * alive));
             thread.limit.store(live + credit, Relaxed);
             thread.peak_mark.set(live + credit);
-            thread.floor.set(live - quantum.max(credit.min(FREE_UNTOLD)));
+            thread.floor.set(live - quantum(peak, alive));
         }
         set_mark(thread);
         // Either this sees the new number of threads, or a new thread's order to renew comes after the store: the
@@ -116,6 +120,16 @@ fn tell(thread: &Thread, live: i64) {
             return;
         }
     }
+}
+
+/// How far a thread may be off near the peak.
+fn quantum(peak: i64, alive: i64) -> i64 {
+    (peak / 1024 / alive.max(1)).clamp(512, 1 << 20)
+}
+
+/// What the other threads may grow by without telling.
+fn others_credit(thread: &Thread) -> i64 {
+    spool::header()[header::CREDIT].load(Relaxed) as i64 - thread.credit.get()
 }
 
 /// With one thread, plain stores will do. Where a second thread arrives at that very instant, two peaks may be taken
@@ -135,10 +149,11 @@ fn new_peak(sum: i64, alive: i64) {
     }
 }
 
-/// Tells the sum, as when a thread ends.
+/// Tells the sum and gives the credit back, as when a thread ends.
 pub(crate) fn flush(thread: &Thread) {
     note(thread, thread.record.figures.live_bytes());
     tell(thread, thread.record.figures.live_bytes());
+    spool::header()[header::CREDIT].fetch_sub(thread.credit.replace(0) as u64, Relaxed);
 }
 
 /// The process's figures in sum: totals, live, and live at the peak.

@@ -69,6 +69,8 @@ pub(crate) struct Thread {
     pub(crate) mark: Cell<i64>,
     /// Live bytes above which what is live may be a new peak of the process.
     pub(crate) peak_mark: Cell<i64>,
+    /// Bytes by which it may grow without telling, as the shared sum of these has it.
+    pub(crate) credit: Cell<i64>,
     /// Live bytes below which the shared sum must be told.
     pub(crate) floor: Cell<i64>,
     pub(crate) guard: Cell<Guard>,
@@ -183,6 +185,7 @@ fn take_slot() -> Option<&'static Thread> {
         limit: AtomicI64::new(i64::MIN),
         mark: Cell::new(i64::MIN),
         peak_mark: Cell::new(i64::MIN),
+        credit: Cell::new(0),
         floor: Cell::new(i64::MAX),
         guard: Cell::new(Guard::Idle),
         record,
