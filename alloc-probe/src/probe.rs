@@ -137,16 +137,12 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let recorder = self.recorder();
-        if let Some((thread, _)) = recorder
-            && thread.guard.get() == Guard::Own
-        {
+        if recorder.is_some_and(|(thread, _)| thread.guard.get() == Guard::Own) {
             return arena::alloc(layout);
         }
         // SAFETY: the caller's promises about the layout are the ones asked for.
         let block = unsafe { self.inner.alloc(layout) };
-        if let Some((thread, state)) = recorder
-            && !block.is_null()
-        {
+        if let (Some((thread, state)), false) = (recorder, block.is_null()) {
             allocated(thread, state, block, layout.size());
         }
         block
@@ -155,16 +151,12 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let recorder = self.recorder();
-        if let Some((thread, _)) = recorder
-            && thread.guard.get() == Guard::Own
-        {
+        if recorder.is_some_and(|(thread, _)| thread.guard.get() == Guard::Own) {
             return arena::alloc(layout);
         }
         // SAFETY: as for `alloc`.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
-        if let Some((thread, state)) = recorder
-            && !block.is_null()
-        {
+        if let (Some((thread, state)), false) = (recorder, block.is_null()) {
             allocated(thread, state, block, layout.size());
         }
         block

@@ -21,7 +21,7 @@ pub(crate) struct Shop {
     pub(crate) audit: AuditTrail,
     /// The catalogue as text, for the partners.
     pub(crate) export: ExportBuffer,
-    /// The numbers of the statements that the nightly batch has made.
+    /// The last line of each statement that the nightly batch has made.
     pub(crate) statements: Mutex<Vec<String>>,
 }
 

@@ -2,11 +2,9 @@
 
 use super::{Captured, FRAMES_RECORDED, FrameKey, Tree};
 
-/// Of a stack deeper than [`FRAMES_RECORDED`], how many outer frames are recorded…
+/// Of a stack deeper than [`FRAMES_RECORDED`], how many outer frames are recorded. Inward of them comes the cut, and
+/// then as many inner frames as make up the rest.
 pub(super) const OUTER: usize = FRAMES_RECORDED / 2;
-/// … and how many inner ones, so that with the cut between them it's as many as of a stack that just fits.
-pub(super) const INNER: usize = FRAMES_RECORDED - OUTER - 1;
-
 /// The frames of a stack, as a walk from the inside wrote them down.
 #[derive(Clone, Copy)]
 pub(super) struct Frames<'a> {
@@ -41,7 +39,7 @@ impl Frames<'_> {
     }
 
     /// Whether `node` stands for it. `parent` tells a node's parent and frame.
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
     pub(super) fn is_at<T: Tree>(self, node: u32, parent: impl Fn(u32) -> (u32, FrameKey)) -> bool {
         let outside = self.recorded().rev().try_fold(node, |node, frame| {
             (node != T::ROOT).then(|| parent(node)).filter(|&(_, key)| key == frame).map(|(outer, _)| outer)

@@ -19,10 +19,12 @@ pub(crate) struct ImageInfo<'a> {
     /// What must be added to an address in the file to get the one in the process.
     pub(crate) bias: u64,
     /// Its first address.
+    #[cfg_attr(not(test), allow(dead_code, reason = "belongs to an image, whoever asks for it"))]
     pub(crate) start: u64,
     /// The address after its last.
     pub(crate) end: u64,
     /// Whether it was loaded when the list was last brought up to date.
+    #[cfg_attr(not(test), allow(dead_code, reason = "belongs to an image, whoever asks for it"))]
     pub(crate) loaded: bool,
 }
 

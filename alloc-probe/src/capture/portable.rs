@@ -19,8 +19,9 @@ pub(crate) struct Registers {
 impl Registers {
     /// Those of the function that this is inlined into.
     ///
-    /// The first frame recorded is the one that *that* function returns to. Which one it is must not depend on the
-    /// inliner, so mark it `#[inline(never)]`.
+    /// The first frame recorded is the one that *that* function returns to. So it must be `#[inline(never)]`: with
+    /// link-time optimisation, even a global allocator's methods are inlined into the functions that allocate, and it's
+    /// these that would be missing then. And it must not end in a tail call of what takes the stack.
     #[inline(always)]
     pub(crate) fn here() -> Registers {
         let local = 0_u8;

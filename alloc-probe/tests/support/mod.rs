@@ -8,6 +8,7 @@
 
 pub(crate) mod child;
 pub(crate) mod figures;
+pub(crate) mod slots;
 pub(crate) mod truth;
 
 use std::panic;

@@ -51,6 +51,14 @@ pub(crate) fn command_line() -> PathBuf {
     target().join(Profile::Dev.folder()).join("alloc-probe")
 }
 
+/// The path of the example service, built.
+pub(crate) fn orders(profile: Profile) -> PathBuf {
+    static BUILT: [OnceLock<()>; 2] = [const { OnceLock::new() }; 2];
+    let what = ["--bin", "orders", "--package", "alloc-probe-examples"];
+    BUILT[profile as usize].get_or_init(|| build(&what, profile));
+    target().join(profile.folder()).join("orders")
+}
+
 /// Where Cargo put the subjects of the suite's own profile.
 fn own_folder() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_boxes")).parent().expect("a binary lies in a folder")

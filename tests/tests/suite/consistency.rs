@@ -180,6 +180,15 @@ fn memory(dump: &Dump, faults: &mut Faults) {
     // The kernel keeps the two counts apart, and neither stands still.
     let about = sum.abs_diff(memory.rss_bytes) <= memory.rss_bytes / 4;
     faults.check(about, format_args!("{} bytes resident, but the categories have {sum}", memory.rss_bytes));
+    // The probe takes no memory of the program's for its own. It may use a little more while it looks.
+    let own = dump.probe.spool_bytes + dump.probe.private_bytes;
+    for category in memory.categories.iter().filter(|category| category.name == "probe") {
+        let within = category.bytes <= own + (1 << 20);
+        faults.check(
+            within,
+            format_args!("the probe has {own} bytes, but {} of them are resident", category.bytes),
+        );
+    }
 }
 
 fn nothing_lost(dump: &Dump, faults: &mut Faults) {

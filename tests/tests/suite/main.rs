@@ -24,3 +24,4 @@ mod threads;
 mod command_line;
 mod damaged;
 mod environment;
+mod orders;

@@ -9,14 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Files that a subject is given: enough for a million blocks, and for seconds.
-const FILES: usize = 100;
-
 /// Bytes of the largest file that is taken: a few are generated tables of megabytes.
 const LARGEST: u64 = 100_000;
 
-/// The first of all source files of the dependencies, in order.
-fn sources() -> Vec<PathBuf> {
+/// The first source files of the dependencies, in order.
+fn sources(count: usize) -> Vec<PathBuf> {
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
@@ -33,12 +30,12 @@ fn sources() -> Vec<PathBuf> {
     let mut files = Vec::new();
     for folder in manifests.into_iter().filter_map(|manifest| Path::new(manifest).parent()) {
         rust_files(&folder.join("src"), &mut files);
-        if files.len() >= FILES {
+        if files.len() >= count {
             break;
         }
     }
-    files.truncate(FILES);
-    assert_eq!(files.len(), FILES, "the dependencies have too few sources");
+    files.truncate(count);
+    assert_eq!(files.len(), count, "the dependencies have too few sources");
     files
 }
 
@@ -58,25 +55,26 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Gives a subject the list, in both profiles, with every block recorded.
-fn check(subject: &'static str) {
+/// Gives a subject so many files, in both profiles, with every block recorded. It has to allocate at least so many
+/// blocks of them.
+fn check(subject: &'static str, files: usize, least_blocks: u64) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let list = folder.path().join("list");
-    let lines = sources().iter().map(|path| format!("{}\n", path.display())).collect::<String>();
+    let lines = sources(files).iter().map(|path| format!("{}\n", path.display())).collect::<String>();
     fs::write(&list, lines).expect("the list is written");
     for profile in Profile::ALL {
         let run = Subject::new(subject, profile, Mode::Full).argument(&list).run().expect_success();
-        assert!(run.dump.totals.total_blocks > 50_000, "{}: {}", run.subject, run.stdout());
+        assert!(run.dump.totals.total_blocks > least_blocks, "{}: {}", run.subject, run.stdout());
         subjects::check(&run, Threads::One);
     }
 }
 
 #[test]
 fn parsing_with_syn() {
-    check("parse_sources");
+    check("parse_sources", 100, 500_000);
 }
 
 #[test]
 fn searching_with_regex() {
-    check("search_sources");
+    check("search_sources", 400, 50_000);
 }

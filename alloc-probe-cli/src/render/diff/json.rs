@@ -5,8 +5,8 @@ use crate::analyse::diff::share::Share;
 use crate::analyse::diff::{Diff, Pair, Sites};
 use crate::analyse::fold;
 use crate::profile::Profile;
-use crate::render::json::{SCHEMA_VERSION, SiteFrame, Summary};
-use alloc_probe_format::dump::{Build, Category, Figures, Mode};
+use crate::render::json::{AllFigures, SCHEMA_VERSION, SiteFrame, Summary};
+use alloc_probe_format::dump::{Build, Category, Mode};
 use alloc_probe_format::metric::Metric;
 use serde::Serialize;
 
@@ -92,7 +92,7 @@ struct Site<'a> {
 #[derive(Debug, Serialize)]
 struct SiteSide<'a> {
     #[serde(flatten)]
-    figures: Figures,
+    figures: AllFigures,
     stacks: usize,
     frames: Vec<SiteFrame<'a>>,
 }
@@ -223,7 +223,7 @@ impl<'a> SiteSide<'a> {
     fn new(sites: &Sites, profile: &'a Profile, metric: Metric, all_frames: bool) -> SiteSide<'a> {
         let frames = sites.shown(profile, metric).map(|site| fold::visible(profile, site, all_frames));
         SiteSide {
-            figures: sites.figures,
+            figures: AllFigures::from(&sites.figures),
             stacks: sites.sites.len(),
             frames: frames
                 .unwrap_or_default()

@@ -99,6 +99,40 @@ global_asm!(
     ".cfi_def_cfa_offset 8",
     "ret",
     ".cfi_endproc",
+    // Calls what follows twice from the same place of the stack, first with a return address of zero.
+    ".type capture_test_zero_first, @function",
+    "capture_test_zero_first:",
+    ".cfi_startproc",
+    "push rbx",
+    ".cfi_def_cfa_offset 16",
+    ".cfi_offset rbx, -16",
+    "push rdi",
+    ".cfi_def_cfa_offset 24",
+    "push rsi",
+    ".cfi_def_cfa_offset 32",
+    "lea rbx, [rip + 2f]",
+    "push 0",
+    "jmp 4f",
+    "2:",
+    "mov rsi, [rsp]",
+    "mov rdi, [rsp + 8]",
+    "lea rbx, [rip + 3f]",
+    "call 4f",
+    "3:",
+    "add rsp, 16",
+    ".cfi_def_cfa_offset 16",
+    "pop rbx",
+    ".cfi_def_cfa_offset 8",
+    "ret",
+    ".cfi_endproc",
+    "4:",
+    ".cfi_startproc",
+    "sub rsp, 8",
+    ".cfi_def_cfa_offset 16",
+    "call rsi",
+    "add rsp, 16",
+    "jmp rbx",
+    ".cfi_endproc",
     // As OpenSSL's: the old stack pointer is stored at the new one, and the frame pointer is something else.
     ".type capture_test_stored_sp, @function",
     "capture_test_stored_sp:",
@@ -148,6 +182,7 @@ unsafe extern "C" {
     fn capture_test_outermost(argument: *const c_void, f: Callee);
     fn capture_test_realigned(argument: *const c_void, f: Callee);
     fn capture_test_realigned_twice(argument: *const c_void, f: Callee);
+    fn capture_test_zero_first(argument: *const c_void, f: Callee);
     fn capture_test_stored_sp(argument: *const c_void, f: Callee);
     fn capture_test_by_rbx(argument: *const c_void, f: Callee);
 }
@@ -214,6 +249,11 @@ fn a_frame_pointer_of_zero_ends_the_stack() {
     let frames = through(&subject, capture_test_outermost);
     assert_eq!(frames.len(), 3, "{frames:x?}");
     assert!(frames.iter().all(|frame| frame.kind() == FrameKind::Call));
+}
+
+#[test]
+fn a_return_address_of_zero_ends_the_stack_as_long_as_it_is_zero() {
+    assert_eq!(followed(capture_test_zero_first, true), 0);
 }
 
 #[test]

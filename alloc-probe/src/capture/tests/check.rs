@@ -132,7 +132,9 @@ fn reference(start: Registers) -> Vec<u64> {
         true
     });
     // Where there's no caller, the unwinder may report a return address of zero.
-    addresses.pop_if(|&mut last| last == 0);
+    if addresses.last() == Some(&0) {
+        addresses.pop();
+    }
     addresses
 }
 

@@ -4,9 +4,11 @@ use super::check::Subject;
 use crate::capture::{FRAMES_RECORDED, FrameKind};
 use std::hint::black_box;
 
+/// Recurses `depth` deep, and checks at every so many calls, and at each of the innermost.
 #[inline(never)]
 fn descend(subject: &Subject, depth: u32, every: u32) -> u32 {
-    if depth % every == 0 {
+    let checks = depth % every == 0 || depth < 9;
+    if checks {
         subject.check();
     }
     if depth == 0 {
@@ -17,7 +19,7 @@ fn descend(subject: &Subject, depth: u32, every: u32) -> u32 {
     } else {
         descend(subject, depth - 1, every) + 1
     };
-    if depth % every == 0 {
+    if checks {
         subject.check();
     }
     black_box(deeper)
@@ -34,7 +36,7 @@ fn a_recursion_just_around_the_limit() {
         let subject = Subject::new();
         let outside = subject.check().len() as u32;
         for depth in FRAMES_RECORDED as u32 - outside - 4..FRAMES_RECORDED as u32 - outside + 4 {
-            descend(&subject, depth, 1);
+            descend(&subject, depth, 61);
         }
     });
 }
@@ -44,7 +46,7 @@ fn deep_recursions_keep_both_ends() {
     with_room(|| {
         let subject = Subject::new();
         for (depth, every) in
-            [(500, 7), (700, 5), (600, 9), (5_000, 191), (9_000, 700), (20_000, 3_000), (300, 10)]
+            [(500, 37), (700, 41), (600, 53), (5_000, 191), (9_000, 700), (20_000, 3_000), (300, 29)]
         {
             descend(&subject, depth, every);
         }

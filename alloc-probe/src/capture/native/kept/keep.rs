@@ -2,10 +2,13 @@
 
 use super::unwind::bp_slot;
 use super::{BLOCK, FRAMES, Frame, KeptStack, Pending, WORDS, Word};
-use crate::capture::chain::{INNER, OUTER};
+use crate::capture::chain::OUTER;
 use crate::capture::native::registers::Registers;
 use crate::capture::native::rule::Kind;
 use crate::capture::{Captured, FRAMES_RECORDED, FrameKey, Tree};
+
+/// Of a stack that is cut, how many inner frames are recorded.
+const INNER: usize = FRAMES_RECORDED - OUTER - 1;
 
 /// The most words that one step depends on.
 const WORDS_OF_A_STEP: usize = 3;
@@ -132,14 +135,14 @@ impl KeptStack {
 
     /// Where the frames that are kept end if it's `base` of them.
     #[inline(always)]
-    fn cursor(&self, base: usize) -> Cursor {
+    fn cursor(&mut self, base: usize) -> Cursor {
         if base == 0 {
-            return Cursor {
-                frames: 0,
-                words: 0,
-                outer: Registers { pc: 0, sp: 0, bp: 0 },
-                bp_matters: false,
-            };
+            let outer = Registers { pc: 0, sp: 0, bp: 0 };
+            let mut cursor = Cursor { frames: 0, words: 0, outer, bp_matters: false };
+            if self.zero_slot != 0 {
+                self.push_word(&mut cursor, self.zero_slot, 0);
+            }
+            return cursor;
         }
         let last = &self.frames[base - 1];
         let word = self.word(last.word());

@@ -8,7 +8,7 @@ use crate::capture::native::{objects, rule_cache, rules};
 /// A step from a state to its caller's.
 enum Step {
     Caller(Rule, Registers),
-    /// There's no caller.
+    /// There's no caller; or it's no state at all, as its pc is zero.
     End,
     /// Only the careful walker can do it.
     Unusual,
@@ -44,9 +44,13 @@ impl KeptStack {
                 // SAFETY: likewise.
                 None => match unsafe { self.unusual_step(state) } {
                     Step::Caller(rule, caller) => (rule, caller),
+                    Step::End if state.pc == 0 => {
+                        self.zero_slot = state.sp - 8;
+                        return Outcome::Joined(0);
+                    }
                     Step::End => {
-                        // A return address of zero is no frame.
-                        let pushed = state.pc == 0 || self.push(pending, state, Rule::END);
+                        self.zero_slot = 0;
+                        let pushed = self.push(pending, state, Rule::END);
                         return if pushed { Outcome::Joined(0) } else { Outcome::Unusual };
                     }
                     Step::Unusual => return Outcome::Unusual,
@@ -185,6 +189,9 @@ impl KeptStack {
     #[inline(never)]
     unsafe fn unusual_step(&self, state: Registers) -> Step {
         let state = &state;
+        if state.pc == 0 {
+            return Step::End;
+        }
         let address = state.pc.wrapping_sub(1);
         let mut rule = rule_cache::get(address);
         if rule == Rule::EMPTY {
