@@ -3,5 +3,6 @@
 pub mod diff;
 pub mod fold;
 pub mod folded;
+pub mod sampling;
 pub mod sites;
 pub mod timeline;

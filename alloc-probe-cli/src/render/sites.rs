@@ -1,6 +1,7 @@
 //! The top call sites, as a table.
 
 use crate::analyse::fold;
+use crate::analyse::sampling;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{Frame, Profile, Role};
 use crate::symbolicate::names;
@@ -61,7 +62,9 @@ pub fn write(
         return Ok(());
     }
     let (header, companion) = heading(metric);
-    let value_columns = text::width(header).max(10);
+    let values: Vec<String> = top.iter().map(|site| value(profile, site, metric)).collect();
+    let widest = values.iter().map(|value| text::width(value)).max().unwrap_or(0);
+    let value_columns = text::width(header).max(10).max(widest);
     let indent = value_columns + OTHER_COLUMNS;
     writeln!(out)?;
     let beside = if companion.is_bytes() { "bytes" } else { "blocks" };
@@ -76,13 +79,11 @@ pub fn write(
         if index > 0 {
             writeln!(out)?;
         }
-        let value = metric.of(&site.figures);
-        let (value_text, other) =
-            (figure(value, metric.is_bytes()), figure(companion.of(&site.figures), companion.is_bytes()));
+        let (value, other) = (&values[index], figure(companion.of(&site.figures), companion.is_bytes()));
         write!(
             out,
-            "{strong}{value_text:>value_columns$}{strong:#}  {other:>10}  {:>6}  ",
-            percent(value, whole)
+            "{strong}{value:>value_columns$}{strong:#}  {other:>10}  {:>6}  ",
+            percent(metric.of(&site.figures), whole)
         )?;
         for (row, line) in lines.iter().enumerate() {
             if row > 0 {
@@ -95,6 +96,15 @@ pub fn write(
         }
     }
     Ok(())
+}
+
+/// A site's figure, with its standard error where it is an estimate.
+fn value(profile: &Profile, site: &ShownSite, metric: Metric) -> String {
+    let value = figure(metric.of(&site.figures), metric.is_bytes());
+    match sampling::relative_error(&profile.dump, &site.figures, metric) {
+        Some(error) => format!("{value} ±{:.0}%", error * 100.0),
+        None => value,
+    }
 }
 
 /// What the metric's column is called, and the other figure that a person wants beside it.

@@ -72,7 +72,7 @@ pub fn losses(dump: &Dump) -> Vec<String> {
 pub fn caveat(dump: &Dump) -> Option<String> {
     match dump.mode {
         Mode::Sample => Some(match dump.sample_bytes {
-            Some(mean) => format!("estimates, from one sample in about every {} allocated", bytes(mean)),
+            Some(mean) => format!("estimates with their standard error (±), from one sample in about every {}", bytes(mean)),
             None => "estimates, from samples".to_owned(),
         }),
         Mode::Off => Some("nothing was recorded".to_owned()),
@@ -110,7 +110,7 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
     };
     writeln!(out, "ran {} {ended}, {recorded}", duration(process.duration_ns))?;
     if let (Mode::Sample, Some(caveat)) = (dump.mode, caveat(dump)) {
-        writeln!(out, "{strong}All figures are {caveat}.{strong:#}")?;
+        writeln!(out, "{strong}The figures of sites are {caveat}; the process's own are counted.{strong:#}")?;
     }
     Ok(())
 }

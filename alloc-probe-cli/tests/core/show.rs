@@ -113,7 +113,7 @@ fn estimates_are_called_so() {
     let dump = Dump { mode: Mode::Sample, sample_bytes: Some(512 << 10), ..orders() };
     let file = write(&dump, &directory.path().join("sample.json"));
     let shown = alloc_probe(&["show", file.to_str().unwrap()]);
-    let said = "All figures are estimates, from one sample in about every 512.0 KiB allocated.";
+    let said = "The figures of sites are estimates with their standard error (±), from one sample in about every 512.0 KiB; the process's own are counted.";
     assert!(shown.out.contains(said), "{}", shown.out);
     assert!(shown.out.contains("Top 3 of 4 sites by peak-bytes (estimates)"), "{}", shown.out);
 }

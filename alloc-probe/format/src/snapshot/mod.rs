@@ -67,7 +67,8 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         // What the threads counted is exact; sites are estimates, if there are any.
         totals = Figures {
             temporary_blocks: totals.temporary_blocks,
-            realloc_moves: totals.realloc_moves,
+            // An estimate, beside a figure that was counted: never more than that.
+            realloc_moves: totals.realloc_moves.min(counted.realloc_calls),
             moved_bytes: totals.moved_bytes,
             long_lived_bytes: totals.long_lived_bytes,
             long_lived_blocks: totals.long_lived_blocks,

@@ -7,10 +7,10 @@
 use super::cfi::{self, Found};
 use super::expression::{File, NoValue, evaluate};
 use super::memory::{Memory, Window};
-use super::objects::{self, Object};
+use super::objects;
 use super::registers::{COUNT, RA, RBP, RSP, Registers, preserved_here};
 use super::rule::{Kind, Rule};
-use super::{rule_cache, rules};
+use super::{guess, rule_cache, rules};
 use crate::capture::FrameKey;
 use gimli::{CfaRule, Register, RegisterRule};
 
@@ -197,6 +197,15 @@ impl<'a, 'm> Walker<'a, 'm> {
                 return self.follow_context().map(|()| true);
             }
         }
+        if self.exact {
+            // Where a signal interrupted a function, it may or may not have set its frame pointer up.
+            let stub = guess::is_stub(address);
+            return if stub {
+                self.follow(Rule::STUB).map(|()| false)
+            } else {
+                Err(Stop::NoValue(NoValue::Fault))
+            };
+        }
         self.follow_frame_pointer().map(|()| false)
     }
 
@@ -265,7 +274,7 @@ impl<'a, 'm> Walker<'a, 'm> {
             return Err(Stop::End);
         }
         let pc = self.read(bp.wrapping_add(8))?;
-        if bp < sp || objects::find(pc.wrapping_sub(1)).is_none_or(|object: Object| pc == object.start) {
+        if bp < sp || !guess::calls_code_without_tables(pc) {
             return Err(Stop::NoValue(NoValue::Fault));
         }
         self.follow(Rule::GUESS)

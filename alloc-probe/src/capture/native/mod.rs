@@ -9,6 +9,7 @@
 mod careful;
 mod cfi;
 mod expression;
+mod guess;
 mod kept;
 mod memory;
 mod objects;

@@ -46,6 +46,9 @@ impl Rule {
     /// The frame that `push rbp; mov rbp, rsp` makes.
     pub(super) const GUESS: Rule = Rule::new(Kind::Guess, 2, 2);
 
+    /// Of code that has only been called yet.
+    pub(super) const STUB: Rule = Rule::new(Kind::Sp, 1, Self::BP_UNCHANGED);
+
     const BP_UNCHANGED: u32 = 1;
     const BP_SHIFT: u32 = 3;
     const BP_MAX: u32 = 63;

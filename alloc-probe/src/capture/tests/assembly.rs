@@ -27,6 +27,13 @@ global_asm!(
     "call rsi",
     "pop rbp",
     "ret",
+    // As bare, but the register is still the caller's. If that keeps frame pointers, following them would leave it out.
+    ".type capture_test_untouched, @function",
+    "capture_test_untouched:",
+    "sub rsp, 8",
+    "call rsi",
+    "add rsp, 8",
+    "ret",
     // As bare, but there seems to be a frame pointer: it points into the stack, to what isn't a frame.
     ".type capture_test_misleading, @function",
     "capture_test_misleading:",
@@ -178,6 +185,7 @@ global_asm!(
 unsafe extern "C" {
     fn capture_test_bare_with_bp(argument: *const c_void, f: Callee);
     fn capture_test_bare(argument: *const c_void, f: Callee);
+    fn capture_test_untouched(argument: *const c_void, f: Callee);
     fn capture_test_misleading(argument: *const c_void, f: Callee);
     fn capture_test_outermost(argument: *const c_void, f: Callee);
     fn capture_test_realigned(argument: *const c_void, f: Callee);
@@ -229,7 +237,7 @@ fn without_tables_frame_pointers_are_followed() {
 
 #[test]
 fn without_both_the_stack_is_cut() {
-    for caller in [capture_test_bare, capture_test_misleading] {
+    for caller in [capture_test_bare, capture_test_untouched, capture_test_misleading] {
         let subject = Subject::new();
         let own = subject.check();
         subject.without_tables.set(true);

@@ -107,8 +107,9 @@ impl Subject {
         }
         let expected = reference(start);
         if self.without_tables.get() {
-            assert!(addresses.len() >= expected.len());
-            assert_same(&addresses[..expected.len()], &expected);
+            let both = addresses.len().min(expected.len());
+            assert_same(&addresses[..both], &expected[..both]);
+            assert!(addresses.len() >= expected.len(), "less than `backtrace` finds");
         } else if captured.truncated {
             compare_truncated(&frames, &expected);
         } else {

@@ -3,7 +3,7 @@
 use super::{BLOCK, KeptStack, Outcome, Pending, Word};
 use crate::capture::native::registers::Registers;
 use crate::capture::native::rule::{Kind, Rule};
-use crate::capture::native::{objects, rule_cache, rules};
+use crate::capture::native::{guess, rule_cache, rules};
 
 /// A step from a state to its caller's.
 enum Step {
@@ -224,10 +224,9 @@ impl KeptStack {
                     return Step::Unusual;
                 }
                 // SAFETY: checked just now.
-                let guess = unsafe { caller(rule, state, cfa) };
-                // A return address is in some image, and not where it begins.
-                let real = objects::find(guess.pc.wrapping_sub(1)).is_some();
-                if real { Step::Caller(rule, guess) } else { Step::Unusual }
+                let caller = unsafe { caller(rule, state, cfa) };
+                let likely = guess::calls_code_without_tables(caller.pc);
+                if likely { Step::Caller(rule, caller) } else { Step::Unusual }
             }
             _ => Step::Unusual,
         }
