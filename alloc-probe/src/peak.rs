@@ -67,10 +67,28 @@ fn note(thread: &Thread, live: i64) {
         record.own_peak_bytes.store(live as u64, Relaxed);
         record.own_peak_blocks.store(blocks.max(0) as u64, Relaxed);
     }
-    if live > thread.peak_mark.get() {
+    if live > thread.peak_mark.get() && !note_alone(thread, live) {
         tell(thread, live);
     }
     set_mark(thread);
+}
+
+/// The only thread sees its peaks without telling: nobody else adds to the shared sum. A heap that grows with a few
+/// frees in between has one at nearly every free. False where there are others after all.
+#[inline(always)]
+fn note_alone(thread: &Thread, live: i64) -> bool {
+    let header = thread.header;
+    if header[header::THREADS_ALIVE].load(Relaxed) > 1 {
+        return false;
+    }
+    let untold = live - thread.record.flushed.load(Relaxed) as i64;
+    let sum = header[header::FLUSHED].load(Relaxed) as i64 + untold;
+    if sum > header[header::PEAK].load(Relaxed) as i64 {
+        new_peak(sum, 1);
+    }
+    thread.peak_mark.set(live + (header[header::PEAK].load(Relaxed) as i64 - sum).max(0));
+    barrier::light();
+    header[header::THREADS_ALIVE].load(Relaxed) <= 1
 }
 
 /// The next shrinking event that has to be noted is the first at which either of the two peaks is exceeded.
@@ -170,7 +188,9 @@ impl Sum {
     pub(crate) fn of_process() -> Sum {
         let epoch = spool::header()[header::EPOCH].load(Relaxed);
         let mut sum = Sum::default();
-        crate::thread::for_each_record(|record| sum.add(&record.figures, record.reallocs.load(Relaxed), epoch));
+        crate::thread::while_none_ends(|| {
+            crate::thread::for_each_record(|record| sum.add(&record.figures, record.reallocs.load(Relaxed), epoch));
+        });
         if sum.live.0 > sum.at_peak.0 {
             sum.at_peak = sum.live; // A peak that is not over.
         }
@@ -178,12 +198,13 @@ impl Sum {
     }
 
     pub(crate) fn add(&mut self, figures: &Figures, reallocs: u64, epoch: u64) {
-        let pairs = [(&mut self.live, figures.live()), (&mut self.at_peak, figures.at_peak(epoch))];
-        for (mine, theirs) in pairs {
+        // Read once, as the thread may be at it: what is not live was freed.
+        let (freed, total) = (figures.freed(), figures.total());
+        let live = (total.0.wrapping_sub(freed.0) as i64, total.1.wrapping_sub(freed.1) as i64);
+        for (mine, theirs) in [(&mut self.live, live), (&mut self.at_peak, figures.at_peak(epoch))] {
             mine.0 = mine.0.wrapping_add(theirs.0);
             mine.1 = mine.1.wrapping_add(theirs.1);
         }
-        let total = figures.total();
         self.total = (self.total.0.wrapping_add(total.0), self.total.1.wrapping_add(total.1));
         self.reallocs = self.reallocs.wrapping_add(reallocs);
     }
