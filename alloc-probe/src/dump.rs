@@ -21,7 +21,7 @@ pub(crate) fn write(path: &Path, ended: Ended) -> io::Result<()> {
         start::list_images();
     }
     let now = Now { ticks: clock::ticks(), mono_ns: os::monotonic_ns(), ended };
-    let mut dump = snapshot(&LiveSpool, now);
+    let mut dump = thread::while_none_ends(|| snapshot(&LiveSpool, now));
     dump.memory = process::memory();
     dump.probe = process::probe_use(spool::file_bytes());
 

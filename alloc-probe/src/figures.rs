@@ -78,6 +78,10 @@ impl Figures {
         (self.total_bytes.load(Relaxed), self.total_blocks.load(Relaxed))
     }
 
+    pub(crate) fn freed(&self) -> (u64, u64) {
+        (self.freed_bytes.load(Relaxed), self.freed_blocks.load(Relaxed))
+    }
+
     #[inline(always)]
     pub(crate) fn live_bytes(&self) -> i64 {
         self.total_bytes.load(Relaxed).wrapping_sub(self.freed_bytes.load(Relaxed)) as i64

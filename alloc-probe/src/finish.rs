@@ -1,10 +1,11 @@
 //! The end of the process, and its forks.
 
-use crate::memory::spool;
+use crate::memory::{arena, spool};
 use crate::mode::{self, State};
 use crate::output::OUTPUT;
 use crate::{dump, thread};
 use alloc_probe_format::dump::Ended;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Has the dump written when the process ends normally, and makes forks safe. Called once.
 ///
@@ -28,7 +29,11 @@ extern "C" fn at_exit() {
         },
         (Ok(()), None) => {}
         (Err(reason), Some(_)) => {
-            crate::start::complain_of(path.bytes(), &reason, "what was recorded stays in the file with `.spool` added to its name");
+            crate::start::complain_of(
+                path.bytes(),
+                &reason,
+                "what was recorded stays in the file with `.spool` added to its name",
+            );
         }
         (Err(reason), None) => crate::start::complain_of(path.bytes(), &reason, "what was recorded is lost"),
     }
@@ -37,7 +42,16 @@ extern "C" fn at_exit() {
 /// The child of a fork has its parent's memory but none of its other threads: it stops recording into what is the
 /// parent's spool.
 unsafe extern "C" fn in_child() {
+    FORKED.store(true, Relaxed);
     mode::change(State::OFF);
     spool::forget_file();
+    arena::reset_lock();
     thread::forget();
 }
+
+/// Whether this process is such a child: what it could see of the profile is its parent's.
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Relaxed)
+}
+
+static FORKED: AtomicBool = AtomicBool::new(false);

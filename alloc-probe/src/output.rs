@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-const LONGEST: usize = 4096;
+/// As long as the system's longest and some more, so that what is cut is refused.
+const LONGEST: usize = libc::PATH_MAX as usize + 64;
 
 /// A path as the system calls take it: zero-terminated, without allocating.
 #[derive(Clone, Copy)]
@@ -15,15 +16,12 @@ pub(crate) struct Path {
 impl Path {
     pub(crate) const EMPTY: Path = Path { bytes: [0; LONGEST], length: 0 };
 
-    /// Adds to the path; what does not fit makes it empty, which no file has as its name.
+    /// Adds to the path, as much as fits before the zero at the end. One that is full is longer than the system
+    /// takes, whatever is missing.
     fn push(&mut self, bytes: &[u8]) {
-        match self.bytes.get_mut(self.length..self.length + bytes.len()) {
-            Some(place) if self.length + bytes.len() < LONGEST => {
-                place.copy_from_slice(bytes);
-                self.length += bytes.len();
-            }
-            _ => *self = Path::EMPTY,
-        }
+        let length = bytes.len().min(LONGEST - 1 - self.length);
+        self.bytes[self.length..self.length + length].copy_from_slice(&bytes[..length]);
+        self.length += length;
     }
 
     fn push_number(&mut self, mut number: u64) {
@@ -166,7 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_no_path() {
-        assert_eq!(Path::fill(&[b'x'; 5000], 1, b"", 0).with(b".spool").bytes(), b".spool");
+    fn what_is_too_long_is_too_long_for_the_system() {
+        let path = Path::fill(&[b'x'; 5000], 1, b"", 0).with(b".spool").with_pid(42);
+        assert!(path.as_c_str().count_bytes() >= libc::PATH_MAX as usize);
+        let error = std::fs::File::create(path.as_path()).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENAMETOOLONG));
     }
 }

@@ -1,5 +1,6 @@
 //! What a program can ask and tell the probe while it runs.
 
+use crate::finish;
 use crate::memory::spool;
 use crate::mode::{self, Mode, State};
 use crate::peak::Sum;
@@ -116,9 +117,7 @@ pub fn mode() -> Mode {
 /// memory for stacks.
 pub fn set_mode(mode: Mode) -> io::Result<()> {
     if !prepared() {
-        return Err(io::Error::other(
-            "nothing can be recorded: alloc_probe::install!() is missing, or the process was started with ALLOC_PROBE=off",
-        ));
+        return Err(io::Error::other(NOTHING));
     }
     let recorded = takes_stacks();
     if matches!(mode, Mode::Sample | Mode::Full) && !thread::as_own(prepare_stacks) {
@@ -157,18 +156,20 @@ pub fn stop() -> io::Result<()> {
 /// Where nothing is recorded, and where the file can't be written.
 pub fn dump(path: impl AsRef<Path>) -> io::Result<()> {
     if !prepared() {
-        return Err(io::Error::other(
-            "there is nothing to dump: alloc_probe::install!() is missing, or the process was started with ALLOC_PROBE=off",
-        ));
+        return Err(io::Error::other(NOTHING));
     }
     let path = path.as_ref();
     thread::as_own(|| crate::dump::write(path, Ended::Running))
 }
+
+/// Why there is nothing, for those who want something.
+const NOTHING: &str = "nothing is recorded here: alloc_probe::install!() is missing, or the process was started with \
+     ALLOC_PROBE=off, or forked from one that records";
 
 /// Whether recording was ever prepared in this process. Asking has the first allocation made, if there was none.
 fn prepared() -> bool {
     if mode::state() == State::UNSTARTED {
         drop(std::hint::black_box(Box::new(0u8)));
     }
-    !spool::base(alloc_probe_format::spool::Section::HEADER).is_null()
+    !spool::base(alloc_probe_format::spool::Section::HEADER).is_null() && !finish::is_forked()
 }

@@ -102,6 +102,10 @@ thread_local! {
     static CURRENT: Cell<*const Thread> = const { Cell::new(std::ptr::null()) };
 }
 
+/// How often a thread's end is put off: there are four rounds of destructors, and what other keys' do in the first
+/// three is still to come when this key's runs. One that allocates in the fourth takes a slot for good.
+const PUT_OFF: u32 = 3;
+
 /// Slots that no thread has, as a chain: the first; `NEXT_FREE[slot]` is the one after, plus one.
 static REGISTRY: Lock = Lock::new();
 static STATES: AtomicPtr<Thread> = AtomicPtr::new(null_mut());
@@ -132,10 +136,11 @@ pub(crate) fn create() {
 #[inline(never)]
 pub(crate) fn attach() -> Option<&'static Thread> {
     os::keeping_errno(|| {
-        let thread = {
-            let _held = REGISTRY.lock();
-            take_slot()?
-        };
+        let _held = REGISTRY.lock();
+        if let Some(thread) = current() {
+            return Some(thread); // A signal handler was faster.
+        }
+        let thread = take_slot()?;
         let alive = spool::header()[header::THREADS_ALIVE].fetch_add(1, SeqCst) + 1;
         if alive > 1 {
             spool::header()[header::CONCURRENT].store(1, Relaxed);
@@ -173,15 +178,16 @@ fn take_slot() -> Option<&'static Thread> {
     };
     // SAFETY: the section has room for `slot + 1` records, at addresses that stay.
     let record = unsafe { &*spool::base(Section::THREADS).cast::<Record>().add(slot as usize) };
-    // SAFETY: there are `SLOTS` states in the reservation, and `slot` is below; it belongs to no thread now.
-    let state = unsafe { &mut *states.add(slot as usize).cast::<std::mem::MaybeUninit<Thread>>() };
+    // SAFETY: there are `SLOTS` states in the reservation, and `slot` is below.
+    let state = unsafe { states.add(slot as usize) };
     // SAFETY: the memory was zeroed by the system or holds an earlier thread's state, for which the pointers it
-    // left are valid: what was reserved for a slot stays with it.
-    let (pages, kept) = unsafe {
-        let old = state.as_ptr();
-        ((&raw const (*old).pages).read(), (&raw const (*old).kept).read())
-    };
-    state.write(Thread {
+    // left are valid: what was reserved for a slot stays with it. The slot belongs to no thread now.
+    let (pages, kept) = unsafe { ((&raw const (*state).pages).read(), (&raw const (*state).kept).read()) };
+    // SAFETY: null, or a kept stack that was an earlier thread's alone, and is this one's now.
+    if let Some(kept) = unsafe { kept.get().as_mut() } {
+        kept.reset(); // Another stack stood there.
+    }
+    let new = Thread {
         limit: AtomicI64::new(i64::MIN),
         mark: Cell::new(i64::MIN),
         peak_mark: Cell::new(i64::MIN),
@@ -201,7 +207,9 @@ fn take_slot() -> Option<&'static Thread> {
         deferred_count: Cell::new(0),
         slot,
         put_off: Cell::new(0),
-    });
+    };
+    // SAFETY: the slot belongs to no thread, and whoever writes to the limits of all holds the registry's lock, too.
+    unsafe { state.write(new) };
     record.name_now();
     // SAFETY: `gettid` has no preconditions.
     record.tid.store(unsafe { libc::gettid() } as u64, Relaxed);
@@ -210,7 +218,7 @@ fn take_slot() -> Option<&'static Thread> {
         count.store(u64::from(slot) + 1, Relaxed);
     }
     // SAFETY: it was just written, and the registry hands the slot to nobody else until the thread ends.
-    Some(unsafe { state.assume_init_ref() })
+    unsafe { state.as_ref() }
 }
 
 fn next_free(slot: u32) -> &'static AtomicU32 {
@@ -219,7 +227,7 @@ fn next_free(slot: u32) -> &'static AtomicU32 {
 }
 
 /// Has every thread compute its limit anew at its next event. What a thread may allocate unseen depends on how
-/// many there are; they are told whenever that number has doubled, or is one.
+/// many there are; they are told whenever that number has doubled, or is one. The registry's lock is held.
 fn renew_limits() {
     let count = spool::header()[header::COUNTS + Section::THREADS.0].load(Relaxed) as usize;
     let states = STATES.load(Relaxed);
@@ -246,7 +254,7 @@ unsafe extern "C" fn at_end(state: *mut libc::c_void) {
         return; // The child of a fork has let go of it.
     }
     let rounds = thread.put_off.get();
-    if rounds < 2 {
+    if rounds < PUT_OFF {
         thread.put_off.set(rounds + 1);
         arm_end(thread);
         return;
@@ -258,32 +266,34 @@ impl Thread {
     /// The address of the state behind a pointer that may be null, in the arrays made when they're first needed.
     #[cold]
     pub(crate) fn make_private(&self) -> bool {
-        let pages = os::reserve(crate::counters::DIRECTORY_BYTES);
-        let kept = os::reserve(size_of::<KeptStack>());
-        let (Some(pages), Some(kept)) = (pages, kept) else { return false };
-        self.kept.set(kept.as_ptr().cast());
-        self.pages.set(pages.as_ptr().cast());
-        true
+        os::keeping_errno(|| {
+            // Each is kept as soon as it is there: where there is no space for the other, this is tried again.
+            if self.pages.get().is_null() {
+                self.pages.set(
+                    os::reserve(crate::counters::DIRECTORY_BYTES).map_or(null_mut(), |at| at.as_ptr().cast()),
+                );
+            }
+            if self.kept.get().is_null() {
+                self.kept
+                    .set(os::reserve(size_of::<KeptStack>()).map_or(null_mut(), |at| at.as_ptr().cast()));
+            }
+        });
+        !self.pages.get().is_null() && !self.kept.get().is_null()
     }
 
     fn end(&'static self) {
-        self.guard.set(Guard::Recording);
+        // Until this is over, no signal handler allocates on this thread.
+        let _held = REGISTRY.lock();
         crate::blocks::tell_counts(self);
         peak::flush(self);
         self.record.name_now();
-        {
-            let _held = REGISTRY.lock();
-            let epoch = peak::epoch(self);
-            let Some(ended) = ended_record(&self.record.name) else {
-                self.guard.set(Guard::Idle); // No space for the name: the slot stays as it is, and is not lost.
-                return;
-            };
-            self.record.retire_into(ended, epoch);
-            CURRENT.with(|current| current.set(std::ptr::null()));
-            next_free(self.slot).store(FREE.load(Relaxed), Relaxed);
-            FREE.store(self.slot + 1, Relaxed);
-        }
-        // From here on the state may be another thread's.
+        let Some(ended) = ended_record(&self.record.name) else {
+            return; // No space for the name: the slot stays as it is, and is not lost.
+        };
+        self.record.retire_into(ended, peak::epoch(self));
+        CURRENT.with(|current| current.set(std::ptr::null()));
+        next_free(self.slot).store(FREE.load(Relaxed), Relaxed);
+        FREE.store(self.slot + 1, Relaxed);
         if spool::header()[header::THREADS_ALIVE].fetch_sub(1, SeqCst) == 2 {
             renew_limits();
         }
@@ -302,10 +312,14 @@ impl Record {
     }
 
     /// Moves the figures to the record of the ended threads of the name. The registry's lock is held.
+    ///
+    /// Whoever reads the spool of a process that was killed meanwhile finds the slot free, rather than its figures
+    /// twice.
     fn retire_into(&self, ended: &Record, epoch: u64) {
+        let threads = self.threads.swap(0, SeqCst);
         ended.figures.absorb(&self.figures, epoch);
         bump(&ended.reallocs, self.reallocs.load(Relaxed));
-        bump(&ended.threads, self.threads.load(Relaxed));
+        bump(&ended.threads, threads);
         bump(&ended.flushed, self.flushed.load(Relaxed));
         if self.own_peak_bytes.load(Relaxed) > ended.own_peak_bytes.load(Relaxed) {
             ended.own_peak_bytes.store(self.own_peak_bytes.load(Relaxed), Relaxed);
@@ -326,7 +340,8 @@ fn ended_record(name: &[AtomicU64; 2]) -> Option<&'static Record> {
     }
     // SAFETY: the section has room for the records below, at addresses that stay.
     let record = |index: usize| unsafe { &*spool::base(Section::ENDED).cast::<Record>().add(index) };
-    let same = |record: &&Record| record.name.iter().zip(name).all(|(a, b)| a.load(Relaxed) == b.load(Relaxed));
+    let same =
+        |record: &&Record| record.name.iter().zip(name).all(|(a, b)| a.load(Relaxed) == b.load(Relaxed));
     if let Some(found) = (0..used).map(record).find(same) {
         return Some(found);
     }
@@ -339,7 +354,13 @@ fn ended_record(name: &[AtomicU64; 2]) -> Option<&'static Record> {
     Some(new)
 }
 
-/// The figures of every thread, alive or ended.
+/// Runs `f` while no thread starts or ends, so that nobody's figures are seen twice, or not at all.
+pub(crate) fn while_none_ends<T>(f: impl FnOnce() -> T) -> T {
+    let _held = REGISTRY.lock();
+    f()
+}
+
+/// The figures of every thread, alive or ended. To be called while none ends.
 pub(crate) fn for_each_record(mut f: impl FnMut(&Record)) {
     for section in [Section::THREADS, Section::ENDED] {
         let count = spool::header()[header::COUNTS + section.0].load(Relaxed) as usize;
@@ -372,8 +393,10 @@ pub(crate) fn refresh_names() {
     }
 }
 
-/// Marks the calling thread as the probe's own while `f` runs, so that the arena serves what it allocates.
+/// Marks the calling thread as the probe's own while `f` runs, so that the arena serves what it allocates. Signals
+/// are put off until then: what their handlers allocate is the program's.
 pub(crate) fn as_own<T>(f: impl FnOnce() -> T) -> T {
+    let _quiet = os::Quiet::new();
     let Some(thread) = current().or_else(attach) else { return f() };
     let before = thread.guard.replace(Guard::Own);
     let restore = Restore(thread, before);

@@ -7,7 +7,6 @@ use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool;
 use crate::peak::Sum;
-use crate::start;
 use alloc_probe_format::spool::{Section, TIMELINE_LIMIT, header, sample};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -71,9 +70,6 @@ fn take(now: u64, last: bool) {
 
     header[header::LAST_MONO_NS].store(os::monotonic_ns(), Relaxed);
     header[header::LAST_TICKS].store(clock::ticks(), Relaxed);
-    if start::takes_stacks() {
-        start::list_images();
-    }
     let took = clock::ticks().wrapping_sub(now);
     let interval = header[header::TIMELINE_TICKS].load(Relaxed).max(took.saturating_mul(SHARE));
     DUE.store(now.saturating_add(interval), Relaxed);
@@ -102,9 +98,10 @@ fn resident_bytes() -> u64 {
     let mut buffer = [0u8; 128];
     let text = os::read_small(c"/proc/self/statm", &mut buffer).unwrap_or_default();
     let mut fields = text.split(|byte| *byte == b' ');
-    let pages = fields.nth(1).unwrap_or_default().iter().fold(0u64, |pages, digit| {
-        pages.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0')))
-    });
+    let pages =
+        fields.nth(1).unwrap_or_default().iter().fold(0u64, |pages, digit| {
+            pages.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0')))
+        });
     // SAFETY: `sysconf` has no preconditions.
     pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64
 }

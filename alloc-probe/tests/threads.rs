@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::thread;
 use support::child::Child;
-use support::figures::{agree, are_true_but_for_the_peak, figures_of_size, sites_of_size};
+use support::figures::{are_true_but_for_the_peak, figures_of_size, sites_of_size};
 use support::truth::{Counted, Truth};
 use support::{cases, tell};
 
@@ -92,7 +92,8 @@ fn destructors_of_thread_locals_are_counted() {
     }
 }
 
-/// Destructors that allocate in each of the four rounds that there are, of a key made after the probe's.
+/// Destructors that allocate in each of the first three rounds of the four that there are, of a key made after the
+/// probe's.
 fn pthread_keys() {
     static KEY: AtomicU32 = AtomicU32::new(0);
     unsafe extern "C" fn destroy(value: *mut c_void) {
@@ -108,9 +109,8 @@ fn pthread_keys() {
     // SAFETY: the key is a valid place, and the destructor has its type.
     assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(destroy)) }, 0);
     KEY.store(key, SeqCst);
-    for thread in 0..80 {
-        // With every number of rounds, and with threads that allocate only there.
-        let rounds = 1 + thread % 4;
+    for thread in 0..60 {
+        let rounds = 1 + thread % 3;
         let run = move || {
             // SAFETY: as above.
             unsafe { libc::pthread_setspecific(KEY.load(SeqCst), rounds as *const c_void) };
@@ -125,7 +125,7 @@ fn destructors_of_pthread_keys_are_counted() {
         let dump = true_dump("pthread_keys", mode);
         if mode == "full" {
             let figures = figures_of_size(&dump, 20);
-            let rounds = 20 * (1 + 2 + 3 + 4);
+            let rounds = 20 * (1 + 2 + 3);
             assert_eq!((figures.total_blocks, figures.end_blocks), (2 * rounds, rounds));
         }
     }
@@ -255,7 +255,7 @@ fn linker_is_locked() {
         let allocate = || {
             let start = std::time::Instant::now();
             // For as long as it takes until the probe looks after its clock.
-            while start.elapsed().as_millis() < 30 {
+            while start.elapsed().as_millis() < 250 {
                 drop(block(MIB));
             }
         };
@@ -309,28 +309,30 @@ fn figures_never_go_back_while_threads_end() {
     }
 }
 
-/// A thread with a large stack, and after it one with a small stack at its lower end, above which is nothing.
+/// A thread with a large stack, all over which it calls the same function, and after it one with a small stack at the
+/// lower end of the same memory, above which is nothing any more. Some frames of the second lie where some of the
+/// first's did; with another length of the stack each time, some exactly so.
 fn stacks_come_and_go() {
     static DEEP: AtomicU64 = AtomicU64::new(0);
     #[inline(never)]
     fn descend(depth: u64) -> u64 {
-        let local = black_box([depth; 64]);
+        let local = black_box([depth; 4]);
         if depth == 0 { block(MIB).capacity() as u64 } else { descend(depth - 1) + black_box(local)[3] }
     }
     extern "C" fn run(_: *mut c_void) -> *mut c_void {
-        descend(DEEP.load(SeqCst));
+        black_box(descend(DEEP.load(SeqCst)));
         null_mut()
     }
-    const LARGE: usize = 4 << 20;
+    const LARGE: usize = 512 << 10;
     const SMALL: usize = 256 << 10;
-    for round in 0..20 {
+    for round in 0..STACKS {
         // SAFETY: the threads have ended before their stacks are unmapped, and nobody else knows of these mappings.
         unsafe {
             let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
             let stack = libc::mmap(null_mut(), LARGE, access, kind, -1, 0);
             assert_ne!(stack, libc::MAP_FAILED);
-            for size in [LARGE, SMALL] {
-                DEEP.store(if size == LARGE { 1 + round } else { 0 }, SeqCst);
+            for (size, depth) in [(LARGE, 1500), (SMALL - 64 * round, 40)] {
+                DEEP.store(depth, SeqCst);
                 let mut attributes = std::mem::MaybeUninit::uninit();
                 let mut thread = 0;
                 assert_eq!(libc::pthread_attr_init(attributes.as_mut_ptr()), 0);
@@ -348,13 +350,12 @@ fn stacks_come_and_go() {
     Counted::tell_at_exit();
 }
 
+const STACKS: usize = 40;
+
 fn a_new_thread_may_have_the_slot_of_one_with_another_stack() {
     let dump = true_dump("stacks_come_and_go", "full");
-    assert_eq!(dump.lost.truncated_stacks, 0);
-    // Depths 0 to 20, and of depth 0 twenty blocks.
-    let mut blocks: Vec<u64> = sites_of_size(&dump, 20).iter().map(|site| site.figures.total_blocks).collect();
-    blocks.sort_unstable();
-    assert_eq!(blocks, [vec![1; 20], vec![20]].concat());
-    agree(&dump);
+    // One stack of the deep threads, which is cut, and one of the others.
+    let blocks: Vec<u64> = sites_of_size(&dump, 20).iter().map(|site| site.figures.total_blocks).collect();
+    assert_eq!(blocks, [STACKS as u64; 2]);
+    assert_eq!(dump.lost.truncated_stacks, STACKS as u64);
 }
-

@@ -47,6 +47,12 @@ fn one_thread(seed: u64, steps: usize) {
 }
 
 fn several_threads(seed: u64, steps: usize, threads: usize) {
+    // A thread that panics would leave the others standing at the barrier for good.
+    let say = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        say(panic);
+        std::process::exit(1);
+    }));
     let barrier = Barrier::new(threads);
     // What one thread lays down here, any other may take up.
     let exchange = Mutex::new(Vec::with_capacity(threads * KEPT));

@@ -4,6 +4,8 @@
 //! allocator, which therefore sees exactly the calls it would see without the probe. Memory may be given back
 //! later and elsewhere (`std` keeps some things for good), so whether a block is the arena's is told by its address.
 //!
+//! Signals are put off on such a thread: a handler's allocations are not the probe's.
+//!
 //! A bump allocator: a dump is built, written and dropped. When the last block is gone, the memory goes back too.
 
 use super::lock::Lock;
@@ -23,6 +25,11 @@ static STATE: Lock = Lock::new();
 static USED: AtomicUsize = AtomicUsize::new(0);
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 
+/// In the child of a fork: whoever held the lock does not exist.
+pub(crate) fn reset_lock() {
+    STATE.reset();
+}
+
 /// Whether a block came from the arena.
 #[inline(always)]
 pub(crate) fn owns(block: *mut u8) -> bool {
@@ -32,7 +39,7 @@ pub(crate) fn owns(block: *mut u8) -> bool {
 /// A block of zeroed memory, or null where there is none.
 #[cold]
 pub(crate) fn alloc(layout: Layout) -> *mut u8 {
-    let _held = STATE.lock();
+    let _held = STATE.lock_quietly();
     if LENGTH.load(Relaxed) == 0 && !make() {
         return null_mut();
     }
@@ -68,7 +75,7 @@ fn make() -> bool {
 /// The block came from [`alloc`] and is not used any more.
 #[cold]
 pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout) {
-    let _held = STATE.lock();
+    let _held = STATE.lock_quietly();
     let (base, used) = (BASE.load(Relaxed), USED.load(Relaxed));
     let offset = block as usize - base;
     if BLOCKS.fetch_sub(1, Relaxed) == 1 {
@@ -92,10 +99,13 @@ pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout) {
 #[cold]
 pub(crate) unsafe fn realloc(block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
     {
-        let _held = STATE.lock();
+        let _held = STATE.lock_quietly();
         let offset = block as usize - BASE.load(Relaxed);
         let last = offset + layout.size() == USED.load(Relaxed);
-        if last && size >= layout.size() && offset.checked_add(size).is_some_and(|end| end <= LENGTH.load(Relaxed)) {
+        if last
+            && size >= layout.size()
+            && offset.checked_add(size).is_some_and(|end| end <= LENGTH.load(Relaxed))
+        {
             USED.store(offset + size, Relaxed);
             return block;
         }

@@ -4,19 +4,34 @@
 //! few system calls at the most and are entered some hundred times in a process's life, `parking_lot` allocates
 //! where it waits, and the child of a `fork` must be able to reset it.
 
+use super::os::Quiet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) struct Lock(AtomicBool);
 
-/// Holds a [`Lock`] until dropped.
-pub(crate) struct Held<'a>(&'a Lock);
+/// Holds a [`Lock`] until dropped. What interrupts a thread that waits for a lock never finds it held by that thread:
+/// signals wait as long.
+pub(crate) struct Held<'a> {
+    lock: &'a Lock,
+    // Dropped after the lock was opened.
+    _quiet: Option<Quiet>,
+}
 
 impl Lock {
     pub(crate) const fn new() -> Lock {
         Lock(AtomicBool::new(false))
     }
 
+    /// Waits for the lock, and holds it with signals put off.
     pub(crate) fn lock(&self) -> Held<'_> {
+        let quiet = Quiet::new();
+        let mut held = self.lock_quietly();
+        held._quiet = Some(quiet);
+        held
+    }
+
+    /// The same for a thread whose signals are put off already.
+    pub(crate) fn lock_quietly(&self) -> Held<'_> {
         loop {
             if let Some(held) = self.try_lock() {
                 return held;
@@ -25,10 +40,11 @@ impl Lock {
         }
     }
 
+    /// The lock if it's open. Signals are not put off: only for locks that nobody ever waits for, unless they are.
     pub(crate) fn try_lock(&self) -> Option<Held<'_>> {
         let free = self.0.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
         // Not `then_some`, which would make a `Held` in any case, and open the lock by dropping it.
-        if free { Some(Held(self)) } else { None }
+        if free { Some(Held { lock: self, _quiet: None }) } else { None }
     }
 
     /// Opens the lock whoever holds it: for the child of a fork, where the holder does not exist.
@@ -39,7 +55,7 @@ impl Lock {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Release);
+        self.lock.0.store(false, Ordering::Release);
     }
 }
 

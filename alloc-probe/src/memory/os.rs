@@ -1,5 +1,6 @@
 //! Mappings from the operating system, and the few other calls that need no allocation.
 
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -59,11 +60,42 @@ pub(crate) fn is_own(address: usize) -> bool {
 /// that freed or allocated in between.
 pub(crate) fn keeping_errno<T>(f: impl FnOnce() -> T) -> T {
     // SAFETY: `__errno_location` returns the calling thread's own `errno`, which lives as long as the thread.
-    let errno = unsafe { &mut *libc::__errno_location() };
-    let before = *errno;
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: likewise; and nothing else of this thread runs meanwhile.
+    let before = unsafe { errno.read() };
     let value = f();
-    *errno = before;
+    // SAFETY: likewise.
+    unsafe { errno.write(before) };
     value
+}
+
+/// Keeps signal handlers from running on the thread while this lives; they run when it is dropped. So a handler
+/// that allocates never interrupts what must not be entered twice.
+pub(crate) struct Quiet(libc::sigset_t);
+
+impl Quiet {
+    pub(crate) fn new() -> Quiet {
+        let mut before = MaybeUninit::uninit();
+        let mut signals = MaybeUninit::uninit();
+        // SAFETY: the first call initialises the set that the others change and read; the last writes `before`, and
+        // fails only where it is told to do something unknown.
+        unsafe {
+            libc::sigfillset(signals.as_mut_ptr());
+            // What the code itself would raise can't wait, and says that it is broken.
+            for raised in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
+                libc::sigdelset(signals.as_mut_ptr(), raised);
+            }
+            libc::pthread_sigmask(libc::SIG_SETMASK, signals.as_ptr(), before.as_mut_ptr());
+            Quiet(before.assume_init())
+        }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        // SAFETY: the set is the one that was in force before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+    }
 }
 
 /// The monotonic clock, in nanoseconds.
@@ -87,13 +119,15 @@ fn clock_ns(clock: libc::clockid_t) -> u64 {
 pub(crate) fn complain(parts: &[&[u8]]) {
     let mut line = [0u8; 1024];
     let mut length = 0;
-    for part in [b"alloc-probe: ".as_slice()].iter().chain(parts).chain(&[b"\n".as_slice()]) {
-        let take = part.len().min(line.len() - length);
-        line[length..length + take].copy_from_slice(&part[..take]);
-        length += take;
+    let bytes = [b"alloc-probe: ".as_slice()].into_iter().chain(parts.iter().copied()).flatten();
+    for (place, &byte) in line[..1023].iter_mut().zip(bytes) {
+        // Whatever is in a path or a variable, it stays one line.
+        *place = if byte.is_ascii_control() { b'?' } else { byte };
+        length += 1;
     }
-    // SAFETY: the buffer has `length` initialised bytes.
-    unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), length) };
+    line[length] = b'\n';
+    // SAFETY: the buffer is longer than that.
+    unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), length + 1) };
 }
 
 /// Reads a small file of the system's into a buffer; the part that fits. None where it can't be opened.

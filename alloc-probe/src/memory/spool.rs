@@ -189,9 +189,9 @@ fn take_blocks(file: i32, start: u64, length: u64) -> bool {
     if limit != libc::RLIM_INFINITY && start + length > limit {
         return false;
     }
-    // SAFETY: plain system calls on our own descriptor.
-    let status = unsafe { libc::posix_fallocate(file, start as libc::off_t, length as libc::off_t) };
-    status == 0
+    // A signal may interrupt it, again and again where there is a fast timer. Not while a lock is held, though.
+    // SAFETY: a plain system call on our own descriptor.
+    unsafe { libc::posix_fallocate(file, start as libc::off_t, length as libc::off_t) == 0 }
 }
 
 /// Records a fact. Called under no lock but the caller's own: facts are written where images and threads are listed.

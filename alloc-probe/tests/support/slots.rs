@@ -1,13 +1,15 @@
 //! An allocator that signal handlers may call at any instant, as the system's may not: no locks, and every step of it
 //! is one atomic operation. It gives addresses out again as soon as it can.
 
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-/// Blocks of up to this many bytes, and of as large an alignment, come from slots; larger ones are mapped.
-const LARGEST: usize = 1 << 12;
+/// The allocator. Blocks of up to a page are slots; of larger ones, and where there is no slot left, the system's
+/// allocator takes care, which no handler gets to see.
+pub(crate) struct Slots;
+
+const LARGEST: usize = 4096;
 
 /// Sizes of slots: 16 bytes, and each twice the one before.
 const CLASSES: usize = 9;
@@ -15,6 +17,7 @@ const CLASSES: usize = 9;
 /// Slots of a size.
 const SLOTS: usize = 4096;
 
+/// Those of 16 bytes lie behind as much that is unused, those of 32 behind them, and so on.
 #[repr(C, align(4096))]
 struct Memory(UnsafeCell<[u8; SLOTS * LARGEST * 2]>);
 
@@ -25,63 +28,38 @@ static MEMORY: Memory = Memory(UnsafeCell::new([0; SLOTS * LARGEST * 2]));
 static TAKEN: [[AtomicBool; SLOTS]; CLASSES] = [const { [const { AtomicBool::new(false) }; SLOTS] }; CLASSES];
 static NEXT: [AtomicUsize; CLASSES] = [const { AtomicUsize::new(0) }; CLASSES];
 
-/// The allocator.
-pub(crate) struct Slots;
-
-fn class(layout: Layout) -> Option<usize> {
+/// Takes a slot; its place in the memory.
+fn take(layout: Layout) -> Option<usize> {
     let size = layout.size().max(layout.align()).max(16).next_power_of_two();
-    (size <= LARGEST).then(|| size.ilog2() as usize - 4)
+    let class = size.ilog2() as usize - 4;
+    let taken = TAKEN.get(class)?;
+    let first = NEXT[class].load(SeqCst);
+    let slot = (first..first + SLOTS).map(|slot| slot % SLOTS).find(|&slot| !taken[slot].swap(true, SeqCst))?;
+    NEXT[class].store(slot, SeqCst);
+    Some((SLOTS + slot) * size)
 }
 
-/// Where the slots of a class start: behind those of all smaller ones, which take less than as much.
-fn start(class: usize) -> usize {
-    SLOTS * (16 << class)
-}
-
-// SAFETY: a slot belongs to whoever sets its flag until they clear it, and slots do not overlap; mappings are the
-// kernel's, at the alignment of pages, which is the largest that is asked for.
+// SAFETY: a slot belongs to whoever sets its flag until they clear it; slots do not overlap, and are aligned to their
+// size. The rest is the system's allocator.
 unsafe impl GlobalAlloc for Slots {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(class) = class(layout) else {
-            let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-            // SAFETY: a new mapping at a place of the kernel's choice touches nothing that exists.
-            let block = unsafe { libc::mmap(null_mut(), layout.size(), access, kind, -1, 0) };
-            return if block == libc::MAP_FAILED { null_mut() } else { block.cast() };
-        };
-        let first = NEXT[class].load(SeqCst);
-        for tried in 0..SLOTS {
-            let slot = (first + tried) % SLOTS;
-            if !TAKEN[class][slot].swap(true, SeqCst) {
-                NEXT[class].store(slot, SeqCst);
-                // SAFETY: slots of all classes lie within the memory.
-                return unsafe { MEMORY.0.get().cast::<u8>().add(start(class) + slot * (16 << class)) };
-            }
+        match take(layout) {
+            // SAFETY: all slots lie within the memory.
+            Some(place) => unsafe { MEMORY.0.get().cast::<u8>().add(place) },
+            // SAFETY: the caller's promises are those asked for.
+            None => unsafe { System.alloc(layout) },
         }
-        null_mut()
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        match class(layout) {
-            Some(class) => {
-                let slot = (block as usize - MEMORY.0.get() as usize - start(class)) / (16 << class);
-                TAKEN[class][slot].store(false, SeqCst);
-                NEXT[class].store(slot, SeqCst);
-            }
-            // SAFETY: it is the mapping that was made for the block.
-            None => unsafe {
-                libc::munmap(block.cast(), layout.size());
-            },
+        let place = (block as usize).wrapping_sub(MEMORY.0.get() as usize);
+        if place >= size_of::<Memory>() {
+            // SAFETY: what is no slot came from there.
+            return unsafe { System.dealloc(block, layout) };
         }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as for `alloc`; the block is as long as the layout says.
-        unsafe {
-            let block = self.alloc(layout);
-            if !block.is_null() {
-                block.write_bytes(0, layout.size());
-            }
-            block
-        }
+        let size = layout.size().max(layout.align()).max(16).next_power_of_two();
+        let (class, slot) = (size.ilog2() as usize - 4, place / size - SLOTS);
+        TAKEN[class][slot].store(false, SeqCst);
+        NEXT[class].store(slot, SeqCst);
     }
 }

@@ -273,8 +273,7 @@ impl<'a, 'm> Walker<'a, 'm> {
             // So the ABI marks the outermost frame.
             return Err(Stop::End);
         }
-        let pc = self.read(bp.wrapping_add(8))?;
-        if bp < sp || !guess::calls_code_without_tables(pc) {
+        if guess::return_address(sp, bp, self.memory).is_none() {
             return Err(Stop::NoValue(NoValue::Fault));
         }
         self.follow(Rule::GUESS)

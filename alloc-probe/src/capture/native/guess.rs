@@ -1,14 +1,34 @@
 //! Going on where no tables cover the code: hand-written assembly, and the linker's stubs.
 //!
 //! A function without tables that keeps a frame pointer can be followed. One that doesn't, but leaves its caller's in
-//! the register, looks the same and would make the caller vanish from the stack. So a guess counts only if the return
-//! address found is that of a call which may have led to such code.
+//! the register, looks the same, and would make callers vanish from the stack. So a guess counts only if the return
+//! address found is that of a call which may have led to such code, and no other is between the stack pointer and it.
+//! The latter may be a left-over of earlier calls: rather a stack that is marked as cut than one that is wrong.
 
 use super::cfi;
+use super::memory::Memory;
 use super::objects::{self, Object};
 
+/// As much of a frame as is searched for return addresses.
+const FRAME_MAX: u64 = 4096;
+
+/// The address that a function without tables returns to, if it keeps a frame pointer.
+pub(super) fn return_address(sp: u64, bp: u64, memory: &mut Memory<'_>) -> Option<u64> {
+    if sp > bp || bp - sp > FRAME_MAX {
+        return None;
+    }
+    let pc = memory.read(bp.wrapping_add(8))?;
+    for slot in (sp..bp).step_by(8) {
+        let word = memory.read(slot)?;
+        if calls_code_without_tables(word) {
+            return None;
+        }
+    }
+    calls_code_without_tables(pc).then_some(pc)
+}
+
 /// Whether the call before the return address `pc` may have called code without tables.
-pub(super) fn calls_code_without_tables(pc: u64) -> bool {
+fn calls_code_without_tables(pc: u64) -> bool {
     let Some(object) = objects::find(pc.wrapping_sub(1)) else { return false };
     let Some(call) = code::<7>(&object, pc.wrapping_sub(7)) else { return false };
     let relative =

@@ -13,7 +13,7 @@ pub(super) enum Kind {
     /// The CFA is stored at the frame pointer less a constant, the caller's frame pointer at the frame pointer: what
     /// GCC does where it realigns the stack.
     Stored = 3,
-    /// No tables cover the code. If it keeps frame pointers, it's as [`Kind::Bp`]; to be checked each time.
+    /// No tables cover the code. It may keep frame pointers; to be found out each time.
     Guess = 4,
     /// It's the outermost frame.
     End = 5,
@@ -110,7 +110,7 @@ impl Rule {
     /// Whether the caller's state depends on the frame pointer here, other than by passing it on.
     #[inline(always)]
     pub(super) fn uses_bp(self) -> bool {
-        (Kind::Bp as u32..=Kind::Guess as u32).contains(&(self.0 & 7))
+        (Kind::Bp as u32..=Kind::Stored as u32).contains(&(self.0 & 7))
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
         let rule = Rule::simple(Kind::Bp, 16, None);
         assert_eq!((rule.kind(), rule.cfa_bytes(), rule.bp_bytes()), (Kind::Bp, 16, 8));
         assert!(!rule.restores_bp() && rule.uses_bp());
-        assert!(Rule::GUESS.uses_bp() && !Rule::END.uses_bp() && !Rule::END.restores_bp());
+        assert!(!Rule::END.uses_bp() && !Rule::END.restores_bp());
     }
 
     #[test]

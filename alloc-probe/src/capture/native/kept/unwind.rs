@@ -3,7 +3,7 @@
 use super::{BLOCK, KeptStack, Outcome, Pending, Word};
 use crate::capture::native::registers::Registers;
 use crate::capture::native::rule::{Kind, Rule};
-use crate::capture::native::{guess, rule_cache, rules};
+use crate::capture::native::{rule_cache, rules};
 
 /// A step from a state to its caller's.
 enum Step {
@@ -217,16 +217,6 @@ impl KeptStack {
                 }
                 // SAFETY: likewise; the caller's frame pointer is stored where the frame pointer points.
                 Step::Caller(rule, unsafe { caller(rule, state, cfa) })
-            }
-            Kind::Guess => {
-                let cfa = state.bp.wrapping_add(rule.cfa_bytes());
-                if self.room(state, cfa) < rule.bp_bytes() {
-                    return Step::Unusual;
-                }
-                // SAFETY: checked just now.
-                let caller = unsafe { caller(rule, state, cfa) };
-                let likely = guess::calls_code_without_tables(caller.pc);
-                if likely { Step::Caller(rule, caller) } else { Step::Unusual }
             }
             _ => Step::Unusual,
         }
