@@ -12,6 +12,7 @@ use alloc_probe_format::snapshot::{Now, snapshot};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Writes a dump of the process to a path.
 pub(crate) fn write(path: &Path, ended: Ended) -> io::Result<()> {
@@ -34,14 +35,38 @@ pub(crate) fn write(path: &Path, ended: Ended) -> io::Result<()> {
 }
 
 fn write_to(path: &Path, dump: &alloc_probe_format::dump::Dump) -> io::Result<()> {
-    let mut writer = BufWriter::with_capacity(1 << 16, File::create(path)?);
+    let file = Limited { file: File::create(path)?, left: os::limit(libc::RLIMIT_FSIZE) };
+    let mut writer = BufWriter::with_capacity(1 << 16, file);
     serde_json::to_writer(&mut writer, dump)?;
     writer.write_all(b"\n")?;
     writer.flush()
 }
 
+/// A file that refuses what goes beyond the limit on the size of files, for which the kernel would send SIGXFSZ.
+struct Limited {
+    file: File,
+    left: u64,
+}
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            return Err(io::Error::from_raw_os_error(libc::EFBIG));
+        }
+        let written = self.file.write(bytes)?;
+        self.left -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 fn temporary_path(path: &Path) -> std::path::PathBuf {
+    // Two threads may write to one path at once.
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
+    name.push(format!(".{}.{}.part", std::process::id(), NUMBER.fetch_add(1, Relaxed)));
     name.into()
 }

@@ -113,10 +113,10 @@ pub(crate) static OUTPUT: Output = Output {
 
 impl Output {
     /// Says where the dump goes. Called at most once, before recording starts.
-    pub(crate) fn set(&self, path: Path, spooled: bool, pid: u32) {
+    pub(crate) fn set(&self, path: &Path, spooled: bool, pid: u32) {
         // SAFETY: nobody reads the path before the flag is raised, and recording has not started: there is no
         // second caller.
-        unsafe { *self.path.get() = path };
+        unsafe { *self.path.get() = *path };
         self.spooled.store(spooled, Relaxed);
         self.pid.store(pid as usize, Relaxed);
         self.set.store(true, std::sync::atomic::Ordering::Release);
@@ -129,6 +129,15 @@ impl Output {
         }
         // SAFETY: the flag is up, so the path was written, and is never written again.
         (self.pid.load(Relaxed) == std::process::id() as usize).then(|| unsafe { &*self.path.get() })
+    }
+
+    /// Removes the spool file, which can't be used.
+    pub(crate) fn give_up_spool(&self) {
+        if let Some(spool) = self.spool() {
+            // SAFETY: the path is a C string.
+            unsafe { libc::unlink(spool.as_c_str().as_ptr()) };
+        }
+        self.spooled.store(false, Relaxed);
     }
 
     /// The path of the spool file, if there is one.

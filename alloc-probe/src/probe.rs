@@ -47,7 +47,10 @@ impl<A> AllocProbe<A> {
     /// Around any allocator.
     pub const fn new(inner: A) -> AllocProbe<A> {
         let program = Program { name: "", version: "", debug_assertions: cfg!(debug_assertions), panic: "" };
-        AllocProbe { inner, settings: Settings { program, mode: None, out: None, long_lived_ns: None, sample_bytes: None } }
+        AllocProbe {
+            inner,
+            settings: Settings { program, mode: None, out: None, long_lived_ns: None, sample_bytes: None },
+        }
     }
 
     /// How much is recorded where `ALLOC_PROBE` does not say: [`Mode::Full`] with an output path, else
@@ -129,16 +132,46 @@ impl<A> AllocProbe<A> {
     }
 }
 
+impl<A: GlobalAlloc> AllocProbe<A> {
+    /// Reallocates a block of the arena.
+    ///
+    /// # Safety
+    ///
+    /// As for `GlobalAlloc::realloc`, for a block of the arena.
+    #[cold]
+    unsafe fn realloc_own(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: by the contract.
+        let new = unsafe { arena::realloc(block, layout, size) };
+        if !new.is_null() {
+            return new;
+        }
+        // SAFETY: by the contract, `size` is one that a layout with this alignment may have, and not zero. The new
+        // block is at least as long as the lesser of the two sizes, and another than the old one, which is the
+        // caller's until it is taken back.
+        unsafe {
+            let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !new.is_null() {
+                new.copy_from_nonoverlapping(block, layout.size().min(size));
+                arena::dealloc(block, layout);
+            }
+            new
+        }
+    }
+}
+
 // SAFETY: every method hands its arguments to the inner allocator's method of the same name and returns what that
 // returned, so the inner allocator's promises are this one's; only for blocks of the arena, which never came from
-// the inner allocator, the arena answers instead, under the same contract. Nothing here unwinds: no code on these
+// the inner allocator, the arena answers instead, under the same contract, as long as it has room. Nothing here unwinds: no code on these
 // paths panics or calls back into the program.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let recorder = self.recorder();
         if recorder.is_some_and(|(thread, _)| thread.guard.get() == Guard::Own) {
-            return arena::alloc(layout);
+            let block = arena::alloc(layout);
+            if !block.is_null() {
+                return block;
+            }
         }
         // SAFETY: the caller's promises about the layout are the ones asked for.
         let block = unsafe { self.inner.alloc(layout) };
@@ -152,7 +185,10 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let recorder = self.recorder();
         if recorder.is_some_and(|(thread, _)| thread.guard.get() == Guard::Own) {
-            return arena::alloc(layout);
+            let block = arena::alloc(layout);
+            if !block.is_null() {
+                return block;
+            }
         }
         // SAFETY: as for `alloc`.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
@@ -189,7 +225,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         if arena::owns(block) {
             // SAFETY: it is a block of the arena; the caller's promises are the ones asked for.
-            return unsafe { arena::realloc(block, layout, new_size) };
+            return unsafe { self.realloc_own(block, layout, new_size) };
         }
         // SAFETY: as for `dealloc`.
         let inner = || unsafe { self.inner.realloc(block, layout, new_size) };
@@ -211,7 +247,9 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
                 }
                 new
             }
-            State::SAMPLE => sample::realloc(thread, (block as u64, old_size, size), Registers::here(), inner),
+            State::SAMPLE => {
+                sample::realloc(thread, (block as u64, old_size, size), Registers::here(), inner)
+            }
             State::FULL => full::realloc(thread, (block as u64, old_size, size), Registers::here(), inner),
             _ => {
                 let event = (block as u64, old_size, size);

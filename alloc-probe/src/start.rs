@@ -39,6 +39,10 @@ fn prepare(config: &Config, settings: &Settings, allocator: &str) -> bool {
     if !spool::create(file) {
         return false;
     }
+    if let (Some(spool), false) = (OUTPUT.spool(), spool::has_file()) {
+        complain_of(spool.bytes(), &spool::no_room(), IN_MEMORY);
+        OUTPUT.give_up_spool();
+    }
     write_header(config);
     write_facts(settings, allocator);
     barrier::create();
@@ -55,6 +59,8 @@ static READY: AtomicBool = AtomicBool::new(false);
 
 /// What only modes with stacks need.
 pub(crate) fn prepare_stacks() -> bool {
+    static PREPARING: Lock = Lock::new();
+    let _held = PREPARING.lock();
     if READY.load(Relaxed) {
         return true;
     }
@@ -79,7 +85,8 @@ pub(crate) fn list_images() {
     capture::images(&mut |image| {
         seen += 1;
         if seen > RECORDED.load(Relaxed) {
-            let numbers = [image.bias, image.end.wrapping_sub(image.bias), image.build_id.len() as u64].map(u64::to_le_bytes);
+            let numbers = [image.bias, image.end.wrapping_sub(image.bias), image.build_id.len() as u64]
+                .map(u64::to_le_bytes);
             spool::add_fact(fact::IMAGE, &[numbers.as_flattened(), image.build_id, image.path]);
             RECORDED.store(seen, Relaxed);
         }
@@ -89,22 +96,23 @@ pub(crate) fn list_images() {
 /// Settles where the dump goes, and opens the spool file beside it.
 fn open_output(pattern: &[u8]) -> Option<i32> {
     let pid = std::process::id();
-    let mut name = [0u8; 64];
-    let name = os::read_small(c"/proc/self/comm", &mut name).unwrap_or_default().trim_ascii_end();
-    let path = Path::fill(pattern, pid, name, 0);
-    for path in [path, path.with_pid(pid)] {
+    let mut buffer = [0u8; 1024];
+    let mut path = Path::fill(pattern, pid, program_name(&mut buffer), 0);
+    for another in [false, true] {
+        if another {
+            // Another living process spools there: this one takes a name of its own.
+            path = path.with_pid(pid);
+        }
         let spool = path.with(b".spool");
-        match spool::open_file(spool.as_c_str()) {
+        match open_empty(&spool) {
             Ok(file) => {
-                keep_earlier(file, &spool);
-                OUTPUT.set(path, true, pid);
+                OUTPUT.set(&path, true, pid);
                 return Some(file);
             }
-            // Another living process spools there: this one takes a name of its own.
             Err(None) => {}
             Err(Some(reason)) => {
-                complain_of(spool.bytes(), &reason, "the profile is kept in memory only");
-                OUTPUT.set(path, false, pid);
+                complain_of(spool.bytes(), &reason, IN_MEMORY);
+                OUTPUT.set(&path, false, pid);
                 return None;
             }
         }
@@ -112,37 +120,63 @@ fn open_output(pattern: &[u8]) -> Option<i32> {
     None
 }
 
-/// What a killed process left stays: the file is emptied only after what was in it got another name.
-fn keep_earlier(file: i32, spool: &Path) {
-    let mut words = [0u64; 3];
-    // SAFETY: the buffer has room for what is read; the names are C strings; the descriptor is our own.
-    unsafe {
-        let length = size_of_val(&words);
-        let got = libc::pread(file, words.as_mut_ptr().cast(), length, 0);
-        if got == length as isize && words[header::MAGIC] == MAGIC {
-            let other = spool.with_pid(words[header::PID] as u32);
-            libc::rename(spool.as_c_str().as_ptr(), other.as_c_str().as_ptr());
-            // The file that we have open is now the one renamed: its place is taken by a new one.
-            let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
-            let new = libc::open(spool.as_c_str().as_ptr(), flags, 0o600);
-            if new >= 0 {
-                libc::flock(new, libc::LOCK_EX | libc::LOCK_NB);
-                libc::dup3(new, file, libc::O_CLOEXEC);
-                libc::close(new);
-            }
-        } else {
-            libc::ftruncate(file, 0);
+const IN_MEMORY: &str = "the profile is kept in memory only";
+
+/// The name of the program's file.
+fn program_name(buffer: &mut [u8]) -> &[u8] {
+    let path = executable(buffer);
+    let name = path.iter().rposition(|&byte| byte == b'/').map_or(path, |slash| &path[slash + 1..]);
+    name.strip_suffix(b" (deleted)").unwrap_or(name)
+}
+
+/// The path of the program's file, as much as fits.
+fn executable(buffer: &mut [u8]) -> &[u8] {
+    // SAFETY: the name is a C string, and the buffer is writable for its length.
+    let length =
+        unsafe { libc::readlink(c"/proc/self/exe".as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    &buffer[..length.max(0) as usize]
+}
+
+/// Opens a spool file with nothing in it. What a killed process left there stays, under another name.
+fn open_empty(spool: &Path) -> Result<i32, Option<std::io::Error>> {
+    for _ in 0..2 {
+        let file = spool::open_file(spool.as_c_str())?;
+        let mut words = [0u64; 3];
+        // SAFETY: the buffer has room for what is read, and the descriptor is our own.
+        let got = unsafe { libc::pread(file, words.as_mut_ptr().cast(), size_of_val(&words), 0) };
+        if got != size_of_val(&words) as isize || words[header::MAGIC] != MAGIC {
+            // SAFETY: the descriptor is our own.
+            unsafe { libc::ftruncate(file, 0) };
+            return Ok(file);
+        }
+        let earlier = spool.with_pid(words[header::PID] as u32);
+        // SAFETY: the names are C strings; the descriptor is our own, and nobody uses it any more.
+        unsafe {
+            libc::rename(spool.as_c_str().as_ptr(), earlier.as_c_str().as_ptr());
+            libc::close(file);
         }
     }
+    Err(None)
 }
 
 pub(crate) fn complain_of(path: &[u8], reason: &std::io::Error, consequence: &str) {
+    // Whatever the path, there is room for the rest of the line.
+    let path = &path[..path.len().min(600)];
     let code = reason.raw_os_error().unwrap_or(0);
     let mut text = [0u8; 128];
     // SAFETY: the buffer is writable for its length, and the call ends what it writes with a zero.
     unsafe { libc::strerror_r(code, text.as_mut_ptr().cast(), text.len()) };
     let length = text.iter().position(|&byte| byte == 0).unwrap_or(0);
     os::complain(&[b"cannot write `", path, b"`: ", &text[..length], b"; ", consequence.as_bytes()]);
+}
+
+/// Says that the spool has no room to grow.
+pub(crate) fn complain_of_room() {
+    let consequence = "what has no room is missing from the profile";
+    match OUTPUT.spool() {
+        Some(spool) => complain_of(spool.bytes(), &spool::no_room(), consequence),
+        None => os::complain(&[b"the system has no more memory for the profile; ", consequence.as_bytes()]),
+    }
 }
 
 fn write_header(config: &Config) {
@@ -176,9 +210,7 @@ pub(crate) fn mode_number(mode: Mode) -> u64 {
 
 fn write_facts(settings: &Settings, allocator: &str) {
     let mut buffer = [0u8; 4096];
-    // SAFETY: the name is a C string, and the buffer is writable for its length.
-    let length = unsafe { libc::readlink(c"/proc/self/exe".as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-    spool::add_fact(fact::EXECUTABLE, &[&buffer[..length.max(0) as usize]]);
+    spool::add_fact(fact::EXECUTABLE, &[executable(&mut buffer)]);
     let arguments = os::read_small(c"/proc/self/cmdline", &mut buffer).unwrap_or_default();
     let arguments = arguments.strip_suffix(&[0]).unwrap_or(arguments);
     for argument in arguments.split(|&byte| byte == 0) {

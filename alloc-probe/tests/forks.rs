@@ -1,2 +1,217 @@
-//! To come.
-fn main() {}
+//! Processes that make others: the profile stays with the process that it is of, and nobody waits for a lock whose
+//! holder does not exist.
+
+mod support;
+
+use alloc_probe::{AllocProbe, Mode};
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use support::child::Child;
+use support::figures::{are_true, are_true_but_for_the_peak, figures_of_size, of_dump};
+use support::truth::{Counted, Truth};
+use support::{cases, tell};
+
+#[global_allocator]
+static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
+
+fn main() -> ExitCode {
+    support::main(
+        cases![
+            a_forked_child_leaves_the_profile_alone,
+            a_forked_child_has_no_profile,
+            a_fork_among_busy_threads,
+            a_fork_that_outlives_its_parent,
+            processes_with_one_output_path,
+        ],
+        cases![forks, asks_in_the_child, forks_among_threads, dies_before_its_child, spawns, nests],
+    )
+}
+
+const MIB: usize = 1 << 20;
+
+#[inline(never)]
+fn block(bytes: usize) -> Vec<u8> {
+    black_box(Vec::with_capacity(bytes))
+}
+
+/// Runs `f` in a child, which ends as `f` says, or else returns from `main`'s point of view: with status 0.
+fn in_child(f: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: what the child does is what a child of a process with threads may do: its allocator is glibc's.
+    match unsafe { libc::fork() } {
+        -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+        0 => {
+            f();
+            std::process::exit(0)
+        }
+        pid => pid,
+    }
+}
+
+fn wait(pid: libc::pid_t) -> i32 {
+    let mut status = 0;
+    // SAFETY: the status is a valid place.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    status
+}
+
+/// The child allocates and frees, its own blocks and its parent's, and ends normally: with handlers of `atexit`.
+fn forks() {
+    let before = block(MIB);
+    let pid = in_child(|| {
+        (0..1000).for_each(|_| drop(block(MIB)));
+        drop(before);
+        block(MIB).leak();
+    });
+    assert_eq!(wait(pid), 0);
+    (0..10).for_each(|_| drop(block(MIB)));
+    Counted::tell_at_exit();
+}
+
+fn a_forked_child_leaves_the_profile_alone() {
+    for mode in ["full", "sample=1000", "count"] {
+        let outcome = Child::new("forks", mode).succeed();
+        // The child told first, at its own exit, what it had counted itself; its parent last.
+        let dump = are_true(&outcome);
+        assert_eq!((dump.process.pid, outcome.stderr().as_str()), (outcome.pid, ""));
+        if mode == "full" {
+            let figures = figures_of_size(&dump, 20);
+            assert_eq!((figures.total_blocks, figures.end_blocks), (11, 0), "its own, and dropped by the fork's closure");
+        }
+    }
+}
+
+fn asks_in_the_child() {
+    let pid = in_child(|| {
+        let stats = alloc_probe::stats();
+        assert_eq!((stats.total_blocks, stats.mode), (0, Mode::Off));
+        assert_eq!(alloc_probe::thread_stats().total_blocks, 0);
+        assert!(alloc_probe::start().is_err() && alloc_probe::stop().is_err());
+        assert!(alloc_probe::dump("child.json").is_err());
+        drop(block(MIB));
+        assert_eq!(alloc_probe::mode(), Mode::Off);
+    });
+    assert_eq!(wait(pid), 0);
+    assert_eq!(alloc_probe::mode(), Mode::Full);
+    Counted::tell_at_exit();
+}
+
+fn a_forked_child_has_no_profile() {
+    are_true(&Child::new("asks_in_the_child", "full").succeed());
+}
+
+/// At the moment of each fork other threads are anywhere in the probe: starting, growing tables, ending.
+fn forks_among_threads() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            std::thread::spawn(|| {
+                while !DONE.load(SeqCst) {
+                    let work = || {
+                        let kept: Vec<Vec<u8>> = (1..300).map(block).collect();
+                        drop(black_box(kept));
+                    };
+                    std::thread::spawn(work).join().expect("it returns");
+                }
+            })
+        })
+        .collect();
+    for round in 0..200 {
+        let pid = in_child(|| {
+            (0..100).for_each(|_| drop(block(MIB)));
+            if round % 2 == 0 {
+                // SAFETY: it has no preconditions.
+                unsafe { libc::_exit(0) };
+            }
+        });
+        assert_eq!(wait(pid), 0);
+        drop(block(2 * MIB));
+    }
+    DONE.store(true, SeqCst);
+    threads.into_iter().for_each(|thread| thread.join().expect("it returns"));
+    Counted::tell_at_exit();
+}
+
+fn a_fork_among_busy_threads() {
+    for mode in ["full", "count"] {
+        let outcome = Child::new("forks_among_threads", mode).succeed();
+        are_true_but_for_the_peak(&outcome.dump(), Counted::told(&outcome));
+    }
+}
+
+/// The parent is killed while its child lives. Its spool is nobody's from then on, whatever the child still has open.
+fn dies_before_its_child() {
+    // SAFETY: it has no preconditions.
+    let parent = unsafe { libc::getpid() };
+    in_child(|| {
+        // SAFETY: these have no preconditions.
+        unsafe {
+            while libc::getppid() == parent {
+                libc::usleep(1000);
+            }
+            (0..100).for_each(|_| drop(block(MIB)));
+            tell("child", 1);
+            // Longer than what comes next takes.
+            libc::sleep(10);
+            libc::_exit(0);
+        }
+    });
+    drop(block(MIB));
+    Counted::now().tell();
+    // SAFETY: these have no preconditions.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}
+
+fn a_fork_that_outlives_its_parent() {
+    let parent = Child::new("dies_before_its_child", "full").run();
+    while parent.all_told("child").is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let dump = parent.spool();
+    assert_eq!(of_dump(&dump), Counted::told(&parent));
+    // The next process can have the path: the lock went with the parent.
+    let next = Child::new("forks", "full").env("ALLOC_PROBE_OUT", &parent.path("out.json").to_string_lossy());
+    next.succeed();
+    let earlier = format!("out.json.{}.spool", parent.pid);
+    assert_eq!(parent.files(), ["out.json", earlier.as_str()]);
+}
+
+/// Two processes that inherit the same output path while this one lives, one after the other: by `posix_spawn`, and by
+/// `fork` and `exec`.
+fn spawns() {
+    for _ in 0..2 {
+        for forked in [false, true] {
+            let mut command = Command::new(std::env::current_exe().expect("a path"));
+            command.env("ALLOC_PROBE_TEST_SCENARIO", "nests");
+            if forked {
+                // SAFETY: it does nothing.
+                unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, || Ok(())) };
+            }
+            let mut process = command.spawn().expect("it starts");
+            tell("spawned", process.id().into());
+            assert!(process.wait().expect("a child").success());
+        }
+    }
+    Counted::tell_at_exit();
+}
+
+fn nests() {
+    (0..10).for_each(|_| drop(block(MIB)));
+    // SAFETY: it has no preconditions.
+    tell("nested", unsafe { libc::getpid() } as u64);
+}
+
+fn processes_with_one_output_path() {
+    let outcome = Child::new("spawns", "full").succeed();
+    let mut expected = vec!["out.json".to_owned()];
+    expected.extend(outcome.all_told("nested").iter().map(|pid| format!("out.{pid}.json")));
+    expected.sort();
+    assert_eq!((expected.len(), outcome.files()), (5, expected.clone()));
+    for name in expected.iter().filter(|name| *name != "out.json") {
+        let dump = outcome.dump_named(name);
+        assert_eq!(figures_of_size(&dump, 20).total_blocks, 10);
+        assert_eq!(*name, format!("out.{}.json", dump.process.pid));
+    }
+    let dump = outcome.dump_named("out.json");
+    assert_eq!((dump.process.pid, of_dump(&dump)), (outcome.pid, Counted::told(&outcome)));
+}

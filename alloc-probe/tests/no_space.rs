@@ -1,2 +1,203 @@
-//! To come.
-fn main() {}
+//! Where there is no room for the profile, the program goes on as if there were: same output, same status, no signal.
+//! One line says what is the matter, and the dump, if there is room for one, says what is missing.
+
+mod support;
+
+use alloc_probe::AllocProbe;
+use alloc_probe_format::dump::Dump;
+use std::hint::black_box;
+use std::process::ExitCode;
+use support::child::{Child, Outcome};
+use support::figures::{are_true, of_dump};
+use support::truth::{Counted, Truth};
+use support::{cases, tell};
+
+#[global_allocator]
+static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
+
+fn main() -> ExitCode {
+    support::main(
+        cases![
+            a_folder_that_is_not_there,
+            a_folder_where_nothing_can_be_made,
+            a_path_that_is_too_long,
+            limits_on_files_below_what_a_profile_takes,
+            limits_on_files_that_the_profile_reaches,
+            a_full_file_system,
+            a_limit_on_the_address_space,
+        ],
+        cases![works, works_with_much_memory],
+    )
+}
+
+/// Enough stacks and blocks for every section to grow, some of which is freed again.
+fn work() {
+    // Two functions, so that every path of calls is a stack of its own.
+    #[inline(never)]
+    fn left(path: usize, depth: u32, kept: &mut Vec<Vec<u8>>) -> usize {
+        descend(path, depth, kept) + 1
+    }
+    #[inline(never)]
+    fn right(path: usize, depth: u32, kept: &mut Vec<Vec<u8>>) -> usize {
+        descend(path, depth, kept) + 2
+    }
+    #[inline(never)]
+    fn descend(path: usize, depth: u32, kept: &mut Vec<Vec<u8>>) -> usize {
+        if depth == 0 {
+            kept.push(black_box(vec![1; 10 + path % 60]));
+            return black_box(vec![1u8; 100]).len();
+        }
+        let further = if path >> (depth - 1) & 1 == 0 { left } else { right };
+        black_box(further)(path, depth - 1, kept)
+    }
+    let mut kept = Vec::new();
+    for path in 0..1 << 14 {
+        descend(path, 14, &mut kept);
+    }
+    assert!(kept.iter().enumerate().all(|(path, block)| block.len() == 10 + path % 60 && block[0] == 1));
+    kept.truncate(100);
+    black_box(kept).leak();
+    tell("result", 42);
+}
+
+fn works() {
+    work();
+    Counted::tell_at_exit();
+    std::process::exit(7);
+}
+
+/// The program itself needs most of the address space that it may have.
+fn works_with_much_memory() {
+    let mut large = vec![0u8; LARGE];
+    large.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
+    work();
+    assert_eq!(large.iter().map(|&byte| usize::from(byte)).sum::<usize>(), LARGE / 4096);
+    Counted::tell_at_exit();
+    std::process::exit(7);
+}
+
+const LARGE: usize = 256 << 20;
+
+/// The program's own result is what it is without the probe, and all that the probe has to say are clear lines.
+fn result_is_right(outcome: &Outcome) -> Vec<String> {
+    assert_eq!(outcome.status.code(), Some(7), "{}: {}", outcome.status, outcome.stderr());
+    assert_eq!(outcome.told("result"), 42);
+    let complaints = outcome.complaints();
+    assert_eq!(outcome.stderr().lines().count(), complaints.len(), "{}", outcome.stderr());
+    complaints
+}
+
+#[track_caller]
+fn says(complaint: &str, parts: [&str; 3]) {
+    assert!(parts.iter().all(|part| complaint.contains(part)), "{complaint}");
+}
+
+/// One line at the start, while it can still be put right, and one at the end.
+fn nothing_can_be_written(path: &str, reason: &str) {
+    let outcome = Child::new("works", "full").env("ALLOC_PROBE_OUT", path).run();
+    let complaints = result_is_right(&outcome);
+    assert_eq!(complaints.len(), 2, "{complaints:?}");
+    says(&complaints[0], ["cannot write", reason, "kept in memory only"]);
+    says(&complaints[1], ["cannot write", reason, "is lost"]);
+    assert_eq!(outcome.files(), [""; 0]);
+}
+
+fn a_folder_that_is_not_there() {
+    nothing_can_be_written("missing/out.json", "No such file or directory");
+}
+
+fn a_folder_where_nothing_can_be_made() {
+    // Not even by root.
+    nothing_can_be_written("/proc/self/out.json", "No such file or directory");
+}
+
+fn a_path_that_is_too_long() {
+    nothing_can_be_written(&"long/".repeat(1000), "File name too long");
+}
+
+/// A file that could hold no more than a start is not even begun.
+fn limits_on_files_below_what_a_profile_takes() {
+    for kib in [16, 64, 300, 1023] {
+        let outcome = Child::new("works", "full").limit(libc::RLIMIT_FSIZE, kib << 10).run();
+        let complaints = result_is_right(&outcome);
+        assert_eq!(complaints.len(), 2, "{complaints:?}");
+        says(&complaints[0], ["out.json.spool`", "File too large", "kept in memory only"]);
+        says(&complaints[1], ["out.json`", "File too large", "is lost"]);
+        assert_eq!(outcome.files(), [""; 0]);
+    }
+}
+
+/// What has room is right, and what has not is said.
+fn limits_on_files_that_the_profile_reaches() {
+    // The spool of the whole is some 7 MB, its dump some 4.6 MB.
+    for kib in [1024, 1100, 1400, 2000, 3000, 4000, 5000] {
+        let outcome = Child::new("works", "full").limit(libc::RLIMIT_FSIZE, kib << 10).run();
+        let complaints = result_is_right(&outcome);
+        says(&complaints[0], ["out.json.spool`", "File too large", "is missing from the profile"]);
+        if outcome.files() == ["out.json"] {
+            assert_eq!(complaints.len(), 1, "{complaints:?}");
+            is_honest(&outcome.dump(), Counted::told(&outcome));
+        } else {
+            assert_eq!(complaints.len(), 2, "{complaints:?}");
+            says(&complaints[1], ["out.json`", "File too large", "stays in the file"]);
+            assert_eq!(outcome.files(), ["out.json.spool"]);
+            is_honest(&outcome.spool(), Counted::told(&outcome));
+        }
+    }
+}
+
+/// Whatever is not in the figures is said to be missing.
+fn is_honest(dump: &Dump, truth: Counted) {
+    let (found, lost) = (of_dump(dump), &dump.lost);
+    assert!(!lost.notes.is_empty() || lost.blocks > 0, "{lost:?}");
+    assert_eq!(found.total_blocks + lost.blocks, truth.total_blocks, "{found:?} {lost:?}");
+    assert_eq!(found.total_bytes + lost.bytes, truth.total_bytes, "{found:?} {lost:?}");
+    assert!(found.live_bytes <= truth.live_bytes && found.live_blocks <= truth.live_blocks, "{found:?} {truth:?}");
+}
+
+/// A file system of 3 MiB, mounted for the child alone.
+#[allow(clippy::print_stdout, reason = "says that it was skipped")]
+fn a_full_file_system() {
+    let child = Child::new("works", "full");
+    let folder = child.folder().join("small");
+    std::fs::create_dir(&folder).expect("a folder");
+    let folder = std::ffi::CString::new(folder.to_str().expect("UTF-8")).expect("no zero in it");
+    let mount = move || {
+        // SAFETY: the names are C strings; the namespaces are the child's own, so nobody else sees the mount.
+        let status = unsafe {
+            let root = libc::geteuid() == 0;
+            libc::unshare(libc::CLONE_NEWNS | if root { 0 } else { libc::CLONE_NEWUSER })
+                | libc::mount(c"none".as_ptr(), c"/".as_ptr(), std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE, std::ptr::null())
+                | libc::mount(c"none".as_ptr(), folder.as_ptr(), c"tmpfs".as_ptr(), 0, c"size=3m".as_ptr().cast())
+        };
+        if status == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    };
+    // SAFETY: system calls alone.
+    let child = unsafe { child.before(mount) }.env("ALLOC_PROBE_OUT", "small/out.json");
+    let Some(running) = child.try_start() else {
+        println!("a_full_file_system: skipped, as nothing can be mounted here");
+        return;
+    };
+    let complaints = result_is_right(&running.wait());
+    assert_eq!(complaints.len(), 2, "{complaints:?}");
+    says(&complaints[0], ["out.json.spool`", "No space left on device", "is missing from the profile"]);
+    says(&complaints[1], ["out.json`", "No space left on device", "stays in the file"]);
+}
+
+/// What the probe reserves for itself leaves the program's to the program.
+fn a_limit_on_the_address_space() {
+    for mib in [400, 600, 1000, 4000] {
+        for mode in ["count", "full"] {
+            let limited = |child: Child| child.limit(libc::RLIMIT_AS, mib << 20).run();
+            let outcome = limited(Child::new("works_with_much_memory", mode));
+            let complaints = result_is_right(&outcome);
+            if complaints.is_empty() {
+                are_true(&outcome);
+            } else {
+                is_honest(&outcome.dump(), Counted::told(&outcome));
+            }
+            let outcome = limited(Child::new("works_with_much_memory", mode).without("ALLOC_PROBE_OUT"));
+            result_is_right(&outcome);
+        }
+    }
+}

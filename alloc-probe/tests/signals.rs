@@ -205,7 +205,6 @@ fn adds_up(scenario: &str) {
         let outcome = Child::new(scenario, mode).succeed();
         let (dump, truth) = (outcome.dump(), Counted::told(&outcome));
         assert_eq!(outcome.stderr(), "", "{mode}");
-        println!("{scenario} {mode} {lost:?} {found:?} {truth:?}", lost = dump.lost, found = of_dump(&dump));
         let (found, lost) = (of_dump(&dump), &dump.lost);
         assert_eq!(found.total_blocks + lost.blocks, truth.total_blocks, "{mode}: {lost:?}");
         assert_eq!(found.total_bytes + lost.bytes, truth.total_bytes, "{mode}: {lost:?}");

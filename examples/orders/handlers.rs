@@ -62,20 +62,18 @@ async fn export(State(shop): State<&'static Shop>, Path(copies): Path<usize>) ->
     shop.export.render(&shop.catalogue, copies.min(1_000)).to_string()
 }
 
-/// SURPRISE, temporaries in the hot path: the products are cloned, every line is formatted into a `String` of
-/// its own, and all of it is joined into one text and thrown away. `None` where a product isn't on sale.
+/// SURPRISE, temporaries in the hot path: each line clones its product, copies the name in lower case only to look
+/// for a word in it, and formats a text that is soon joined with the others and thrown away. `None` where a product
+/// isn't on sale.
 fn price_order(shop: &Shop, number: u64, order: &Order) -> Option<Receipt> {
-    let products = order
-        .lines
-        .iter()
-        .map(|line| shop.catalogue.get(&line.product).cloned())
-        .collect::<Option<Vec<_>>>()?;
-    let lines = order
-        .lines
-        .iter()
-        .zip(&products)
-        .map(|(line, product)| format!("{} x {} at {} cents", line.quantity, product.name, product.cents))
-        .collect::<Vec<_>>();
-    let cents = order.lines.iter().zip(&products).map(|(line, product)| line.quantity * product.cents).sum();
-    Some(Receipt { number, cents, text: lines.join("; ") })
+    let mut texts = Vec::with_capacity(order.lines.len());
+    let mut cents = 0;
+    for line in &order.lines {
+        let product = shop.catalogue.get(&line.product)?.clone();
+        let boxed = product.name.to_lowercase().contains("box");
+        let packing = if boxed { "" } else { ", wrapped" };
+        texts.push(format!("{} x {}{packing} at {} cents", line.quantity, product.name, product.cents));
+        cents += line.quantity * product.cents;
+    }
+    Some(Receipt { number, cents, text: texts.join("; ") })
 }

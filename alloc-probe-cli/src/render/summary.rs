@@ -89,7 +89,12 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
         false => format!("{} {}", build.crate_name, build.crate_version),
     };
     let title = text::cut_end(name, width);
-    writeln!(out, "{strong}{title}{strong:#} {}", text::cut_end(package.trim(), width))?;
+    write!(out, "{strong}{title}{strong:#}")?;
+    match text::cut_end(package.trim(), width) {
+        // A program that installed the probe by hand tells no crate.
+        package if package.is_empty() => writeln!(out)?,
+        package => writeln!(out, " {package}")?,
+    }
     for line in wrap(&build_facts(dump).join(", "), width) {
         writeln!(out, "{faint}{line}{faint:#}")?;
     }

@@ -54,7 +54,7 @@ pub(crate) fn alloc(layout: Layout) -> *mut u8 {
 }
 
 fn make() -> bool {
-    let mut space = SPACE;
+    let mut space = SPACE.min(os::limit(libc::RLIMIT_AS) as usize / 16);
     loop {
         if let Some(base) = os::reserve(space) {
             BASE.store(base.as_ptr() as usize, Relaxed);

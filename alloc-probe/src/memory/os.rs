@@ -69,6 +69,14 @@ pub(crate) fn keeping_errno<T>(f: impl FnOnce() -> T) -> T {
     value
 }
 
+/// One of the process's limits.
+pub(crate) fn limit(resource: libc::__rlimit_resource_t) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the answer.
+    unsafe { libc::getrlimit(resource, &mut limit) };
+    limit.rlim_cur
+}
+
 /// Keeps signal handlers from running on the thread while this lives; they run when it is dropped. So a handler
 /// that allocates never interrupts what must not be entered twice.
 pub(crate) struct Quiet(libc::sigset_t);

@@ -8,10 +8,16 @@
 
 use super::lock::Lock;
 use super::os::{self, PAGE, keeping_errno};
-use alloc_probe_format::spool::{self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, Section, Spool, header};
+use alloc_probe_format::spool::{
+    self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, Section, Spool, fact, header,
+};
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize};
+
+/// The least that a file must have room for: more than the first steps of all sections.
+const LEAST: u64 = 1 << 20;
 
 /// The least that a section grows by.
 const STEP: usize = 64 << 10;
@@ -24,7 +30,11 @@ struct Memory {
 }
 
 static SECTIONS: [Memory; Section::LIMIT] = [const {
-    Memory { base: AtomicPtr::new(std::ptr::null_mut()), reserved: AtomicUsize::new(0), ready: AtomicUsize::new(0) }
+    Memory {
+        base: AtomicPtr::new(std::ptr::null_mut()),
+        reserved: AtomicUsize::new(0),
+        ready: AtomicUsize::new(0),
+    }
 }; Section::LIMIT];
 
 /// The file, or -1.
@@ -56,10 +66,10 @@ fn space(section: Section) -> usize {
 /// Makes the header, on the file if there is one. Called once, before anything else here.
 pub(crate) fn create(file: Option<i32>) -> bool {
     FILE.store(file.unwrap_or(-1), Relaxed);
-    if ensure(Section::HEADER, HEADER_WORDS * 8) {
+    if file.is_none_or(|file| take_blocks(file, 0, LEAST)) && ensure(Section::HEADER, HEADER_WORDS * 8) {
         return true;
     }
-    // The file has no room for even the header: go on without it.
+    // The file has no room for even a start: go on without it.
     forget_file();
     ensure(Section::HEADER, HEADER_WORDS * 8)
 }
@@ -81,8 +91,26 @@ pub(crate) fn base(section: Section) -> *mut AtomicU64 {
 /// Makes sure that the first `bytes` of a section can be used. False where there is no room.
 #[inline(always)]
 pub(crate) fn ensure(section: Section, bytes: usize) -> bool {
-    bytes <= SECTIONS[section.0].ready.load(Acquire) || keeping_errno(|| grow(section, bytes))
+    bytes <= SECTIONS[section.0].ready.load(Acquire) || keeping_errno(|| grow(section, bytes) || is_full())
 }
+
+/// There was no room, which is said once. Always false.
+#[cold]
+fn is_full() -> bool {
+    if SECTIONS[0].ready.load(Relaxed) != 0 && !FULL.swap(true, Relaxed) {
+        crate::start::complain_of_room();
+        // In the room that there is; and not where it was for a fact that there was none.
+        if let Some(_held) = FACTS.try_lock() {
+            append_fact(
+                fact::NOTE,
+                &[b"there was no room for the whole profile: blocks, or their stacks, are missing"],
+            );
+        }
+    }
+    false
+}
+
+static FULL: AtomicBool = AtomicBool::new(false);
 
 /// One more entry of a section, by number; none where there is no room for it.
 #[inline]
@@ -125,7 +153,8 @@ fn reserve(section: Section, bytes: usize) -> bool {
     let memory = &SECTIONS[section.0];
     let mut space = match space(section) {
         0 => bytes.next_multiple_of(PAGE),
-        space => space,
+        // Where the program's address space is limited, it is the program's.
+        space => space.min(os::limit(libc::RLIMIT_AS) as usize / 64).next_multiple_of(PAGE).max(bytes),
     };
     loop {
         if let Some(base) = os::reserve(space) {
@@ -144,8 +173,13 @@ fn reserve(section: Section, bytes: usize) -> bool {
 /// Maps `length` more bytes of the file behind what a section has. The growth lock is held.
 fn map_extent(section: Section, start: usize, length: usize) -> bool {
     let (file, file_start) = (FILE.load(Relaxed), FILE_LENGTH.load(Relaxed));
-    let extent = if section == Section::HEADER { 0 } else { header()[header::EXTENT_COUNT].load(Relaxed) as usize };
-    if extent >= EXTENT_LIMIT || !take_blocks(file, file_start, length as u64) {
+    let extent =
+        if section == Section::HEADER { 0 } else { header()[header::EXTENT_COUNT].load(Relaxed) as usize };
+    if extent >= EXTENT_LIMIT {
+        REASON.store(libc::EFBIG, Relaxed);
+        return false;
+    }
+    if !take_blocks(file, file_start, length as u64) {
         return false;
     }
     let base = base(section).cast::<u8>();
@@ -162,6 +196,7 @@ fn map_extent(section: Section, start: usize, length: usize) -> bool {
         )
     };
     if mapped == libc::MAP_FAILED {
+        REASON.store(libc::ENOMEM, Relaxed);
         return false;
     }
     FILE_LENGTH.store(file_start + length as u64, Relaxed);
@@ -177,27 +212,38 @@ fn map_extent(section: Section, start: usize, length: usize) -> bool {
     true
 }
 
+/// Why there was no room in the file.
+pub(crate) fn no_room() -> std::io::Error {
+    std::io::Error::from_raw_os_error(REASON.load(Relaxed))
+}
+
+/// What the file system said last.
+static REASON: AtomicI32 = AtomicI32::new(0);
+
 /// Has the file system set blocks aside for a range of the file.
 fn take_blocks(file: i32, start: u64, length: u64) -> bool {
-    // SAFETY: `limit` is a valid place for the answer.
-    let limit = unsafe {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit);
-        limit.rlim_cur
-    };
     // Beyond the limit the kernel would send SIGXFSZ.
-    if limit != libc::RLIM_INFINITY && start + length > limit {
-        return false;
-    }
-    // A signal may interrupt it, again and again where there is a fast timer. Not while a lock is held, though.
-    // SAFETY: a plain system call on our own descriptor.
-    unsafe { libc::posix_fallocate(file, start as libc::off_t, length as libc::off_t) == 0 }
+    let status = if start + length > os::limit(libc::RLIMIT_FSIZE) {
+        libc::EFBIG
+    } else {
+        // No signal interrupts it: they are put off while the lock is held.
+        // SAFETY: a plain system call on our own descriptor.
+        unsafe { libc::posix_fallocate(file, start as libc::off_t, length as libc::off_t) }
+    };
+    REASON.store(status, Relaxed);
+    status == 0
 }
 
 /// Records a fact. Called under no lock but the caller's own: facts are written where images and threads are listed.
 pub(crate) fn add_fact(tag: u64, parts: &[&[u8]]) {
-    static FACTS: Lock = Lock::new();
     let _held = FACTS.lock();
+    append_fact(tag, parts);
+}
+
+static FACTS: Lock = Lock::new();
+
+/// The same, with the facts' lock held.
+fn append_fact(tag: u64, parts: &[&[u8]]) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let count = &header()[header::COUNTS + Section::FACTS.0];
     let first = count.load(Relaxed) as usize;
@@ -240,19 +286,42 @@ pub(crate) fn file_bytes() -> u64 {
 
 /// Opens the spool file and locks it. Fails with the reason, or with `None` where another process holds it.
 pub(crate) fn open_file(path: &CStr) -> Result<i32, Option<std::io::Error>> {
-    // SAFETY: the path is a C string; the descriptor is our own.
-    unsafe {
+    loop {
         let flags = libc::O_RDWR | libc::O_CREAT | libc::O_CLOEXEC;
-        let file = libc::open(path.as_ptr(), flags, 0o600);
+        // SAFETY: the path is a C string.
+        let file = unsafe { libc::open(path.as_ptr(), flags, 0o600) };
         if file < 0 {
             return Err(Some(std::io::Error::last_os_error()));
         }
-        if libc::flock(file, libc::LOCK_EX | libc::LOCK_NB) != 0 {
-            libc::close(file);
+        // SAFETY: the descriptor is our own.
+        let locked = unsafe { libc::flock(file, libc::LOCK_EX | libc::LOCK_NB) } == 0;
+        if locked && is_at(file, path) {
+            return Ok(file);
+        }
+        // SAFETY: likewise, and nobody uses it.
+        unsafe { libc::close(file) };
+        if !locked {
             return Err(None);
         }
-        Ok(file)
+        // Its owner removed or renamed it just before: there is another now, or none.
     }
+}
+
+/// Whether a path still leads to an open file.
+fn is_at(file: i32, path: &CStr) -> bool {
+    let (mut open, mut there) = (MaybeUninit::<libc::stat>::uninit(), MaybeUninit::<libc::stat>::uninit());
+    // SAFETY: the path is a C string, the descriptor is our own, and what a call fills in is read only if it did.
+    unsafe {
+        libc::fstat(file, open.as_mut_ptr()) == 0
+            && libc::stat(path.as_ptr(), there.as_mut_ptr()) == 0
+            && (*open.as_ptr()).st_ino == (*there.as_ptr()).st_ino
+            && (*open.as_ptr()).st_dev == (*there.as_ptr()).st_dev
+    }
+}
+
+/// Whether the profile is in a file.
+pub(crate) fn has_file() -> bool {
+    FILE.load(Relaxed) >= 0
 }
 
 /// In the child of a fork: the spool is the parent's, and so is its lock.

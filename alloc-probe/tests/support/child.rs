@@ -86,10 +86,15 @@ impl Child {
         self.folder.path()
     }
 
-    pub(crate) fn start(mut self) -> Running {
+    pub(crate) fn start(self) -> Running {
+        self.try_start().expect("the scenario starts")
+    }
+
+    /// Starts it, if what comes before succeeds.
+    pub(crate) fn try_start(mut self) -> Option<Running> {
         let file = |name: &str| File::create(self.folder.path().join(name)).expect("a file");
         self.command.stdin(std::process::Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
-        Running { process: self.command.spawn().expect("the scenario starts"), folder: self.folder }
+        Some(Running { process: self.command.spawn().ok()?, folder: self.folder })
     }
 
     /// Runs it to its end.
@@ -157,9 +162,13 @@ impl Outcome {
 
     /// The figure that the scenario told last by that name.
     pub(crate) fn told(&self, name: &str) -> u64 {
-        let told = told(self.folder.path());
-        let last = told.iter().rev().find(|(told, _)| told == name);
-        last.unwrap_or_else(|| panic!("`{name}` was not told: {}", self.stderr())).1
+        let last = self.all_told(name).last().copied();
+        last.unwrap_or_else(|| panic!("`{name}` was not told: {}", self.stderr()))
+    }
+
+    /// All figures that were told by that name.
+    pub(crate) fn all_told(&self, name: &str) -> Vec<u64> {
+        told(self.folder.path()).into_iter().filter(|(told, _)| told == name).map(|(_, value)| value).collect()
     }
 
     /// The files that it left, but for the streams', by name.

@@ -14,6 +14,7 @@ mod schema;
 mod chains;
 mod endings;
 mod lifetimes;
+mod memory;
 mod observers;
 mod random;
 mod real_input;

@@ -193,13 +193,13 @@ impl<'a, 'm> Walker<'a, 'm> {
             if let Some(outcome) = outcome {
                 return outcome;
             }
-            if rules::returns_from_signal(object, self.registers.values[RA]) {
-                return self.follow_context().map(|()| true);
-            }
+        }
+        if guess::returns_from_signal(self.registers.values[RA], self.memory) {
+            return self.follow_context().map(|()| true);
         }
         if self.exact {
             // Where a signal interrupted a function, it may or may not have set its frame pointer up.
-            let stub = guess::is_stub(address);
+            let stub = guess::is_stub(address, self.memory);
             return if stub {
                 self.follow(Rule::STUB).map(|()| false)
             } else {
@@ -269,8 +269,9 @@ impl<'a, 'm> Walker<'a, 'm> {
     /// Tries whether code without tables keeps frame pointers.
     fn follow_frame_pointer(&mut self) -> Result<(), Stop> {
         let (sp, bp) = (self.registers.values[RSP], known(&self.registers, RBP)?);
-        if bp == 0 {
-            // So the ABI marks the outermost frame.
+        if bp == 0 && guess::is_outermost(sp, self.memory) {
+            // That is a property of the code, so from now on it needs no search.
+            rule_cache::insert(self.registers.values[RA].wrapping_sub(1), Rule::END);
             return Err(Stop::End);
         }
         if guess::return_address(sp, bp, self.memory).is_none() {

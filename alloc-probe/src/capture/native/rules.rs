@@ -1,16 +1,12 @@
 //! Making the rule of a code address that is met for the first time.
 
 use super::cfi::{self, Found};
-use super::objects::{self, Object};
+use super::objects;
 use super::registers::{RA, RBP, RSP};
 use super::rule::{Kind, Rule};
 use super::rule_cache;
 use crate::capture::images;
 use gimli::{CfaRule, Operation, Register, RegisterRule};
-
-/// What a C library's return from a signal handler looks like: `mov rax, 15; syscall`. glibc's tables cover it, but
-/// say more than there's room for; musl's don't.
-const SIGRETURN: [u8; 9] = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
 
 /// The rule of `address`, which isn't in the cache yet. About a microsecond.
 #[cold]
@@ -20,29 +16,10 @@ pub(super) fn learn(address: u64) -> Rule {
     if let Some(object) = &object {
         images::met(object.start);
     }
-    let rule = object.map_or(Rule::GUESS, |object| rule_of(&object, address));
+    let rule = object.and_then(|object| cfi::with_row(&object, address, |found| simplify(&found)));
+    let rule = rule.unwrap_or(Rule::GUESS);
     rule_cache::insert(address, rule);
     rule
-}
-
-fn rule_of(object: &Object, address: u64) -> Rule {
-    cfi::with_row(object, address, |found| simplify(&found)).unwrap_or_else(|| {
-        if returns_from_signal(object, address + 1) || returns_from_signal(object, address) {
-            Rule::UNUSUAL
-        } else {
-            Rule::GUESS
-        }
-    })
-}
-
-/// Whether the code at `address` is the C library's return from a signal handler.
-pub(super) fn returns_from_signal(object: &Object, address: u64) -> bool {
-    if address < object.start || object.end - SIGRETURN.len() as u64 <= address {
-        return false;
-    }
-    // SAFETY: a thread is to go on at or about this address, so it's code and readable; it lies in the object with
-    // nine bytes to spare.
-    unsafe { std::ptr::read_unaligned(address as *const [u8; 9]) == SIGRETURN }
 }
 
 fn simplify(found: &Found<'_>) -> Rule {

@@ -12,6 +12,8 @@ type Caller = unsafe extern "C" fn(argument: *const c_void, f: Callee);
 
 global_asm!(
     // Without tables, with a frame pointer: can be followed.
+    ".globl capture_test_bare_with_bp",
+    ".hidden capture_test_bare_with_bp",
     ".type capture_test_bare_with_bp, @function",
     "capture_test_bare_with_bp:",
     "push rbp",
@@ -20,6 +22,8 @@ global_asm!(
     "pop rbp",
     "ret",
     // Without tables and frame pointer: can't.
+    ".globl capture_test_bare",
+    ".hidden capture_test_bare",
     ".type capture_test_bare, @function",
     "capture_test_bare:",
     "push rbp",
@@ -28,6 +32,8 @@ global_asm!(
     "pop rbp",
     "ret",
     // As bare, but the register is still the caller's. If that keeps frame pointers, following them would leave it out.
+    ".globl capture_test_untouched",
+    ".hidden capture_test_untouched",
     ".type capture_test_untouched, @function",
     "capture_test_untouched:",
     "sub rsp, 8",
@@ -35,6 +41,8 @@ global_asm!(
     "add rsp, 8",
     "ret",
     // As bare, but there seems to be a frame pointer: it points into the stack, to what isn't a frame.
+    ".globl capture_test_misleading",
+    ".hidden capture_test_misleading",
     ".type capture_test_misleading, @function",
     "capture_test_misleading:",
     "push rbp",
@@ -46,15 +54,34 @@ global_asm!(
     "add rsp, 32",
     "pop rbp",
     "ret",
-    // As bare, but the register that would be the frame pointer says that there's no caller.
-    ".type capture_test_outermost, @function",
-    "capture_test_outermost:",
+    // As bare, but the register that would be the frame pointer says that there's no caller. There is.
+    ".globl capture_test_zero_bp",
+    ".hidden capture_test_zero_bp",
+    ".type capture_test_zero_bp, @function",
+    "capture_test_zero_bp:",
     "push rbp",
     "xor ebp, ebp",
     "call rsi",
     "pop rbp",
     "ret",
+    // Calls on another stack, where it's true. The stack's end is the third argument.
+    ".globl capture_test_outermost",
+    ".hidden capture_test_outermost",
+    ".type capture_test_outermost, @function",
+    "capture_test_outermost:",
+    "push rbp",
+    "push rbx",
+    "mov rbx, rsp",
+    "mov rsp, rdx",
+    "xor ebp, ebp",
+    "call rsi",
+    "mov rsp, rbx",
+    "pop rbx",
+    "pop rbp",
+    "ret",
     // As GCC realigns a frame: the CFA is stored.
+    ".globl capture_test_realigned",
+    ".hidden capture_test_realigned",
     ".type capture_test_realigned, @function",
     "capture_test_realigned:",
     ".cfi_startproc",
@@ -80,6 +107,8 @@ global_asm!(
     ".cfi_endproc",
     // Calls that function at two places of the stack at which its realigned frame is at the same place, so that they
     // differ only in where the CFA is stored to be. The first call's return address stays where it was.
+    ".globl capture_test_realigned_twice",
+    ".hidden capture_test_realigned_twice",
     ".type capture_test_realigned_twice, @function",
     "capture_test_realigned_twice:",
     ".cfi_startproc",
@@ -107,6 +136,8 @@ global_asm!(
     "ret",
     ".cfi_endproc",
     // Calls what follows twice from the same place of the stack, first with a return address of zero.
+    ".globl capture_test_zero_first",
+    ".hidden capture_test_zero_first",
     ".type capture_test_zero_first, @function",
     "capture_test_zero_first:",
     ".cfi_startproc",
@@ -141,6 +172,8 @@ global_asm!(
     "jmp rbx",
     ".cfi_endproc",
     // As OpenSSL's: the old stack pointer is stored at the new one, and the frame pointer is something else.
+    ".globl capture_test_stored_sp",
+    ".hidden capture_test_stored_sp",
     ".type capture_test_stored_sp, @function",
     "capture_test_stored_sp:",
     ".cfi_startproc",
@@ -163,6 +196,8 @@ global_asm!(
     "ret",
     ".cfi_endproc",
     // The CFA is relative to a register that ordinary rules don't follow.
+    ".globl capture_test_by_rbx",
+    ".hidden capture_test_by_rbx",
     ".type capture_test_by_rbx, @function",
     "capture_test_by_rbx:",
     ".cfi_startproc",
@@ -187,7 +222,8 @@ unsafe extern "C" {
     fn capture_test_bare(argument: *const c_void, f: Callee);
     fn capture_test_untouched(argument: *const c_void, f: Callee);
     fn capture_test_misleading(argument: *const c_void, f: Callee);
-    fn capture_test_outermost(argument: *const c_void, f: Callee);
+    fn capture_test_zero_bp(argument: *const c_void, f: Callee);
+    fn capture_test_outermost(argument: *const c_void, f: Callee, stack_end: *mut c_void);
     fn capture_test_realigned(argument: *const c_void, f: Callee);
     fn capture_test_realigned_twice(argument: *const c_void, f: Callee);
     fn capture_test_zero_first(argument: *const c_void, f: Callee);
@@ -237,7 +273,7 @@ fn without_tables_frame_pointers_are_followed() {
 
 #[test]
 fn without_both_the_stack_is_cut() {
-    for caller in [capture_test_bare, capture_test_untouched, capture_test_misleading] {
+    for caller in [capture_test_bare, capture_test_untouched, capture_test_misleading, capture_test_zero_bp] {
         let subject = Subject::new();
         let own = subject.check();
         subject.without_tables.set(true);
@@ -251,12 +287,19 @@ fn without_both_the_stack_is_cut() {
 }
 
 #[test]
-fn a_frame_pointer_of_zero_ends_the_stack() {
+fn a_frame_pointer_of_zero_ends_a_stack_where_there_is_no_more_of_it() {
+    unsafe extern "C" fn on_other_stack(argument: *const c_void, f: Callee) {
+        let mut stack = vec![0_u128; 64 << 10];
+        // SAFETY: the callee gets a stack of a MiB, of which some is left beyond its end.
+        unsafe { capture_test_outermost(argument, f, stack.as_mut_ptr().add(60 << 10).cast()) };
+    }
     let subject = Subject::new();
     subject.without_tables.set(true);
-    let frames = through(&subject, capture_test_outermost);
-    assert_eq!(frames.len(), 3, "{frames:x?}");
-    assert!(frames.iter().all(|frame| frame.kind() == FrameKind::Call));
+    for _ in 0..2 {
+        let frames = through(&subject, on_other_stack);
+        assert_eq!(frames.len(), 3, "{frames:x?}");
+        assert!(frames.iter().all(|frame| frame.kind() == FrameKind::Call));
+    }
 }
 
 #[test]
