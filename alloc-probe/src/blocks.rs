@@ -252,7 +252,8 @@ impl Tables {
         if self.count.load(Acquire) > table {
             return true;
         }
-        if table >= BLOCK_TABLES || !spool::ensure(self.section(table), self.entries(table) * self.words * 8) {
+        if table >= BLOCK_TABLES || !spool::ensure(self.section(table), self.entries(table) * self.words * 8)
+        {
             return false;
         }
         // Where two threads add it at once, the first one's count stands.

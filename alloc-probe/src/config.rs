@@ -54,7 +54,8 @@ pub(crate) fn read(settings: &Settings) -> Config {
         ]);
         off = true;
     };
-    let out = variable(c"ALLOC_PROBE_OUT").or(settings.out.map(str::as_bytes)).filter(|path| !path.is_empty());
+    let out =
+        variable(c"ALLOC_PROBE_OUT").or(settings.out.map(str::as_bytes)).filter(|path| !path.is_empty());
     let default = if out.is_some() { Mode::Full } else { Mode::Count };
     let mut sample_bytes = settings.sample_bytes.filter(|&bytes| bytes > 0).unwrap_or(SAMPLE_BYTES);
     let mut mode = settings.mode.unwrap_or(default);
@@ -153,7 +154,9 @@ mod tests {
         assert_eq!(parse_mode(b"sample"), Some((Mode::Sample, None)));
         assert_eq!(parse_mode(b"sample=4096"), Some((Mode::Sample, Some(4096))));
         assert_eq!(parse_mode(b"sample=64KiB"), Some((Mode::Sample, Some(65536))));
-        for bad in ["", "Full", "sample=", "sample=0", "sample=1.5MiB", "sample=-1", "sample=99999999999999MiB"] {
+        for bad in
+            ["", "Full", "sample=", "sample=0", "sample=1.5MiB", "sample=-1", "sample=99999999999999MiB"]
+        {
             assert_eq!(parse_mode(bad.as_bytes()), None, "{bad}");
         }
     }

@@ -21,9 +21,18 @@ pub(crate) struct Figures {
 }
 
 const _: () = {
-    assert!(offset_of!(Figures, total_bytes) == counter::TOTAL_BYTES * 8 && counter::TOTAL_BYTES == thread::TOTAL_BYTES);
-    assert!(offset_of!(Figures, freed_bytes) == counter::FREED_BYTES * 8 && counter::FREED_BYTES == thread::FREED_BYTES);
-    assert!(offset_of!(Figures, peak_bytes) == counter::PEAK_BYTES * 8 && counter::PEAK_BYTES == thread::PEAK_BYTES);
+    assert!(
+        offset_of!(Figures, total_bytes) == counter::TOTAL_BYTES * 8
+            && counter::TOTAL_BYTES == thread::TOTAL_BYTES
+    );
+    assert!(
+        offset_of!(Figures, freed_bytes) == counter::FREED_BYTES * 8
+            && counter::FREED_BYTES == thread::FREED_BYTES
+    );
+    assert!(
+        offset_of!(Figures, peak_bytes) == counter::PEAK_BYTES * 8
+            && counter::PEAK_BYTES == thread::PEAK_BYTES
+    );
     assert!(offset_of!(Figures, epoch) == counter::EPOCH * 8 && counter::EPOCH == thread::EPOCH);
 };
 

@@ -41,10 +41,10 @@ extern "C" fn at_exit() {
 
 /// The child of a fork has its parent's memory but none of its other threads: it stops recording into what is the
 /// parent's spool.
-unsafe extern "C" fn in_child() {
+extern "C" fn in_child() {
     FORKED.store(true, Relaxed);
     mode::change(State::OFF);
-    spool::forget_file();
+    spool::leave_to_parent();
     arena::reset_lock();
     thread::forget();
 }

@@ -93,7 +93,9 @@ pub(crate) fn takes_stacks() -> bool {
 
 pub(crate) fn change(state: State) {
     match state {
-        State::COUNT | State::COUNT_MIXED | State::SAMPLE | State::SAMPLE_MIXED => HAD_COUNT.store(true, Relaxed),
+        State::COUNT | State::COUNT_MIXED | State::SAMPLE | State::SAMPLE_MIXED => {
+            HAD_COUNT.store(true, Relaxed)
+        }
         State::OFF | State::PAUSED => SINCE_START.store(false, Relaxed),
         _ => {}
     }

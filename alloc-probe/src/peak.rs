@@ -115,7 +115,8 @@ fn tell(thread: &Thread, live: i64) {
         if sum > peak {
             new_peak(sum, alive);
         }
-        let credit = if alive <= 1 { 0 } else { quantum(peak, alive).max((peak - sum - others_credit(thread)) / 2) };
+        let credit =
+            if alive <= 1 { 0 } else { quantum(peak, alive).max((peak - sum - others_credit(thread)) / 2) };
         let change = credit - thread.credit.replace(credit);
         if change != 0 {
             header[header::CREDIT].fetch_add(change as u64, Relaxed);
@@ -189,7 +190,9 @@ impl Sum {
         let epoch = spool::header()[header::EPOCH].load(Relaxed);
         let mut sum = Sum::default();
         crate::thread::while_none_ends(|| {
-            crate::thread::for_each_record(|record| sum.add(&record.figures, record.reallocs.load(Relaxed), epoch));
+            crate::thread::for_each_record(|record| {
+                sum.add(&record.figures, record.reallocs.load(Relaxed), epoch)
+            });
         });
         if sum.live.0 > sum.at_peak.0 {
             sum.at_peak = sum.live; // A peak that is not over.

@@ -70,7 +70,8 @@ fn parse_header(line: &str) -> Option<Mapping> {
 
 /// Resident memory by what it is for.
 fn categories(mappings: &[Mapping]) -> Vec<Category> {
-    let executable = fs::read_link("/proc/self/exe").map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+    let executable =
+        fs::read_link("/proc/self/exe").map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
     let stacks = stack_addresses();
     let mut categories: Vec<Category> =
         ["heap", "anonymous", "stacks", "executable", "libraries", "files", "probe"]
@@ -117,7 +118,10 @@ mod tests {
     fn a_mapping_is_read() {
         let line = "7f00-7f80 r-xp 00000000 08:01 123   /usr/lib/a library.so";
         let mapping = parse_header(line).unwrap();
-        assert_eq!((mapping.start, mapping.end, mapping.path.as_str()), (0x7f00, 0x7f80, "/usr/lib/a library.so"));
+        assert_eq!(
+            (mapping.start, mapping.end, mapping.path.as_str()),
+            (0x7f00, 0x7f80, "/usr/lib/a library.so")
+        );
         assert!(parse_header("VmFlags: rd ex mr").is_none());
         assert!(parse_header("Pss:      12 kB").is_none());
     }

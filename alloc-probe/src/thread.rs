@@ -247,6 +247,10 @@ fn arm_end(thread: &'static Thread) {
 
 /// Runs among the destructors of the thread's pthread keys, after those of Rust's thread-locals. Puts itself off
 /// by some rounds, so that what other keys' destructors do is still counted under this thread.
+///
+/// # Safety
+///
+/// The value is the state of the calling thread, as [`arm_end`] stored it.
 unsafe extern "C" fn at_end(state: *mut libc::c_void) {
     // SAFETY: the value of the key is the state that `arm_end` stored for this very thread.
     let thread = unsafe { &*state.cast::<Thread>() };

@@ -42,7 +42,8 @@ const _: () = assert!(size_of::<Node>() == NODE_WORDS * 8);
 /// Makes the root. Called once, before any stack is taken. False where there is no memory.
 pub(crate) fn create() -> bool {
     // Node 0 is the root, site 0 stands for no stack; both are all zeros.
-    spool::add_entry(Section::NODES, size_of::<Node>()).is_some() && spool::add_entry(Section::SITES, 8).is_some()
+    spool::add_entry(Section::NODES, size_of::<Node>()).is_some()
+        && spool::add_entry(Section::SITES, 8).is_some()
 }
 
 #[inline(always)]

@@ -260,7 +260,8 @@ fn a_kill_at_any_moment_leaves_a_spool_that_agrees() {
         assert!(total_bytes.abs_diff(total_blocks * 300) <= 300, "{total_bytes} of {total_blocks}");
         assert!((99..=101).contains(&end_blocks), "{end_blocks}");
         assert!(end_bytes.abs_diff(100 * 300) <= 600, "{end_bytes}");
-        let sum = |figure: fn(&Figures) -> u64| dump.sites.iter().map(|site| figure(&site.figures)).sum::<u64>();
+        let sum =
+            |figure: fn(&Figures) -> u64| dump.sites.iter().map(|site| figure(&site.figures)).sum::<u64>();
         let counted: u64 = dump.threads.iter().map(|thread| thread.total_blocks).sum();
         assert!(sum(|figures| figures.total_blocks).abs_diff(counted) <= 1, "{counted}");
     }

@@ -76,7 +76,11 @@ fn a_forked_child_leaves_the_profile_alone() {
         assert_eq!((dump.process.pid, outcome.stderr().as_str()), (outcome.pid, ""));
         if mode == "full" {
             let figures = figures_of_size(&dump, 20);
-            assert_eq!((figures.total_blocks, figures.end_blocks), (11, 0), "its own, and dropped by the fork's closure");
+            assert_eq!(
+                (figures.total_blocks, figures.end_blocks),
+                (11, 0),
+                "its own, and dropped by the fork's closure"
+            );
         }
     }
 }

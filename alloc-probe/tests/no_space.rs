@@ -152,7 +152,10 @@ fn is_honest(dump: &Dump, truth: Counted) {
     assert!(!lost.notes.is_empty() || lost.blocks > 0, "{lost:?}");
     assert_eq!(found.total_blocks + lost.blocks, truth.total_blocks, "{found:?} {lost:?}");
     assert_eq!(found.total_bytes + lost.bytes, truth.total_bytes, "{found:?} {lost:?}");
-    assert!(found.live_bytes <= truth.live_bytes && found.live_blocks <= truth.live_blocks, "{found:?} {truth:?}");
+    assert!(
+        found.live_bytes <= truth.live_bytes && found.live_blocks <= truth.live_blocks,
+        "{found:?} {truth:?}"
+    );
 }
 
 /// A file system of 3 MiB, mounted for the child alone.
@@ -167,8 +170,20 @@ fn a_full_file_system() {
         let status = unsafe {
             let root = libc::geteuid() == 0;
             libc::unshare(libc::CLONE_NEWNS | if root { 0 } else { libc::CLONE_NEWUSER })
-                | libc::mount(c"none".as_ptr(), c"/".as_ptr(), std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE, std::ptr::null())
-                | libc::mount(c"none".as_ptr(), folder.as_ptr(), c"tmpfs".as_ptr(), 0, c"size=3m".as_ptr().cast())
+                | libc::mount(
+                    c"none".as_ptr(),
+                    c"/".as_ptr(),
+                    std::ptr::null(),
+                    libc::MS_REC | libc::MS_PRIVATE,
+                    std::ptr::null(),
+                )
+                | libc::mount(
+                    c"none".as_ptr(),
+                    folder.as_ptr(),
+                    c"tmpfs".as_ptr(),
+                    0,
+                    c"size=3m".as_ptr().cast(),
+                )
         };
         if status == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
     };

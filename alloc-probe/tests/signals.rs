@@ -62,7 +62,8 @@ extern "C" fn on_alarm(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
 /// After an instruction of the program's: an ordinary signal would arrive here, unless it is put off.
 extern "C" fn on_trap(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel passes the context that was interrupted.
-    let blocked = unsafe { libc::sigismember(&(*context.cast::<libc::ucontext_t>()).uc_sigmask, libc::SIGALRM) };
+    let blocked =
+        unsafe { libc::sigismember(&(*context.cast::<libc::ucontext_t>()).uc_sigmask, libc::SIGALRM) };
     if blocked == 0 {
         handle();
     }
@@ -208,7 +209,11 @@ fn adds_up(scenario: &str) {
         let (found, lost) = (of_dump(&dump), &dump.lost);
         assert_eq!(found.total_blocks + lost.blocks, truth.total_blocks, "{mode}: {lost:?}");
         assert_eq!(found.total_bytes + lost.bytes, truth.total_bytes, "{mode}: {lost:?}");
-        assert_eq!((found.live_bytes, found.live_blocks), (truth.live_bytes, truth.live_blocks), "{mode}: {lost:?}");
+        assert_eq!(
+            (found.live_bytes, found.live_blocks),
+            (truth.live_bytes, truth.live_blocks),
+            "{mode}: {lost:?}"
+        );
         assert!(found.peak_bytes <= truth.peak_bytes + 1000, "{mode}: {found:?} {truth:?}");
         no_block_is_left(&dump);
     }

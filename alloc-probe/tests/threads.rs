@@ -146,7 +146,10 @@ fn c_threads() {
         let mut thread = 0;
         // SAFETY: the thread is joined once, and both functions get valid places.
         unsafe {
-            assert_eq!(libc::pthread_create(&mut thread, null_mut::<libc::pthread_attr_t>(), c_thread, null_mut()), 0);
+            assert_eq!(
+                libc::pthread_create(&mut thread, null_mut::<libc::pthread_attr_t>(), c_thread, null_mut()),
+                0
+            );
             assert_eq!(libc::pthread_join(thread, null_mut()), 0);
         }
     }
@@ -194,8 +197,9 @@ fn many_threads() {
             let blocks: Vec<Vec<u8>> = (0..10).map(|_| block(3000)).collect();
             drop(black_box(blocks));
         };
-        let threads: Vec<_> =
-            (0..50).map(|_| thread::Builder::new().name("worker".into()).spawn(work).expect("a thread")).collect();
+        let threads: Vec<_> = (0..50)
+            .map(|_| thread::Builder::new().name("worker".into()).spawn(work).expect("a thread"))
+            .collect();
         threads.into_iter().for_each(|thread| thread.join().expect("it returns"));
     }
     Counted::tell_at_exit();
@@ -328,7 +332,8 @@ fn stacks_come_and_go() {
     for round in 0..STACKS {
         // SAFETY: the threads have ended before their stacks are unmapped, and nobody else knows of these mappings.
         unsafe {
-            let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+            let (access, kind) =
+                (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
             let stack = libc::mmap(null_mut(), LARGE, access, kind, -1, 0);
             assert_ne!(stack, libc::MAP_FAILED);
             for (size, depth) in [(LARGE, 1500), (SMALL - 64 * round, 40)] {

@@ -72,7 +72,10 @@ pub fn losses(dump: &Dump) -> Vec<String> {
 pub fn caveat(dump: &Dump) -> Option<String> {
     match dump.mode {
         Mode::Sample => Some(match dump.sample_bytes {
-            Some(mean) => format!("estimates with their standard error (±), from one sample in about every {}", bytes(mean)),
+            Some(mean) => format!(
+                "estimates with their standard error (±), from one sample in about every {}",
+                bytes(mean)
+            ),
             None => "estimates, from samples".to_owned(),
         }),
         Mode::Off => Some("nothing was recorded".to_owned()),

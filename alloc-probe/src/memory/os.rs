@@ -29,12 +29,23 @@ pub(crate) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
     if address == libc::MAP_FAILED {
         return None;
     }
+    // The kernel makes one mapping of neighbours that are alike, and then says of the program's memory and the
+    // probe's how much is resident in sum. This makes them unlike, and keeps reserved space out of core dumps.
+    // SAFETY: the range is the mapping just made; the advice changes nothing about its content.
+    unsafe { libc::madvise(address, bytes, libc::MADV_DONTDUMP) };
     let index = RANGE_COUNT.fetch_add(1, Relaxed);
     if let Some([start, length]) = RANGES.get(index) {
         start.store(address as usize, Relaxed);
         length.store(bytes, Relaxed);
     }
     NonNull::new(address.cast())
+}
+
+/// Puts fresh memory in the place of some that is mapped from a file.
+pub(crate) fn replace(start: *mut u8, bytes: usize) {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: the range is the probe's own, and only ever accessed by atomic words, of which any is valid as zero.
+    unsafe { libc::mmap(start.cast(), bytes, access, kind | libc::MAP_FIXED | libc::MAP_NORESERVE, -1, 0) };
 }
 
 /// Gives the memory behind a range that [`reserve`] returned back to the system; it reads as zero again.

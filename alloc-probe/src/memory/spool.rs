@@ -324,14 +324,29 @@ pub(crate) fn has_file() -> bool {
     FILE.load(Relaxed) >= 0
 }
 
-/// In the child of a fork: the spool is the parent's, and so is its lock.
-pub(crate) fn forget_file() {
+/// In the child of a fork: the spool is the parent's, and so is its lock, which lasts as long as anything is mapped
+/// from the file. The child gets other memory in its place, so that nothing it does can reach its parent's.
+pub(crate) fn leave_to_parent() {
+    if has_file() {
+        for memory in &SECTIONS {
+            let (base, ready) = (memory.base.load(Relaxed), memory.ready.load(Relaxed));
+            if ready > 0 {
+                os::replace(base.cast(), ready);
+            }
+        }
+    }
+    forget_file();
+    GROWTH.reset();
+    FACTS.reset();
+}
+
+/// Goes on without the file.
+fn forget_file() {
     let file = FILE.swap(-1, Relaxed);
     if file >= 0 {
         // SAFETY: our own descriptor, which nobody uses any more.
         unsafe { libc::close(file) };
     }
-    GROWTH.reset();
 }
 
 const _: () = assert!(spool::HEADER_WORDS * 8 == STEP);

@@ -37,7 +37,9 @@ impl Child {
     pub(crate) fn new(scenario: &str, mode: &str) -> Child {
         let folder = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(std::env::current_exe().expect("the test's own path"));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ALLOC_PROBE")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ALLOC_PROBE"))
+        {
             command.env_remove(name);
         }
         command.env(super::SCENARIO.to_str().expect("ASCII"), scenario);
@@ -61,7 +63,10 @@ impl Child {
     /// # Safety
     ///
     /// As for [`CommandExt::pre_exec`]: no more than what is async-signal-safe.
-    pub(crate) unsafe fn before(mut self, f: impl FnMut() -> std::io::Result<()> + Send + Sync + 'static) -> Child {
+    pub(crate) unsafe fn before(
+        mut self,
+        f: impl FnMut() -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Child {
         // SAFETY: by the contract.
         unsafe { self.command.pre_exec(f) };
         self
@@ -168,14 +173,19 @@ impl Outcome {
 
     /// All figures that were told by that name.
     pub(crate) fn all_told(&self, name: &str) -> Vec<u64> {
-        told(self.folder.path()).into_iter().filter(|(told, _)| told == name).map(|(_, value)| value).collect()
+        told(self.folder.path())
+            .into_iter()
+            .filter(|(told, _)| told == name)
+            .map(|(_, value)| value)
+            .collect()
     }
 
     /// The files that it left, but for the streams', by name.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).expect("the child's folder");
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
         names.retain(|name| name != "stdout" && name != "stderr");
         names.sort();
         names

@@ -15,13 +15,20 @@ pub(crate) fn agree(dump: &Dump) {
             let Figures { total_blocks, end_blocks, long_lived_blocks, .. } = site.figures;
             assert!(total_blocks >= end_blocks && end_blocks >= long_lived_blocks, "{site:?}");
             assert_eq!(count(&site.sizes), total_blocks, "every block has a size: {site:?}");
-            assert_eq!(count(&site.lifetimes), total_blocks - end_blocks, "every ended block had a life: {site:?}");
+            assert_eq!(
+                count(&site.lifetimes),
+                total_blocks - end_blocks,
+                "every ended block had a life: {site:?}"
+            );
             assert_eq!(count(&site.ages), end_blocks, "every live block has an age: {site:?}");
         }
     }
-    let of_threads = |figure: fn(&alloc_probe_format::dump::Thread) -> u64| dump.threads.iter().map(figure).sum::<u64>();
-    let (bytes, freed_bytes) = (of_threads(|thread| thread.total_bytes), of_threads(|thread| thread.freed_bytes));
-    let (blocks, freed_blocks) = (of_threads(|thread| thread.total_blocks), of_threads(|thread| thread.freed_blocks));
+    let of_threads =
+        |figure: fn(&alloc_probe_format::dump::Thread) -> u64| dump.threads.iter().map(figure).sum::<u64>();
+    let (bytes, freed_bytes) =
+        (of_threads(|thread| thread.total_bytes), of_threads(|thread| thread.freed_bytes));
+    let (blocks, freed_blocks) =
+        (of_threads(|thread| thread.total_blocks), of_threads(|thread| thread.freed_blocks));
     assert_eq!((bytes, blocks), (dump.totals.total_bytes, dump.totals.total_blocks), "the threads' totals");
     assert_eq!(
         (bytes - freed_bytes, blocks - freed_blocks),

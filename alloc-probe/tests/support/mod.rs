@@ -36,7 +36,8 @@ pub(crate) fn main(checks: &[Case], scenarios: &[Case]) -> ExitCode {
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let chosen = |(name, _): &&Case| filters.is_empty() || filters.iter().any(|filter| name.contains(*filter));
+    let chosen =
+        |(name, _): &&Case| filters.is_empty() || filters.iter().any(|filter| name.contains(*filter));
     if arguments.iter().any(|argument| argument == "--list") {
         checks.iter().filter(chosen).for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

@@ -34,7 +34,8 @@ fn take(layout: Layout) -> Option<usize> {
     let class = size.ilog2() as usize - 4;
     let taken = TAKEN.get(class)?;
     let first = NEXT[class].load(SeqCst);
-    let slot = (first..first + SLOTS).map(|slot| slot % SLOTS).find(|&slot| !taken[slot].swap(true, SeqCst))?;
+    let slot =
+        (first..first + SLOTS).map(|slot| slot % SLOTS).find(|&slot| !taken[slot].swap(true, SeqCst))?;
     NEXT[class].store(slot, SeqCst);
     Some((SLOTS + slot) * size)
 }
