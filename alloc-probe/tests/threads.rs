@@ -170,7 +170,7 @@ fn consumers() {
         let (sender, receiver) = mpsc::channel::<Vec<u8>>();
         let (done, wait) = mpsc::channel::<()>();
         let consumer = thread::spawn(move || {
-            drop(receiver.iter().map(drop).count());
+            receiver.into_iter().for_each(drop);
             drop(done);
         });
         for _ in 0..500 {

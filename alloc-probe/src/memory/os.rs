@@ -41,10 +41,14 @@ pub(crate) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
     NonNull::new(address.cast())
 }
 
-/// Puts fresh memory in the place of some that is mapped from a file.
-pub(crate) fn replace(start: *mut u8, bytes: usize) {
+/// Puts fresh memory, all zeros, in the place of some that is mapped from a file.
+///
+/// # Safety
+///
+/// The range is the caller's own mapping, and zeros are as good as what is in it.
+pub(crate) unsafe fn replace(start: *mut u8, bytes: usize) {
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: the range is the probe's own, and only ever accessed by atomic words, of which any is valid as zero.
+    // SAFETY: by the contract, nothing else is in the range.
     unsafe { libc::mmap(start.cast(), bytes, access, kind | libc::MAP_FIXED | libc::MAP_NORESERVE, -1, 0) };
 }
 

@@ -51,6 +51,11 @@ pub(crate) fn main(checks: &[Case], scenarios: &[Case]) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
 }
 
+/// Whether this is the child process of a check.
+pub(crate) fn is_scenario() -> bool {
+    std::env::var_os(SCENARIO.to_str().expect("ASCII")).is_some()
+}
+
 /// The scenario that the environment names, found without allocating.
 fn scenario(scenarios: &[Case]) -> Option<fn()> {
     // SAFETY: the name is a C string, and nobody changes the environment while this looks at it.

@@ -273,6 +273,7 @@ fn add_unattributed(sites: &mut Vec<Site>, process: &Figures) {
         peak_blocks: process.peak_blocks.saturating_sub(sum.peak_blocks),
         end_bytes: process.end_bytes.saturating_sub(sum.end_bytes),
         end_blocks: process.end_blocks.saturating_sub(sum.end_blocks),
+        realloc_calls: process.realloc_calls.saturating_sub(sum.realloc_calls),
         ..Figures::default()
     };
     if rest == Figures::default() {
