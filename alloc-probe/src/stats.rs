@@ -46,8 +46,8 @@ impl Stats {
             mode: mode(),
             total_bytes: total.0,
             total_blocks: total.1,
-            freed_bytes: total.0.saturating_sub(positive(live.0)),
-            freed_blocks: total.1.saturating_sub(positive(live.1)),
+            freed_bytes: total.0.wrapping_sub(live.0 as u64),
+            freed_blocks: total.1.wrapping_sub(live.1 as u64),
             live_bytes: positive(live.0),
             live_blocks: positive(live.1),
             peak_bytes: positive(peak.0),
@@ -76,7 +76,9 @@ pub fn stats() -> Stats {
         return Stats::of((0, 0), (0, 0), (0, 0), 0);
     }
     let sum = Sum::of_process();
-    Stats::of(sum.total, sum.live, sum.at_peak, sum.reallocs)
+    // Below zero where blocks that were never counted were freed, as after a pause in mode `count`.
+    let live = (sum.live.0.max(0), sum.live.1.max(0));
+    Stats::of(sum.total, live, sum.at_peak, sum.reallocs)
 }
 
 /// The figures of the calling thread. Its peak is the thread's own, not its share of the process's.

@@ -2,7 +2,7 @@
 //!
 //! As naive as can be: one mutex around everything, the inner call included, so that the order of the record
 //! is the order of the calls; one hash map of live blocks; every figure updated in the obvious way. Its memory
-//! comes from [`System`] past the global allocator, and it shares no code with the probe.
+//! comes from [`System`](std::alloc::System) past the global allocator, and it shares no code with the probe.
 //!
 //! Two variables make it write at the process's normal end, before the probe's own dump: `REFERENCE_OUT` names
 //! a file for its figures, as JSON, and `REFERENCE_LOG` one for every call since the process began.
