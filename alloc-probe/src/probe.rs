@@ -159,12 +159,15 @@ impl<A: GlobalAlloc> AllocProbe<A> {
     }
 }
 
+// PERF: the methods that take stacks are not inlined, or the function that allocates would itself be the frame that
+// is left out of its stack, as it was seen to be with fat LTO. What calls them is a jump.
+//
 // SAFETY: every method hands its arguments to the inner allocator's method of the same name and returns what that
 // returned, so the inner allocator's promises are this one's; only for blocks of the arena, which never came from
 // the inner allocator, the arena answers instead, under the same contract, as long as it has room. Nothing here unwinds: no code on these
 // paths panics or calls back into the program.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let recorder = self.recorder();
         if recorder.is_some_and(|(thread, _)| thread.guard.get() == Guard::Own) {
@@ -181,7 +184,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         block
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let recorder = self.recorder();
         if recorder.is_some_and(|(thread, _)| thread.guard.get() == Guard::Own) {
@@ -221,7 +224,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         unsafe { self.inner.dealloc(block, layout) };
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         if arena::owns(block) {
             // SAFETY: it is a block of the arena; the caller's promises are the ones asked for.

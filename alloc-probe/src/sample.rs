@@ -86,14 +86,9 @@ fn is_due(thread: &Thread, size: u64) -> bool {
 fn take(thread: &'static Thread, address: u64, size: u64, registers: Registers, from: Option<(u64, u64)>) {
     full::recording(thread, || {
         let mean = spool::header()[header::SAMPLE_BYTES].load(Relaxed);
-        let first = thread.random.get() == 0;
-        if first {
-            // The thread's stream starts here: this block is in it like any other.
-            seed(thread);
-            thread.until_sample.set(draw(thread, mean));
-            if !is_due(thread, size) {
-                return;
-            }
+        // Where the thread's stream starts here, this block is in it like any other.
+        if begin(thread, mean) && !is_due(thread, size) {
+            return;
         }
         thread.until_sample.set(draw(thread, mean));
         let now = clock::ticks();
@@ -152,6 +147,8 @@ pub(crate) fn end_site(thread: &Thread, block: Block, temporary: bool) {
     let Some(counter) = full::known(thread, block.site) else { return };
     let mean = spool::header()[header::SAMPLE_BYTES].load(Relaxed);
     let weight = Weight::of(block.size, mean);
+    // It may be the first that the thread has to do with samples: it frees what another allocated.
+    begin(thread, mean);
     counter.figures.remove(weight.bytes, weight.blocks, peak::epoch(thread));
     let blocks = weight.whole_blocks(thread);
     counter.tally_lifetimes(thread, full::age(block), blocks);
@@ -191,12 +188,18 @@ impl Weight {
     }
 }
 
-fn seed(thread: &Thread) {
+/// Seeds the thread's numbers, and draws its first gap. False where that was done before.
+fn begin(thread: &Thread, mean: u64) -> bool {
+    if thread.random.get() != 0 {
+        return false;
+    }
     let seed = clock::ticks() ^ u64::from(thread.slot).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     thread.random.set(seed | 1);
     for _ in 0..4 {
         random(thread);
     }
+    thread.until_sample.set(draw(thread, mean));
+    true
 }
 
 /// Marsaglia's xorshift, multiplied (Vigna, 2016): the quality is far beyond what gaps need.

@@ -7,7 +7,7 @@
 //! | a batch frees its memory, and the allocator keeps it | [`batch::nightly_statements`] | most of the peak, nothing at the end, yet resident |
 //! | a `Vec` grows once and keeps its capacity | [`cache::ExportBuffer::render`] | one large block that lives to the end |
 //! | a slow leak | [`cache::AuditTrail::record`] | bytes at the end that grow with the requests |
-//! | temporaries in a hot handler | [`handlers::price_order`] | blocks that die before the next one is born |
+//! | temporaries in a hot handler | `handlers::price_order` | blocks that die before the next one is born |
 //!
 //! `orders [REQUESTS]` does an amount of work that depends on nothing else, and prints one line.
 
