@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn modules_follow_from_the_crates_roots() {
-        let registry = "/root/.cargo/registry/src/index.crates.io-19";
+        let registry = "/root/.cargo/registry/src/index-0123456789abcdef";
         let units = [
             ("/w/orders", "src/main.rs/@/orders.7b1c-cgu.03"),
             ("/w/orders", "src/lib.rs/@/orders_core.7b1c-cgu.0"),
@@ -111,7 +111,7 @@ mod tests {
             ("/w/orders", "examples/src/lib.rs/@/ey2jz9t3c87x2g3vhxjz8gobs"),
             (
                 "/r",
-                "/root/.cargo/registry/src/index.crates.io-19/serde_json-1.0.140/src/lib.rs/@/serde_json.2-cgu.0",
+                "/root/.cargo/registry/src/index-0123456789abcdef/serde_json-1.0.140/src/lib.rs/@/serde_json.2-cgu.0",
             ),
         ];
         let crates = units

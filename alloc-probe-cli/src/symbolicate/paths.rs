@@ -118,7 +118,7 @@ mod tests {
             ),
             ("/rust/deps/hashbrown-0.16.1/src/raw.rs", "hashbrown-0.16.1 src/raw.rs"),
             (
-                "/root/.cargo/registry/src/index.crates.io-19/serde_json-1.0.140/src/value.rs",
+                "/root/.cargo/registry/src/index-0123456789abcdef/serde_json-1.0.140/src/value.rs",
                 "serde_json-1.0.140 src/value.rs",
             ),
             ("/root/.cargo/git/checkouts/tokio-a1b2c3/9f8e7d/tokio/src/lib.rs", "tokio tokio/src/lib.rs"),
