@@ -87,7 +87,7 @@ const RELEASE: &[Stack] = &[
 /// Where the sources of a function's crate are.
 fn directory(function: &str) -> &'static str {
     if function.starts_with("serde_json::") {
-        "/home/me/.cargo/registry/src/index.crates.io-19/serde_json-1.0.140/src/"
+        "/home/me/.cargo/registry/src/index-0123456789abcdef/serde_json-1.0.140/src/"
     } else {
         "/home/me/orders/src/"
     }
