@@ -3,7 +3,7 @@
 //! The order of things: a block is recorded after the inner allocator has handed it out, and its record is taken
 //! away before the inner allocator gets it back. So no other thread can ever hold the same address in between.
 
-use crate::capture::Registers;
+use crate::capture::{Registers, Tree};
 use crate::clock;
 use crate::counters;
 use crate::figures::bump;
@@ -227,7 +227,11 @@ pub(crate) fn site(thread: &'static Thread, registers: Registers) -> u32 {
     if captured.truncated {
         spool::header()[header::TRUNCATED].fetch_add(1, Relaxed);
     }
-    tree::site(captured.node).unwrap_or(0)
+    let site = if captured.node == StackTree::ROOT { None } else { tree::site(captured.node) };
+    if site.is_none() {
+        spool::header()[header::UNATTRIBUTED].fetch_add(1, Relaxed);
+    }
+    site.unwrap_or(0)
 }
 
 /// The thread's counter of a site, unless the site stands for no stack.

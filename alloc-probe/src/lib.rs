@@ -64,7 +64,7 @@ pub use stats::{Stats, dump, mode, set_mode, start, stats, stop, thread_stats};
 ///
 /// With another allocator, which is a path to a value and its type at once, as the usual allocators' unit structs are:
 ///
-/// ```ignore
+/// ```text
 /// alloc_probe::install!(tikv_jemallocator::Jemalloc);
 /// ```
 ///

@@ -164,8 +164,8 @@ impl<A: GlobalAlloc> AllocProbe<A> {
 //
 // SAFETY: every method hands its arguments to the inner allocator's method of the same name and returns what that
 // returned, so the inner allocator's promises are this one's; only for blocks of the arena, which never came from
-// the inner allocator, the arena answers instead, under the same contract, as long as it has room. Nothing here unwinds: no code on these
-// paths panics or calls back into the program.
+// the inner allocator, the arena answers instead, under the same contract, as long as it has room. Nothing here
+// unwinds: no code on these paths panics or calls back into the program.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

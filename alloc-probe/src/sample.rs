@@ -91,6 +91,7 @@ fn take(thread: &'static Thread, address: u64, size: u64, registers: Registers, 
             return;
         }
         thread.until_sample.set(draw(thread, mean));
+        spool::header()[header::SAMPLED].store(1, Relaxed);
         let now = clock::ticks();
         let site = full::site(thread, registers);
         let block = Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: true };

@@ -4,6 +4,7 @@ mod support;
 
 use alloc_probe::AllocProbe;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
+use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::SeqCst;
 use support::cases;
@@ -33,19 +34,19 @@ fn fails() {
             for size in [1, 100, 3 << 12, 3 << 20] {
                 for align in [1, 16, 4096] {
                     let layout = Layout::from_size_align(size, align).expect("a layout");
-                    let block = alloc(layout);
+                    let block = black_box(alloc(layout));
                     block.write(round);
                     without_memory(|| {
-                        assert!(alloc(layout).is_null());
-                        assert!(alloc_zeroed(layout).is_null());
-                        assert!(realloc(block, layout, size * 2).is_null());
-                        assert!(realloc(block, layout, size.div_ceil(2)).is_null());
+                        assert!(black_box(alloc(layout)).is_null());
+                        assert!(black_box(alloc_zeroed(layout)).is_null());
+                        assert!(black_box(realloc(block, layout, size * 2)).is_null());
+                        assert!(black_box(realloc(block, layout, size.div_ceil(2))).is_null());
                     });
                     assert_eq!(block.read(), round, "a failure leaves the old block alone");
-                    let block = realloc(block, layout, size + 7);
+                    let block = black_box(realloc(block, layout, size + 7));
                     assert_eq!(block.read(), round);
                     let layout = Layout::from_size_align(size + 7, align).expect("a layout");
-                    without_memory(|| assert!(realloc(block, layout, 1).is_null()));
+                    without_memory(|| assert!(black_box(realloc(block, layout, 1)).is_null()));
                     without_memory(|| dealloc(block, layout));
                 }
             }

@@ -23,8 +23,9 @@ fn main() -> ExitCode {
             threads_that_grow_and_shrink_at_random,
             blocks_that_others_free,
             an_old_peak_stands,
+            a_thread_that_waits_has_its_part,
         ],
-        cases![grow_together, grows_unseen, at_random, hands_over, shrinks],
+        cases![grow_together, grows_unseen, at_random, hands_over, shrinks, waits],
     )
 }
 
@@ -125,6 +126,16 @@ fn shrinks() {
     });
 }
 
+/// The first thread has most of the heap, and does nothing while another has the peak's rest.
+fn waits() {
+    let kept = blocks(50_000, 1000);
+    let worker = || (0..3).for_each(|_| drop(black_box(blocks(10_000, 1000))));
+    std::thread::spawn(worker).join().expect("it returns");
+    black_box(blocks(100, 1000)).leak();
+    drop(black_box(kept));
+    Counted::tell_at_exit();
+}
+
 /// The most that the peak may be off, as the crate's documentation has it; and besides, each thread may just be
 /// allocating a block, which the inner allocator has counted by then.
 fn bound(truth: Counted, largest: u64) -> u64 {
@@ -175,4 +186,8 @@ fn blocks_that_others_free() {
 
 fn an_old_peak_stands() {
     is_near("shrinks", 1000);
+}
+
+fn a_thread_that_waits_has_its_part() {
+    is_near("waits", 1000);
 }

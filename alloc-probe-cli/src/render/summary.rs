@@ -60,7 +60,7 @@ pub fn losses(dump: &Dump) -> Vec<String> {
     say(
         lost.unknown_frees,
         format!(
-            "{blocks} allocated before recording started ended later, and {} in no figure",
+            "{blocks} that no record was made of, as before recording started, ended, and {} in no figure",
             be(lost.unknown_frees)
         ),
     );

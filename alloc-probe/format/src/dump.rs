@@ -137,7 +137,7 @@ pub struct Build {
 /// How time was counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Clock {
-    /// Where time came from, such as `tsc` or `monotonic`.
+    /// Where time came from: `counter`, the processor's, or `monotonic`, the system's clock.
     pub source: String,
     /// The unit of the buckets of [`Site::lifetimes`] and [`Site::ages`], in nanoseconds.
     pub unit_ns: f64,

@@ -55,8 +55,8 @@ pub mod header {
     pub const LONG_LIVED_NS: usize = 11;
     /// Ticks of the latest peak.
     pub const PEAK_TICKS: usize = 12;
-    /// 1 where every block of the process's life was counted.
-    pub const SINCE_START: usize = 13;
+    /// 1 where any block was ever drawn by chance: then sites' figures are estimates, and don't add up exactly.
+    pub const SAMPLED: usize = 13;
     /// 1 where there was ever more than one thread.
     pub const CONCURRENT: usize = 14;
 

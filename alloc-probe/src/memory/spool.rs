@@ -8,6 +8,7 @@
 
 use super::lock::Lock;
 use super::os::{self, PAGE, keeping_errno};
+use crate::clock;
 use alloc_probe_format::spool::{
     self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, Section, Spool, fact, header,
 };
@@ -115,13 +116,26 @@ static FULL: AtomicBool = AtomicBool::new(false);
 /// One more entry of a section, by number; none where there is no room for it.
 #[inline]
 pub(crate) fn add_entry(section: Section, entry_bytes: usize) -> Option<u64> {
-    let index = header()[header::COUNTS + section.0].fetch_add(1, Relaxed);
+    let count = &header()[header::COUNTS + section.0];
+    // Asked before it is counted: where there is no room, numbers are not used up.
+    if !ensure(section, (count.load(Relaxed) as usize + 1) * entry_bytes) {
+        return None;
+    }
+    let index = count.fetch_add(1, Relaxed);
     ensure(section, (index as usize + 1) * entry_bytes).then_some(index)
 }
+
+/// Until when the file system is not asked again, in ticks: a program on a full disk would do little else.
+static NO_ROOM_UNTIL: AtomicU64 = AtomicU64::new(0);
+const PATIENCE: u64 = 100 * clock::MILLISECOND_TICKS;
 
 #[cold]
 fn grow(section: Section, bytes: usize) -> bool {
     let memory = &SECTIONS[section.0];
+    let now = clock::ticks();
+    if now < NO_ROOM_UNTIL.load(Relaxed) {
+        return false;
+    }
     let _held = GROWTH.lock();
     let ready = memory.ready.load(Relaxed);
     if bytes <= ready {
@@ -146,6 +160,7 @@ fn grow(section: Section, bytes: usize) -> bool {
             return true;
         }
     }
+    NO_ROOM_UNTIL.store(now.saturating_add(PATIENCE), Relaxed);
     false
 }
 

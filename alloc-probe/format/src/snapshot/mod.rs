@@ -63,7 +63,7 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
     for site in &sites {
         totals.add(&site.figures);
     }
-    if mode != Mode::Full {
+    if mode != Mode::Full || spool.header(header::SAMPLED) != 0 {
         // What the threads counted is exact; sites are estimates, if there are any.
         totals = Figures {
             temporary_blocks: totals.temporary_blocks,
@@ -76,7 +76,12 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
             ..counted
         };
     }
-    let duration_ns = clock.nanos(now.ticks.wrapping_sub(clock.start_ticks));
+    // A killed process may have noted a peak after it last noted the time.
+    let peak_time_ns = match spool.header(header::PEAK_TICKS) {
+        0 => 0,
+        ticks => clock.nanos(ticks.wrapping_sub(clock.start_ticks)),
+    };
+    let duration_ns = clock.nanos(now.ticks.wrapping_sub(clock.start_ticks)).max(peak_time_ns);
     let start_unix_ns = spool.header(header::START_UNIX_NS);
     Dump {
         format: FORMAT.to_owned(),
@@ -98,10 +103,7 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
             unit_ns: clock.unit_ns(),
         },
         totals,
-        peak_time_ns: match spool.header(header::PEAK_TICKS) {
-            0 => 0,
-            ticks => clock.nanos(ticks.wrapping_sub(clock.start_ticks)),
-        },
+        peak_time_ns,
         long_lived_threshold_ns: long_lived_ns,
         images: facts.images,
         stacks,

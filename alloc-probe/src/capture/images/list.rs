@@ -108,6 +108,11 @@ struct Pass {
     main: bool,
 }
 
+/// One image, of those that `dl_iterate_phdr` goes through.
+///
+/// # Safety
+///
+/// As that function calls it: `info` describes a loaded image, and `pass` is the [`Pass`] that was handed over.
 unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_void) -> c_int {
     // SAFETY: `dl_iterate_phdr` passes on the pointer it was given, and a valid description.
     let (pass, info) = unsafe { (&mut *pass.cast::<Pass>(), &*info) };

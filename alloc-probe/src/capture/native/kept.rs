@@ -186,6 +186,10 @@ impl KeptStack {
     }
 
     /// The first capture, one after images changed, or one on a stack that isn't the thread's own.
+    ///
+    /// # Safety
+    ///
+    /// As for [`KeptStack::capture`].
     #[cold]
     #[inline(never)]
     unsafe fn prepare_and_capture<T: Tree>(&mut self, tree: &T, start: Registers) -> Captured {

@@ -26,6 +26,11 @@ fn with_subject(f: impl FnOnce()) {
     assert!(subject.tree.lookups.get() > 0, "nothing was checked");
 }
 
+/// Compares two numbers, and takes the stack.
+///
+/// # Safety
+///
+/// As `qsort` calls it: both point to elements of the array.
 unsafe extern "C" fn compare(a: *const c_void, b: *const c_void) -> i32 {
     check();
     // SAFETY: `qsort` passes pointers to the elements.
