@@ -10,6 +10,9 @@
 //! too little, each may be off by a *quantum* in either direction: 1/1024 of the peak divided by the number of
 //! threads, but no less than 512 bytes and no more than 1 MiB. So the recorded peak is off by at most the larger of
 //! 0.2 % of it and 1 KiB a thread.
+//!
+//! Known to be missing: what a thread allocated while it was the only one is told when it next grows. Until then a
+//! peak that others make is not compared with it, and one of theirs may be taken for the highest that is not.
 
 use crate::clock;
 use crate::figures::{Figures, bump};
