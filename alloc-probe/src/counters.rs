@@ -109,33 +109,29 @@ impl Counter {
     #[inline(always)]
     pub(crate) fn tally(&self, thread: &Thread, key: u64, by: u64) {
         for cell in &self.cells.cells {
-            let value = cell.load(Relaxed);
-            if value & 0xff == key {
-                cell.store(value + (by << tally::COUNT_SHIFT), Relaxed);
-                return;
+            if cell.load(Relaxed) & 0xff == key {
+                return bump(cell, by << tally::COUNT_SHIFT);
             }
         }
         tally_further(thread, &self.cells, key, by);
     }
 }
 
-/// The cell is not among a counter's own: it is new, or further down the chain.
+/// The cell is not among a counter's own: it is new, or further down the chain. A signal handler may come first.
 #[inline(never)]
 fn tally_further(thread: &Thread, first: &Line, key: u64, by: u64) {
     let mut line = first;
     loop {
         for cell in &line.cells {
-            let value = cell.load(Relaxed);
-            if value & 0xff == key || value == 0 {
-                cell.store((value | key) + (by << tally::COUNT_SHIFT), Relaxed);
-                return;
+            let _ = cell.compare_exchange(0, key, Relaxed, Relaxed);
+            if cell.load(Relaxed) & 0xff == key {
+                return bump(cell, by << tally::COUNT_SHIFT);
             }
         }
         let next = match line.next.load(Relaxed) {
             0 => match add_line(thread) {
-                Some(next) => {
-                    line.next.store(next, Relaxed);
-                    next
+                Some(new) => {
+                    line.next.compare_exchange(0, new, Relaxed, Relaxed).map_or_else(|next| next, |_| new)
                 }
                 None => return, // No space: the histogram misses this block, and does not add up.
             },
@@ -149,16 +145,16 @@ fn tally_further(thread: &Thread, first: &Line, key: u64, by: u64) {
 #[cold]
 #[inline(never)]
 fn add_line(thread: &Thread) -> Option<u64> {
-    let (next, end) = thread.lines.get();
-    if next < end {
-        thread.lines.set((next + 1, end));
-        return Some(u64::from(next));
+    // A batch starts at a multiple of its length, and ends before the next one.
+    let mut next = thread.lines.load(Relaxed);
+    while next % LINE_BATCH != 0 {
+        match thread.lines.compare_exchange(next, next + 1, Relaxed, Relaxed) {
+            Ok(_) => return Some(next),
+            Err(now) => next = now,
+        }
     }
     let first = spool::add_entry(Section::TALLIES, LINE_BATCH as usize * size_of::<Line>())? * LINE_BATCH;
-    let first = u32::try_from(first).ok()?;
-    let end = first.checked_add(LINE_BATCH as u32)?;
-    // Line 0 means none.
-    let first = first.max(1);
-    thread.lines.set((first + 1, end));
-    Some(u64::from(first))
+    // The first of a batch stays unused: line 0 means none, and a thread that has no batch is at the start of one.
+    thread.lines.store(first + 2, Relaxed);
+    Some(first + 1)
 }

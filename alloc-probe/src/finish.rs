@@ -20,22 +20,15 @@ pub(crate) fn arrange() {
 
 extern "C" fn at_exit() {
     let Some(path) = OUTPUT.get() else { return };
-    let spool = OUTPUT.spool();
-    let written = thread::as_own(|| dump::write(path.as_path(), Ended::Exit));
-    match (written, spool) {
-        // SAFETY: the path is a C string.
-        (Ok(()), Some(spool)) => unsafe {
-            libc::unlink(spool.as_c_str().as_ptr());
-        },
-        (Ok(()), None) => {}
-        (Err(reason), Some(_)) => {
-            crate::start::complain_of(
-                path.bytes(),
-                &reason,
-                "what was recorded stays in the file with `.spool` added to its name",
-            );
+    match thread::as_own(|| dump::write(path.as_path(), Ended::Exit)) {
+        Ok(()) => OUTPUT.give_up_spool(),
+        Err(reason) => {
+            let consequence = match OUTPUT.spool() {
+                Some(_) => "what was recorded stays in the file with `.spool` added to its name",
+                None => "what was recorded is lost",
+            };
+            crate::start::complain_of(path.bytes(), &reason, consequence);
         }
-        (Err(reason), None) => crate::start::complain_of(path.bytes(), &reason, "what was recorded is lost"),
     }
 }
 

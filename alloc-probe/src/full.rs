@@ -19,7 +19,7 @@ use alloc_probe_format::spool::{SAMPLE_BLOCK, header, tally};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::compiler_fence;
 
-/// Marks the thread as recording while `f` runs. What a signal handler does meanwhile is counted, but not recorded.
+/// Marks the thread as recording while `f` runs, for signal handlers that interrupt it.
 #[inline(always)]
 pub(crate) fn recording<T>(thread: &'static Thread, f: impl FnOnce() -> T) -> T {
     use std::sync::atomic::Ordering::SeqCst;
@@ -27,9 +27,6 @@ pub(crate) fn recording<T>(thread: &'static Thread, f: impl FnOnce() -> T) -> T 
     compiler_fence(SeqCst);
     let value = f();
     compiler_fence(SeqCst);
-    if thread.deferred_count.get() != 0 {
-        settle_deferred(thread);
-    }
     thread.guard.set(before);
     value
 }
@@ -261,31 +258,65 @@ fn unknown_free(thread: &Thread, size: u64) {
     }
 }
 
-/// A signal handler that interrupted the probe frees a block: its record goes at once, its figures follow when the
-/// interrupted event is done.
+/// A signal handler that interrupted the probe allocated a block: it is recorded without a stack.
 #[cold]
 #[inline(never)]
-pub(crate) fn defer_dealloc(thread: &Thread, address: u64, size: u64) {
-    if !crate::start::takes_stacks() {
-        return count::dealloc(thread, size);
+pub(crate) fn interrupted_alloc(thread: &Thread, state: State, address: u64, size: u64) {
+    if state == State::PAUSED {
+        return;
     }
-    let Some(block) = blocks::remove(thread, address, size) else { return };
-    let count = thread.deferred_count.get();
-    match thread.deferred.get(count) {
-        Some(place) => {
-            place.set(block);
-            thread.deferred_count.set(count + 1);
+    if state == State::FULL {
+        let block = Block { address, size, site: 0, birth: clock::ticks() >> UNIT_SHIFT, sampled: false };
+        if !blocks::insert(thread, block) {
+            return lose(size);
         }
-        None => lose(size),
+        spool::header()[header::UNATTRIBUTED].fetch_add(1, Relaxed);
     }
+    thread.record.figures.add(size, 1, peak::epoch(thread));
 }
 
+/// Such a handler is about to free a block.
 #[cold]
 #[inline(never)]
-fn settle_deferred(thread: &Thread) {
-    while let Some(last) = thread.deferred_count.get().checked_sub(1) {
-        let block = thread.deferred[last].get();
-        thread.deferred_count.set(last);
-        end(thread, block, false);
+pub(crate) fn interrupted_dealloc(thread: &Thread, state: State, address: u64, size: u64) {
+    let block = if state == State::COUNT { None } else { blocks::remove(thread, address, size) };
+    interrupted_end(thread, state, block, size);
+}
+
+/// Such a handler reallocates by `inner`. A failure changes nothing.
+#[cold]
+#[inline(never)]
+pub(crate) fn interrupted_realloc(
+    thread: &Thread,
+    state: State,
+    (address, old_size, size): (u64, u64, u64),
+    inner: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    let old = if state == State::COUNT { None } else { blocks::remove(thread, address, old_size) };
+    let new = inner();
+    if new.is_null() {
+        if old.is_some_and(|old| !blocks::insert(thread, old)) {
+            lose(old_size);
+        }
+        return new;
+    }
+    interrupted_end(thread, state, old, old_size);
+    interrupted_alloc(thread, state, new as u64, size);
+    if state != State::PAUSED {
+        bump(&thread.record.reallocs, 1);
+    }
+    new
+}
+
+fn interrupted_end(thread: &Thread, state: State, block: Option<Block>, size: u64) {
+    let epoch = peak::epoch(thread);
+    if let Some(block) = block {
+        end_site(thread, block, false, epoch);
+    }
+    let counted = matches!(state, State::COUNT | State::SAMPLE) || mode::unrecorded_blocks_are_counted();
+    if block.is_some() || counted {
+        thread.record.figures.remove(size, 1, epoch);
+    } else {
+        spool::header()[header::UNKNOWN_FREES].fetch_add(1, Relaxed);
     }
 }

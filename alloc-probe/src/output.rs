@@ -1,13 +1,15 @@
 //! Where dumps go: the output path with its marks filled in, and the spool beside it.
 
+use std::cell::UnsafeCell;
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 /// As long as the system's longest and some more, so that what is cut is refused.
 const LONGEST: usize = libc::PATH_MAX as usize + 64;
 
-/// A path as the system calls take it: zero-terminated, without allocating.
-#[derive(Clone, Copy)]
+/// A path as the system calls take it: zero-terminated, without allocating. Changed in place, as it may be larger than
+/// what is left of a small stack.
 pub(crate) struct Path {
     bytes: [u8; LONGEST],
     length: usize,
@@ -18,10 +20,17 @@ impl Path {
 
     /// Adds to the path, as much as fits before the zero at the end. One that is full is longer than the system
     /// takes, whatever is missing.
-    fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let length = bytes.len().min(LONGEST - 1 - self.length);
         self.bytes[self.length..self.length + length].copy_from_slice(&bytes[..length]);
         self.length += length;
+        self.bytes[self.length] = 0;
+    }
+
+    /// Makes it that path.
+    pub(crate) fn set(&mut self, bytes: &[u8]) {
+        self.length = 0;
+        self.push(bytes);
     }
 
     fn push_number(&mut self, mut number: u64) {
@@ -51,98 +60,103 @@ impl Path {
         std::path::Path::new(std::ffi::OsStr::from_bytes(self.bytes()))
     }
 
-    /// This path with an ending added.
-    pub(crate) fn with(&self, ending: &[u8]) -> Path {
-        let mut path = *self;
-        path.push(ending);
-        path
-    }
-
-    /// This path with the process's id before its last extension: where two processes have the same output path.
-    pub(crate) fn with_pid(&self, pid: u32) -> Path {
+    /// Puts the process's id before the last extension: where two processes have the same output path.
+    pub(crate) fn insert_pid(&mut self, pid: u32) {
         let name = self.bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
         let dot = self.bytes()[name..].iter().rposition(|&byte| byte == b'.').filter(|&dot| dot > 0);
-        let (stem, extension) = self.bytes().split_at(dot.map_or(self.length, |dot| name + dot));
-        let mut path = Path::EMPTY;
-        path.push(stem);
-        path.push(b".");
-        path.push_number(pid.into());
-        path.push(extension);
-        path
+        let (stem, end) = (dot.map_or(self.length, |dot| name + dot), self.length);
+        // After what there is, from where it is turned to its place.
+        self.push(b".");
+        self.push_number(pid.into());
+        self.bytes[stem..self.length].rotate_left(end - stem);
     }
 
-    /// Fills in the marks of a path: `%p` the process's id, `%e` the program's name, `%n` the number of the dump.
-    pub(crate) fn fill(pattern: &[u8], pid: u32, program: &[u8], number: u64) -> Path {
-        let mut path = Path::EMPTY;
+    /// Makes it a pattern with its marks filled in: `%p` is the process's id, `%e` the program's name, `%n` the number
+    /// of the dump.
+    pub(crate) fn fill(&mut self, pattern: &[u8], pid: u32, program: &[u8], number: u64) {
+        self.set(b"");
         let mut rest = pattern;
         while let Some((&byte, after)) = rest.split_first() {
             match (byte, after.first()) {
-                (b'%', Some(b'p')) => path.push_number(pid.into()),
-                (b'%', Some(b'e')) => path.push(program),
-                (b'%', Some(b'n')) => path.push_number(number),
-                (b'%', Some(b'%')) => path.push(b"%"),
+                (b'%', Some(b'p')) => self.push_number(pid.into()),
+                (b'%', Some(b'e')) => self.push(program),
+                (b'%', Some(b'n')) => self.push_number(number),
+                (b'%', Some(b'%')) => self.push(b"%"),
                 _ => {
-                    path.push(&[byte]);
+                    self.push(&[byte]);
                     rest = after;
                     continue;
                 }
             }
             rest = &after[1..];
         }
-        path
     }
 }
 
-/// Where the dump at the end goes, and whether its spool is a file. Written once, at the first allocation.
+/// Where the dump at the end goes, and its spool. Written once, at the first allocation.
 pub(crate) struct Output {
-    path: std::cell::UnsafeCell<Path>,
+    paths: UnsafeCell<Paths>,
     set: AtomicBool,
     spooled: AtomicBool,
-    pid: AtomicUsize,
+    pid: AtomicU32,
 }
 
-// SAFETY: `path` is written once, by `set`, before the flag with which `get` reads it is raised.
+/// The two paths.
+pub(crate) struct Paths {
+    pub(crate) dump: Path,
+    pub(crate) spool: Path,
+}
+
+// SAFETY: the paths are written once, by `settle`, before the flag with which they are read is raised.
 unsafe impl Sync for Output {}
 
 pub(crate) static OUTPUT: Output = Output {
-    path: std::cell::UnsafeCell::new(Path::EMPTY),
+    paths: UnsafeCell::new(Paths { dump: Path::EMPTY, spool: Path::EMPTY }),
     set: AtomicBool::new(false),
     spooled: AtomicBool::new(false),
-    pid: AtomicUsize::new(0),
+    pid: AtomicU32::new(0),
 };
 
 impl Output {
-    /// Says where the dump goes. Called at most once, before recording starts.
-    pub(crate) fn set(&self, path: &Path, spooled: bool, pid: u32) {
-        // SAFETY: nobody reads the path before the flag is raised, and recording has not started: there is no
-        // second caller.
-        unsafe { *self.path.get() = *path };
-        self.spooled.store(spooled, Relaxed);
-        self.pid.store(pid as usize, Relaxed);
-        self.set.store(true, std::sync::atomic::Ordering::Release);
+    /// Has `f` write the paths and open the spool's file, if it can.
+    ///
+    /// # Safety
+    ///
+    /// To be called at most once, before recording starts.
+    pub(crate) unsafe fn settle(&self, f: impl FnOnce(&mut Paths) -> Option<i32>) -> Option<i32> {
+        // SAFETY: nobody reads the paths before the flag is raised, and by the contract nobody else writes them.
+        let file = f(unsafe { &mut *self.paths.get() });
+        self.spooled.store(file.is_some(), Relaxed);
+        self.pid.store(std::process::id(), Relaxed);
+        self.set.store(true, Release);
+        file
+    }
+
+    fn paths(&self) -> Option<&Paths> {
+        if !self.set.load(Acquire) || self.pid.load(Relaxed) != std::process::id() {
+            return None;
+        }
+        // SAFETY: the flag is up, so the paths were written, and are never written again.
+        Some(unsafe { &*self.paths.get() })
     }
 
     /// The dump's path, if this is the process that it was meant for and not the child of a fork.
     pub(crate) fn get(&self) -> Option<&Path> {
-        if !self.set.load(std::sync::atomic::Ordering::Acquire) {
-            return None;
-        }
-        // SAFETY: the flag is up, so the path was written, and is never written again.
-        (self.pid.load(Relaxed) == std::process::id() as usize).then(|| unsafe { &*self.path.get() })
+        Some(&self.paths()?.dump)
     }
 
-    /// Removes the spool file, which can't be used.
+    /// The path of the spool file, if there is one.
+    pub(crate) fn spool(&self) -> Option<&Path> {
+        self.paths().filter(|_| self.spooled.load(Relaxed)).map(|paths| &paths.spool)
+    }
+
+    /// Removes the spool file, which can't be used, or isn't needed any more.
     pub(crate) fn give_up_spool(&self) {
         if let Some(spool) = self.spool() {
             // SAFETY: the path is a C string.
             unsafe { libc::unlink(spool.as_c_str().as_ptr()) };
         }
         self.spooled.store(false, Relaxed);
-    }
-
-    /// The path of the spool file, if there is one.
-    pub(crate) fn spool(&self) -> Option<Path> {
-        self.get().filter(|_| self.spooled.load(Relaxed)).map(|path| path.with(b".spool"))
     }
 }
 
@@ -151,7 +165,11 @@ mod tests {
     use super::*;
 
     fn fill(pattern: &str) -> String {
-        String::from_utf8_lossy(Path::fill(pattern.as_bytes(), 42, b"orders", 3).bytes()).into_owned()
+        let mut path = Path::EMPTY;
+        path.set(b"something longer than the pattern");
+        path.fill(pattern.as_bytes(), 42, b"orders", 3);
+        assert_eq!(path.as_c_str().to_bytes(), path.bytes());
+        String::from_utf8_lossy(path.bytes()).into_owned()
     }
 
     #[test]
@@ -163,9 +181,11 @@ mod tests {
 
     #[test]
     fn a_second_process_takes_another_name() {
-        let with_pid = |path: &str| {
-            let path = Path::fill(path.as_bytes(), 0, b"", 0);
-            String::from_utf8_lossy(path.with_pid(42).bytes()).into_owned()
+        let with_pid = |text: &str| {
+            let mut path = Path::EMPTY;
+            path.set(text.as_bytes());
+            path.insert_pid(42);
+            String::from_utf8_lossy(path.bytes()).into_owned()
         };
         assert_eq!(with_pid("out/release.json"), "out/release.42.json");
         assert_eq!(with_pid("out.d/release"), "out.d/release.42");
@@ -174,7 +194,10 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_too_long_for_the_system() {
-        let path = Path::fill(&[b'x'; 5000], 1, b"", 0).with(b".spool").with_pid(42);
+        let mut path = Path::EMPTY;
+        path.fill(&[b'x'; 5000], 1, b"", 0);
+        path.insert_pid(42);
+        path.push(b".spool");
         assert!(path.as_c_str().count_bytes() >= libc::PATH_MAX as usize);
         let error = std::fs::File::create(path.as_path()).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENAMETOOLONG));

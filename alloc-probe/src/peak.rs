@@ -1,29 +1,27 @@
 //! The process's peak, without a total that all threads would fight over.
 //!
-//! Each thread knows its own live bytes. The shared sum has them as of the last time the thread *told*; in between
-//! it lives on *credit*: a limit up to which its live bytes can grow such that no new peak is possible. Only beyond
-//! it does a thread touch the shared words.
+//! Each thread knows its own live bytes. The shared sum has them as of the last time the thread *told*; in between it
+//! may grow and shrink by a *quantum*, and only beyond does it touch the shared words.
 //!
-//! With one thread, the credit is exactly what is missing to the peak, and a peak is noted when it is over, just
-//! before something is freed: a heap that only grows has nothing to tell. With several, a thread takes half of
-//! what is missing after the credit of the others, so that all credit together never reaches the peak; where that is
-//! too little, each may be off by a *quantum* in either direction: 1/1024 of the peak divided by the number of
-//! threads, but no less than 512 bytes and no more than 1 MiB. So the recorded peak is off by at most the larger of
-//! 0.2 % of it and 1 KiB a thread.
+//! With one thread, growth has no limit, and a peak is noted when it is over, just before something is freed: a heap
+//! that only grows has nothing to tell. With several, each may be off by a quantum in either direction: 1/1024 of the
+//! peak divided by the number of threads, but no less than 512 bytes and no more than 1 MiB. So the recorded peak is
+//! off by at most the larger of 0.2 % of it and 1 KiB a thread.
 //!
-//! Known to be missing: what a thread allocated while it was the only one is told when it next grows. Until then a
-//! peak that others make is not compared with it, and one of theirs may be taken for the highest that is not.
+//! (To let threads grow by whatever is missing to the peak was tried: one that then does nothing for a while keeps
+//! what it was given, and what it used of it can't be seen when the others come near the peak. Nor was it faster: a
+//! thread tells only what it has grown by on balance.)
 
 use crate::clock;
 use crate::figures::{Figures, bump};
 use crate::memory::barrier;
 use crate::memory::spool;
 use crate::mode;
-use crate::thread::Thread;
+use crate::thread::{Guard, Thread};
 use alloc_probe_format::spool::header;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// How much a thread may free before it tells, far from the peak.
+/// How much the only thread may free before it tells.
 const FREE_UNTOLD: i64 = 64 << 10;
 
 /// The number of peaks so far.
@@ -55,7 +53,7 @@ pub(crate) fn before_shrinking(thread: &Thread) {
 #[inline(always)]
 pub(crate) fn after_shrinking(thread: &Thread) {
     let live = thread.record.figures.live_bytes();
-    if live < thread.floor.get() {
+    if live < thread.floor.load(Relaxed) {
         tell(thread, live);
     }
 }
@@ -101,57 +99,66 @@ fn set_mark(thread: &Thread) {
     thread.mark.set(thread.peak_mark.get().min(own_peak));
 }
 
-/// Tells the shared sum, sees whether there is a new peak, and takes new credit.
+/// Tells the shared sum, and sees whether there is a new peak.
 ///
 /// What the figures of sites and threads say now is what is live at the peak, if it is one.
 #[cold]
 #[inline(never)]
 fn tell(thread: &Thread, live: i64) {
     let header = spool::header();
+    // A signal handler must not tell in the middle of this.
+    let before = thread.guard.replace(Guard::Recording);
     loop {
         let alive = header[header::THREADS_ALIVE].load(Relaxed) as i64;
-        let told = thread.record.flushed.load(Relaxed) as i64;
-        thread.record.flushed.store(live as u64, Relaxed);
-        let change = (live - told) as u64;
+        // One instruction, as another thread may tell for this one.
+        let told = thread.record.flushed.swap(live as u64, Relaxed);
+        let change = (live as u64).wrapping_sub(told);
         let sum = header[header::FLUSHED].fetch_add(change, Relaxed).wrapping_add(change) as i64;
         let peak = header[header::PEAK].load(Relaxed) as i64;
         if sum > peak {
             new_peak(sum, alive);
         }
-        let credit =
-            if alive <= 1 { 0 } else { quantum(peak, alive).max((peak - sum - others_credit(thread)) / 2) };
-        let change = credit - thread.credit.replace(credit);
-        if change != 0 {
-            header[header::CREDIT].fetch_add(change as u64, Relaxed);
-        }
         if alive <= 1 {
             // Growth alone needs no telling: a peak is over only when something is freed.
             thread.limit.store(i64::MAX, Relaxed);
             thread.peak_mark.set(live + (peak - sum).max(0));
-            thread.floor.set(live - FREE_UNTOLD);
+            thread.floor.store(live - FREE_UNTOLD, Relaxed);
         } else {
-            thread.limit.store(live + credit, Relaxed);
-            thread.peak_mark.set(live + credit);
-            thread.floor.set(live - quantum(peak, alive));
+            let quantum = quantum(peak, alive);
+            thread.limit.store(live + quantum, Relaxed);
+            thread.peak_mark.set(live + quantum);
+            thread.floor.store(live - quantum, Relaxed);
         }
         set_mark(thread);
         // Either this sees the new number of threads, or a new thread's order to renew comes after the store: the
         // other side of this fence is a barrier that the new thread has all threads pass.
         barrier::light();
         if header[header::THREADS_ALIVE].load(Relaxed) as i64 == alive {
-            return;
+            break;
         }
     }
+    thread.guard.set(before);
 }
 
-/// How far a thread may be off near the peak.
+/// By how much a thread may be off.
 fn quantum(peak: i64, alive: i64) -> i64 {
     (peak / 1024 / alive.max(1)).clamp(512, 1 << 20)
 }
 
-/// What the other threads may grow by without telling.
-fn others_credit(thread: &Thread) -> i64 {
-    spool::header()[header::CREDIT].load(Relaxed) as i64 - thread.credit.get()
+/// A second thread has come. The first one may have grown by any amount that it never told, and may not do anything
+/// for a long time: the new one tells for it. The first has been asked to tell at its next event, and has passed a
+/// barrier since; if it does so at this very instant, its own word stands.
+pub(crate) fn tell_for(thread: &Thread) {
+    let flushed = &thread.record.flushed;
+    let (told, live) = (flushed.load(Relaxed), thread.record.figures.live_bytes() as u64);
+    if flushed.compare_exchange(told, live, Relaxed, Relaxed).is_ok() {
+        let header = spool::header();
+        let change = live.wrapping_sub(told);
+        let sum = header[header::FLUSHED].fetch_add(change, Relaxed).wrapping_add(change) as i64;
+        if sum > header[header::PEAK].load(Relaxed) as i64 {
+            new_peak(sum, 2);
+        }
+    }
 }
 
 /// With one thread, plain stores will do. Where a second thread arrives at that very instant, two peaks may be taken
@@ -163,7 +170,12 @@ fn new_peak(sum: i64, alive: i64) {
         header[header::PEAK].store(sum as u64, Relaxed);
         bump(&header[header::EPOCH], 1);
     } else {
-        header[header::PEAK].fetch_max(sum as u64, Relaxed);
+        // The thread may have been away since it told. Then the moment is over, and to take what is live now for the
+        // peak could be wrong by any amount, where a peak that is missed is one of no more than the quanta.
+        let over = (header[header::FLUSHED].load(Relaxed) as i64) < sum - quantum(sum, alive);
+        if over || header[header::PEAK].fetch_max(sum as u64, Relaxed) as i64 >= sum {
+            return;
+        }
         header[header::EPOCH].fetch_add(1, Relaxed);
     }
     if mode::takes_stacks() {
@@ -171,11 +183,10 @@ fn new_peak(sum: i64, alive: i64) {
     }
 }
 
-/// Tells the sum and gives the credit back, as when a thread ends.
+/// Tells the sum, as when a thread ends.
 pub(crate) fn flush(thread: &Thread) {
     note(thread, thread.record.figures.live_bytes());
     tell(thread, thread.record.figures.live_bytes());
-    spool::header()[header::CREDIT].fetch_sub(thread.credit.replace(0) as u64, Relaxed);
 }
 
 /// The process's figures in sum: totals, live, and live at the peak.

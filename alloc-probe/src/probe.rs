@@ -210,7 +210,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         if let Some((thread, state)) = self.recorder() {
             let (address, size) = (block as u64, layout.size() as u64);
             if thread.guard.get() == Guard::Recording {
-                full::defer_dealloc(thread, address, size);
+                full::interrupted_dealloc(thread, state, address, size);
             } else if state == State::COUNT {
                 count::dealloc(thread, size);
             } else if state == State::SAMPLE {
@@ -235,12 +235,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         let Some((thread, state)) = self.recorder() else { return inner() };
         let (old_size, size) = (layout.size() as u64, new_size as u64);
         if thread.guard.get() == Guard::Recording {
-            full::defer_dealloc(thread, block as u64, old_size);
-            let new = inner();
-            if !new.is_null() {
-                full::lose(size);
-            }
-            return new;
+            return full::interrupted_realloc(thread, state, (block as u64, old_size, size), inner);
         }
         match state {
             State::COUNT => {
@@ -266,7 +261,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
 #[inline(always)]
 fn allocated(thread: &'static Thread, state: State, block: *mut u8, size: usize) {
     if thread.guard.get() == Guard::Recording {
-        full::lose(size as u64);
+        full::interrupted_alloc(thread, state, block as u64, size as u64);
     } else if matches!(state, State::COUNT | State::COUNT_MIXED) {
         count::alloc(thread, size as u64);
     } else if matches!(state, State::SAMPLE | State::SAMPLE_MIXED) {

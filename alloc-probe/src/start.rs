@@ -4,7 +4,7 @@ use crate::config::{self, Config, Settings};
 use crate::memory::lock::Lock;
 use crate::memory::{barrier, os, spool};
 use crate::mode::{self, Mode, State};
-use crate::output::{OUTPUT, Path};
+use crate::output::{OUTPUT, Path, Paths};
 use crate::{blocks, capture, clock, finish, thread, timeline, tree};
 use alloc_probe_format::spool::{MAGIC, VERSION, fact, header};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -35,7 +35,8 @@ pub(crate) fn start(settings: &Settings, allocator: &'static str) {
 }
 
 fn prepare(config: &Config, settings: &Settings, allocator: &str) -> bool {
-    let file = config.out.and_then(open_output);
+    // SAFETY: this is called once, and recording starts after it.
+    let file = config.out.and_then(|out| unsafe { OUTPUT.settle(|paths| open_output(out, paths)) });
     if !spool::create(file) {
         return false;
     }
@@ -94,29 +95,29 @@ pub(crate) fn list_images() {
 }
 
 /// Settles where the dump goes, and opens the spool file beside it.
-fn open_output(pattern: &[u8]) -> Option<i32> {
+#[inline(never)]
+fn open_output(pattern: &[u8], paths: &mut Paths) -> Option<i32> {
     let pid = std::process::id();
     let mut buffer = [0u8; 1024];
-    let mut path = Path::fill(pattern, pid, program_name(&mut buffer), 0);
+    paths.dump.fill(pattern, pid, program_name(&mut buffer), 0);
     for another in [false, true] {
         if another {
             // Another living process spools there: this one takes a name of its own.
-            path = path.with_pid(pid);
+            paths.dump.insert_pid(pid);
         }
-        let spool = path.with(b".spool");
-        match open_empty(&spool) {
-            Ok(file) => {
-                OUTPUT.set(&path, true, pid);
-                return Some(file);
-            }
+        paths.spool.set(paths.dump.bytes());
+        paths.spool.push(b".spool");
+        match open_empty(&paths.spool) {
+            Ok(file) => return Some(file),
             Err(None) => {}
             Err(Some(reason)) => {
-                complain_of(spool.bytes(), &reason, IN_MEMORY);
-                OUTPUT.set(&path, false, pid);
+                complain_of(paths.spool.bytes(), &reason, IN_MEMORY);
                 return None;
             }
         }
     }
+    // As in two containers with one folder, where both are the first process.
+    complain_of(paths.spool.bytes(), &std::io::Error::from_raw_os_error(libc::EBUSY), IN_MEMORY);
     None
 }
 
@@ -149,14 +150,22 @@ fn open_empty(spool: &Path) -> Result<i32, Option<std::io::Error>> {
             unsafe { libc::ftruncate(file, 0) };
             return Ok(file);
         }
-        let earlier = spool.with_pid(words[header::PID] as u32);
-        // SAFETY: the names are C strings; the descriptor is our own, and nobody uses it any more.
-        unsafe {
-            libc::rename(spool.as_c_str().as_ptr(), earlier.as_c_str().as_ptr());
-            libc::close(file);
-        }
+        keep_earlier(spool, words[header::PID] as u32);
+        // SAFETY: the descriptor is our own, and nobody uses it any more.
+        unsafe { libc::close(file) };
     }
     Err(None)
+}
+
+/// Gives the spool of an earlier process a name with that one's id.
+#[cold]
+#[inline(never)]
+fn keep_earlier(spool: &Path, pid: u32) {
+    let mut earlier = Path::EMPTY;
+    earlier.set(spool.bytes());
+    earlier.insert_pid(pid);
+    // SAFETY: the names are C strings.
+    unsafe { libc::rename(spool.as_c_str().as_ptr(), earlier.as_c_str().as_ptr()) };
 }
 
 pub(crate) fn complain_of(path: &[u8], reason: &std::io::Error, consequence: &str) {
@@ -208,6 +217,7 @@ pub(crate) fn mode_number(mode: Mode) -> u64 {
     }
 }
 
+#[inline(never)]
 fn write_facts(settings: &Settings, allocator: &str) {
     let mut buffer = [0u8; 4096];
     spool::add_fact(fact::EXECUTABLE, &[executable(&mut buffer)]);

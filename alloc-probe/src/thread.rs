@@ -10,7 +10,6 @@ use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool;
 use crate::peak;
-use alloc_probe_format::spool::block::Block;
 use alloc_probe_format::spool::{HEADER_WORDS, Section, header, thread as word};
 use std::cell::Cell;
 use std::mem::offset_of;
@@ -53,13 +52,14 @@ const _: () = {
 pub(crate) enum Guard {
     /// Nothing: its allocations are the program's.
     Idle,
-    /// Recording: an allocation now comes from a signal handler that interrupted the probe.
+    /// Recording: an allocation now comes from a signal handler that interrupted the probe. It is recorded without a
+    /// stack, and not looked at for a peak.
     Recording,
     /// Running library code for the probe: allocations are the arena's.
     Own,
 }
 
-/// A thread's private state. Only the thread itself touches it, but for `limit`.
+/// A thread's private state. Only the thread itself touches it, but for `limit` and `floor`.
 #[repr(C, align(64))]
 pub(crate) struct Thread {
     /// Live bytes up to which the shared sum needs not be told. Others set it to the least to have it renewed.
@@ -69,10 +69,8 @@ pub(crate) struct Thread {
     pub(crate) mark: Cell<i64>,
     /// Live bytes above which what is live may be a new peak of the process.
     pub(crate) peak_mark: Cell<i64>,
-    /// Bytes by which it may grow without telling, as the shared sum of these has it.
-    pub(crate) credit: Cell<i64>,
     /// Live bytes below which the shared sum must be told.
-    pub(crate) floor: Cell<i64>,
+    pub(crate) floor: AtomicI64,
     pub(crate) guard: Cell<Guard>,
     pub(crate) record: &'static Record,
     /// The spool's header, which is nearer here than behind a static.
@@ -85,13 +83,10 @@ pub(crate) struct Thread {
     /// Its pages of counters, by site; made when first needed.
     pub(crate) pages: Cell<*mut AtomicU32>,
     pub(crate) kept: Cell<*mut KeptStack>,
-    /// Tally lines set aside for it: the next, and the end.
-    pub(crate) lines: Cell<(u32, u32)>,
+    /// The next of the tally lines set aside for it; see `counters`.
+    pub(crate) lines: AtomicU64,
     /// Live blocks inserted less removed since the tables' counts were told: narrow and wide.
     pub(crate) block_delta: [Cell<i32>; 2],
-    /// Blocks freed by a signal handler that interrupted the probe.
-    pub(crate) deferred: [Cell<Block>; 8],
-    pub(crate) deferred_count: Cell<usize>,
     pub(crate) slot: u32,
     /// How often the thread's end was put off, so that destructors of others are seen.
     put_off: Cell<u32>,
@@ -149,6 +144,11 @@ pub(crate) fn attach() -> Option<&'static Thread> {
             barrier::heavy();
             renew_limits();
         }
+        if alive == 2 {
+            // What the first thread does from here on, it tells itself.
+            barrier::heavy();
+            for_each_state(peak::tell_for);
+        }
         CURRENT.with(|current| current.set(thread));
         arm_end(thread);
         Some(thread)
@@ -191,8 +191,7 @@ fn take_slot() -> Option<&'static Thread> {
         limit: AtomicI64::new(i64::MIN),
         mark: Cell::new(i64::MIN),
         peak_mark: Cell::new(i64::MIN),
-        credit: Cell::new(0),
-        floor: Cell::new(i64::MAX),
+        floor: AtomicI64::new(i64::MAX),
         guard: Cell::new(Guard::Idle),
         record,
         header: spool::header(),
@@ -201,10 +200,8 @@ fn take_slot() -> Option<&'static Thread> {
         random: Cell::new(0),
         pages,
         kept,
-        lines: Cell::new((0, 0)),
+        lines: AtomicU64::new(0),
         block_delta: [const { Cell::new(0) }; 2],
-        deferred: [const { Cell::new(Block::NONE) }; 8],
-        deferred_count: Cell::new(0),
         slot,
         put_off: Cell::new(0),
     };
@@ -226,14 +223,22 @@ fn next_free(slot: u32) -> &'static AtomicU32 {
     unsafe { &*NEXT_FREE.load(Relaxed).add(slot as usize) }
 }
 
-/// Has every thread compute its limit anew at its next event. What a thread may allocate unseen depends on how
-/// many there are; they are told whenever that number has doubled, or is one. The registry's lock is held.
+/// Has every thread tell the shared sum at its next event. What a thread may leave untold depends on how many there
+/// are; they are asked whenever that number has doubled, or is one. The registry's lock is held.
 fn renew_limits() {
+    for_each_state(|thread| {
+        thread.limit.store(i64::MIN, SeqCst);
+        thread.floor.store(i64::MAX, SeqCst);
+    });
+}
+
+/// Calls `f` for the state of every slot, of which it may use what any thread may. The registry's lock is held.
+fn for_each_state(f: impl Fn(&Thread)) {
     let count = spool::header()[header::COUNTS + Section::THREADS.0].load(Relaxed) as usize;
     let states = STATES.load(Relaxed);
     for slot in 0..count {
-        // SAFETY: slots below the count were written; `limit` is atomic, so that anyone may store to it.
-        unsafe { (*states.add(slot)).limit.store(i64::MIN, SeqCst) };
+        // SAFETY: slots below the count were written, and nobody writes a whole state without the lock.
+        f(unsafe { &*states.add(slot) });
     }
 }
 

@@ -136,10 +136,10 @@ fn waits() {
     Counted::tell_at_exit();
 }
 
-/// The most that the peak may be off here: a quarter. What a thread allocated while it was the only one, and did not
-/// tell since, is not seen when another makes a new peak.
+/// The most that the peak may be off, as the crate's documentation has it; and besides, each thread may just be
+/// allocating a block, which the inner allocator has counted by then.
 fn bound(truth: Counted, largest: u64) -> u64 {
-    truth.peak_bytes / 4 + THREADS as u64 * largest
+    (truth.peak_bytes / 500).max(1024 * (THREADS as u64 + 1)) + THREADS as u64 * largest
 }
 
 fn is_near(scenario: &str, largest: u64) {

@@ -84,8 +84,6 @@ pub mod header {
     pub const PEAK: usize = 145;
     /// Live bytes as far as the threads have told. Apart from the others: threads write it at the same time.
     pub const FLUSHED: usize = 152;
-    /// Bytes by which the threads may grow without telling.
-    pub const CREDIT: usize = 153;
 
     /// Words in the table of extents that are used.
     pub const EXTENT_COUNT: usize = 1023;

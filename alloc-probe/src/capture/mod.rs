@@ -73,6 +73,12 @@ impl FrameKey {
         FrameKey(pc & Self::ADDRESS | 1 << Self::KIND_SHIFT)
     }
 
+    /// Whether a signal interrupted the frame.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+    pub(crate) const fn is_exact(self) -> bool {
+        self.0 >> Self::KIND_SHIFT == 1
+    }
+
     /// The address; 0 for [`FrameKey::CUT`].
     #[cfg(test)]
     pub(crate) const fn address(self) -> u64 {

@@ -43,11 +43,12 @@ mod keep;
 mod unwind;
 
 use super::careful::{self, Extent, Walked};
-use super::memory::{Window, keeping_errno, own_stack};
+use super::memory::{Window, ask_for_thread_stack, own_stack};
 use super::registers::Registers;
 use super::rule::Rule;
 use crate::capture::chain::Frames;
 use crate::capture::{Captured, FrameKey, Tree, images};
+use crate::memory::os::keeping_errno;
 
 /// Frames that are kept. Of deeper stacks it's the outermost ones: what is further in is unwound each time.
 const FRAMES: usize = 8192;
@@ -194,8 +195,17 @@ impl KeptStack {
     #[inline(never)]
     unsafe fn prepare_and_capture<T: Tree>(&mut self, tree: &T, start: Registers) -> Captured {
         if self.span == 0 {
+            let mut bounds = keeping_errno(|| own_stack(start.sp));
+            if bounds.is_none() {
+                // A handler may have interrupted what there is to ask.
+                let frames = self.walk_carefully(start);
+                if frames.keys.iter().any(|key| key.is_exact()) {
+                    return frames.capture(tree);
+                }
+                bounds = keeping_errno(ask_for_thread_stack);
+            }
             // Where the bounds can't be had, no stack pointer is within them.
-            let (low, high) = keeping_errno(|| own_stack(start.sp)).unwrap_or((u64::MAX, u64::MAX));
+            let (low, high) = bounds.unwrap_or((u64::MAX, u64::MAX));
             (self.low, self.span) = (low, (high - low).max(1));
             for word in &mut self.words[..BLOCK] {
                 *word = Word { slot: &raw const word.value as u64, value: 0 };
@@ -220,10 +230,14 @@ impl KeptStack {
         {
             self.careful_walks += 1;
         }
+        self.walk_carefully(start).capture(tree)
+    }
+
+    fn walk_carefully(&mut self, start: Registers) -> Frames<'_> {
         // SAFETY: `frames_by` tells the stack's extent.
         let walk =
             |extent, keys: &mut _, window: &mut _| unsafe { careful::walk(start, extent, keys, window) };
-        self.frames_by(start, walk).capture(tree)
+        self.frames_by(start, walk)
     }
 
     /// Runs a walk, with the stack's extent, and with the pending states' memory for the frames' keys.

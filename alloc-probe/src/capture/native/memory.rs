@@ -1,5 +1,7 @@
 //! Reading stacks: the thread's own directly, others through the kernel, which says so if there is nothing to read.
 
+use crate::memory::os::Quiet;
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 /// A copy of one page of a stack that isn't the thread's own.
@@ -70,12 +72,12 @@ fn copy_page(address: u64, page: &mut [u64; PAGE / 8]) -> bool {
 }
 
 /// From where to where the calling thread's stack reaches, on which `sp` points to something in use, or else to
-/// another stack. `None` where that can't be told.
+/// another stack. `None` where it wasn't asked for yet.
 ///
 /// For the main thread, whose stack grows, the lower end is how far it may grow.
 pub(super) fn own_stack(sp: u64) -> Option<(u64, u64)> {
     let main = main_stack();
-    if (main.0..main.1).contains(&sp) { Some(main) } else { thread_stack() }
+    if (main.0..main.1).contains(&sp) { Some(main) } else { THREAD_STACK.get() }
 }
 
 /// The main thread's stack. glibc would find it in `/proc/self/maps`, which takes memory from `malloc`, and a `/proc`.
@@ -92,8 +94,17 @@ fn main_stack() -> (u64, u64) {
     (high.saturating_sub(limit.rlim_cur.min(GAP)), high)
 }
 
-/// The stack of a thread that isn't the main one.
-fn thread_stack() -> Option<(u64, u64)> {
+thread_local! {
+    // No destructor and a constant value: using it can't allocate.
+    static THREAD_STACK: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+}
+
+/// Asks for the stack of a thread that isn't the main one. `None` where that can't be told.
+///
+/// Not to be called in a signal handler: glibc takes a lock of the thread's, and some bytes from C's `malloc`, both of
+/// which the handler may have interrupted. Every thread of Rust's asks the same when it starts.
+pub(super) fn ask_for_thread_stack() -> Option<(u64, u64)> {
+    let _quiet = Quiet::new();
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut start, mut size) = (std::ptr::null_mut(), 0);
     // SAFETY: the attributes are initialised by the first call, read and destroyed only if it succeeded.
@@ -106,19 +117,9 @@ fn thread_stack() -> Option<(u64, u64)> {
         result
     };
     let (low, size) = (start as u64, size as u64);
-    (result == 0 && low != 0).then(|| (low, low.saturating_add(size) & !7))
-}
-
-/// Runs `f` and puts the thread's `errno` back: the program doesn't expect an allocation that succeeds to change it.
-pub(super) fn keeping_errno<R>(f: impl FnOnce() -> R) -> R {
-    // SAFETY: always points to the calling thread's.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above; `f` doesn't end the thread.
-    let before = unsafe { *errno };
-    let result = f();
-    // SAFETY: as above.
-    unsafe { *errno = before };
-    result
+    let found = (result == 0 && low != 0).then(|| (low, low.saturating_add(size) & !7));
+    THREAD_STACK.set(found);
+    found
 }
 
 #[cfg(test)]
@@ -133,12 +134,14 @@ mod tests {
             let body = || {
                 let local = 0_u8;
                 let inner = &raw const local as u64;
-                let (low, high) = own_stack(inner).unwrap();
+                assert_eq!(own_stack(inner), None);
+                let (low, high) = ask_for_thread_stack().unwrap();
+                assert_eq!(own_stack(inner), Some((low, high)));
                 assert!((low..high).contains(&inner) && !(low..high).contains(&outer));
             };
             scope.spawn(body).join().unwrap();
         });
-        let (low, high) = own_stack(outer).unwrap();
+        let (low, high) = own_stack(outer).or_else(ask_for_thread_stack).unwrap();
         assert!((low..high).contains(&outer));
     }
 
