@@ -1,9 +1,9 @@
 //! Recording in mode `count`: figures of the thread, and nothing shared on the common path.
 
-use crate::figures::bump;
 use crate::peak;
 use crate::thread::{Guard, Thread};
 use crate::timeline;
+use crate::word::bump;
 
 /// How many allocations there are between two looks at the clock, for the timeline.
 const LOOK: u64 = 1024;

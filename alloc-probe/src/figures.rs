@@ -1,10 +1,11 @@
-//! The figures that threads and sites share: totals, live, and live at the process's peak, in O(1).
+//! A thread's figures: totals, live, and live at the process's peak, in O(1). Sites' have the same in less room.
 //!
 //! A new peak of the process only adds one to a global number, the *epoch*. Whoever next changes a set of
 //! figures whose epoch is old first copies its live figures to those at the peak: they have not changed since.
 //! So no event ever looks at more than one site, and the sites' peak figures add up to the process's.
 
-use alloc_probe_format::spool::{counter, thread};
+use crate::word::bump;
+use alloc_probe_format::spool::thread;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -21,33 +22,14 @@ pub(crate) struct Figures {
 }
 
 const _: () = {
-    assert!(
-        offset_of!(Figures, total_bytes) == counter::TOTAL_BYTES * 8
-            && counter::TOTAL_BYTES == thread::TOTAL_BYTES
-    );
-    assert!(
-        offset_of!(Figures, freed_bytes) == counter::FREED_BYTES * 8
-            && counter::FREED_BYTES == thread::FREED_BYTES
-    );
-    assert!(
-        offset_of!(Figures, peak_bytes) == counter::PEAK_BYTES * 8
-            && counter::PEAK_BYTES == thread::PEAK_BYTES
-    );
-    assert!(offset_of!(Figures, epoch) == counter::EPOCH * 8 && counter::EPOCH == thread::EPOCH);
+    assert!(offset_of!(Figures, total_bytes) == thread::TOTAL_BYTES * 8);
+    assert!(offset_of!(Figures, total_blocks) == thread::TOTAL_BLOCKS * 8);
+    assert!(offset_of!(Figures, freed_bytes) == thread::FREED_BYTES * 8);
+    assert!(offset_of!(Figures, freed_blocks) == thread::FREED_BLOCKS * 8);
+    assert!(offset_of!(Figures, peak_bytes) == thread::PEAK_BYTES * 8);
+    assert!(offset_of!(Figures, peak_blocks) == thread::PEAK_BLOCKS * 8);
+    assert!(offset_of!(Figures, epoch) == thread::EPOCH * 8);
 };
-
-/// Adds to a word that only this thread writes, or a signal handler that interrupts it: by one instruction, so that
-/// neither undoes what the other added, but on x86-64 not a locked one.
-#[inline(always)]
-pub(crate) fn bump(word: &AtomicU64, by: u64) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the word may be written, and other threads only read it.
-    unsafe {
-        std::arch::asm!("add qword ptr [{}], {}", in(reg) word.as_ptr(), in(reg) by, options(nostack));
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    word.fetch_add(by, Relaxed);
-}
 
 impl Figures {
     /// Settles what was live at the peak, if there was a new one since the last change.
@@ -66,27 +48,21 @@ impl Figures {
         self.epoch.store(epoch, Relaxed);
     }
 
-    /// A block was allocated, which counts as `parts`. Returns the blocks that ever were.
+    /// Blocks were allocated. Returns how many ever were.
     #[inline(always)]
-    pub(crate) fn add(&self, size: u64, parts: u64, epoch: u64) -> u64 {
+    pub(crate) fn add(&self, size: u64, blocks: u64, epoch: u64) -> u64 {
         self.settle(epoch);
         bump(&self.total_bytes, size);
-        bump(&self.total_blocks, parts);
+        bump(&self.total_blocks, blocks);
         self.total_blocks.load(Relaxed)
     }
 
-    /// A block ended, which counts as `parts`.
+    /// Blocks ended.
     #[inline(always)]
-    pub(crate) fn remove(&self, size: u64, parts: u64, epoch: u64) {
+    pub(crate) fn remove(&self, size: u64, blocks: u64, epoch: u64) {
         self.settle(epoch);
         bump(&self.freed_bytes, size);
-        bump(&self.freed_blocks, parts);
-    }
-
-    /// A block that was added is not to be recorded after all.
-    #[cold]
-    pub(crate) fn retract(&self, size: u64, parts: u64, epoch: u64) {
-        self.add(size.wrapping_neg(), parts.wrapping_neg(), epoch);
+        bump(&self.freed_blocks, blocks);
     }
 
     pub(crate) fn total(&self) -> (u64, u64) {

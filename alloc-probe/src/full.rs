@@ -6,13 +6,13 @@
 use crate::capture::{Registers, Tree};
 use crate::clock;
 use crate::counters;
-use crate::figures::bump;
 use crate::memory::spool;
 use crate::mode::{self, State};
 use crate::peak;
 use crate::thread::{Guard, Thread};
 use crate::timeline;
 use crate::tree::{self, StackTree};
+use crate::word::bump;
 use crate::{blocks, count, sample};
 use alloc_probe_format::spool::block::{Block, UNIT_SHIFT};
 use alloc_probe_format::spool::{SAMPLE_BLOCK, header, tally};
@@ -38,19 +38,15 @@ pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers:
         let now = clock::ticks();
         blocks::prefetch(address, size);
         let site = site(thread, registers);
-        let epoch = peak::epoch(thread);
-        let counter = known(thread, site);
-        if let Some(counter) = counter {
-            counter.figures.add(size, SAMPLE_BLOCK, epoch);
-            counter.tally_size(thread, size);
-        }
-        // PERF: last, so that its place, which is in no cache, has had the time to arrive.
+        // PERF: before the counters, since it waits until what was written has left the processor's store buffer.
         if !blocks::insert(thread, Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false }) {
-            if let Some(counter) = counter {
-                counter.figures.retract(size, SAMPLE_BLOCK, epoch);
-            }
             lose(size);
             return;
+        }
+        let epoch = peak::epoch(thread);
+        if let Some(counter) = known(thread, site) {
+            counter.add(thread, size, SAMPLE_BLOCK, epoch);
+            counter.tally_size(thread, size);
         }
         thread.record.figures.add(size, 1, epoch);
         thread.last_block.set(address as usize);
@@ -92,7 +88,7 @@ fn end_site(thread: &Thread, block: Block, temporary: bool, epoch: u64) {
         return sample::end_site(thread, block, temporary);
     }
     if let Some(counter) = known(thread, block.site) {
-        counter.figures.remove(block.size, SAMPLE_BLOCK, epoch);
+        counter.remove(thread, block.size, SAMPLE_BLOCK, epoch);
         counter.tally_lifetime(thread, age(block));
         if temporary {
             counter.tally(thread, tally::TEMPORARY, 1);
@@ -190,7 +186,7 @@ fn finish_realloc(
             return;
         }
         if let Some(counter) = known(thread, site) {
-            counter.figures.add(size, SAMPLE_BLOCK, epoch);
+            counter.add(thread, size, SAMPLE_BLOCK, epoch);
             counter.tally_size(thread, size);
             counter.tally(thread, tally::REALLOC, 1);
             if address != old_address {

@@ -50,6 +50,7 @@ mod stats;
 mod thread;
 mod timeline;
 mod tree;
+mod word;
 
 pub use mode::Mode;
 pub use probe::AllocProbe;

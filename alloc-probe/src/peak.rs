@@ -13,11 +13,12 @@
 //! thread tells only what it has grown by on balance.)
 
 use crate::clock;
-use crate::figures::{Figures, bump};
+use crate::figures::Figures;
 use crate::memory::barrier;
 use crate::memory::spool;
 use crate::mode;
 use crate::thread::{Guard, Thread};
+use crate::word::bump;
 use alloc_probe_format::spool::header;
 use std::sync::atomic::Ordering::Relaxed;
 

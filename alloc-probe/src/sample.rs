@@ -100,7 +100,7 @@ fn take(thread: &'static Thread, address: u64, size: u64, registers: Registers, 
         }
         if let Some(counter) = full::known(thread, site) {
             let weight = Weight::of(size, mean);
-            counter.figures.add(weight.bytes, weight.blocks, peak::epoch(thread));
+            counter.add(thread, weight.bytes, weight.blocks, peak::epoch(thread));
             counter.tally(thread, tally::SIZE + u64::from(size.max(1).ilog2()), weight.whole_blocks(thread));
             if let Some((old_address, old_size)) = from {
                 counter.tally(thread, tally::REALLOC, weight.whole_blocks(thread));
@@ -150,7 +150,7 @@ pub(crate) fn end_site(thread: &Thread, block: Block, temporary: bool) {
     let weight = Weight::of(block.size, mean);
     // It may be the first that the thread has to do with samples: it frees what another allocated.
     begin(thread, mean);
-    counter.figures.remove(weight.bytes, weight.blocks, peak::epoch(thread));
+    counter.remove(thread, weight.bytes, weight.blocks, peak::epoch(thread));
     let blocks = weight.whole_blocks(thread);
     counter.tally_lifetimes(thread, full::age(block), blocks);
     if temporary {

@@ -4,12 +4,13 @@
 //! threads of that name. So memory follows the number of threads alive at once, not of those that ever were.
 
 use crate::capture::KeptStack;
-use crate::figures::{Figures, bump};
+use crate::figures::Figures;
 use crate::memory::barrier;
 use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool;
 use crate::peak;
+use crate::word::bump;
 use alloc_probe_format::spool::{HEADER_WORDS, Section, header, thread as word};
 use std::cell::Cell;
 use std::mem::offset_of;

@@ -117,7 +117,7 @@ impl Section {
     pub const PAGES: Section = Section(4);
     /// Pages of [`PAGE_RECORDS`] counters of [`counter::WORDS`].
     pub const COUNTERS: Section = Section(5);
-    /// Lines of 7 tally cells and the number of the next line.
+    /// Lines of 7 words and the number of the next line: what counters have no room for.
     pub const TALLIES: Section = Section(6);
     /// Thread slots of [`thread::WORDS`].
     pub const THREADS: Section = Section(7);
@@ -171,8 +171,8 @@ pub const PAGE_RECORDS: usize = 32;
 /// The words of a counter: what one thread did at one site. What is live, total less freed, is signed: a thread may
 /// free what another allocated.
 pub mod counter {
-    /// Words of a counter: two cache lines.
-    pub const WORDS: usize = 16;
+    /// Words of a counter: a cache line.
+    pub const WORDS: usize = 8;
     /// Bytes allocated.
     pub const TOTAL_BYTES: usize = 0;
     /// Blocks allocated, in parts of [`super::SAMPLE_BLOCK`].
@@ -181,22 +181,32 @@ pub mod counter {
     pub const FREED_BYTES: usize = 2;
     /// Blocks freed, in the same parts.
     pub const FREED_BLOCKS: usize = 3;
-    /// Live bytes at the peak, where `EPOCH` is the header's; else nothing has changed since.
-    pub const PEAK_BYTES: usize = 4;
-    /// The same in blocks.
-    pub const PEAK_BLOCKS: usize = 5;
-    /// The number of the peak that the two belong to.
-    pub const EPOCH: usize = 6;
     /// Lifetimes of ended blocks, in clock units.
-    pub const LIFETIME_SUM: usize = 7;
-    /// The first line of tally cells: 7 cells, then the number of the next line.
-    pub const CELLS: usize = 8;
+    pub const LIFETIME_SUM: usize = 4;
+    /// The number of the first line of the chain in the upper half, 0 for none; in the lower, the lower half of the
+    /// number of the peak at which as much was live as the chain says, or nothing if there is none. Where that is not
+    /// the header's `EPOCH`, what is live now was live at the peak.
+    pub const CHAIN_AND_EPOCH: usize = 5;
+    /// Eight keys of tallies, a byte each; 0 for none.
+    pub const KEYS: usize = 6;
+    /// The counts of these keys, a byte each. What has wrapped around is in the chain.
+    pub const COUNTS: usize = 7;
 }
 
-/// Cells in a tally line; the word after them is the number of the next line in [`Section::TALLIES`], or 0.
+/// The words of the first line of a counter's chain; of the others all are cells, but for the last.
+pub mod line {
+    /// Live bytes at the peak.
+    pub const PEAK_BYTES: usize = 0;
+    /// Live blocks at the peak, in parts.
+    pub const PEAK_BLOCKS: usize = 1;
+    /// The first cell.
+    pub const FIRST_CELL: usize = 2;
+}
+
+/// Cells in a line; the word after them is the number of the next line in [`Section::TALLIES`], or 0.
 pub const LINE_CELLS: usize = 7;
 
-/// The keys of tally cells. A cell is a word: the key in its low 8 bits, a count above.
+/// The keys of tallies. A cell of a chain is a word: the key in its low 8 bits, a count above.
 pub mod tally {
     /// Where the count starts.
     pub const COUNT_SHIFT: u32 = 8;

@@ -308,7 +308,7 @@ fn threads(spool: &impl Spool) -> (Vec<Thread>, Sums) {
             if threads == 0 {
                 continue;
             }
-            sum.add(Sums::read(slot, epoch));
+            sum.add(Sums::of_thread(slot, epoch));
             let (total_bytes, total_blocks) =
                 (load(slot, thread::TOTAL_BYTES), load(slot, thread::TOTAL_BLOCKS));
             let (freed_bytes, freed_blocks) =

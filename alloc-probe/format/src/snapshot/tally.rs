@@ -2,12 +2,18 @@
 
 use super::ClockScale;
 use crate::dump::{Figures, Histogram, Site};
-use crate::spool::{LINE_CELLS, SAMPLE_BLOCK, counter, tally};
+use crate::spool::{LINE_CELLS, SAMPLE_BLOCK, counter, line, tally, thread};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A word, or 0 behind the end.
 pub(super) fn load(words: &[AtomicU64], index: usize) -> u64 {
     words.get(index).map_or(0, |word| word.load(Relaxed))
+}
+
+/// The line of a number; empty for 0, and behind the end.
+fn line_at(lines: &[AtomicU64], number: u64) -> &[AtomicU64] {
+    let start = usize::try_from(number).ok().filter(|&number| number != 0);
+    start.and_then(|start| lines.get(start.checked_mul(LINE_CELLS + 1)?..)).unwrap_or_default()
 }
 
 /// Figures of the totals, of what is live, and of what was live at the peak. Live figures are signed until all
@@ -23,19 +29,27 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// The figures that seven words of a counter or a thread hold.
-    pub(super) fn read(words: &[AtomicU64], epoch: u64) -> Sums {
+    /// The figures of a thread.
+    pub(super) fn of_thread(words: &[AtomicU64], epoch: u64) -> Sums {
         let word = |index: usize| load(words, index);
-        let live_bytes = word(counter::TOTAL_BYTES).wrapping_sub(word(counter::FREED_BYTES)) as i64;
-        let live_blocks = word(counter::TOTAL_BLOCKS).wrapping_sub(word(counter::FREED_BLOCKS)) as i64;
-        let at_peak = word(counter::EPOCH) == epoch;
+        let totals = [thread::TOTAL_BYTES, thread::TOTAL_BLOCKS].map(word);
+        let freed = [thread::FREED_BYTES, thread::FREED_BLOCKS].map(word);
+        let peak =
+            (word(thread::EPOCH) == epoch).then(|| [thread::PEAK_BYTES, thread::PEAK_BLOCKS].map(word));
+        Sums::of(totals, freed, peak)
+    }
+
+    /// From bytes and blocks in total and freed, and live at the peak unless that is what is live now.
+    fn of(totals: [u64; 2], freed: [u64; 2], peak: Option<[u64; 2]>) -> Sums {
+        let live = [totals[0].wrapping_sub(freed[0]), totals[1].wrapping_sub(freed[1])];
+        let peak = peak.unwrap_or(live);
         Sums {
-            total_bytes: word(counter::TOTAL_BYTES),
-            total_blocks: word(counter::TOTAL_BLOCKS),
-            live_bytes,
-            live_blocks,
-            peak_bytes: if at_peak { word(counter::PEAK_BYTES) as i64 } else { live_bytes },
-            peak_blocks: if at_peak { word(counter::PEAK_BLOCKS) as i64 } else { live_blocks },
+            total_bytes: totals[0],
+            total_blocks: totals[1],
+            live_bytes: live[0] as i64,
+            live_blocks: live[1] as i64,
+            peak_bytes: peak[0] as i64,
+            peak_blocks: peak[1] as i64,
         }
     }
 
@@ -98,24 +112,35 @@ impl SiteTally {
     };
 
     /// Adds what one thread counted.
-    pub(super) fn add_counter(&mut self, words: &[AtomicU64], tallies: &[AtomicU64], epoch: u64) {
-        self.sums.add(Sums::read(words, epoch));
-        self.lifetime_units = self.lifetime_units.wrapping_add(load(words, counter::LIFETIME_SUM));
-        let mut line = words.get(counter::CELLS..).unwrap_or_default();
-        // A chain is as long as there are keys at the most; the bound holds for damaged files too.
-        for _ in 0..256 / LINE_CELLS {
-            for cell in line.iter().take(LINE_CELLS) {
-                let cell = cell.load(Relaxed);
-                let sum = &mut self.cells[(cell & 0xff) as usize];
-                *sum = sum.wrapping_add(cell >> tally::COUNT_SHIFT);
-            }
-            let next = load(line, LINE_CELLS) as usize;
-            if next == 0 {
-                break;
-            }
-            line =
-                next.checked_mul(LINE_CELLS + 1).and_then(|start| tallies.get(start..)).unwrap_or_default();
+    pub(super) fn add_counter(&mut self, words: &[AtomicU64], lines: &[AtomicU64], epoch: u64) {
+        let word = |index: usize| load(words, index);
+        let chain = word(counter::CHAIN_AND_EPOCH);
+        let mut line = line_at(lines, chain >> 32);
+        let peak = (chain as u32 == epoch as u32)
+            .then(|| [line::PEAK_BYTES, line::PEAK_BLOCKS].map(|at| load(line, at)));
+        let totals = [counter::TOTAL_BYTES, counter::TOTAL_BLOCKS].map(word);
+        let freed = [counter::FREED_BYTES, counter::FREED_BLOCKS].map(word);
+        self.sums.add(Sums::of(totals, freed, peak));
+        self.lifetime_units = self.lifetime_units.wrapping_add(word(counter::LIFETIME_SUM));
+        let (keys, counts) = (word(counter::KEYS), word(counter::COUNTS));
+        for (key, count) in keys.to_le_bytes().into_iter().zip(counts.to_le_bytes()) {
+            self.add_tally(key, count.into());
         }
+        let mut first = line::FIRST_CELL;
+        // A chain is as long as there are keys at the most; the bound holds for damaged files too.
+        for _ in 0..=256 / LINE_CELLS {
+            for cell in line.iter().take(LINE_CELLS).skip(first) {
+                let cell = cell.load(Relaxed);
+                self.add_tally(cell as u8, cell >> tally::COUNT_SHIFT);
+            }
+            line = line_at(lines, load(line, LINE_CELLS));
+            first = 0;
+        }
+    }
+
+    fn add_tally(&mut self, key: u8, count: u64) {
+        let sum = &mut self.cells[usize::from(key)];
+        *sum = sum.wrapping_add(count);
     }
 
     /// The site that the tally amounts to; none where nothing was counted.
