@@ -169,36 +169,36 @@ impl<A: GlobalAlloc> AllocProbe<A> {
 unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let recorder = self.recorder();
-        if recorder.is_some_and(|(thread, _)| thread.guard.get() == Guard::Own) {
-            let block = arena::alloc(layout);
-            if !block.is_null() {
-                return block;
-            }
-        }
         // SAFETY: the caller's promises about the layout are the ones asked for.
-        let block = unsafe { self.inner.alloc(layout) };
-        if let (Some((thread, state)), false) = (recorder, block.is_null()) {
-            allocated(thread, state, block, layout.size());
+        let inner = || unsafe { self.inner.alloc(layout) };
+        match self.recorder() {
+            Some((thread, state)) if thread.guard.get() == Guard::Idle => {
+                let block = inner();
+                if !block.is_null() {
+                    allocated(thread, state, block, layout.size());
+                }
+                block
+            }
+            Some((thread, state)) => alloc_inside(thread, state, layout, inner),
+            None => inner(),
         }
-        block
     }
 
     #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let recorder = self.recorder();
-        if recorder.is_some_and(|(thread, _)| thread.guard.get() == Guard::Own) {
-            let block = arena::alloc(layout);
-            if !block.is_null() {
-                return block;
-            }
-        }
         // SAFETY: as for `alloc`.
-        let block = unsafe { self.inner.alloc_zeroed(layout) };
-        if let (Some((thread, state)), false) = (recorder, block.is_null()) {
-            allocated(thread, state, block, layout.size());
+        let inner = || unsafe { self.inner.alloc_zeroed(layout) };
+        match self.recorder() {
+            Some((thread, state)) if thread.guard.get() == Guard::Idle => {
+                let block = inner();
+                if !block.is_null() {
+                    allocated(thread, state, block, layout.size());
+                }
+                block
+            }
+            Some((thread, state)) => alloc_inside(thread, state, layout, inner),
+            None => inner(),
         }
-        block
     }
 
     #[inline]
@@ -260,13 +260,35 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
 /// Records a block that the inner allocator has handed out.
 #[inline(always)]
 fn allocated(thread: &'static Thread, state: State, block: *mut u8, size: usize) {
-    if thread.guard.get() == Guard::Recording {
-        full::interrupted_alloc(thread, state, block as u64, size as u64);
-    } else if matches!(state, State::COUNT | State::COUNT_MIXED) {
+    if matches!(state, State::COUNT | State::COUNT_MIXED) {
         count::alloc(thread, size as u64);
     } else if matches!(state, State::SAMPLE | State::SAMPLE_MIXED) {
         sample::alloc(thread, block as u64, size as u64, Registers::here());
     } else if state == State::FULL {
         full::alloc(thread, block as u64, size as u64, Registers::here());
     }
+}
+
+/// An allocation while the thread is in the probe: the probe's own, which the arena serves as long as it has room, or
+/// one of a signal handler that interrupted it.
+#[cold]
+#[inline(never)]
+fn alloc_inside(
+    thread: &'static Thread,
+    state: State,
+    layout: Layout,
+    inner: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    let own = thread.guard.get() == Guard::Own;
+    let block = if own { arena::alloc(layout) } else { std::ptr::null_mut() };
+    if !block.is_null() {
+        return block;
+    }
+    let block = inner();
+    if !block.is_null() && own {
+        allocated(thread, state, block, layout.size());
+    } else if !block.is_null() {
+        full::interrupted_alloc(thread, state, block as u64, layout.size() as u64);
+    }
+    block
 }
