@@ -20,12 +20,8 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, AtomicUsize};
 /// How many places an insertion tries before it adds a table, and a removal before it gives up on one.
 const PROBES: usize = 512;
 
-/// Tables of one entry width.
-struct Tables {
-    words: usize,
-    first_entries: usize,
-    /// Which of the thread's two deltas is theirs.
-    delta: usize,
+/// Tables of one entry width, in words.
+struct Tables<const WORDS: usize> {
     count: AtomicUsize,
     /// Entries in the newest table, as far as the threads have told.
     used: AtomicI64,
@@ -34,71 +30,81 @@ struct Tables {
 }
 
 /// Blocks whose size fits into two words.
-static NARROW: Tables = Tables::new(2, 4096, 0);
+static NARROW: Tables<2> = Tables::new();
 
 /// The others. Fewer, larger, and further apart.
-static WIDE: Tables = Tables::new(4, 512, 1);
+static WIDE: Tables<4> = Tables::new();
 
 /// A thread tells its insertions less removals when they are this many.
 const UNTOLD: i32 = 64;
 
-#[inline(always)]
-fn tables(size: u64) -> &'static Tables {
-    if size < WIDE_SIZE { &NARROW } else { &WIDE }
-}
-
 /// Makes the first tables. False where there is no memory.
 pub(crate) fn create() -> bool {
-    [&NARROW, &WIDE].into_iter().all(|tables| tables.add_table(0))
+    NARROW.add_table(0) && WIDE.add_table(0)
 }
 
 /// Starts loading the place of a block that will be looked at soon.
 #[inline(always)]
 pub(crate) fn prefetch(address: u64, size: u64) {
-    let tables = tables(size);
-    let newest = tables.count.load(Relaxed) - 1;
-    let place = tables.place(newest, tables.home(newest, address));
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch of any address has no effect that could be seen.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+    if size < WIDE_SIZE {
+        NARROW.prefetch(address);
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
 }
 
 /// Records a live block. False where there is no space for it.
 #[inline(always)]
 pub(crate) fn insert(thread: &Thread, block: Block) -> bool {
-    block.address < ADDRESS_LIMIT && tables(block.size).insert(thread, block)
+    if block.address >= ADDRESS_LIMIT {
+        return false;
+    }
+    if block.size < WIDE_SIZE { NARROW.insert(thread, block) } else { WIDE.insert(thread, block) }
 }
 
 /// Forgets the live block at an address, which was allocated with a size. None where it was never recorded.
 #[inline(always)]
 pub(crate) fn remove(thread: &Thread, address: u64, size: u64) -> Option<Block> {
-    tables(size).remove(thread, address).map(|block| Block { size, ..block })
+    let block = if size < WIDE_SIZE { NARROW.remove(thread, address) } else { WIDE.remove(thread, address) };
+    block.map(|block| Block { size, ..block })
 }
 
 /// Tells the tables what the thread has inserted and removed.
 pub(crate) fn tell_counts(thread: &Thread) {
-    for tables in [&NARROW, &WIDE] {
-        tables.used.fetch_add(thread.block_delta[tables.delta].replace(0).into(), Relaxed);
-    }
+    NARROW.used.fetch_add(thread.block_delta[NARROW.delta()].replace(0).into(), Relaxed);
+    WIDE.used.fetch_add(thread.block_delta[WIDE.delta()].replace(0).into(), Relaxed);
 }
 
 /// Spreads the bits of a number.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
-impl Tables {
-    const fn new(words: usize, first_entries: usize, delta: usize) -> Tables {
+impl<const WORDS: usize> Tables<WORDS> {
+    /// Entries of the first table.
+    const FIRST_ENTRIES: usize = if WORDS == 2 { 4096 } else { 512 };
+
+    const fn new() -> Tables<WORDS> {
         Tables {
-            words,
-            first_entries,
-            delta,
             count: AtomicUsize::new(0),
             used: AtomicI64::new(0),
             recent: [const { AtomicU8::new(0) }; 2048],
         }
+    }
+
+    /// Which of the thread's two deltas is theirs.
+    #[inline(always)]
+    fn delta(&self) -> usize {
+        usize::from(WORDS != 2)
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, address: u64) {
+        let newest = self.count.load(Relaxed) - 1;
+        let place = self.place(newest, self.home(newest, address));
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch of any address has no effect that could be seen.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = place;
     }
 
     #[inline(always)]
@@ -107,19 +113,19 @@ impl Tables {
     }
 
     fn section(&self, table: usize) -> Section {
-        if self.words == 2 { Section::narrow_blocks(table) } else { Section::wide_blocks(table) }
+        if WORDS == 2 { Section::narrow_blocks(table) } else { Section::wide_blocks(table) }
     }
 
     #[inline(always)]
     fn entries(&self, table: usize) -> usize {
-        self.first_entries << table
+        Self::FIRST_ENTRIES << table
     }
 
     /// The index of the first place to look for an address.
     #[inline(always)]
     fn home(&self, table: usize, address: u64) -> usize {
         let mask = self.entries(table) - 1;
-        if self.words == 2 {
+        if WORDS == 2 {
             let page = (address >> 12).wrapping_mul(MIX) >> 24;
             (page << 7 | (address >> 5 & 127)) as usize & mask
         } else {
@@ -131,7 +137,7 @@ impl Tables {
     #[inline(always)]
     fn place(&self, table: usize, index: usize) -> *const AtomicU64 {
         let base = spool::base(self.section(table));
-        base.wrapping_add(index * self.words)
+        base.wrapping_add(index * WORDS)
     }
 
     /// The words of an entry.
@@ -139,7 +145,7 @@ impl Tables {
     fn entry(&self, table: usize, index: usize) -> &'static [AtomicU64] {
         // SAFETY: `table` is below `count`, so `add_table` made room for all its entries at addresses that stay,
         // and `index` was masked with their number.
-        unsafe { std::slice::from_raw_parts(self.place(table, index), self.words) }
+        unsafe { std::slice::from_raw_parts(self.place(table, index), WORDS) }
     }
 
     #[inline(always)]
@@ -150,7 +156,7 @@ impl Tables {
             if recent.load(Relaxed) != newest as u8 {
                 recent.store(newest as u8, Relaxed);
             }
-            let delta = &thread.block_delta[self.delta];
+            let delta = &thread.block_delta[self.delta()];
             delta.set(delta.get() + 1);
             if delta.get() >= UNTOLD {
                 self.tell(delta.replace(0));
@@ -169,7 +175,7 @@ impl Tables {
             let entry = self.entry(table, index);
             let there = entry[0].load(Relaxed);
             if there <= REMOVED && entry[0].compare_exchange(there, first, Relaxed, Relaxed).is_ok() {
-                if self.words == 4 {
+                if WORDS == 4 {
                     entry[2].store(block.size, Relaxed);
                 }
                 entry[1].store(second, Release);
@@ -200,7 +206,7 @@ impl Tables {
             None => self.remove_elsewhere(newest, likely, address)?,
         };
         if table == newest {
-            let delta = &thread.block_delta[self.delta];
+            let delta = &thread.block_delta[self.delta()];
             delta.set(delta.get() - 1);
             if delta.get() <= -UNTOLD {
                 self.tell(delta.replace(0));
@@ -252,8 +258,7 @@ impl Tables {
         if self.count.load(Acquire) > table {
             return true;
         }
-        if table >= BLOCK_TABLES || !spool::ensure(self.section(table), self.entries(table) * self.words * 8)
-        {
+        if table >= BLOCK_TABLES || !spool::ensure(self.section(table), self.entries(table) * WORDS * 8) {
             return false;
         }
         // Where two threads add it at once, the first one's count stands.
