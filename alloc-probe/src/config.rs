@@ -12,6 +12,7 @@ pub(crate) struct Settings {
     pub(crate) out: Option<&'static str>,
     pub(crate) long_lived_ns: Option<u64>,
     pub(crate) sample_bytes: Option<u64>,
+    pub(crate) memory_bytes: Option<u64>,
 }
 
 /// What only the crate that installs the probe can know of its build.
@@ -32,12 +33,17 @@ pub(crate) struct Config {
     pub(crate) long_lived_ns: u64,
     /// Mean bytes between samples.
     pub(crate) sample_bytes: u64,
+    /// The most that the spool may take.
+    pub(crate) memory_bytes: u64,
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// What other sampling profilers take: a block in half a MiB.
 const SAMPLE_BYTES: u64 = 512 << 10;
+
+/// The least memory that makes sense: all parts of the spool take their first steps in it.
+const LEAST_MEMORY: u64 = 1 << 20;
 
 /// Reads the environment. Called once, at the first allocation; a value that can't be understood is said on
 /// standard error and turns recording off.
@@ -75,10 +81,18 @@ pub(crate) fn read(settings: &Settings) -> Config {
             None => reject("ALLOC_PROBE_LONG_LIVED", value, "a duration such as 500ms, 10s or 2m"),
         }
     }
+    let mut memory_bytes = settings.memory_bytes.unwrap_or(u64::MAX);
+    if let Some(value) = variable(c"ALLOC_PROBE_MEMORY") {
+        match parse_bytes(value).filter(|&bytes| bytes >= LEAST_MEMORY) {
+            Some(asked) => memory_bytes = asked,
+            None => reject("ALLOC_PROBE_MEMORY", value, "1MiB or more, such as 64MiB or 1GiB"),
+        }
+    }
     if off {
         mode = Mode::Off;
     }
-    Config { mode, out, long_lived_ns, sample_bytes }
+    let memory_bytes = memory_bytes.max(LEAST_MEMORY);
+    Config { mode, out, long_lived_ns, sample_bytes, memory_bytes }
 }
 
 /// A mode, with the mean bytes between samples where they are given.
@@ -92,13 +106,14 @@ fn parse_mode(text: &[u8]) -> Option<(Mode, Option<u64>)> {
     }
 }
 
-/// A whole number of bytes above zero, with or without one of the units `KiB` and `MiB`.
+/// A whole number of bytes above zero, with or without one of the units `KiB`, `MiB` and `GiB`.
 fn parse_bytes(text: &[u8]) -> Option<u64> {
     let (number, unit) = leading_number(text)?;
     let unit = match unit {
         b"" | b"B" => 1,
         b"KiB" => 1 << 10,
         b"MiB" => 1 << 20,
+        b"GiB" => 1 << 30,
         _ => return None,
     };
     number.checked_mul(unit).filter(|&bytes| bytes > 0 && bytes < 1 << 50)

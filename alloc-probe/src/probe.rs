@@ -49,7 +49,14 @@ impl<A> AllocProbe<A> {
         let program = Program { name: "", version: "", debug_assertions: cfg!(debug_assertions), panic: "" };
         AllocProbe {
             inner,
-            settings: Settings { program, mode: None, out: None, long_lived_ns: None, sample_bytes: None },
+            settings: Settings {
+                program,
+                mode: None,
+                out: None,
+                long_lived_ns: None,
+                sample_bytes: None,
+                memory_bytes: None,
+            },
         }
     }
 
@@ -83,6 +90,15 @@ impl<A> AllocProbe<A> {
     #[must_use]
     pub const fn with_sample_bytes(mut self, bytes: u64) -> AllocProbe<A> {
         self.settings.sample_bytes = Some(bytes);
+        self
+    }
+
+    /// The most memory that the spool may take, in bytes, where `ALLOC_PROBE_MEMORY` does not say; no limit by
+    /// default, and no less than 1 MiB. What has no room then is missing from the profile, which is said: in the dump,
+    /// and in one line on standard error.
+    #[must_use]
+    pub const fn with_memory(mut self, bytes: u64) -> AllocProbe<A> {
+        self.settings.memory_bytes = Some(bytes);
         self
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn start(settings: &Settings, allocator: &'static str) {
 fn prepare(config: &Config, settings: &Settings, allocator: &str) -> bool {
     // SAFETY: this is called once, and recording starts after it.
     let file = config.out.and_then(|out| unsafe { OUTPUT.settle(|paths| open_output(out, paths)) });
-    if !spool::create(file) {
+    if !spool::create(file, config.memory_bytes) {
         return false;
     }
     if let (Some(spool), false) = (OUTPUT.spool(), spool::has_file()) {
@@ -183,6 +183,9 @@ pub(crate) fn complain_of(path: &[u8], reason: &std::io::Error, consequence: &st
 pub(crate) fn complain_of_room() {
     let consequence = "what has no room is missing from the profile";
     match OUTPUT.spool() {
+        _ if spool::limit_is_reached() => {
+            os::complain(&[b"the profile has taken all the memory it may; ", consequence.as_bytes()]);
+        }
         Some(spool) => complain_of(spool.bytes(), &spool::no_room(), consequence),
         None => os::complain(&[b"the system has no more memory for the profile; ", consequence.as_bytes()]),
     }

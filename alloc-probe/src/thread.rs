@@ -98,6 +98,9 @@ thread_local! {
     static CURRENT: Cell<*const Thread> = const { Cell::new(std::ptr::null()) };
 }
 
+/// From this slot on, a thread that ends gives memory back. So many threads at once are many.
+const MANY: u32 = 64;
+
 /// How often a thread's end is put off: there are four rounds of destructors, and what other keys' do in the first
 /// three is still to come when this key's runs. One that allocates in the fourth takes a slot for good.
 const PUT_OFF: u32 = 3;
@@ -291,6 +294,15 @@ impl Thread {
         !self.pages.get().is_null() && !self.kept.get().is_null()
     }
 
+    /// Gives the memory of the kept stack back to the system: another thread may never have this slot again.
+    fn give_back(&self) {
+        if let Some(kept) = std::ptr::NonNull::new(self.kept.get()) {
+            // SAFETY: the stack is this thread's alone, which takes no more, in private memory of its own; all zeros
+            // are a kept stack that has nothing.
+            unsafe { os::give_back(kept.as_ptr().cast(), size_of::<KeptStack>()) };
+        }
+    }
+
     fn end(&'static self) {
         // Until this is over, no signal handler allocates on this thread.
         let _held = REGISTRY.lock();
@@ -301,6 +313,9 @@ impl Thread {
             return; // No space for the name: the slot stays as it is, and is not lost.
         };
         self.record.retire_into(ended, peak::epoch(self));
+        if self.slot >= MANY {
+            self.give_back();
+        }
         CURRENT.with(|current| current.set(std::ptr::null()));
         next_free(self.slot).store(FREE.load(Relaxed), Relaxed);
         FREE.store(self.slot + 1, Relaxed);

@@ -85,6 +85,9 @@ fn a_bad_value_is_one_line_and_turns_recording_off() {
         ("ALLOC_PROBE", "sample=12XB"),
         ("ALLOC_PROBE", "two\nlines"),
         ("ALLOC_PROBE_LONG_LIVED", "10"),
+        ("ALLOC_PROBE_MEMORY", "64"),
+        ("ALLOC_PROBE_MEMORY", "64MB"),
+        ("ALLOC_PROBE_MEMORY", "1000KiB"),
         ("ALLOC_PROBE_LONG_LIVED", "-1s"),
         ("ALLOC_PROBE_LONG_LIVED", "soon"),
     ];

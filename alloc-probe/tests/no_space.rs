@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             limits_on_files_that_the_profile_reaches,
             a_full_file_system,
             a_limit_on_the_address_space,
+            a_limit_on_the_profile,
         ],
         cases![works, works_with_much_memory],
     )
@@ -215,4 +216,23 @@ fn a_limit_on_the_address_space() {
             result_is_right(&outcome);
         }
     }
+}
+
+/// As much as was asked for and no more, in a file and without one.
+fn a_limit_on_the_profile() {
+    for (asked, mib) in [("1MiB", 1), ("2048KiB", 2), ("4MiB", 4)] {
+        let limited = || Child::new("works", "full").env("ALLOC_PROBE_MEMORY", asked);
+        let outcome = limited().run();
+        let complaints = result_is_right(&outcome);
+        assert_eq!(complaints.len(), 1, "{complaints:?}");
+        says(&complaints[0], ["all the memory it may", "what has no room", "is missing from the profile"]);
+        let dump = outcome.dump();
+        is_honest(&dump, Counted::told(&outcome));
+        assert!(dump.probe.spool_bytes <= mib << 20, "{asked}: {:?}", dump.probe);
+        assert!(dump.probe.spool_bytes > (mib << 20) * 3 / 4, "{asked}: {:?}", dump.probe);
+        assert_eq!(result_is_right(&limited().without("ALLOC_PROBE_OUT").run()), complaints);
+    }
+    let enough = Child::new("works", "full").env("ALLOC_PROBE_MEMORY", "1GiB").run();
+    assert_eq!(result_is_right(&enough), [""; 0]);
+    are_true(&enough);
 }

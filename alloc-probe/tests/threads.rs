@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             threads_that_rust_did_not_make_are_counted,
             threads_that_only_free_are_counted,
             ten_thousand_threads_take_the_memory_of_a_few,
+            a_thousand_threads_at_once_give_memory_back,
             a_dump_is_written_while_threads_run,
             an_allocation_does_not_wait_for_the_dynamic_linker,
             figures_never_go_back_while_threads_end,
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             c_threads,
             consumers,
             many_threads,
+            threads_at_once,
             busy_threads,
             linker_is_locked,
             figures_while_threads_end,
@@ -216,6 +218,44 @@ fn ten_thousand_threads_take_the_memory_of_a_few() {
     // Some 50 threads at once: a small part of what 10,000 would take, at a page each for the least of their parts.
     let used = dump.probe.spool_bytes + dump.probe.private_bytes;
     assert!(used < 20 * MIB as u64, "{:?}", dump.probe);
+}
+
+const AT_ONCE: u64 = 1000;
+
+/// Each keeps a stack that is deep enough to take some pages.
+fn threads_at_once() {
+    #[inline(never)]
+    fn descend(depth: usize) -> usize {
+        if depth == 0 {
+            return black_box(block(3000)).len();
+        }
+        descend(black_box(depth) - 1) + 1
+    }
+    let barrier = std::sync::Barrier::new(AT_ONCE as usize + 1);
+    thread::scope(|scope| {
+        let work = || {
+            descend(200);
+            barrier.wait();
+            barrier.wait();
+        };
+        let small = || thread::Builder::new().stack_size(256 << 10);
+        let threads: Vec<_> =
+            (0..AT_ONCE).map(|_| small().spawn_scoped(scope, work).expect("a thread")).collect();
+        barrier.wait();
+        alloc_probe::dump("at_once.json").expect("a dump");
+        barrier.wait();
+        threads.into_iter().for_each(|thread| thread.join().expect("it returns"));
+    });
+    Counted::tell_at_exit();
+}
+
+fn a_thousand_threads_at_once_give_memory_back() {
+    let outcome = Child::new("threads_at_once", "full").succeed();
+    let [at_once, after] = ["at_once.json", "out.json"].map(|name| outcome.dump_named(name).probe);
+    are_true_but_for_the_peak(&outcome.dump_named("out.json"), Counted::told(&outcome));
+    // A kept stack of 200 frames takes three pages.
+    let given_back = at_once.private_bytes.saturating_sub(after.private_bytes);
+    assert!(given_back > (AT_ONCE - 100) * 2 * 4096, "{at_once:?} {after:?}");
 }
 
 fn busy_threads() {

@@ -43,6 +43,11 @@ static FILE: AtomicI32 = AtomicI32::new(-1);
 static FILE_LENGTH: AtomicU64 = AtomicU64::new(0);
 static GROWTH: Lock = Lock::new();
 
+/// How much all sections together may have, and have.
+static LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+static LIMIT_REACHED: AtomicBool = AtomicBool::new(false);
+
 /// The process's spool.
 pub(crate) struct LiveSpool;
 
@@ -64,8 +69,10 @@ fn space(section: Section) -> usize {
     }
 }
 
-/// Makes the header, on the file if there is one. Called once, before anything else here.
-pub(crate) fn create(file: Option<i32>) -> bool {
+/// Makes the header, on the file if there is one. All sections together will take no more than `limit` bytes. Called
+/// once, before anything else here.
+pub(crate) fn create(file: Option<i32>, limit: u64) -> bool {
+    LIMIT.store(limit, Relaxed);
     FILE.store(file.unwrap_or(-1), Relaxed);
     if file.is_none_or(|file| take_blocks(file, 0, LEAST)) && ensure(Section::HEADER, HEADER_WORDS * 8) {
         return true;
@@ -148,14 +155,17 @@ fn grow(section: Section, bytes: usize) -> bool {
     if bytes > reserved {
         return false;
     }
-    if FILE.load(Relaxed) < 0 {
-        memory.ready.store(reserved, Release);
-        return true;
-    }
     // A quarter more than there is: few extents, and little that is never used.
     let wanted = bytes.max(ready + (ready / 4).max(STEP)).next_multiple_of(PAGE).min(reserved);
     for end in [wanted, bytes.next_multiple_of(PAGE)] {
-        if map_extent(section, ready, end - ready) {
+        let length = end - ready;
+        let taken = TAKEN.load(Relaxed) + length as u64;
+        if taken > LIMIT.load(Relaxed) {
+            LIMIT_REACHED.store(true, Relaxed);
+            continue;
+        }
+        if FILE.load(Relaxed) < 0 || map_extent(section, ready, length) {
+            TAKEN.store(taken, Relaxed);
             memory.ready.store(end, Release);
             return true;
         }
@@ -227,6 +237,11 @@ fn map_extent(section: Section, start: usize, length: usize) -> bool {
     true
 }
 
+/// Whether all was taken that may be.
+pub(crate) fn limit_is_reached() -> bool {
+    LIMIT_REACHED.load(Relaxed)
+}
+
 /// Why there was no room in the file.
 pub(crate) fn no_room() -> std::io::Error {
     std::io::Error::from_raw_os_error(REASON.load(Relaxed))
@@ -288,7 +303,6 @@ impl Spool for LiveSpool {
         if base.is_null() || ready == 0 {
             return &[];
         }
-        // Without a file, all that was reserved is ready, and most of it was never touched.
         // SAFETY: the first `ready` bytes are mapped for good, and are only ever accessed as atomic words.
         unsafe { std::slice::from_raw_parts(base, ready / 8) }
     }
