@@ -23,11 +23,15 @@ const PROBES: usize = 512;
 /// Tables of one entry width, in words.
 struct Tables<const WORDS: usize> {
     count: AtomicUsize,
-    /// Entries in the newest table, as far as the threads have told.
-    used: AtomicI64,
+    used: Used,
     /// By hash of the address's 64 KiB neighbourhood: the table of the last insertion there.
     recent: [AtomicU8; 2048],
 }
+
+/// Entries in the newest table, as far as the threads have told. On a line of its own, as threads write it that others
+/// need not wait for.
+#[repr(align(128))]
+struct Used(AtomicI64);
 
 /// Blocks whose size fits into two words.
 static NARROW: Tables<2> = Tables::new();
@@ -69,8 +73,8 @@ pub(crate) fn remove(thread: &Thread, address: u64, size: u64) -> Option<Block> 
 
 /// Tells the tables what the thread has inserted and removed.
 pub(crate) fn tell_counts(thread: &Thread) {
-    NARROW.used.fetch_add(thread.block_delta[NARROW.delta()].replace(0).into(), Relaxed);
-    WIDE.used.fetch_add(thread.block_delta[WIDE.delta()].replace(0).into(), Relaxed);
+    NARROW.used.0.fetch_add(thread.block_delta[NARROW.delta()].replace(0).into(), Relaxed);
+    WIDE.used.0.fetch_add(thread.block_delta[WIDE.delta()].replace(0).into(), Relaxed);
 }
 
 /// Spreads the bits of a number.
@@ -83,7 +87,7 @@ impl<const WORDS: usize> Tables<WORDS> {
     const fn new() -> Tables<WORDS> {
         Tables {
             count: AtomicUsize::new(0),
-            used: AtomicI64::new(0),
+            used: Used(AtomicI64::new(0)),
             recent: [const { AtomicU8::new(0) }; 2048],
         }
     }
@@ -245,7 +249,7 @@ impl<const WORDS: usize> Tables<WORDS> {
     #[cold]
     #[inline(never)]
     fn tell(&self, change: i32) {
-        let used = self.used.fetch_add(change.into(), Relaxed) + i64::from(change);
+        let used = self.used.0.fetch_add(change.into(), Relaxed) + i64::from(change);
         let newest = self.count.load(Relaxed) - 1;
         if used * 8 > self.entries(newest) as i64 * 5 {
             self.add_table(newest + 1);
@@ -263,7 +267,7 @@ impl<const WORDS: usize> Tables<WORDS> {
         }
         // Where two threads add it at once, the first one's count stands.
         if self.count.compare_exchange(table, table + 1, Release, Relaxed).is_ok() {
-            self.used.store(0, Relaxed);
+            self.used.0.store(0, Relaxed);
         }
         true
     }
