@@ -35,6 +35,21 @@ pub(crate) struct Config {
     pub(crate) sample_bytes: u64,
     /// The most that the spool may take.
     pub(crate) memory_bytes: u64,
+    /// When dumps are due while the program runs.
+    pub(crate) occasions: Occasions,
+}
+
+/// When dumps are due while the program runs. 0 is never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Occasions {
+    /// On this signal.
+    pub(crate) signal: i32,
+    /// As often.
+    pub(crate) interval_ns: u64,
+    /// When the peak has grown by so many hundredths.
+    pub(crate) peak_percent: u64,
+    /// When so many bytes are live.
+    pub(crate) above_bytes: u64,
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -88,11 +103,64 @@ pub(crate) fn read(settings: &Settings) -> Config {
             None => reject("ALLOC_PROBE_MEMORY", value, "1MiB or more, such as 64MiB or 1GiB"),
         }
     }
+    let mut occasions = Occasions::default();
+    let mut occasion = |name: &CStr, expected: &str, to: &mut u64, parse: fn(&[u8]) -> Option<u64>| {
+        let Some(value) = variable(name).filter(|value| *value != b"off") else { return };
+        match parse(value).filter(|&asked| asked > 0) {
+            Some(asked) => *to = asked,
+            None => reject(&name.to_string_lossy(), value, expected),
+        }
+    };
+    let mut signal = 0;
+    occasion(c"ALLOC_PROBE_SIGNAL", "a signal's name such as SIGUSR2, or off", &mut signal, parse_signal);
+    occasions.signal = signal as i32;
+    let Occasions { interval_ns, peak_percent, above_bytes, .. } = &mut occasions;
+    occasion(c"ALLOC_PROBE_INTERVAL", "a duration such as 500ms, 10s or 2m", interval_ns, parse_duration);
+    occasion(c"ALLOC_PROBE_PEAK", "a share such as 10%", peak_percent, parse_percent);
+    occasion(c"ALLOC_PROBE_ABOVE", "a size such as 512MiB or 4GiB", above_bytes, parse_bytes);
+    if occasions != Occasions::default() && out.is_none() {
+        os::complain(&[b"dumps of the running program need ALLOC_PROBE_OUT to say where they go"]);
+        occasions = Occasions::default();
+    }
     if off {
         mode = Mode::Off;
     }
     let memory_bytes = memory_bytes.max(LEAST_MEMORY);
-    Config { mode, out, long_lived_ns, sample_bytes, memory_bytes }
+    Config { mode, out, long_lived_ns, sample_bytes, memory_bytes, occasions }
+}
+
+/// The number of a signal that a program may use as it likes, by its name with or without `SIG`.
+fn parse_signal(text: &[u8]) -> Option<u64> {
+    let number = match text.strip_prefix(b"SIG").unwrap_or(text) {
+        b"HUP" => libc::SIGHUP,
+        b"INT" => libc::SIGINT,
+        b"QUIT" => libc::SIGQUIT,
+        b"USR1" => libc::SIGUSR1,
+        b"USR2" => libc::SIGUSR2,
+        b"PIPE" => libc::SIGPIPE,
+        b"ALRM" => libc::SIGALRM,
+        b"TERM" => libc::SIGTERM,
+        b"CHLD" => libc::SIGCHLD,
+        b"CONT" => libc::SIGCONT,
+        b"TSTP" => libc::SIGTSTP,
+        b"TTIN" => libc::SIGTTIN,
+        b"TTOU" => libc::SIGTTOU,
+        b"URG" => libc::SIGURG,
+        b"XCPU" => libc::SIGXCPU,
+        b"VTALRM" => libc::SIGVTALRM,
+        b"PROF" => libc::SIGPROF,
+        b"WINCH" => libc::SIGWINCH,
+        b"IO" => libc::SIGIO,
+        b"PWR" => libc::SIGPWR,
+        _ => return None,
+    };
+    Some(number as u64)
+}
+
+/// A whole number of hundredths.
+fn parse_percent(text: &[u8]) -> Option<u64> {
+    let (number, unit) = leading_number(text)?;
+    (unit == b"%" && number <= 1_000_000).then_some(number)
 }
 
 /// A mode, with the mean bytes between samples where they are given.
@@ -106,7 +174,7 @@ fn parse_mode(text: &[u8]) -> Option<(Mode, Option<u64>)> {
     }
 }
 
-/// A whole number of bytes above zero, with or without one of the units `KiB`, `MiB` and `GiB`.
+/// A whole number of bytes above zero, with or without one of the units `KiB`, `MiB`, `GiB` and `TiB`.
 fn parse_bytes(text: &[u8]) -> Option<u64> {
     let (number, unit) = leading_number(text)?;
     let unit = match unit {
@@ -114,6 +182,7 @@ fn parse_bytes(text: &[u8]) -> Option<u64> {
         b"KiB" => 1 << 10,
         b"MiB" => 1 << 20,
         b"GiB" => 1 << 30,
+        b"TiB" => 1 << 40,
         _ => return None,
     };
     number.checked_mul(unit).filter(|&bytes| bytes > 0 && bytes < 1 << 50)
@@ -160,6 +229,27 @@ mod tests {
         assert_eq!(parse_duration(b"2m"), Some(120 * SECOND_NS));
         for bad in ["", "s", "10", "-1s", "1.5s", "10 s", "99999999999999h", "1d"] {
             assert_eq!(parse_duration(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn signals_have_names() {
+        assert_eq!(parse_signal(b"SIGUSR2"), Some(libc::SIGUSR2 as u64));
+        assert_eq!(parse_signal(b"HUP"), Some(libc::SIGHUP as u64));
+        for bad in ["", "SIG", "usr1", "SIGKILL", "SIGSEGV", "10"] {
+            assert_eq!(parse_signal(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn shares_and_sizes_need_units_that_are_known() {
+        assert_eq!(parse_percent(b"10%"), Some(10));
+        assert_eq!(parse_bytes(b"4GiB"), Some(4 << 30));
+        for bad in ["", "10", "%", "1.5%", "-1%", "10%%", "99999999%"] {
+            assert_eq!(parse_percent(bad.as_bytes()), None, "{bad}");
+        }
+        for bad in ["", "4GB", "4 GiB", "0", "GiB", "9999TiB"] {
+            assert_eq!(parse_bytes(bad.as_bytes()), None, "{bad}");
         }
     }
 

@@ -2,8 +2,10 @@
 //! it is whole.
 //!
 //! All of this is library code that allocates; it runs on a thread marked as the probe's own, so that the arena
-//! serves it.
+//! serves it. It may run in the name of a thread that a signal has interrupted anywhere, inside `malloc` for one: so
+//! what it calls takes no memory from the C library, and no lock that such a thread may hold.
 
+use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool::{self, LiveSpool};
 use crate::{clock, process, start, thread, timeline};
@@ -12,16 +14,41 @@ use alloc_probe_format::snapshot::{Now, snapshot};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-/// Writes a dump of the process to a path.
-pub(crate) fn write(path: &Path, ended: Ended) -> io::Result<()> {
+/// One dump is written at a time.
+static WRITING: Lock = Lock::new();
+
+/// Whether the last dump was written, after which none is due.
+static LAST: AtomicBool = AtomicBool::new(false);
+
+/// Writes the dump of a process that ends.
+pub(crate) fn write_last(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
+    let _held = WRITING.lock_patiently();
+    LAST.store(true, Relaxed);
+    write_now(path, ended, signal)
+}
+
+/// Writes a dump of a process that goes on. One that is due, rather than asked for, is left out where the process has
+/// come to its end meanwhile.
+pub(crate) fn write(path: &Path, due: bool) -> io::Result<()> {
+    let _held = WRITING.lock_patiently();
+    if due && LAST.load(Relaxed) { Ok(()) } else { write_now(path, Ended::Running, None) }
+}
+
+/// In the child of a fork: whoever held the lock does not exist.
+pub(crate) fn reset_lock() {
+    WRITING.reset();
+}
+
+fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     timeline::take_now();
     thread::refresh_names();
     if start::takes_stacks() {
         start::list_images();
     }
-    let now = Now { ticks: clock::ticks(), mono_ns: os::monotonic_ns(), ended };
+    let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
+    let now = Now { ticks, mono_ns, ended, signal, from_spool: false };
     let mut dump = thread::while_none_ends(|| snapshot(&LiveSpool, now));
     dump.memory = process::memory();
     dump.probe = process::probe_use(spool::file_bytes());

@@ -3,11 +3,12 @@
 use crate::memory::{arena, spool};
 use crate::mode::{self, State};
 use crate::output::OUTPUT;
-use crate::{dump, thread};
+use crate::{dump, signals, thread};
 use alloc_probe_format::dump::Ended;
+use alloc_probe_format::spool::header;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Has the dump written when the process ends normally, and makes forks safe. Called once.
+/// Has the dump written when the process ends, and makes forks safe. Called once.
 ///
 /// The handler is registered at the first allocation, so it runs after those that the program registers later.
 pub(crate) fn arrange() {
@@ -16,11 +17,22 @@ pub(crate) fn arrange() {
         libc::atexit(at_exit);
         libc::pthread_atfork(None, None, Some(in_child));
     }
+    if OUTPUT.get().is_some() {
+        signals::arrange();
+    }
 }
 
 extern "C" fn at_exit() {
+    if OUTPUT.get().is_some() {
+        spool::header()[header::ENDING].store(1, Relaxed);
+        thread::as_own(|| leave_dump(Ended::Exit, None));
+    }
+}
+
+/// Writes the last dump and removes the spool, which has told all; or says why not. On a thread of the probe's own.
+pub(crate) fn leave_dump(ended: Ended, signal: Option<i32>) {
     let Some(path) = OUTPUT.get() else { return };
-    match thread::as_own(|| dump::write(path.as_path(), Ended::Exit)) {
+    match dump::write_last(path.as_path(), ended, signal) {
         Ok(()) => OUTPUT.give_up_spool(),
         Err(reason) => {
             let consequence = match OUTPUT.spool() {
@@ -37,8 +49,10 @@ extern "C" fn at_exit() {
 extern "C" fn in_child() {
     FORKED.store(true, Relaxed);
     mode::change(State::OFF);
+    signals::give_back();
     spool::leave_to_parent();
     arena::reset_lock();
+    dump::reset_lock();
     thread::forget();
 }
 

@@ -101,17 +101,26 @@ pub(crate) struct Output {
     pid: AtomicU32,
 }
 
-/// The two paths.
+/// The paths, and what they are made from.
 pub(crate) struct Paths {
     pub(crate) dump: Path,
     pub(crate) spool: Path,
+    /// With its marks.
+    pub(crate) pattern: Path,
+    /// Whether another process has the path, so that this one's id was put into it.
+    pub(crate) shared: bool,
 }
 
 // SAFETY: the paths are written once, by `settle`, before the flag with which they are read is raised.
 unsafe impl Sync for Output {}
 
 pub(crate) static OUTPUT: Output = Output {
-    paths: UnsafeCell::new(Paths { dump: Path::EMPTY, spool: Path::EMPTY }),
+    paths: UnsafeCell::new(Paths {
+        dump: Path::EMPTY,
+        spool: Path::EMPTY,
+        pattern: Path::EMPTY,
+        shared: false,
+    }),
     set: AtomicBool::new(false),
     spooled: AtomicBool::new(false),
     pid: AtomicU32::new(0),
@@ -143,6 +152,19 @@ impl Output {
     /// The dump's path, if this is the process that it was meant for and not the child of a fork.
     pub(crate) fn get(&self) -> Option<&Path> {
         Some(&self.paths()?.dump)
+    }
+
+    /// Makes a path that of the dump with a number: the same where the pattern has no mark for it. False in the child
+    /// of a fork.
+    pub(crate) fn numbered(&self, number: u64, path: &mut Path) -> bool {
+        let Some(paths) = self.paths() else { return false };
+        let mut buffer = [0; 1024];
+        let pid = std::process::id();
+        path.fill(paths.pattern.bytes(), pid, crate::start::program_name(&mut buffer), number);
+        if paths.shared {
+            path.insert_pid(pid);
+        }
+        true
     }
 
     /// The path of the spool file, if there is one.

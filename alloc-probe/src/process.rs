@@ -100,14 +100,14 @@ fn categories(mappings: &[Mapping]) -> Vec<Category> {
 /// The stack pointers of the threads, as far as the system tells: that of this one, and of those that are blocked
 /// in a system call.
 fn stack_addresses() -> Vec<usize> {
-    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let pointers = tasks.filter_map(|task| {
-        let text = fs::read_to_string(task.path().join("syscall")).ok()?;
-        let stack_pointer = text.split_whitespace().rev().nth(1)?;
-        usize::from_str_radix(stack_pointer.trim_start_matches("0x"), 16).ok()
-    });
     let here = 0u8;
-    pointers.chain([&raw const here as usize]).collect()
+    let mut addresses = vec![&raw const here as usize];
+    os::for_each_task(|task| {
+        let text = fs::read_to_string(format!("/proc/self/task/{task}/syscall")).unwrap_or_default();
+        let stack_pointer = text.split_whitespace().rev().nth(1).unwrap_or_default();
+        addresses.extend(usize::from_str_radix(stack_pointer.trim_start_matches("0x"), 16).ok());
+    });
+    addresses
 }
 
 #[cfg(test)]
@@ -124,6 +124,16 @@ mod tests {
         );
         assert!(parse_header("VmFlags: rd ex mr").is_none());
         assert!(parse_header("Pss:      12 kB").is_none());
+    }
+
+    #[test]
+    fn threads_are_told_by_the_system() {
+        let mut tasks = Vec::new();
+        os::for_each_task(|task| tasks.push(task));
+        // SAFETY: it has no preconditions.
+        let own = unsafe { libc::gettid() } as u64;
+        assert_eq!(tasks.iter().filter(|task| **task == own).count(), 1);
+        assert!(tasks.contains(&u64::from(std::process::id())));
     }
 
     #[test]

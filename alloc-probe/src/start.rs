@@ -5,7 +5,7 @@ use crate::memory::lock::Lock;
 use crate::memory::{barrier, os, spool};
 use crate::mode::{self, Mode, State};
 use crate::output::{OUTPUT, Path, Paths};
-use crate::{blocks, capture, clock, finish, thread, timeline, tree};
+use crate::{blocks, capture, clock, finish, occasions, thread, timeline, tree};
 use alloc_probe_format::spool::{MAGIC, VERSION, fact, header};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
@@ -53,6 +53,7 @@ fn prepare(config: &Config, settings: &Settings, allocator: &str) -> bool {
         return false;
     }
     finish::arrange();
+    occasions::arrange(config.occasions);
     true
 }
 
@@ -99,11 +100,13 @@ pub(crate) fn list_images() {
 fn open_output(pattern: &[u8], paths: &mut Paths) -> Option<i32> {
     let pid = std::process::id();
     let mut buffer = [0u8; 1024];
+    paths.pattern.set(pattern);
     paths.dump.fill(pattern, pid, program_name(&mut buffer), 0);
     for another in [false, true] {
         if another {
             // Another living process spools there: this one takes a name of its own.
             paths.dump.insert_pid(pid);
+            paths.shared = true;
         }
         paths.spool.set(paths.dump.bytes());
         paths.spool.push(b".spool");
@@ -124,7 +127,7 @@ fn open_output(pattern: &[u8], paths: &mut Paths) -> Option<i32> {
 const IN_MEMORY: &str = "the profile is kept in memory only";
 
 /// The name of the program's file.
-fn program_name(buffer: &mut [u8]) -> &[u8] {
+pub(crate) fn program_name(buffer: &mut [u8]) -> &[u8] {
     let path = executable(buffer);
     let name = path.iter().rposition(|&byte| byte == b'/').map_or(path, |slash| &path[slash + 1..]);
     name.strip_suffix(b" (deleted)").unwrap_or(name)

@@ -6,7 +6,6 @@ use crate::mode::{self, Mode, State};
 use crate::peak::Sum;
 use crate::start::{mode_number, prepare_stacks, takes_stacks};
 use crate::thread;
-use alloc_probe_format::dump::Ended;
 use alloc_probe_format::spool::header;
 use std::io;
 use std::path::Path;
@@ -161,7 +160,7 @@ pub fn dump(path: impl AsRef<Path>) -> io::Result<()> {
         return Err(io::Error::other(NOTHING));
     }
     let path = path.as_ref();
-    thread::as_own(|| crate::dump::write(path, Ended::Running))
+    thread::as_own(|| crate::dump::write(path, false))
 }
 
 /// Why there is nothing, for those who want something.

@@ -14,7 +14,7 @@ use crate::word::bump;
 use alloc_probe_format::spool::{HEADER_WORDS, Section, header, thread as word};
 use std::cell::Cell;
 use std::mem::offset_of;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64};
 
@@ -191,24 +191,7 @@ fn take_slot() -> Option<&'static Thread> {
     if let Some(kept) = unsafe { kept.get().as_mut() } {
         kept.reset(); // Another stack stood there.
     }
-    let new = Thread {
-        limit: AtomicI64::new(i64::MIN),
-        mark: Cell::new(i64::MIN),
-        peak_mark: Cell::new(i64::MIN),
-        floor: AtomicI64::new(i64::MAX),
-        guard: Cell::new(Guard::Idle),
-        record,
-        header: spool::header(),
-        last_block: Cell::new(0),
-        until_sample: Cell::new(0),
-        random: Cell::new(0),
-        pages,
-        kept,
-        lines: AtomicU64::new(0),
-        block_delta: [const { Cell::new(0) }; 2],
-        slot,
-        put_off: Cell::new(0),
-    };
+    let new = Thread { pages, kept, ..Thread::new(record, slot) };
     // SAFETY: the slot belongs to no thread, and whoever writes to the limits of all holds the registry's lock, too.
     unsafe { state.write(new) };
     record.name_now();
@@ -275,7 +258,53 @@ unsafe extern "C" fn at_end(state: *mut libc::c_void) {
     os::keeping_errno(|| thread.end());
 }
 
+/// Runs `f` as a thread that is in no figure: one of the probe's own, or one without a state of its own. What it
+/// allocates is the arena's; where that has no room, it is under its site and in no thread's figures.
+pub(crate) fn hidden<T>(f: impl FnOnce() -> T) -> T {
+    let state = os::reserve(size_of::<Thread>() + size_of::<Record>()).map(NonNull::cast::<Thread>);
+    // SAFETY: a state is as long as its alignment tells, a multiple of a record's. Behind it is room for a record, all
+    // zeros, which is one; the memory is never unmapped.
+    let own = state.map(|state| unsafe {
+        let record = &*state.add(1).cast::<Record>().as_ptr();
+        let new = Thread::new(record, SLOTS as u32);
+        // Its figures are nobody's peak.
+        new.limit.store(i64::MAX, Relaxed);
+        new.floor.store(i64::MIN, Relaxed);
+        new.mark.set(i64::MAX);
+        new.peak_mark.set(i64::MAX);
+        new.guard.set(Guard::Own);
+        state.write(new);
+        state.as_ref()
+    });
+    let before = CURRENT.with(|current| current.replace(own.map_or(std::ptr::null(), std::ptr::from_ref)));
+    let value = f();
+    CURRENT.with(|current| current.set(before));
+    value
+}
+
 impl Thread {
+    /// A state that knows nothing yet, and tells the sum and its peak at its first event.
+    fn new(record: &'static Record, slot: u32) -> Thread {
+        Thread {
+            limit: AtomicI64::new(i64::MIN),
+            mark: Cell::new(i64::MIN),
+            peak_mark: Cell::new(i64::MIN),
+            floor: AtomicI64::new(i64::MAX),
+            guard: Cell::new(Guard::Idle),
+            record,
+            header: spool::header(),
+            last_block: Cell::new(0),
+            until_sample: Cell::new(0),
+            random: Cell::new(0),
+            pages: Cell::new(null_mut()),
+            kept: Cell::new(null_mut()),
+            lines: AtomicU64::new(0),
+            block_delta: [const { Cell::new(0) }; 2],
+            slot,
+            put_off: Cell::new(0),
+        }
+    }
+
     /// The address of the state behind a pointer that may be null, in the arrays made when they're first needed.
     #[cold]
     pub(crate) fn make_private(&self) -> bool {

@@ -7,7 +7,7 @@ use alloc_probe::AllocProbe;
 use alloc_probe_format::dump::{Dump, Ended, Figures};
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 use support::child::{Child, Outcome};
 use support::figures::{agree, are_true, figures_of_size, of_dump};
@@ -27,7 +27,14 @@ fn main() -> ExitCode {
             a_panic_leaves_a_dump,
             a_panic_that_aborts_leaves_a_spool,
             an_abort_leaves_a_spool,
+            a_stack_overflow_leaves_a_spool,
+            a_crash_leaves_a_spool,
             an_immediate_exit_leaves_a_spool,
+            a_termination_leaves_a_dump,
+            a_termination_at_any_moment_leaves_a_dump,
+            a_termination_that_can_write_no_dump_leaves_a_spool,
+            a_handler_of_the_programs_own_stays,
+            a_signal_that_is_ignored_stays_so,
             a_kill_leaves_a_spool,
             a_kill_at_any_moment_leaves_a_spool_that_agrees,
             an_earlier_spool_is_kept,
@@ -42,9 +49,14 @@ fn main() -> ExitCode {
             panics,
             panics_without_unwinding,
             aborts,
+            overflows,
+            crashes,
             exits_at_once,
+            waits,
+            waits_with_a_handler,
             kills_itself,
             is_busy,
+            is_busy_with_threads,
             allocates_after_main,
         ],
     )
@@ -138,6 +150,60 @@ fn aborts() {
     std::process::abort();
 }
 
+fn overflows() {
+    #[allow(unconditional_recursion, reason = "it is what is tested")]
+    #[inline(never)]
+    fn deeper(number: u64) -> u64 {
+        black_box(deeper(black_box(number + 1)) + 1)
+    }
+    work();
+    Counted::now().tell();
+    deeper(0);
+}
+
+fn crashes() {
+    work();
+    Counted::now().tell();
+    // SAFETY: it is not sound: this is what is tested.
+    unsafe { std::ptr::null_mut::<u8>().with_addr(8).write_volatile(1) };
+}
+
+/// Sleeps for ever, as a service without work.
+fn waits() {
+    work();
+    Counted::now().tell();
+    tell("waits", 1);
+    loop {
+        std::thread::sleep(Duration::from_secs(1000));
+    }
+}
+
+/// The same with a handler of its own for SIGTERM, set later than the probe's, which it calls: as libraries for
+/// signals do. It ends the program with a status of its own.
+fn waits_with_a_handler() {
+    static PREVIOUS: AtomicUsize = AtomicUsize::new(0);
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    extern "C" fn on_term(signal: i32) {
+        let previous = PREVIOUS.load(SeqCst);
+        if previous > libc::SIG_IGN {
+            // SAFETY: it is a handler that was set for the signal.
+            unsafe { std::mem::transmute::<usize, extern "C" fn(i32)>(previous)(signal) };
+        }
+        ASKED.store(true, SeqCst);
+    }
+    // SAFETY: the handler has the type that handlers have.
+    let previous = unsafe { libc::signal(libc::SIGTERM, on_term as *const () as usize) };
+    PREVIOUS.store(previous, SeqCst);
+    tell("chained", u64::from(previous > libc::SIG_IGN));
+    tell("waits", 1);
+    while !ASKED.load(SeqCst) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    work();
+    Counted::tell_at_exit();
+    std::process::exit(9);
+}
+
 fn exits_at_once() {
     work();
     Counted::now().tell();
@@ -160,6 +226,18 @@ fn is_busy() {
         blocks[index % 100] = Vec::new();
         blocks[index % 100] = black_box(Vec::with_capacity(300));
     }
+}
+
+/// The same on three threads that also start others.
+fn is_busy_with_threads() {
+    for _ in 0..3 {
+        std::thread::spawn(|| {
+            loop {
+                std::thread::spawn(work).join().expect("it returns");
+            }
+        });
+    }
+    is_busy();
 }
 
 /// In a handler of `atexit`: six blocks of 1.5 MiB, of which two are freed.
@@ -211,12 +289,16 @@ fn a_panic_leaves_a_dump() {
     assert!(outcome.stderr().contains("as told"));
 }
 
-fn spool_is_true(outcome: &Outcome) {
+/// A signal that the spool names ended the process, or else none that it knows of.
+fn spool_is_true(outcome: &Outcome, named: Option<i32>) {
     assert_eq!(outcome.files(), ["out.json.spool"], "{}", outcome.stderr());
     let dump = outcome.spool();
     agree(&dump);
     assert_eq!(of_dump(&dump), Counted::told(outcome));
-    assert_eq!((dump.process.ended, dump.process.pid), (Ended::Killed, outcome.pid));
+    let ended = if named.is_some() { Ended::Signal } else { Ended::Killed };
+    let process = &dump.process;
+    assert_eq!((process.ended, process.signal, process.from_spool), (ended, named, true));
+    assert_eq!(process.pid, outcome.pid);
 }
 
 fn signal(outcome: &Outcome) -> Option<i32> {
@@ -227,25 +309,115 @@ fn signal(outcome: &Outcome) -> Option<i32> {
 fn a_panic_that_aborts_leaves_a_spool() {
     let outcome = Child::new("panics_without_unwinding", "full").run();
     assert_eq!(signal(&outcome), Some(libc::SIGABRT));
-    spool_is_true(&outcome);
+    spool_is_true(&outcome, Some(libc::SIGABRT));
 }
 
 fn an_abort_leaves_a_spool() {
     let outcome = Child::new("aborts", "full").run();
     assert_eq!(signal(&outcome), Some(libc::SIGABRT));
-    spool_is_true(&outcome);
+    spool_is_true(&outcome, Some(libc::SIGABRT));
+}
+
+/// Rust's own handler says so and aborts: the probe has not come in its way.
+fn a_stack_overflow_leaves_a_spool() {
+    let outcome = Child::new("overflows", "full").run();
+    assert_eq!(signal(&outcome), Some(libc::SIGABRT));
+    assert!(outcome.stderr().contains("has overflowed its stack"), "{}", outcome.stderr());
+    spool_is_true(&outcome, Some(libc::SIGABRT));
+}
+
+fn a_crash_leaves_a_spool() {
+    let outcome = Child::new("crashes", "full").run();
+    assert_eq!(signal(&outcome), Some(libc::SIGSEGV));
+    spool_is_true(&outcome, None);
+}
+
+fn a_termination_leaves_a_dump() {
+    for ending in [libc::SIGTERM, libc::SIGINT] {
+        for mode in ["full", "sample=1000", "count"] {
+            let mut child = Child::new("waits", mode).start();
+            child.wait_for("waits");
+            child.signal(ending);
+            let outcome = child.wait();
+            assert_eq!(signal(&outcome), Some(ending), "{}", outcome.stderr());
+            let process = are_true(&outcome).process;
+            assert_eq!((process.ended, process.signal), (Ended::Signal, Some(ending)));
+            assert_eq!((process.from_spool, outcome.stderr().as_str()), (false, ""));
+        }
+    }
+}
+
+/// Whatever the threads are doing, inside `malloc` and the probe for two, the dump is written, and in time. Where the
+/// signal comes again meanwhile, as `timeout` has it, that changes nothing.
+fn a_termination_at_any_moment_leaves_a_dump() {
+    for (round, scenario) in ["is_busy", "is_busy_with_threads"].repeat(10).iter().enumerate() {
+        let mut child = Child::new(scenario, "full").start();
+        child.wait_for("busy");
+        std::thread::sleep(Duration::from_micros(700 * round as u64));
+        child.signal(libc::SIGTERM);
+        if round % 4 < 2 {
+            child.signal(libc::SIGTERM);
+        }
+        let outcome = child.wait();
+        assert_eq!(signal(&outcome), Some(libc::SIGTERM), "{}", outcome.stderr());
+        let dump = outcome.dump();
+        assert_eq!(dump.process.signal, Some(libc::SIGTERM));
+        let blocks = figures_of_size(&dump, 8).end_blocks;
+        assert!((99..=101).contains(&blocks), "{blocks}");
+    }
+}
+
+/// A folder takes the dump's place.
+fn a_termination_that_can_write_no_dump_leaves_a_spool() {
+    let mut child = Child::new("waits", "full").start();
+    child.wait_for("waits");
+    std::fs::create_dir(child.folder().join("out.json")).expect("a folder");
+    child.signal(libc::SIGTERM);
+    let outcome = child.wait();
+    assert_eq!(signal(&outcome), Some(libc::SIGTERM));
+    assert_eq!(outcome.files(), ["out.json", "out.json.spool"]);
+    let complaints = outcome.complaints();
+    assert!(complaints.len() == 1 && complaints[0].contains("stays in the file"), "{complaints:?}");
+    let dump = outcome.spool();
+    assert_eq!(of_dump(&dump), Counted::told(&outcome));
+    assert_eq!((dump.process.ended, dump.process.signal), (Ended::Signal, Some(libc::SIGTERM)));
+}
+
+fn a_handler_of_the_programs_own_stays() {
+    let mut child = Child::new("waits_with_a_handler", "full").start();
+    child.wait_for("waits");
+    child.signal(libc::SIGTERM);
+    let outcome = child.wait();
+    assert_eq!(outcome.status.code(), Some(9), "{}", outcome.status);
+    assert_eq!(outcome.told("chained"), 1, "it has found the probe's handler and calls it");
+    assert_eq!(are_true(&outcome).process.ended, Ended::Exit);
+}
+
+/// As by `nohup`.
+fn a_signal_that_is_ignored_stays_so() {
+    let ignore = || {
+        // SAFETY: it has no preconditions.
+        unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+        Ok(())
+    };
+    // SAFETY: it makes one system call.
+    let mut child = unsafe { Child::new("waits", "full").before(ignore) }.start();
+    child.wait_for("waits");
+    child.signal(libc::SIGTERM);
+    child.signal(libc::SIGINT);
+    assert_eq!(signal(&child.wait()), Some(libc::SIGINT));
 }
 
 fn an_immediate_exit_leaves_a_spool() {
     let outcome = Child::new("exits_at_once", "full").run();
     assert_eq!(outcome.status.code(), Some(0));
-    spool_is_true(&outcome);
+    spool_is_true(&outcome, None);
 }
 
 fn a_kill_leaves_a_spool() {
     let outcome = Child::new("kills_itself", "full").run();
     assert_eq!(signal(&outcome), Some(libc::SIGKILL));
-    spool_is_true(&outcome);
+    spool_is_true(&outcome, None);
 }
 
 /// Where a thread was in the middle of an event, its figures may be half an event apart.

@@ -96,6 +96,12 @@ pub struct Process {
     pub duration_ns: u64,
     /// Why the dump was taken.
     pub ended: Ended,
+    /// The signal that ended the process, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Whether this was read from the process's spool by another program, since the process wrote no dump itself.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub from_spool: bool,
 }
 
 /// Why a dump was taken.
@@ -107,7 +113,9 @@ pub enum Ended {
     Exit,
     /// The process was asked for a dump and went on.
     Running,
-    /// The process ended without writing a dump; this was read from its spool.
+    /// A signal ended the process: it wrote its dump first, or said in its spool which it was.
+    Signal,
+    /// The process ended at once, and could not say how: killed, crashed, or by `_exit`.
     Killed,
 }
 
@@ -189,6 +197,10 @@ pub struct Figures {
 
 fn is_zero(figure: &u64) -> bool {
     *figure == 0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Figures {

@@ -59,6 +59,12 @@ pub mod header {
     pub const SAMPLED: usize = 13;
     /// 1 where there was ever more than one thread.
     pub const CONCURRENT: usize = 14;
+    /// How the process is ending: 0 where it is not, or could not say; 1 normally; [`SIGNAL_ENDING`] and the signal's
+    /// number where a signal ends it.
+    pub const ENDING: usize = 15;
+
+    /// Added to the number of a signal in [`ENDING`].
+    pub const SIGNAL_ENDING: u64 = 256;
 
     /// Entries in use, by section: the section's number is added.
     pub const COUNTS: usize = 16;

@@ -1,4 +1,4 @@
-//! Reading the spool file of a process that did not come to write its dump.
+//! Reading the spool of a process that did not come to write its dump, or of one that is still running.
 
 use crate::dump::{Dump, Ended};
 use crate::snapshot::{Now, snapshot};
@@ -82,12 +82,27 @@ impl SpoolFile {
     /// The dump that the process would have written, as of the last time it noted the time in its spool: ages and
     /// durations run until then, and the other figures until its last instruction.
     pub fn dump(&self) -> Dump {
-        let now = Now {
-            ticks: self.header(header::LAST_TICKS),
-            mono_ns: self.header(header::LAST_MONO_NS),
-            ended: Ended::Killed,
+        const FIRST: u64 = header::SIGNAL_ENDING + 1;
+        const LAST: u64 = header::SIGNAL_ENDING + 64;
+        let (ended, signal) = match self.header(header::ENDING) {
+            1 => (Ended::Exit, None),
+            ending @ FIRST..=LAST => (Ended::Signal, Some((ending - header::SIGNAL_ENDING) as i32)),
+            _ => (Ended::Killed, None),
         };
-        snapshot(self, now)
+        let (ticks, mono_ns) = (self.header(header::LAST_TICKS), self.header(header::LAST_MONO_NS));
+        snapshot(self, Now { ticks, mono_ns, ended, signal, from_spool: true })
+    }
+
+    /// The same of a process that is still running, which the spool itself can't tell: as of an instant on the
+    /// system's monotonic clock.
+    pub fn dump_of_running(&self, mono_ns: u64) -> Dump {
+        let (start_ticks, start_ns) = (self.header(header::START_TICKS), self.header(header::START_MONO_NS));
+        let ticks = self.header(header::LAST_TICKS).wrapping_sub(start_ticks) as f64;
+        let nanos = self.header(header::LAST_MONO_NS).wrapping_sub(start_ns) as f64;
+        // As many ticks as there were until the process last noted the time, and at the same rate since.
+        let rate = if nanos > 0.0 { ticks / nanos } else { 1.0 };
+        let ticks = start_ticks.wrapping_add((mono_ns.saturating_sub(start_ns) as f64 * rate) as u64);
+        snapshot(self, Now { ticks, mono_ns, ended: Ended::Running, signal: None, from_spool: true })
     }
 }
 
@@ -153,7 +168,8 @@ mod tests {
             bytes[counts] = 0xff;
             bytes.truncate(bytes.len() - (seed >> 50) as usize);
             if let Ok(spool) = SpoolFile::parse(&bytes) {
-                let now = Now { ticks: seed, mono_ns: seed / 3, ended: Ended::Killed };
+                let ended = Ended::Killed;
+                let now = Now { ticks: seed, mono_ns: seed / 3, ended, signal: None, from_spool: true };
                 assert!(snapshot(&spool, now).stacks.len() <= 1 << 13);
             }
         }

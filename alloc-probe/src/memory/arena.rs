@@ -8,8 +8,9 @@
 //!
 //! A bump allocator: a dump is built, written and dropped. When the last block is gone, the memory goes back too.
 
-use super::lock::Lock;
+use super::lock::{Held, Lock};
 use super::os;
+use crate::thread::{self, Guard};
 use std::alloc::Layout;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -68,6 +69,12 @@ fn make() -> bool {
     }
 }
 
+/// Holds the lock, for a block that any thread may have by now.
+fn enter() -> Held<'static> {
+    let own = thread::current().is_some_and(|thread| thread.guard.get() == Guard::Own);
+    if own { STATE.lock_quietly() } else { STATE.lock() }
+}
+
 /// Takes a block back.
 ///
 /// # Safety
@@ -75,7 +82,7 @@ fn make() -> bool {
 /// The block came from [`alloc`] and is not used any more.
 #[cold]
 pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout) {
-    let _held = STATE.lock_quietly();
+    let _held = enter();
     let (base, used) = (BASE.load(Relaxed), USED.load(Relaxed));
     let offset = block as usize - base;
     if BLOCKS.fetch_sub(1, Relaxed) == 1 {
@@ -99,7 +106,7 @@ pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout) {
 #[cold]
 pub(crate) unsafe fn realloc(block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
     {
-        let _held = STATE.lock_quietly();
+        let _held = enter();
         let offset = block as usize - BASE.load(Relaxed);
         let last = offset + layout.size() == USED.load(Relaxed);
         if last

@@ -40,6 +40,17 @@ impl Lock {
         }
     }
 
+    /// The same for a lock that is held for long: asks a thousand times a second.
+    pub(crate) fn lock_patiently(&self) -> Held<'_> {
+        loop {
+            if let Some(held) = self.try_lock() {
+                return held;
+            }
+            // SAFETY: it has no preconditions.
+            unsafe { libc::usleep(1000) };
+        }
+    }
+
     /// The lock if it's open. Signals are not put off: only for locks that nobody ever waits for, unless they are.
     pub(crate) fn try_lock(&self) -> Option<Held<'_>> {
         let free = self.0.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();

@@ -153,6 +153,43 @@ pub(crate) fn complain(parts: &[&[u8]]) {
     unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), length + 1) };
 }
 
+/// Calls `f` with the id of each thread of the process, as long as the system tells them. `std` and the C library would
+/// take memory from `malloc` for this.
+pub(crate) fn for_each_task(mut f: impl FnMut(u64)) {
+    // As the system fills it: entries of 19 bytes and a name, at multiples of 8. The length is at byte 16.
+    const LENGTH: usize = 16;
+    const NAME: usize = 19;
+    let mut buffer = [0u64; 512];
+    let bytes = buffer.as_mut_ptr().cast::<u8>();
+    // SAFETY: the path is a C string.
+    let folder = unsafe {
+        libc::open(c"/proc/self/task".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC)
+    };
+    loop {
+        // SAFETY: the buffer is writable for its length; an invalid descriptor is refused.
+        let got = unsafe { libc::syscall(libc::SYS_getdents64, folder, bytes, size_of_val(&buffer)) };
+        if got <= 0 {
+            break;
+        }
+        // SAFETY: the system filled so many bytes of the buffer.
+        let mut rest = unsafe { std::slice::from_raw_parts(bytes, got as usize) };
+        while let Some(&[low, high]) = rest.get(LENGTH..NAME - 1) {
+            let length = usize::from(u16::from_ne_bytes([low, high]));
+            let Some(name) = rest.get(NAME..length) else { break };
+            let digits = name.iter().take_while(|byte| byte.is_ascii_digit());
+            match digits.fold(0, |id: u64, digit| id.wrapping_mul(10) + u64::from(digit - b'0')) {
+                0 => {} // The folder itself, and the one above.
+                id => f(id),
+            }
+            rest = &rest[length..];
+        }
+    }
+    if folder >= 0 {
+        // SAFETY: the descriptor is our own.
+        unsafe { libc::close(folder) };
+    }
+}
+
 /// Reads a small file of the system's into a buffer; the part that fits. None where it can't be opened.
 pub(crate) fn read_small<'a>(path: &std::ffi::CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     // SAFETY: the path is a C string, the buffer is writable for its length, and the descriptor is our own.

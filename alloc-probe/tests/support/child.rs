@@ -130,6 +130,17 @@ impl Running {
         }
     }
 
+    /// Sends the scenario a signal.
+    pub(crate) fn signal(&self, signal: i32) {
+        // SAFETY: it has no preconditions; the process is a child that was not waited for.
+        assert_eq!(unsafe { libc::kill(self.pid() as i32, signal) }, 0);
+    }
+
+    /// The folder where it runs.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn kill(mut self) -> Outcome {
         self.process.kill().expect("a child");
         self.wait()

@@ -27,6 +27,10 @@ pub struct Now {
     pub mono_ns: u64,
     /// Why the dump is taken.
     pub ended: Ended,
+    /// The signal that ends the process.
+    pub signal: Option<i32>,
+    /// Whether another program reads the spool.
+    pub from_spool: bool,
 }
 
 /// The dump that a spool holds. Figures that only the system knows (`memory`, `probe`) are left empty.
@@ -96,6 +100,8 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
             end_unix_ns: start_unix_ns.saturating_add(duration_ns),
             duration_ns,
             ended: now.ended,
+            signal: now.signal,
+            from_spool: now.from_spool,
         },
         build: facts.build,
         clock: Clock {
