@@ -27,7 +27,8 @@ pub(crate) fn probe_use(spool_bytes: u64) -> ProbeUse {
     let mut own = ProbeUse { spool_bytes, ..ProbeUse::default() };
     for mapping in mappings().iter().filter(|mapping| os::is_own(mapping.start)) {
         own.resident_bytes += mapping.resident;
-        if mapping.path.is_empty() || mapping.path.starts_with("[anon") {
+        let memory = ["[anon", "/memfd:"].iter().any(|start| mapping.path.starts_with(start));
+        if mapping.path.is_empty() || memory {
             own.private_bytes += mapping.resident;
         }
     }

@@ -66,6 +66,9 @@ pub mod header {
     /// Added to the number of a signal in [`ENDING`].
     pub const SIGNAL_ENDING: u64 = 256;
 
+    /// 1 where some of the profile is in the process's memory only, and whoever reads its spool misses that.
+    pub const IN_PART: usize = 135;
+
     /// Entries in use, by section: the section's number is added.
     pub const COUNTS: usize = 16;
 

@@ -1,10 +1,10 @@
 //! The spool in the program: sections that grow at their end and never move.
 //!
 //! Each section is one reservation of address space. With an output path, its memory is a shared mapping of the
-//! spool file, extent by extent, so that what was recorded outlives the process however it ends; otherwise it is
-//! anonymous. The blocks of an extent are taken from the file system *before* the extent is mapped: a write to a
-//! mapping that the disk has no room for would be a SIGBUS in the user's program. Where there is no room, a section
-//! stops growing, and what can't be recorded is counted.
+//! spool file, extent by extent, so that what was recorded outlives the process however it ends; otherwise that file is
+//! one without a name, in memory, which another process can find and read as well. The blocks of an extent are taken
+//! from the file system *before* the extent is mapped: a write to a mapping that the disk has no room for would be a
+//! SIGBUS in the user's program. Where there is no room, a section stops growing, and what can't be recorded is counted.
 
 use super::lock::Lock;
 use super::os::{self, PAGE, keeping_errno};
@@ -40,6 +40,10 @@ static SECTIONS: [Memory; Section::LIMIT] = [const {
 
 /// The file, or -1.
 static FILE: AtomicI32 = AtomicI32::new(-1);
+/// Whether it has a name, and so is on a disk that may be full.
+static NAMED: AtomicBool = AtomicBool::new(false);
+/// Device and number of the file, by which it is known again.
+static IDENTITY: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 static FILE_LENGTH: AtomicU64 = AtomicU64::new(0);
 static GROWTH: Lock = Lock::new();
 
@@ -73,13 +77,61 @@ fn space(section: Section) -> usize {
 /// once, before anything else here.
 pub(crate) fn create(file: Option<i32>, limit: u64) -> bool {
     LIMIT.store(limit, Relaxed);
-    FILE.store(file.unwrap_or(-1), Relaxed);
-    if file.is_none_or(|file| take_blocks(file, 0, LEAST)) && ensure(Section::HEADER, HEADER_WORDS * 8) {
+    let create_on = |file: i32, named: bool| {
+        let (device, number) = identity(file);
+        [device, number].iter().zip(&IDENTITY).for_each(|(value, word)| word.store(*value, Relaxed));
+        NAMED.store(named, Relaxed);
+        FILE.store(file, Relaxed);
+        let done = (!named || take_blocks(file, 0, LEAST)) && ensure(Section::HEADER, HEADER_WORDS * 8);
+        if !done {
+            forget_file();
+        }
+        done
+    };
+    // Where the file has no room for even a start, it goes on without.
+    if file.is_some_and(|file| create_on(file, true)) {
         return true;
     }
-    // The file has no room for even a start: go on without it.
-    forget_file();
-    ensure(Section::HEADER, HEADER_WORDS * 8)
+    let refused = REASON.load(Relaxed);
+    // SAFETY: the name is a C string.
+    let nameless = unsafe { libc::memfd_create(c"alloc-probe".as_ptr(), libc::MFD_CLOEXEC) };
+    let done = (nameless >= 0 && create_on(nameless, false)) || ensure(Section::HEADER, HEADER_WORDS * 8);
+    REASON.store(refused, Relaxed);
+    done
+}
+
+/// Device and number of an open file; zeros where it is none.
+fn identity(file: i32) -> (u64, u64) {
+    let mut status = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: it is a valid place for the answer, and zeros are a valid one.
+    let status = unsafe {
+        libc::fstat(file, status.as_mut_ptr());
+        status.assume_init()
+    };
+    (status.st_dev, status.st_ino)
+}
+
+/// The file, as long as its descriptor is what it was. Programs close descriptors that they don't know, as daemons do,
+/// and then it may be another file's by now.
+fn own_file() -> Option<i32> {
+    let file = FILE.load(Relaxed);
+    let [device, number] = [&IDENTITY[0], &IDENTITY[1]].map(|word| word.load(Relaxed));
+    if identity(file) == (device, number) {
+        return Some(file);
+    }
+    let path = crate::output::OUTPUT.spool().filter(|_| NAMED.load(Relaxed))?;
+    // SAFETY: the path is a C string.
+    let again = unsafe { libc::open(path.as_c_str().as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+    if identity(again) == (device, number) {
+        FILE.store(again, Relaxed);
+        return Some(again);
+    }
+    if again >= 0 {
+        // SAFETY: our own descriptor, which nobody uses.
+        unsafe { libc::close(again) };
+    }
+    REASON.store(libc::EBADF, Relaxed);
+    None
 }
 
 /// The words of the header.
@@ -170,6 +222,12 @@ fn grow(section: Section, bytes: usize) -> bool {
             return true;
         }
     }
+    if !NAMED.load(Relaxed) && section != Section::HEADER {
+        // A file without a name is only for others to look at.
+        header()[header::IN_PART].store(1, Relaxed);
+        memory.ready.store(reserved, Release);
+        return true;
+    }
     NO_ROOM_UNTIL.store(now.saturating_add(PATIENCE), Relaxed);
     false
 }
@@ -197,7 +255,8 @@ fn reserve(section: Section, bytes: usize) -> bool {
 
 /// Maps `length` more bytes of the file behind what a section has. The growth lock is held.
 fn map_extent(section: Section, start: usize, length: usize) -> bool {
-    let (file, file_start) = (FILE.load(Relaxed), FILE_LENGTH.load(Relaxed));
+    let Some(file) = own_file() else { return false };
+    let file_start = FILE_LENGTH.load(Relaxed);
     let extent =
         if section == Section::HEADER { 0 } else { header()[header::EXTENT_COUNT].load(Relaxed) as usize };
     if extent >= EXTENT_LIMIT {
@@ -224,6 +283,9 @@ fn map_extent(section: Section, start: usize, length: usize) -> bool {
         REASON.store(libc::ENOMEM, Relaxed);
         return false;
     }
+    // As what was reserved: it would make the core dump of a program that crashes larger, and is in a file already.
+    // SAFETY: the range is the mapping just made; the advice changes nothing about its content.
+    unsafe { libc::madvise(mapped, length, libc::MADV_DONTDUMP) };
     FILE_LENGTH.store(file_start + length as u64, Relaxed);
     if section == Section::HEADER {
         // So that `header()` works for the entry about to be written.
@@ -247,7 +309,7 @@ pub(crate) fn no_room() -> std::io::Error {
     std::io::Error::from_raw_os_error(REASON.load(Relaxed))
 }
 
-/// What the file system said last.
+/// What the file system said last where it refused.
 static REASON: AtomicI32 = AtomicI32::new(0);
 
 /// Has the file system set blocks aside for a range of the file.
@@ -255,12 +317,18 @@ fn take_blocks(file: i32, start: u64, length: u64) -> bool {
     // Beyond the limit the kernel would send SIGXFSZ.
     let status = if start + length > os::limit(libc::RLIMIT_FSIZE) {
         libc::EFBIG
-    } else {
+    } else if NAMED.load(Relaxed) {
         // No signal interrupts it: they are put off while the lock is held.
         // SAFETY: a plain system call on our own descriptor.
         unsafe { libc::posix_fallocate(file, start as libc::off_t, length as libc::off_t) }
+    } else {
+        // Memory like any other: it need not be taken before it is touched.
+        // SAFETY: likewise.
+        unsafe { libc::ftruncate(file, (start + length) as libc::off_t) }
     };
-    REASON.store(status, Relaxed);
+    if status != 0 {
+        REASON.store(status, Relaxed);
+    }
     status == 0
 }
 
@@ -308,9 +376,9 @@ impl Spool for LiveSpool {
     }
 }
 
-/// Bytes of all sections that may be touched, without those that are only reserved.
+/// The length of the file that has a name.
 pub(crate) fn file_bytes() -> u64 {
-    FILE_LENGTH.load(Relaxed)
+    if has_file() { FILE_LENGTH.load(Relaxed) } else { 0 }
 }
 
 /// Opens the spool file and locks it. Fails with the reason, or with `None` where another process holds it.
@@ -348,15 +416,15 @@ fn is_at(file: i32, path: &CStr) -> bool {
     }
 }
 
-/// Whether the profile is in a file.
+/// Whether the profile is in a file that has a name.
 pub(crate) fn has_file() -> bool {
-    FILE.load(Relaxed) >= 0
+    FILE.load(Relaxed) >= 0 && NAMED.load(Relaxed)
 }
 
 /// In the child of a fork: the spool is the parent's, and so is its lock, which lasts as long as anything is mapped
 /// from the file. The child gets other memory in its place, so that nothing it does can reach its parent's.
 pub(crate) fn leave_to_parent() {
-    if has_file() {
+    if FILE.load(Relaxed) >= 0 {
         for memory in &SECTIONS {
             let (base, ready) = (memory.base.load(Relaxed), memory.ready.load(Relaxed));
             if ready > 0 {
@@ -374,7 +442,10 @@ pub(crate) fn leave_to_parent() {
 /// Goes on without the file.
 fn forget_file() {
     let file = FILE.swap(-1, Relaxed);
-    if file >= 0 {
+    NO_ROOM_UNTIL.store(0, Relaxed);
+    // It may be the program's by now.
+    let own = [&IDENTITY[0], &IDENTITY[1]].map(|word| word.load(Relaxed));
+    if file >= 0 && <[u64; 2]>::from(identity(file)) == own {
         // SAFETY: our own descriptor, which nobody uses any more.
         unsafe { libc::close(file) };
     }
