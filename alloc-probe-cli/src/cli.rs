@@ -47,6 +47,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Build a program under several profiles, run each, and say how they differ
     Compare(CompareArgs),
+    /// Write a dump of a running process, from outside
+    Dump(DumpArgs),
 }
 
 /// `alloc-probe run`.
@@ -99,6 +101,23 @@ pub struct ShowArgs {
     /// Its frames.
     #[command(flatten)]
     pub frames: Frames,
+}
+
+/// `alloc-probe dump`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe dump 4711 -o now.json
+  alloc-probe dump $(pidof orders) -o now.json && alloc-probe show now.json
+
+The process does nothing for it: it may be stopped, or hang. None of its threads waits. It must be of the
+same user, and its program hold the probe.")]
+pub struct DumpArgs {
+    /// The process
+    pub pid: u32,
+    /// Where the dump goes
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
 }
 
 /// `alloc-probe flamegraph`.

@@ -58,6 +58,7 @@ fn dispatch(command: &Command, terminal: &mut Terminal<'_>) -> Result<u8, Error>
         Command::Flamegraph(args) => commands::flamegraph::run(args, terminal),
         Command::Diff(args) => commands::diff::run(args, terminal),
         Command::Compare(args) => commands::compare::run(args, terminal),
+        Command::Dump(args) => commands::dump::run(args, terminal),
     }
 }
 

@@ -24,10 +24,11 @@ fn main() -> ExitCode {
             limits_on_files_below_what_a_profile_takes,
             limits_on_files_that_the_profile_reaches,
             a_full_file_system,
+            a_program_that_closes_every_descriptor,
             a_limit_on_the_address_space,
             a_limit_on_the_profile,
         ],
-        cases![works, works_with_much_memory],
+        cases![works, works_with_much_memory, works_as_a_daemon],
     )
 }
 
@@ -65,6 +66,17 @@ fn works() {
     work();
     Counted::tell_at_exit();
     std::process::exit(7);
+}
+
+/// Closes what it has not opened, and opens files of its own, which are nobody else's to write to.
+fn works_as_a_daemon() {
+    // SAFETY: whatever is closed, nothing in this process owns it but the probe.
+    unsafe { libc::close_range(3, u32::MAX, 0) };
+    let mut files: Vec<_> =
+        (0..10).map(|index| std::fs::File::create_new(format!("own.{index}")).expect("a file")).collect();
+    files.iter_mut().for_each(|file| std::io::Write::write_all(file, b"its own").expect("it is written"));
+    work();
+    Counted::tell_at_exit();
 }
 
 /// The program itself needs most of the address space that it may have.
@@ -198,6 +210,22 @@ fn a_full_file_system() {
     assert_eq!(complaints.len(), 2, "{complaints:?}");
     says(&complaints[0], ["out.json.spool`", "No space left on device", "is missing from the profile"]);
     says(&complaints[1], ["out.json`", "No space left on device", "stays in the file"]);
+}
+
+/// As daemons do. The probe's file is opened anew, or known to be gone; the program's own are left alone.
+fn a_program_that_closes_every_descriptor() {
+    for path in ["out.json", ""] {
+        let outcome = Child::new("works_as_a_daemon", "full").env("ALLOC_PROBE_OUT", path).succeed();
+        assert_eq!(outcome.complaints(), [""; 0]);
+        for index in 0..10 {
+            let own = std::fs::read(outcome.path(&format!("own.{index}"))).expect("the program's file");
+            assert_eq!(own, b"its own");
+        }
+        if !path.is_empty() {
+            let dump = outcome.dump_named(path);
+            assert_eq!(of_dump(&dump), Counted::told(&outcome));
+        }
+    }
 }
 
 /// What the probe reserves for itself leaves the program's to the program.

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod diff;
+pub mod dump;
 pub mod flamegraph;
 pub mod run;
 pub mod show;

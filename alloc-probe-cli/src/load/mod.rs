@@ -6,10 +6,12 @@
 mod check;
 mod compressed;
 mod json;
+pub mod process;
 
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::Dump;
 use alloc_probe_format::spool_file::SpoolFile;
+use rustix::fs::FlockOperation;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -26,14 +28,28 @@ const ELF_MAGIC: &[u8] = b"\x7fELF";
 ///
 /// Where the file can't be read or is no sound dump, with the reason.
 pub fn load(path: &Path) -> Result<Dump, Error> {
-    let bytes = File::open(path)
-        .and_then(|file| read_within(file, LIMIT_BYTES))
-        .map_err(|error| Error::read(path, io_reason(&error)))?;
-    parse(&bytes, LIMIT_BYTES).map_err(|refusal| refusal.of(path))
+    let cannot = |error: io::Error| Error::read(path, io_reason(&error));
+    let file = File::open(path).map_err(cannot)?;
+    let bytes = read_within(&file, LIMIT_BYTES).map_err(cannot)?;
+    let running = SpoolFile::is_spool(&bytes) && is_locked(&file);
+    parse(&bytes, LIMIT_BYTES, running).map_err(|refusal| refusal.of(path))
 }
 
-/// Makes a dump of the bytes of a file, decompressed to at most `limit` bytes.
-fn parse(bytes: &[u8], limit: u64) -> Result<Dump, Refusal> {
+/// Whether a process still records into a spool: its lock is gone with it.
+fn is_locked(spool: &File) -> bool {
+    let asked = rustix::fs::flock(spool, FlockOperation::NonBlockingLockShared);
+    asked == Err(rustix::io::Errno::WOULDBLOCK)
+}
+
+/// The system's monotonic clock, by which every process of the machine records.
+fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// Makes a dump of the bytes of a file, decompressed to at most `limit` bytes. A spool may be that of a process that is
+/// running.
+fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
     let text = compressed::decompress(bytes, limit)?;
     if text.is_empty() {
         return Err(Refusal::new("the file is empty"));
@@ -44,7 +60,8 @@ fn parse(bytes: &[u8], limit: u64) -> Result<Dump, Refusal> {
     }
     // A program that was killed leaves its spool behind.
     let dump = if SpoolFile::is_spool(&text) {
-        SpoolFile::parse(&text).map_err(Refusal::new)?.dump()
+        let spool = SpoolFile::parse(&text).map_err(Refusal::new)?;
+        if running { spool.dump_of_running(monotonic_ns()) } else { spool.dump() }
     } else {
         json::parse(&text)?
     };

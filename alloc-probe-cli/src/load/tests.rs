@@ -33,7 +33,7 @@ fn zstd(text: &[u8]) -> Vec<u8> {
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    parse(bytes, LIMIT_BYTES).expect_err("it is refused").reason
+    parse(bytes, LIMIT_BYTES, false).expect_err("it is refused").reason
 }
 
 /// What is said of the sample after `change`.
@@ -47,7 +47,7 @@ fn refusal_of(change: impl FnOnce(&mut Dump)) -> String {
 fn a_dump_is_read_plain_and_compressed_whatever_its_name() {
     let text = bytes(&sample());
     for file in [text.clone(), gzip(&text), zstd(&text)] {
-        assert_eq!(parse(&file, LIMIT_BYTES).unwrap(), sample());
+        assert_eq!(parse(&file, LIMIT_BYTES, false).unwrap(), sample());
     }
 }
 
@@ -56,8 +56,11 @@ fn several_compressed_parts_are_read_as_one() {
     let text = bytes(&sample());
     let (first, second) = text.split_at(text.len() / 2);
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
-    assert_eq!(parse(&[gzip(first), gzip(second)].concat(), LIMIT_BYTES).unwrap(), sample());
-    assert_eq!(parse(&[zstd(first), skippable, zstd(second)].concat(), LIMIT_BYTES).unwrap(), sample());
+    assert_eq!(parse(&[gzip(first), gzip(second)].concat(), LIMIT_BYTES, false).unwrap(), sample());
+    assert_eq!(
+        parse(&[zstd(first), skippable, zstd(second)].concat(), LIMIT_BYTES, false).unwrap(),
+        sample()
+    );
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn newer_dumps_are_refused_even_where_they_could_not_be_parsed() {
     assert_eq!(refusal_of(|dump| dump.version = 9), expected);
     let text = br#"{"format":"alloc-probe","version":9,"mode":"telepathy"}"#;
     assert_eq!(refusal(text), expected);
-    assert_eq!(parse(text, LIMIT_BYTES).unwrap_err().hint, Some("update alloc-probe-cli"));
+    assert_eq!(parse(text, LIMIT_BYTES, false).unwrap_err().hint, Some("update alloc-probe-cli"));
 }
 
 #[test]
@@ -148,7 +151,7 @@ fn a_bomb_is_refused_before_it_fills_the_memory() {
     let text = vec![b' '; 1 << 20];
     for bomb in [gzip(&text), zstd(&text)] {
         assert!(bomb.len() < 1 << 13);
-        let refusal = parse(&bomb, 1 << 16).unwrap_err();
+        let refusal = parse(&bomb, 1 << 16, false).unwrap_err();
         assert_eq!(refusal.reason, "it holds more than 64.0 KiB, as no dump does");
     }
 }
@@ -183,7 +186,7 @@ fn flipped_bits_are_refused_or_read_but_never_a_panic() {
                 let at = random(damaged.len());
                 damaged[at] ^= 1 << random(8);
             }
-            match parse(&damaged, LIMIT_BYTES) {
+            match parse(&damaged, LIMIT_BYTES, false) {
                 Ok(dump) => assert_eq!(dump.format, FORMAT),
                 Err(refusal) => {
                     assert!(!refusal.reason.is_empty() && !refusal.reason.contains('\n'));

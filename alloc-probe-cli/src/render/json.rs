@@ -34,7 +34,11 @@ struct Process<'a> {
     command: &'a [String],
     start_unix_ns: u64,
     duration_ns: u64,
+    end_unix_ns: u64,
     ended: Ended,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+    from_spool: bool,
 }
 
 /// The figures of a whole process.
@@ -108,7 +112,10 @@ impl<'a> Show<'a> {
                 command: &process.command,
                 start_unix_ns: process.start_unix_ns,
                 duration_ns: process.duration_ns,
+                end_unix_ns: process.end_unix_ns,
                 ended: process.ended,
+                signal: process.signal,
+                from_spool: process.from_spool,
             },
             build: &dump.build,
             summary: Summary::new(profile),

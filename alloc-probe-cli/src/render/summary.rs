@@ -1,6 +1,6 @@
 //! The summary of a dump, as text.
 
-use crate::term::units::{bytes, count, duration, percent, plural};
+use crate::term::units::{bytes, count, duration, instant, percent, plural};
 use crate::term::{style, text};
 use alloc_probe_format::dump::{Dump, Ended, Mode, Thread};
 use std::io::{self, Write};
@@ -106,9 +106,10 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{faint}{}{faint:#}", text::cut_end(&command, width))?;
     }
     let ended = match process.ended {
-        Ended::Exit => "to its normal end",
-        Ended::Running => "and was still running",
-        Ended::Killed => "and was killed; read from its spool",
+        Ended::Exit => "to its normal end".to_owned(),
+        Ended::Running => "and was still running".to_owned(),
+        Ended::Signal => format!("until {} ended it", signal_name(process.signal.unwrap_or(0))),
+        Ended::Killed => "until it was killed, crashed, or left by `_exit`".to_owned(),
     };
     let recorded = match dump.mode {
         Mode::Off => "recorded nothing",
@@ -117,10 +118,41 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
         Mode::Full => "recorded in full",
     };
     writeln!(out, "ran {} {ended}, {recorded}", duration(process.duration_ns))?;
+    if let Some(until) = until(dump) {
+        wrap(&until, width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    }
     if let (Mode::Sample, Some(caveat)) = (dump.mode, caveat(dump)) {
         writeln!(out, "{strong}The figures of sites are {caveat}; the process's own are counted.{strong:#}")?;
     }
     Ok(())
+}
+
+/// Where the figures come from and until when they run; nothing for the dump at a normal end, where that is plain.
+fn until(dump: &Dump) -> Option<String> {
+    let process = &dump.process;
+    let time = instant(process.end_unix_ns);
+    Some(match (process.ended, process.from_spool) {
+        (Ended::Exit, false) => return None,
+        (Ended::Signal | Ended::Running | Ended::Killed, false) => {
+            format!("figures of {time}, when the dump was written")
+        }
+        (Ended::Running, true) => format!("figures of {time}; read from its spool, while it ran"),
+        (Ended::Exit | Ended::Signal | Ended::Killed, true) => {
+            format!(
+                "figures of its last instruction, times of {time}; read from its spool, as there is no dump"
+            )
+        }
+    })
+}
+
+/// A signal as people know it, of those that the probe takes.
+fn signal_name(signal: i32) -> String {
+    match signal {
+        2 => "SIGINT".to_owned(),
+        6 => "SIGABRT".to_owned(),
+        15 => "SIGTERM".to_owned(),
+        _ => format!("signal {signal}"),
+    }
 }
 
 /// The program's name: its file's, or its crate's where that is not known.

@@ -52,6 +52,22 @@ pub fn duration(ns: u64) -> String {
     }
 }
 
+/// An instant, from nanoseconds since 1970, to the second: `2026-11-21 08:15:00 UTC`.
+pub fn instant(unix_ns: u64) -> String {
+    let seconds = unix_ns / 1_000_000_000;
+    // Years start with March here, so that the day that comes and goes is the last. 400 of them have 146,097 days, and
+    // the first of these spans started 719,468 days before 1970.
+    let days = seconds / 86_400 + 719_468;
+    let (span, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (year * 365 + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = span * 400 + year + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
 /// A part of a whole with one decimal: `41.3%`; `<0.1%` for what would round to nothing, `-` of nothing.
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -69,6 +85,23 @@ pub fn figure(value: u64, is_bytes: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants_are_those_of_the_calendar() {
+        let cases = [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59:59 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (951_868_800, "2000-03-01 00:00:00 UTC"),
+            (1_709_251_199, "2024-02-29 23:59:59 UTC"),
+            (1_767_225_599, "2025-12-31 23:59:59 UTC"),
+            (1_795_248_900, "2026-11-21 08:15:00 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(instant(seconds * 1_000_000_000 + 999_999_999), expected);
+        }
+    }
 
     #[test]
     fn bytes_keep_three_or_four_digits() {

@@ -38,6 +38,15 @@ impl fmt::Display for SpoolError {
 impl std::error::Error for SpoolError {}
 
 impl SpoolFile {
+    /// As many bytes of a spool as [`SpoolFile::pid_at_start`] looks at.
+    pub const START_BYTES: usize = (header::PID + 1) * 8;
+
+    /// The id of the process that a spool is of, from its first bytes; none where they are no spool's.
+    pub fn pid_at_start(bytes: &[u8; SpoolFile::START_BYTES]) -> Option<u64> {
+        let (_, last) = bytes.split_last_chunk::<8>()?;
+        SpoolFile::is_spool(bytes).then(|| u64::from_le_bytes(*last))
+    }
+
     /// Whether bytes start like a spool.
     pub fn is_spool(bytes: &[u8]) -> bool {
         bytes.starts_with(&MAGIC.to_le_bytes())

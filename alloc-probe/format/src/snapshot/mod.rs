@@ -43,7 +43,10 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         4 => Mode::Full,
         _ => Mode::Off,
     };
-    let facts = Facts::read(spool);
+    let mut facts = Facts::read(spool);
+    if spool.header(header::IN_PART) != 0 && now.from_spool {
+        facts.notes.push(IN_PART.to_owned());
+    }
     let (threads, mut counted) = threads(spool);
     // A peak is noted when it is over. If more is live than at the last one, then this one is now.
     let scope = Scope { peak_is_now: counted.live_bytes > counted.peak_bytes };
@@ -129,6 +132,10 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         symbols: None,
     }
 }
+
+/// Said of a spool that another process reads.
+const IN_PART: &str =
+    "a part of the profile is in the process's own memory, where it can't be read from outside";
 
 /// What holds for all sites alike.
 struct Scope {

@@ -1,0 +1,101 @@
+//! The profile of a process that is running, read from outside: it need not do anything for it, nor be able to.
+//!
+//! A process that records has its spool open: beside its output path, or as a file without a name. `/proc` leads there.
+
+use super::{LIMIT_BYTES, Refusal, check, monotonic_ns, read_within};
+use crate::error::{Error, io_reason};
+use alloc_probe_format::dump::{Dump, Memory, Thread};
+use alloc_probe_format::spool_file::SpoolFile;
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+
+/// What a process has recorded so far, as the dump that it would write now.
+///
+/// # Errors
+///
+/// Where there is no such process, where it is somebody else's, and where it records nothing.
+pub fn load(pid: u32) -> Result<Dump, Error> {
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    let cannot = |reason: &str| Error::new(format!("cannot read process {pid}: {reason}"));
+    if !folder.exists() {
+        return Err(cannot("there is none"));
+    }
+    let spool = spool_of(pid).map_err(|error| cannot(&io_reason(&error)))?.ok_or_else(|| {
+        cannot("it has no profile").with_hint(
+            "the program must hold the probe (`alloc_probe::install!();`), be started without ALLOC_PROBE=off, \
+             and not be forked from one that records",
+        )
+    })?;
+    let bytes = read_within(spool, LIMIT_BYTES).map_err(|error| cannot(&io_reason(&error)))?;
+    let refused = |refusal: Refusal| cannot(&refusal.reason);
+    let spool = SpoolFile::parse(&bytes).map_err(Refusal::new).map_err(refused)?;
+    let mut dump = spool.dump_of_running(monotonic_ns());
+    check::check(&dump).map_err(refused)?;
+    dump.memory = memory(pid);
+    dump.threads.iter_mut().for_each(|thread| rename(pid, thread));
+    Ok(dump)
+}
+
+/// The spool among the files that a process has open, or else mapped.
+fn spool_of(pid: u32) -> io::Result<Option<File>> {
+    let own = own_id(pid);
+    for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+        // Descriptors come and go meanwhile.
+        let Ok(link) = entry.map(|entry| entry.path()) else { continue };
+        let Ok(target) = fs::read_link(&link) else { continue };
+        let target = target.to_string_lossy();
+        let named = target.trim_end_matches(" (deleted)").ends_with(".spool");
+        let likely = named || target.starts_with("/memfd:alloc-probe");
+        if let Some(file) = likely.then(|| opened(&link, own)).flatten() {
+            return Ok(Some(file));
+        }
+    }
+    // One that has closed the descriptor still has what it has mapped.
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let path =
+        maps.lines().filter_map(|line| line.split_once('/')).find(|(_, path)| path.ends_with(".spool"));
+    Ok(path.and_then(|(_, path)| opened(&PathBuf::from(format!("/proc/{pid}/root/{path}")), own)))
+}
+
+/// A file if it is the spool of that very process, and not one that it reads or was forked from.
+fn opened(path: &std::path::Path, pid: u64) -> Option<File> {
+    let file = File::open(path).ok()?;
+    let mut start = [0; SpoolFile::START_BYTES];
+    std::os::unix::fs::FileExt::read_exact_at(&file, &mut start, 0).ok()?;
+    (SpoolFile::pid_at_start(&start) == Some(pid)).then_some(file)
+}
+
+/// The process's id as it knows it itself, in a container for one.
+fn own_id(pid: u32) -> u64 {
+    status_field(pid, "NSpid").last().copied().unwrap_or(pid.into())
+}
+
+/// The numbers of a line of `/proc/PID/status`.
+fn status_field(pid: u32, name: &str) -> Vec<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_default().split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// What the system says of the process's memory; not by what it is for, as only the process knows what is the probe's.
+fn memory(pid: u32) -> Memory {
+    let kib = |name| status_field(pid, name).first().copied().unwrap_or(0) << 10;
+    Memory {
+        rss_bytes: kib("VmRSS"),
+        peak_rss_bytes: kib("VmHWM"),
+        virtual_bytes: kib("VmSize"),
+        swap_bytes: kib("VmSwap"),
+        page_table_bytes: kib("VmPTE"),
+        threads: status_field(pid, "Threads").first().copied().unwrap_or(0),
+        categories: Vec::new(),
+    }
+}
+
+/// A thread's name as of now: the one in the spool is that of its first allocation.
+fn rename(pid: u32, thread: &mut Thread) {
+    let Some(tid) = thread.tid else { return };
+    if let Ok(name) = fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")) {
+        name.trim_end_matches('\n').clone_into(&mut thread.name);
+    }
+}
