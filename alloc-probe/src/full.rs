@@ -13,7 +13,7 @@ use crate::thread::{Guard, Thread};
 use crate::timeline;
 use crate::tree::{self, StackTree};
 use crate::word::bump;
-use crate::{blocks, count, sample};
+use crate::{blocks, count, failures, sample};
 use alloc_probe_format::spool::block::{Block, UNIT_SHIFT};
 use alloc_probe_format::spool::{SAMPLE_BLOCK, header, tally};
 use std::sync::atomic::Ordering::Relaxed;
@@ -132,6 +132,7 @@ pub(crate) fn realloc_mixed(
         if old.is_some_and(|old| !blocks::insert(thread, old)) {
             lose(old_size);
         }
+        failures::note(thread, size, Some(registers));
         return new;
     }
     recording(thread, || match old {
@@ -162,7 +163,7 @@ fn finish_realloc(
             if old.is_some_and(|old| !blocks::insert(thread, old)) {
                 lose(old_size);
             }
-            return;
+            return failures::note(thread, size, Some(registers));
         }
         let now = clock::ticks();
         blocks::prefetch(address, size);
@@ -283,7 +284,7 @@ pub(crate) fn interrupted_dealloc(thread: &Thread, state: State, address: u64, s
 #[cold]
 #[inline(never)]
 pub(crate) fn interrupted_realloc(
-    thread: &Thread,
+    thread: &'static Thread,
     state: State,
     (address, old_size, size): (u64, u64, u64),
     inner: impl FnOnce() -> *mut u8,
@@ -294,6 +295,7 @@ pub(crate) fn interrupted_realloc(
         if old.is_some_and(|old| !blocks::insert(thread, old)) {
             lose(old_size);
         }
+        failures::note(thread, size, None);
         return new;
     }
     interrupted_end(thread, state, old, old_size);

@@ -36,6 +36,7 @@ mod config;
 mod count;
 mod counters;
 mod dump;
+mod failures;
 mod figures;
 mod finish;
 mod full;

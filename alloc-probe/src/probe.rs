@@ -8,7 +8,7 @@ use crate::config::{Program, Settings};
 use crate::memory::arena;
 use crate::mode::{self, Mode, State};
 use crate::thread::{self, Guard, Thread};
-use crate::{count, full, sample, start};
+use crate::{count, failures, full, sample, start};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::time::Duration;
 
@@ -190,9 +190,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         match self.recorder() {
             Some((thread, state)) if thread.guard.get() == Guard::Idle => {
                 let block = inner();
-                if !block.is_null() {
-                    allocated(thread, state, block, layout.size());
-                }
+                allocated(thread, state, block, layout.size());
                 block
             }
             Some((thread, state)) => alloc_inside(thread, state, layout, inner),
@@ -207,9 +205,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         match self.recorder() {
             Some((thread, state)) if thread.guard.get() == Guard::Idle => {
                 let block = inner();
-                if !block.is_null() {
-                    allocated(thread, state, block, layout.size());
-                }
+                allocated(thread, state, block, layout.size());
                 block
             }
             Some((thread, state)) => alloc_inside(thread, state, layout, inner),
@@ -256,7 +252,9 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         match state {
             State::COUNT => {
                 let new = inner();
-                if !new.is_null() {
+                if new.is_null() {
+                    failures::note(thread, size, Some(Registers::here()));
+                } else {
                     count::realloc(thread, old_size, size);
                 }
                 new
@@ -273,10 +271,12 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     }
 }
 
-/// Records a block that the inner allocator has handed out.
+/// Records a block that the inner allocator has handed out, or that it has none.
 #[inline(always)]
 fn allocated(thread: &'static Thread, state: State, block: *mut u8, size: usize) {
-    if matches!(state, State::COUNT | State::COUNT_MIXED) {
+    if block.is_null() {
+        failures::note(thread, size as u64, Some(Registers::here()));
+    } else if matches!(state, State::COUNT | State::COUNT_MIXED) {
         count::alloc(thread, size as u64);
     } else if matches!(state, State::SAMPLE | State::SAMPLE_MIXED) {
         sample::alloc(thread, block as u64, size as u64, Registers::here());
@@ -301,9 +301,11 @@ fn alloc_inside(
         return block;
     }
     let block = inner();
-    if !block.is_null() && own {
+    if own {
         allocated(thread, state, block, layout.size());
-    } else if !block.is_null() {
+    } else if block.is_null() {
+        failures::note(thread, layout.size() as u64, None);
+    } else {
         full::interrupted_alloc(thread, state, block as u64, layout.size() as u64);
     }
     block

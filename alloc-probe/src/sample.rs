@@ -12,7 +12,7 @@ use crate::full;
 use crate::memory::spool;
 use crate::peak;
 use crate::thread::Thread;
-use crate::{blocks, count};
+use crate::{blocks, count, failures};
 use alloc_probe_format::snapshot::sample_weight;
 use alloc_probe_format::spool::block::{Block, UNIT_SHIFT};
 use alloc_probe_format::spool::{SAMPLE_BLOCK, header, tally};
@@ -61,6 +61,7 @@ pub(crate) fn realloc(
         if let Some(old) = old {
             keep(thread, old);
         }
+        failures::note(thread, size, Some(registers));
         return new;
     }
     if let Some(old) = old {

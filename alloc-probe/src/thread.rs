@@ -36,7 +36,8 @@ pub(crate) struct Record {
     tid: AtomicU64,
     threads: AtomicU64,
     name: [AtomicU64; 2],
-    unused: [AtomicU64; 12],
+    retiring: AtomicU64,
+    earlier: [AtomicU64; word::KEPT + 1],
 }
 
 const _: () = {
@@ -45,7 +46,10 @@ const _: () = {
     assert!(offset_of!(Record, own_peak_bytes) == word::OWN_PEAK_BYTES * 8);
     assert!(offset_of!(Record, flushed) == word::FLUSHED * 8);
     assert!(offset_of!(Record, tid) == word::TID * 8);
+    assert!(offset_of!(Record, threads) == word::THREADS * 8);
     assert!(offset_of!(Record, name) == word::NAME * 8);
+    assert!(offset_of!(Record, retiring) == word::RETIRING * 8);
+    assert!(offset_of!(Record, earlier) == word::EARLIER * 8);
 };
 
 /// What the thread is doing inside the probe.
@@ -338,10 +342,10 @@ impl Thread {
         crate::blocks::tell_counts(self);
         peak::flush(self);
         self.record.name_now();
-        let Some(ended) = ended_record(&self.record.name) else {
+        let Some((index, ended)) = ended_record(&self.record.name) else {
             return; // No space for the name: the slot stays as it is, and is not lost.
         };
-        self.record.retire_into(ended, peak::epoch(self));
+        self.record.retire_into(ended, index, peak::epoch(self));
         if self.slot >= MANY {
             self.give_back();
         }
@@ -365,12 +369,15 @@ impl Record {
         }
     }
 
-    /// Moves the figures to the record of the ended threads of the name. The registry's lock is held.
+    /// Moves the figures to the record of the ended threads of the name, the `index`th. The registry's lock is held.
     ///
-    /// Whoever reads the spool of a process that was killed meanwhile finds the slot free, rather than its figures
-    /// twice.
-    fn retire_into(&self, ended: &Record, epoch: u64) {
-        let threads = self.threads.swap(0, SeqCst);
+    /// Whoever reads the spool of a process that was killed meanwhile finds them once: until the thread is no longer
+    /// in its slot, the slot says what was in the other record before.
+    fn retire_into(&self, ended: &Record, index: usize, epoch: u64) {
+        let kept = ended.words()[..word::KEPT].iter().chain([&ended.threads]);
+        self.earlier.iter().zip(kept).for_each(|(to, from)| to.store(from.load(Relaxed), Relaxed));
+        self.retiring.store(index as u64 + 1, SeqCst);
+        let threads = self.threads.load(Relaxed);
         ended.figures.absorb(&self.figures, epoch);
         bump(&ended.reallocs, self.reallocs.load(Relaxed));
         bump(&ended.threads, threads);
@@ -379,14 +386,18 @@ impl Record {
             ended.own_peak_bytes.store(self.own_peak_bytes.load(Relaxed), Relaxed);
             ended.own_peak_blocks.store(self.own_peak_blocks.load(Relaxed), Relaxed);
         }
-        // SAFETY: a record is an array of words, all atomic; the slot is the caller's.
-        let words = unsafe { &*std::ptr::from_ref(self).cast::<[AtomicU64; word::WORDS]>() };
-        words.iter().for_each(|word| word.store(0, Relaxed));
+        self.threads.store(0, SeqCst);
+        self.words().iter().for_each(|word| word.store(0, Relaxed));
+    }
+
+    fn words(&self) -> &[AtomicU64; word::WORDS] {
+        // SAFETY: a record is an array of as many words, all atomic.
+        unsafe { &*std::ptr::from_ref(self).cast() }
     }
 }
 
-/// The record of ended threads of a name, found or made. The registry's lock is held.
-fn ended_record(name: &[AtomicU64; 2]) -> Option<&'static Record> {
+/// The record of ended threads of a name, found or made, and its number. The registry's lock is held.
+fn ended_record(name: &[AtomicU64; 2]) -> Option<(usize, &'static Record)> {
     let count = &spool::header()[header::COUNTS + Section::ENDED.0];
     let used = count.load(Relaxed) as usize;
     if !spool::ensure(Section::ENDED, (used + 1).min(NAMES) * size_of::<Record>()) {
@@ -394,18 +405,20 @@ fn ended_record(name: &[AtomicU64; 2]) -> Option<&'static Record> {
     }
     // SAFETY: the section has room for the records below, at addresses that stay.
     let record = |index: usize| unsafe { &*spool::base(Section::ENDED).cast::<Record>().add(index) };
-    let same =
-        |record: &&Record| record.name.iter().zip(name).all(|(a, b)| a.load(Relaxed) == b.load(Relaxed));
-    if let Some(found) = (0..used).map(record).find(same) {
-        return Some(found);
+    let same = |&index: &usize| {
+        let other = &record(index).name;
+        other.iter().zip(name).all(|(a, b)| a.load(Relaxed) == b.load(Relaxed))
+    };
+    if let Some(found) = (0..used).find(same) {
+        return Some((found, record(found)));
     }
     if used == NAMES {
-        return Some(record(NAMES - 1));
+        return Some((NAMES - 1, record(NAMES - 1)));
     }
     let new = record(used);
     new.name.iter().zip(name).for_each(|(to, from)| to.store(from.load(Relaxed), Relaxed));
     count.store(used as u64 + 1, Relaxed);
-    Some(new)
+    Some((used, new))
 }
 
 /// Runs `f` while no thread starts or ends, so that nobody's figures are seen twice, or not at all.

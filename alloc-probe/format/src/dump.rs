@@ -51,6 +51,9 @@ pub struct Dump {
     pub sites: Vec<Site>,
     /// The threads: one row for each live thread, and one for all ended threads of a name.
     pub threads: Vec<Thread>,
+    /// Allocations that failed, as the wrapped allocator had no memory. Left out where there were none.
+    #[serde(default, skip_serializing_if = "Failures::is_none")]
+    pub failures: Failures,
     /// The heap over time.
     pub timeline: Timeline,
     /// What the operating system says of the process at the time of the dump.
@@ -350,6 +353,32 @@ impl Site {
             }
         }
     }
+}
+
+/// Allocations that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures {
+    /// How many.
+    pub count: u64,
+    /// The last few of them, oldest first.
+    pub last: Vec<Failure>,
+}
+
+impl Failures {
+    fn is_none(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// An allocation that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The bytes asked for.
+    pub bytes: u64,
+    /// The row of [`Dump::stacks`] of the innermost frame; 0 where no stack was taken.
+    pub stack: u32,
+    /// Nanoseconds from the start of recording.
+    pub time_ns: u64,
 }
 
 /// A thread, or all ended threads of one name.

@@ -86,6 +86,10 @@ pub mod header {
     pub const TIMELINE_TICKS: usize = 133;
     /// Threads alive.
     pub const THREADS_ALIVE: usize = 134;
+    /// Allocations that failed.
+    pub const FAILED: usize = 136;
+    /// The last [`super::FAILURES`] of them, one after the other and around again, of [`super::FAILURE_WORDS`] each.
+    pub const FAILURES: usize = 160;
 
     /// The number of peaks so far: what a counter's figures at the peak are stamped with.
     pub const EPOCH: usize = 144;
@@ -99,6 +103,12 @@ pub mod header {
     /// The table of extents, each [`super::EXTENT_WORDS`] long.
     pub const EXTENTS: usize = 1024;
 }
+
+/// How many failed allocations are kept.
+pub const FAILURES: u64 = 8;
+
+/// Words of one: bytes, site, ticks since the start.
+pub const FAILURE_WORDS: usize = 3;
 
 /// Words of an extent: section, first byte within the section, first byte within the file, bytes.
 pub const EXTENT_WORDS: usize = 4;
@@ -270,6 +280,13 @@ pub mod thread {
     pub const THREADS: usize = 17;
     /// The name: 16 bytes, zero-terminated.
     pub const NAME: usize = 18;
+    /// Where a thread that ends adds its figures to those of its name: the number of that record, plus one. As long as
+    /// [`THREADS`] is not 0, that record holds what [`EARLIER`] says, whatever stands in it.
+    pub const RETIRING: usize = 20;
+    /// The first [`KEPT`] words of that record as they were, and its [`THREADS`].
+    pub const EARLIER: usize = 21;
+    /// Words that are added to.
+    pub const KEPT: usize = 10;
 }
 
 /// The words of a timeline sample.

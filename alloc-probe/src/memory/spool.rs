@@ -216,17 +216,17 @@ fn grow(section: Section, bytes: usize) -> bool {
             LIMIT_REACHED.store(true, Relaxed);
             continue;
         }
-        if FILE.load(Relaxed) < 0 || map_extent(section, ready, length) {
+        let mut mapped = FILE.load(Relaxed) < 0 || map_extent(section, ready, length);
+        if !mapped && !NAMED.load(Relaxed) && section != Section::HEADER {
+            // A file without a name is only for others to look at.
+            header()[header::IN_PART].store(1, Relaxed);
+            mapped = true;
+        }
+        if mapped {
             TAKEN.store(taken, Relaxed);
             memory.ready.store(end, Release);
             return true;
         }
-    }
-    if !NAMED.load(Relaxed) && section != Section::HEADER {
-        // A file without a name is only for others to look at.
-        header()[header::IN_PART].store(1, Relaxed);
-        memory.ready.store(reserved, Release);
-        return true;
     }
     NO_ROOM_UNTIL.store(now.saturating_add(PATIENCE), Relaxed);
     false

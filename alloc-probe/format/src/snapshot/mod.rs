@@ -14,7 +14,8 @@ use self::tree::Rows;
 use crate::dump::*;
 use crate::spool::block::{self, Block};
 use crate::spool::{
-    BLOCK_TABLES, PAGE_RECORDS, SAMPLE_BLOCK, Section, Spool, TIMELINE_LIMIT, counter, header, sample, thread,
+    BLOCK_TABLES, FAILURE_WORDS, FAILURES, PAGE_RECORDS, SAMPLE_BLOCK, Section, Spool, TIMELINE_LIMIT,
+    counter, header, sample, thread,
 };
 use std::sync::atomic::AtomicU64;
 
@@ -57,12 +58,12 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         realloc_calls: threads.iter().map(|thread| thread.realloc_calls).sum(),
         ..counted.figures()
     };
-    let (stacks, mut sites) = match mode {
-        Mode::Off | Mode::Count => {
-            (vec![StackNode { kind: FrameKind::Root, ..StackNode::default() }], Vec::new())
-        }
+    let (rows, mut sites) = match mode {
+        Mode::Off | Mode::Count => (Rows::of(spool, &[], std::iter::empty()), Vec::new()),
         Mode::Sample | Mode::Full => sites(spool, &facts.images, &clock, &scope),
     };
+    let failures = failures(spool, &rows, &clock);
+    let stacks = rows.rows;
     if mode == Mode::Full {
         add_unattributed(&mut sites, &counted);
     }
@@ -118,6 +119,7 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         stacks,
         sites,
         threads,
+        failures,
         timeline: timeline(spool, &clock),
         memory: Memory::default(),
         lost: Lost {
@@ -170,12 +172,7 @@ impl ClockScale {
 }
 
 /// The sites, in the order in which they were first seen, and the tree of their stacks.
-fn sites(
-    spool: &impl Spool,
-    images: &[Image],
-    clock: &ClockScale,
-    scope: &Scope,
-) -> (Vec<StackNode>, Vec<Site>) {
+fn sites(spool: &impl Spool, images: &[Image], clock: &ClockScale, scope: &Scope) -> (Rows, Vec<Site>) {
     let site_nodes = spool.words(Section::SITES);
     let count = (spool.count(Section::SITES) as usize).min(site_nodes.len());
     let rows = Rows::of(spool, images, (0..count).map(|site| load(site_nodes, site) as usize));
@@ -189,7 +186,7 @@ fn sites(
         sites.extend(tally.site(stack, live.get(site).and_then(Option::as_deref), clock));
     });
     merge_twins(&mut sites);
-    (rows.rows, sites)
+    (rows, sites)
 }
 
 /// Calls `f` with the number and the tally of each site that any thread has a counter for, by ascending number.
@@ -308,14 +305,34 @@ pub fn sample_weight(size: u64, mean: u64) -> (u64, u64) {
     ((size as f64 * weight) as u64, (weight * SAMPLE_BLOCK as f64) as u64)
 }
 
+/// The allocations that failed: how many, and the last few of them, oldest first.
+fn failures(spool: &impl Spool, rows: &Rows, clock: &ClockScale) -> Failures {
+    let count = spool.header(header::FAILED);
+    let sites = spool.words(Section::SITES);
+    let last = (count.saturating_sub(FAILURES)..count).map(|number| {
+        let start = header::FAILURES + (number % FAILURES) as usize * FAILURE_WORDS;
+        let [bytes, site, ticks] = [0, 1, 2].map(|word| spool.header(start + word));
+        let stack = if site == 0 { 0 } else { rows.row(load(sites, site as usize) as usize) };
+        Failure { bytes, stack, time_ns: clock.nanos(ticks) }
+    });
+    Failures { count, last: last.collect() }
+}
+
 /// The threads as the dump lists them, and their sum.
 fn threads(spool: &impl Spool) -> (Vec<Thread>, Sums) {
     let epoch = spool.header(header::EPOCH);
     let mut sum = Sums::default();
     let mut rows = Vec::new();
+    let slots =
+        |section| spool.words(section).chunks_exact(thread::WORDS).take(spool.count(section) as usize);
     for (section, alive) in [(Section::THREADS, true), (Section::ENDED, false)] {
-        let slots = spool.words(section).chunks_exact(thread::WORDS).take(spool.count(section) as usize);
-        for slot in slots {
+        for (index, slot) in slots(section).enumerate() {
+            let retiring = |from: &&[AtomicU64]| {
+                load(from, thread::THREADS) != 0 && load(from, thread::RETIRING) == index as u64 + 1
+            };
+            let earlier = if alive { None } else { slots(Section::THREADS).find(retiring) };
+            let earlier = earlier.map(|from| before_retirement(slot, from));
+            let slot = earlier.as_deref().unwrap_or(slot);
             let tid = load(slot, thread::TID) as u32;
             let threads = load(slot, thread::THREADS);
             if threads == 0 {
@@ -345,6 +362,16 @@ fn threads(spool: &impl Spool) -> (Vec<Thread>, Sums) {
         }
     }
     (rows, sum)
+}
+
+/// A record of ended threads as it was before a thread began to add its figures, which it has not done to the end.
+fn before_retirement(ended: &[AtomicU64], thread: &[AtomicU64]) -> Vec<AtomicU64> {
+    let words = (0..thread::WORDS).map(|word| match word {
+        thread::THREADS => load(thread, thread::EARLIER + thread::KEPT),
+        0..thread::KEPT => load(thread, thread::EARLIER + word),
+        _ => load(ended, word),
+    });
+    words.map(AtomicU64::new).collect()
 }
 
 fn thread_name(slot: &[AtomicU64]) -> String {
