@@ -18,6 +18,8 @@ pub struct Profile {
     pub frames: Vec<Frame>,
     /// One for each distinct stack, in the dump's order.
     pub sites: Vec<Site>,
+    /// The stacks of the last allocations that failed, in the dump's order, as those of sites.
+    pub failed: Vec<Vec<FrameId>>,
     /// What symbols could not be had, one entry for each image that lacks them.
     pub missing_symbols: Vec<MissingSymbols>,
 }

@@ -121,6 +121,7 @@ mod tests {
             dump: Dump::default(),
             frames: frames.iter().map(frame).collect(),
             sites: vec![site.clone(), site],
+            failed: Vec::new(),
             missing_symbols: Vec::new(),
         }
     }

@@ -85,6 +85,7 @@ mod tests {
             dump: Dump::default(),
             frames: roles.iter().map(frame).collect(),
             sites: sites.iter().map(site).collect(),
+            failed: Vec::new(),
             missing_symbols: Vec::new(),
         }
     }

@@ -55,6 +55,7 @@ pub(super) fn write_text(
     let dump = &profile.dump;
     let live = timeline::live_bytes(&dump.timeline.samples, dump.process.duration_ns, TIMELINE_STEPS);
     summary::write(dump, &live, options.width, out)?;
+    summary::write_failures(profile, options.width, out)?;
     writeln!(out)?;
     if shown.is_empty() {
         writeln!(out, "{}", no_sites(dump.mode))?;

@@ -22,6 +22,15 @@ pub(super) fn check(dump: &Dump) -> Result<(), Refusal> {
             return damaged(format_args!("site {index} has a histogram with a bucket beyond {MAX_BUCKET}"));
         }
     }
+    for failure in &dump.failures.last {
+        let Some(depth) = depths.get(failure.stack as usize) else {
+            return damaged(format_args!(
+                "an allocation failed on stack {}, and there is none",
+                failure.stack
+            ));
+        };
+        frames += u64::from(*depth);
+    }
     if frames > MAX_FRAMES {
         return damaged(format_args!("its stacks have {frames} frames in all, as no program has"));
     }

@@ -21,6 +21,7 @@ pub struct Show<'a> {
     summary: Summary,
     memory: &'a Memory,
     threads: &'a [Thread],
+    failures: Failures<'a>,
     timeline: &'a Timeline,
     lost: &'a Lost,
     missing_symbols: Vec<MissingSymbols<'a>>,
@@ -36,9 +37,21 @@ struct Process<'a> {
     duration_ns: u64,
     end_unix_ns: u64,
     ended: Ended,
-    #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<i32>,
     from_spool: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Failures<'a> {
+    count: u64,
+    last: Vec<Failure<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure<'a> {
+    bytes: u64,
+    time_ns: u64,
+    frames: Vec<SiteFrame<'a>>,
 }
 
 /// The figures of a whole process.
@@ -121,6 +134,16 @@ impl<'a> Show<'a> {
             summary: Summary::new(profile),
             memory: &dump.memory,
             threads: &dump.threads,
+            failures: Failures {
+                count: dump.failures.count,
+                last: (dump.failures.last.iter().zip(&profile.failed))
+                    .map(|(failure, frames)| Failure {
+                        bytes: failure.bytes,
+                        time_ns: failure.time_ns,
+                        frames: frames.iter().map(|id| SiteFrame::new(fold::frame(profile, *id))).collect(),
+                    })
+                    .collect(),
+            },
             timeline: &dump.timeline,
             lost: &dump.lost,
             missing_symbols: profile

@@ -1,5 +1,7 @@
 //! The summary of a dump, as text.
 
+use crate::analyse::fold;
+use crate::profile::{Profile, Role};
 use crate::term::units::{bytes, count, duration, instant, percent, plural};
 use crate::term::{style, text};
 use alloc_probe_format::dump::{Dump, Ended, Mode, Thread};
@@ -32,6 +34,29 @@ pub fn write(dump: &Dump, live_bytes: &[u64], width: usize, out: &mut dyn Write)
         rows.bars("live", live_bytes, &format!("live bytes over {}", duration(dump.process.duration_ns)))?;
     }
     Ok(())
+}
+
+/// Writes what allocations failed, if any: how many, and which was the last.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write_failures(profile: &Profile, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let failures = &profile.dump.failures;
+    let Some((last, frames)) = failures.last.last().zip(profile.failed.last()) else { return Ok(()) };
+    let (size, time) = (bytes(last.bytes), duration(last.time_ns));
+    let mut remark = match failures.count {
+        1 => format!("allocation failed, as there was no memory: {size} after {time}"),
+        _ => format!("allocations failed, as there was no memory; the last: {size} after {time}"),
+    };
+    let mut frames = frames.iter().map(|id| fold::frame(profile, *id));
+    let own = frames.clone().find(|frame| frame.role == Role::Program).or_else(|| frames.next());
+    if let Some(frame) = own {
+        remark += &format!(", in {}", frame.function);
+        let place = frame.file.as_deref().zip(frame.line);
+        remark.extend(place.map(|(file, line)| format!(" ({file}:{line})")));
+    }
+    Rows { width, out }.row("failed", count(failures.count), &remark)
 }
 
 /// What could not be recorded, one sentence each: nothing for a faultless run.

@@ -26,6 +26,7 @@ pub fn symbolicate(path: &Path, mut dump: Dump) -> Profile {
         Some(symbols) => (carried(&dump, &stacks, &symbols, &mut table), Vec::new()),
         None => from_binaries(&dump, &stacks, &mut table),
     };
+    let failed = dump.failures.last.iter().map(|failure| expand(failure.stack, &stacks, &rows).0).collect();
     let sites = sites
         .into_iter()
         .map(|site| {
@@ -40,7 +41,7 @@ pub fn symbolicate(path: &Path, mut dump: Dump) -> Profile {
             }
         })
         .collect();
-    Profile { path: path.to_owned(), dump, frames: table.frames, sites, missing_symbols }
+    Profile { path: path.to_owned(), dump, frames: table.frames, sites, failed, missing_symbols }
 }
 
 /// The frames from a row of the stacks out to the root, and whether some were left out.

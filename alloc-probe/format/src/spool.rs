@@ -96,7 +96,7 @@ pub mod header {
     /// The highest sum of [`FLUSHED`].
     pub const PEAK: usize = 145;
     /// Live bytes as far as the threads have told. Apart from the others: threads write it at the same time.
-    pub const FLUSHED: usize = 160;
+    pub const FLUSHED: usize = 192;
 
     /// Words in the table of extents that are used.
     pub const EXTENT_COUNT: usize = 1023;
