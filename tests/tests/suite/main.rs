@@ -26,3 +26,4 @@ mod command_line;
 mod damaged;
 mod environment;
 mod orders;
+mod outside;

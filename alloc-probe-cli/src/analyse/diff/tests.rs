@@ -38,7 +38,14 @@ fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
             ages: Vec::new(),
         });
     }
-    Profile { path: PathBuf::new(), dump: Dump::default(), frames, sites, failed: Vec::new(), missing_symbols: Vec::new() }
+    Profile {
+        path: PathBuf::new(),
+        dump: Dump::default(),
+        frames,
+        sites,
+        failed: Vec::new(),
+        missing_symbols: Vec::new(),
+    }
 }
 
 /// Compares, and writes each pair as `kind: base stacks | new stacks`, by their numbers.

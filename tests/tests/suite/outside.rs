@@ -1,0 +1,214 @@
+//! A running process, looked at from outside; and what is said of processes that ended in one way or another.
+
+use crate::binaries::{self, Profile};
+use crate::command_line::{alloc_probe, json};
+use alloc_probe_format::dump::{Dump, Ended, Figures};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// The subject `service`, ready and without anything to do.
+struct Service {
+    process: Child,
+    out: BufReader<ChildStdout>,
+    folder: TempDir,
+    /// What it says of itself: live bytes and blocks, and blocks in all.
+    figures: [u64; 3],
+}
+
+impl Service {
+    /// With variables for the probe; an output path is a file in a folder of its own.
+    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Service {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut process = Command::new(binaries::subject("service", Profile::Dev))
+            .args(arguments)
+            .env_clear()
+            .envs(variables.iter().copied())
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut out = BufReader::new(process.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        for _ in 0..2 {
+            line.clear();
+            out.read_line(&mut line).expect("it tells");
+        }
+        let mut numbers = line.split_whitespace().map(|number| number.parse().expect("a number"));
+        let figures = [(); 3].map(|()| numbers.next().expect("three figures"));
+        Service { process, out, folder, figures }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([format!("-{name}"), self.process.id().to_string()]).status();
+        assert!(status.expect("`kill` runs").success());
+    }
+
+    fn dump(&self, name: &str) -> Dump {
+        let path = self.path(name);
+        let Output { status, stdout, stderr } = dump(&self.process.id().to_string(), &path);
+        assert!(status.success() && stdout.is_empty(), "{}", String::from_utf8_lossy(&stderr));
+        let text = std::fs::read_to_string(&path).expect("a dump");
+        serde_json::from_str(&text).expect("a dump")
+    }
+
+    /// Waits for the end that was asked for.
+    fn end(&mut self) {
+        self.process.wait().expect("it ends");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn dump(pid: &str, output: &Path) -> Output {
+    alloc_probe().args(["dump", pid, "-o"]).arg(output).output().expect("it runs")
+}
+
+/// What the dump says is what the process said of itself, to the byte; and so do its sites.
+fn check(dump: &Dump, service: &Service) {
+    let totals = dump.totals;
+    assert_eq!([totals.end_bytes, totals.end_blocks, totals.total_blocks], service.figures);
+    let mut sum = Figures::default();
+    dump.sites.iter().for_each(|site| sum.add(&site.figures));
+    if !dump.sites.is_empty() {
+        assert_eq!(sum, totals);
+    }
+    assert_eq!((dump.process.ended, dump.process.from_spool), (Ended::Running, true));
+    assert_eq!(dump.process.pid, service.process.id());
+    assert!(dump.memory.rss_bytes > 0 && dump.threads.iter().any(|thread| thread.name == "service"));
+}
+
+#[test]
+fn a_process_is_read_with_and_without_an_output_path() {
+    for (variables, sites) in [
+        (&[("ALLOC_PROBE_OUT", "out.json")][..], true),
+        (&[("ALLOC_PROBE", "full")], true),
+        (&[("ALLOC_PROBE", "count")], false),
+        (&[], false),
+    ] {
+        let service = Service::start(&["1000"], variables);
+        let dump = service.dump("now.json");
+        check(&dump, &service);
+        assert_eq!(dump.sites.len() > 1000, sites, "{variables:?}");
+        if sites {
+            let shown = json(alloc_probe().arg("show").arg(service.path("now.json")).arg("--json"));
+            let of_stacks = shown["sites"].as_array().expect("sites").iter().filter(|site| {
+                let frames = site["frames"].as_array().expect("frames");
+                frames.iter().any(|frame| frame["function"] == "service::descend")
+            });
+            assert!(of_stacks.count() >= 1000);
+        }
+    }
+}
+
+/// It can do nothing for it: not even take a signal.
+#[test]
+fn a_process_that_is_stopped_is_read() {
+    let service = Service::start(&["10", "busy"], &[("ALLOC_PROBE_OUT", "out.json")]);
+    service.signal("STOP");
+    let (first, second) = (service.dump("first.json"), service.dump("second.json"));
+    assert_eq!(first.totals, Figures { lifetime_sum_ns: first.totals.lifetime_sum_ns, ..second.totals });
+    assert!(second.process.duration_ns > first.process.duration_ns, "time goes on");
+    service.signal("CONT");
+    assert!(service.dump("third.json").process.duration_ns > second.process.duration_ns);
+}
+
+/// Its sites add up to its figures all the same, but for an event of each thread.
+#[test]
+fn a_process_that_is_busy_is_read() {
+    let mut service = Service::start(&["20000", "busy"], &[("ALLOC_PROBE_OUT", "out.json")]);
+    for round in 0..5 {
+        let dump = service.dump(&format!("{round}.json"));
+        let of_threads: u64 = dump.threads.iter().map(|thread| thread.total_blocks).sum();
+        assert!(dump.totals.total_blocks >= of_threads && dump.totals.end_blocks >= 20_000);
+        assert!(dump.sites.len() > 20_000 && dump.stacks.len() > 20_000);
+    }
+    drop(service.process.stdin.take());
+    let mut longest = String::new();
+    service.out.read_line(&mut longest).expect("it tells");
+    service.end();
+    assert!(longest.trim().parse::<u64>().is_ok() && service.path("out.json").exists());
+}
+
+#[test]
+fn processes_that_cannot_be_read_are_told_of() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("x.json");
+    let service = Service::start(&["1"], &[("ALLOC_PROBE", "off")]);
+    for (pid, reason) in [
+        ("4194305", "there is none"),
+        (&std::process::id().to_string(), "it has no profile"),
+        (&service.process.id().to_string(), "it has no profile"),
+    ] {
+        let Output { status, stdout, stderr } = dump(pid, &path);
+        let message = String::from_utf8_lossy(&stderr);
+        assert_eq!((status.code(), stdout.as_slice()), (Some(2), &b""[..]), "{message}");
+        assert!(message.starts_with(&format!("error: cannot read process {pid}: {reason}\n")), "{message}");
+        assert!(!path.exists());
+    }
+    let service = Service::start(&["1"], &[]);
+    let Output { status, stderr, .. } =
+        dump(&service.process.id().to_string(), Path::new("/nonexistent/x.json"));
+    let message = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(2));
+    assert_eq!(message, "error: cannot write `/nonexistent/x.json`: no such file or directory\n");
+}
+
+/// The line of `show` that says how it ended, and the one that says of when the figures are.
+fn told(file: &Path) -> (String, String) {
+    let Output { status, stdout, stderr } = alloc_probe().arg("show").arg(file).output().expect("it runs");
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    let text = String::from_utf8(stdout).expect("text");
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("ran ")).map(str::to_owned);
+    let how = lines.next().expect("how it ended");
+    let when: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    (how, when.join(" "))
+}
+
+#[test]
+fn show_says_how_a_process_ended_and_of_when_its_figures_are() {
+    let variables = [("ALLOC_PROBE_OUT", "out.json")];
+    for (signal, file, ended, figures) in [
+        ("TERM", "out.json", "until SIGTERM ended it", "when the dump was written"),
+        ("INT", "out.json", "until SIGINT ended it", "when the dump was written"),
+        ("ABRT", "out.json.spool", "until SIGABRT ended it", "read from its spool, as there is no dump"),
+        (
+            "KILL",
+            "out.json.spool",
+            "until it was killed, crashed, or left by `_exit`",
+            "read from its spool, as there is no dump",
+        ),
+    ] {
+        let mut service = Service::start(&["10"], &variables);
+        let running = told(&service.path("out.json.spool"));
+        assert!(running.0.contains(" and was still running, recorded in full"), "{running:?}");
+        assert!(
+            running.1.starts_with("figures of 20")
+                && running.1.ends_with(" UTC; read from its spool, while it ran")
+        );
+        service.signal(signal);
+        service.end();
+        let (how, when) = told(&service.path(file));
+        assert!(how.contains(&format!(" {ended}, recorded in full")), "{how}");
+        assert!(
+            when.starts_with("figures of ") && when.contains(" UTC") && when.ends_with(figures),
+            "{when}"
+        );
+    }
+    let mut service = Service::start(&["10"], &variables);
+    drop(service.process.stdin.take());
+    service.end();
+    let (how, after) = told(&service.path("out.json"));
+    assert!(how.contains(" to its normal end, recorded in full") && after.is_empty(), "{how} {after}");
+}
