@@ -40,6 +40,7 @@ mod failures;
 mod figures;
 mod finish;
 mod full;
+mod loaded;
 mod memory;
 mod mode;
 mod occasions;

@@ -5,9 +5,9 @@ use crate::memory::lock::Lock;
 use crate::memory::{barrier, os, spool};
 use crate::mode::{self, Mode, State};
 use crate::output::{OUTPUT, Path, Paths};
-use crate::{blocks, capture, clock, finish, occasions, thread, timeline, tree};
+use crate::{blocks, capture, clock, finish, loaded, occasions, thread, timeline, tree};
 use alloc_probe_format::spool::{MAGIC, VERSION, fact, header};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Starts recording as the environment and the settings ask. The first caller does; whoever comes while it is at it
 /// goes unrecorded, which only another thread made before the program's first allocation could.
@@ -79,20 +79,8 @@ pub(crate) fn takes_stacks() -> bool {
 
 /// Brings the list of images up to date, and records those that are new.
 pub(crate) fn list_images() {
-    static LIST: Lock = Lock::new();
-    static RECORDED: AtomicUsize = AtomicUsize::new(0);
-    let Some(_held) = LIST.try_lock() else { return };
     capture::refresh_images();
-    let mut seen = 0;
-    capture::images(&mut |image| {
-        seen += 1;
-        if seen > RECORDED.load(Relaxed) {
-            let numbers = [image.bias, image.end.wrapping_sub(image.bias), image.build_id.len() as u64]
-                .map(u64::to_le_bytes);
-            spool::add_fact(fact::IMAGE, &[numbers.as_flattened(), image.build_id, image.path]);
-            RECORDED.store(seen, Relaxed);
-        }
-    });
+    loaded::record();
 }
 
 /// Settles where the dump goes, and opens the spool file beside it.

@@ -162,20 +162,37 @@ impl Section {
 /// Words of a node: the frame key, `parent << 32 | site`, and `first child << 32 | next sibling`.
 pub const NODE_WORDS: usize = 3;
 
-/// A frame key: the address in the low 48 bits, above them what it means.
+/// A frame key: the address in the low 48 bits, above them in two bits what it means, and above these the number of the
+/// image that it lay in, where that is gone.
 pub mod frame_key {
     use crate::dump::FrameKind;
 
     /// Where the kind starts.
     pub const KIND_SHIFT: u32 = 48;
 
+    /// Where the image starts.
+    const IMAGE_SHIFT: u32 = 50;
+
+    /// The largest number there is room for. Stands for any from there on: which of them it is, is then not known.
+    const LAST_IMAGE: u64 = (1 << (64 - IMAGE_SHIFT)) - 2;
+
     /// The kind of a key.
     pub fn kind(key: u64) -> FrameKind {
-        match key >> KIND_SHIFT {
+        match key >> KIND_SHIFT & 3 {
             1 => FrameKind::Exact,
             2 => FrameKind::Cut,
             _ => FrameKind::Call,
         }
+    }
+
+    /// What marks a key as that of an image that is gone, by the number of its fact.
+    pub fn of_gone(image: u64) -> u64 {
+        (image.min(LAST_IMAGE) + 1) << IMAGE_SHIFT
+    }
+
+    /// The number of that image; none where it is the one that stands there now.
+    pub fn image(key: u64) -> Option<u64> {
+        (key >> IMAGE_SHIFT).checked_sub(1)
     }
 
     /// The address of a key.
@@ -386,7 +403,8 @@ pub mod fact {
     pub const ARGUMENT: u64 = 2;
     /// A build fact, `name=value`.
     pub const BUILD: u64 = 3;
-    /// An image: load address and size as words, the length of the build id as a word, the build id, the path.
+    /// An image: its number, load address and size as words, the length of the build id as a word, the build id, the
+    /// path. Numbers ascend, and a later image replaces earlier ones where they overlap.
     pub const IMAGE: u64 = 4;
     /// A sentence about something that is missing.
     pub const NOTE: u64 = 5;

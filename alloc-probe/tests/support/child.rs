@@ -215,7 +215,11 @@ impl Outcome {
 
     /// The dump that its spool holds.
     pub(crate) fn spool(&self) -> Dump {
-        let bytes = fs::read(self.path("out.json.spool")).expect("the spool");
+        self.spool_named("out.json.spool")
+    }
+
+    pub(crate) fn spool_named(&self, name: &str) -> Dump {
+        let bytes = fs::read(self.path(name)).expect("the spool");
         SpoolFile::parse(&bytes).expect("a spool").dump()
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Facts {
     pub(super) command: Vec<String>,
     pub(super) build: Build,
     pub(super) images: Vec<Image>,
+    /// The numbers of the images, ascending.
+    pub(super) image_numbers: Vec<u64>,
     pub(super) notes: Vec<String>,
 }
 
@@ -38,9 +40,18 @@ impl Facts {
             fact::EXECUTABLE => self.executable = text(bytes),
             fact::ARGUMENT => self.command.push(text(bytes)),
             fact::BUILD => self.add_build(&text(bytes)),
-            fact::IMAGE => self.images.extend(image(bytes)),
+            fact::IMAGE => self.add_image(bytes),
             fact::NOTE => self.notes.push(text(bytes)),
             _ => {}
+        }
+    }
+
+    /// Those of a damaged file whose numbers don't ascend are left out.
+    fn add_image(&mut self, bytes: &[u8]) {
+        let Some((number, image)) = image(bytes) else { return };
+        if self.image_numbers.last().is_none_or(|&last| last < number) {
+            self.image_numbers.push(number);
+            self.images.push(image);
         }
     }
 
@@ -66,11 +77,11 @@ impl Facts {
     }
 }
 
-fn image(bytes: &[u8]) -> Option<Image> {
+fn image(bytes: &[u8]) -> Option<(u64, Image)> {
     let word = |index: usize| Some(u64::from_le_bytes(bytes.get(index * 8..index * 8 + 8)?.try_into().ok()?));
-    let (load_address, size, id_length) = (word(0)?, word(1)?, word(2)? as usize);
-    let rest = bytes.get(24..)?;
+    let (number, load_address, size, id_length) = (word(0)?, word(1)?, word(2)?, word(3)? as usize);
+    let rest = bytes.get(32..)?;
     let (id, path) = (rest.get(..id_length)?, rest.get(id_length..)?);
     let build_id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(Image { path: String::from_utf8_lossy(path).into_owned(), build_id, load_address, size })
+    Some((number, Image { path: String::from_utf8_lossy(path).into_owned(), build_id, load_address, size }))
 }

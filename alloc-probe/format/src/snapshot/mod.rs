@@ -59,8 +59,8 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         ..counted.figures()
     };
     let (rows, mut sites) = match mode {
-        Mode::Off | Mode::Count => (Rows::of(spool, &[], std::iter::empty()), Vec::new()),
-        Mode::Sample | Mode::Full => sites(spool, &facts.images, &clock, &scope),
+        Mode::Off | Mode::Count => (Rows::of(spool, &facts, std::iter::empty()), Vec::new()),
+        Mode::Sample | Mode::Full => sites(spool, &facts, &clock, &scope),
     };
     let failures = failures(spool, &rows, &clock);
     let stacks = rows.rows;
@@ -172,10 +172,10 @@ impl ClockScale {
 }
 
 /// The sites, in the order in which they were first seen, and the tree of their stacks.
-fn sites(spool: &impl Spool, images: &[Image], clock: &ClockScale, scope: &Scope) -> (Rows, Vec<Site>) {
+fn sites(spool: &impl Spool, facts: &Facts, clock: &ClockScale, scope: &Scope) -> (Rows, Vec<Site>) {
     let site_nodes = spool.words(Section::SITES);
     let count = (spool.count(Section::SITES) as usize).min(site_nodes.len());
-    let rows = Rows::of(spool, images, (0..count).map(|site| load(site_nodes, site) as usize));
+    let rows = Rows::of(spool, facts, (0..count).map(|site| load(site_nodes, site) as usize));
     let live = live_blocks(spool, count, clock);
     let mut sites: Vec<Site> = Vec::with_capacity(count);
     for_each_site(spool, count, |site, tally| {

@@ -1,9 +1,10 @@
 //! The stack tree of a dump: the nodes that sites need, as rows.
 
+use super::facts::Facts;
 use super::tally::load;
-use crate::dump::{FrameKind, Image, StackNode};
+use crate::dump::{FrameKind, StackNode};
 use crate::spool::{NODE_WORDS, Section, Spool, frame_key, header};
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::atomic::AtomicU64;
 
 /// The rows of a dump's tree, and the row of each node.
@@ -14,7 +15,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// The rows for the given innermost nodes and all that they hang on.
-    pub(super) fn of(spool: &impl Spool, images: &[Image], innermost: impl Iterator<Item = usize>) -> Rows {
+    pub(super) fn of(spool: &impl Spool, facts: &Facts, innermost: impl Iterator<Item = usize>) -> Rows {
         let nodes = Nodes::of(spool);
         let mut needed = vec![false; nodes.count];
         let mut count = 1;
@@ -30,7 +31,7 @@ impl Rows {
             }
         }
 
-        let ranges = ImageRanges::new(images);
+        let ranges = ImageRanges::new(facts);
         let mut rows = Vec::with_capacity(count);
         rows.push(StackNode { kind: FrameKind::Root, ..StackNode::default() });
         let mut row_of = vec![0u32; nodes.count.max(1)];
@@ -80,15 +81,36 @@ impl<'a> Nodes<'a> {
 
 /// Which image an address lies in.
 struct ImageRanges<'a> {
-    images: &'a [Image],
-    by_start: Vec<u32>,
+    facts: &'a Facts,
+    /// Where an image, or none, begins to be the one that stands there, by address. Of those that overlap it is the
+    /// last, as what it replaced is gone; frames of that are marked.
+    changes: Vec<(u64, Option<u32>)>,
 }
 
 impl<'a> ImageRanges<'a> {
-    fn new(images: &'a [Image]) -> ImageRanges<'a> {
-        let mut by_start: Vec<u32> = (0..images.len() as u32).collect();
-        by_start.sort_by_key(|&index| images[index as usize].load_address);
-        ImageRanges { images, by_start }
+    fn new(facts: &'a Facts) -> ImageRanges<'a> {
+        let ranges = (0u32..)
+            .zip(&facts.images)
+            .map(|(index, image)| (image.load_address, image.load_address.saturating_add(image.size), index));
+        let mut starts: Vec<(u64, u64, u32)> = ranges.filter(|(start, end, _)| start < end).collect();
+        starts.sort_unstable();
+        let mut bounds: Vec<u64> = starts.iter().flat_map(|&(start, end, _)| [start, end]).collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        let mut starts = starts.into_iter().peekable();
+        // Those that have begun, the latest on top; one that has ended goes when it comes up.
+        let mut begun: BinaryHeap<(u32, u64)> = BinaryHeap::new();
+        let change = |at: u64| {
+            while let Some((_, end, index)) = starts.next_if(|&(start, _, _)| start <= at) {
+                begun.push((index, end));
+            }
+            while begun.peek().is_some_and(|&(_, end)| end <= at) {
+                begun.pop();
+            }
+            (at, begun.peek().map(|&(index, _)| index))
+        };
+        let changes = bounds.into_iter().map(change).collect();
+        ImageRanges { facts, changes }
     }
 
     fn row(&self, parent: u32, key: u64) -> StackNode {
@@ -96,18 +118,68 @@ impl<'a> ImageRanges<'a> {
         if kind == FrameKind::Cut {
             return StackNode { parent, image: None, address: 0, kind };
         }
-        let after =
-            self.by_start.partition_point(|&index| self.images[index as usize].load_address <= address);
-        let found = self.by_start[..after].iter().rev().copied().find(|&index| {
-            let image = &self.images[index as usize];
-            address - image.load_address < image.size
-        });
-        match found {
-            Some(index) => {
-                let address = address - self.images[index as usize].load_address;
-                StackNode { parent, image: Some(index), address, kind }
+        let image = match frame_key::image(key) {
+            Some(number) => self.facts.image_numbers.binary_search(&number).ok().map(|index| index as u32),
+            None => {
+                let after = self.changes.partition_point(|&(start, _)| start <= address);
+                after.checked_sub(1).and_then(|last| self.changes[last].1)
             }
+        };
+        let offset = |index: u32| address.checked_sub(self.facts.images[index as usize].load_address);
+        match image.and_then(|index| Some((index, offset(index)?))) {
+            Some((index, address)) => StackNode { parent, image: Some(index), address, kind },
             None => StackNode { parent, image: None, address, kind },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Image;
+
+    fn ranges(images: &[(u64, u64)]) -> Facts {
+        let images =
+            images.iter().map(|&(load_address, size)| Image { load_address, size, ..Image::default() });
+        let images: Vec<Image> = images.collect();
+        Facts { image_numbers: (0..images.len() as u64).collect(), images, ..Facts::default() }
+    }
+
+    #[test]
+    fn of_images_that_overlap_the_last_stands() {
+        let facts = ranges(&[(100, 100), (500, 100), (50, 100), (120, 10), (u64::MAX, 7)]);
+        let ranges = ImageRanges::new(&facts);
+        let image = |address: u64| ranges.row(0, address).image;
+        let expected = [
+            (49, None),
+            (50, Some(2)),
+            (110, Some(2)),
+            (120, Some(3)),
+            (129, Some(3)),
+            (130, Some(2)),
+            (150, Some(0)),
+            (199, Some(0)),
+            (200, None),
+            (599, Some(1)),
+            (600, None),
+        ];
+        for (address, index) in expected {
+            assert_eq!(image(address), index, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_marked_frame_is_of_the_image_that_is_gone() {
+        let mut facts = ranges(&[(100, 100), (100, 100), (300, 10)]);
+        facts.image_numbers = vec![0, 4, 7];
+        let ranges = ImageRanges::new(&facts);
+        assert_eq!(
+            ranges.row(9, 150),
+            StackNode { parent: 9, image: Some(1), address: 50, ..StackNode::default() }
+        );
+        for (number, image) in [(0, Some(0)), (4, Some(1)), (5, None), (7, None), (1 << 20, None)] {
+            let row = ranges.row(9, 150 | frame_key::of_gone(number));
+            assert_eq!((row.image, row.kind), (image, FrameKind::Call), "{number}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The list of images from `dl_iterate_phdr`.
 
 use super::ImageInfo;
+use crate::loaded;
 use libc::{Elf64_Phdr, c_int, c_void, dl_phdr_info, size_t};
 use std::ffi::CStr;
 use std::ptr::null_mut;
@@ -17,7 +18,7 @@ pub(super) struct Image {
     pub(super) start: u64,
     end: u64,
     pub(super) build_id: &'static [u8],
-    path: &'static [u8],
+    pub(super) path: &'static [u8],
 }
 
 static FIRST: AtomicPtr<Image> = AtomicPtr::new(null_mut());
@@ -45,9 +46,9 @@ pub(in super::super) fn refresh() -> bool {
     unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut pass).cast()) };
     let mut void = false;
     if let Some((added, removed)) = pass.changed {
-        for image in iter() {
-            if image.seen.load(Relaxed) != pass.number {
-                image.loaded.store(false, Relaxed);
+        for (number, image) in (0..).zip(iter()) {
+            if image.seen.load(Relaxed) != pass.number && image.loaded.swap(false, Relaxed) {
+                loaded::forget(image.start, image.end, number);
             }
         }
         void = REMOVED.swap(removed, Relaxed) != removed && pass.number != 1;
@@ -61,6 +62,32 @@ pub(in super::super) fn refresh() -> bool {
         next_generation();
     }
     void
+}
+
+/// Adds an image that was met on a stack, unless the list is being brought up to date at this very moment. Those that
+/// were where it is now are gone.
+pub(super) fn add_met(headers: &[Elf64_Phdr], bias: u64, path: &[u8]) {
+    if REFRESHING.swap(true, Acquire) {
+        return;
+    }
+    let (start, end) = extent(headers, bias);
+    for (number, image) in (0..).zip(iter()) {
+        if image.start < end && start < image.end && image.loaded.swap(false, Relaxed) {
+            loaded::forget(image.start, image.end, number);
+        }
+    }
+    let image = Image::at(bias, (start, end), PASS.load(Relaxed));
+    add(image, build_id_of(headers, bias).unwrap_or_default(), path);
+    REFRESHING.store(false, Release);
+}
+
+/// The first address of an image, and the one after its last.
+fn extent(headers: &[Elf64_Phdr], bias: u64) -> (u64, u64) {
+    let at = |offset: u64| bias.wrapping_add(offset);
+    let loaded = || headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+    let start = loaded().map(|header| at(header.p_vaddr)).min().unwrap_or(0);
+    let end = loaded().map(|header| at(header.p_vaddr.wrapping_add(header.p_memsz))).max().unwrap_or(0);
+    (start, end)
 }
 
 /// The build id of an image that is loaded.
@@ -124,10 +151,7 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_
     let main = std::mem::take(&mut pass.main);
     // SAFETY: the dynamic linker tells the address and the number of the object's program headers.
     let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    let at = |offset: u64| info.dlpi_addr.wrapping_add(offset);
-    let loaded = || headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
-    let start = loaded().map(|header| at(header.p_vaddr)).min().unwrap_or(0);
-    let end = loaded().map(|header| at(header.p_vaddr.wrapping_add(header.p_memsz))).max().unwrap_or(0);
+    let (start, end) = extent(headers, info.dlpi_addr);
     let build_id = build_id_of(headers, info.dlpi_addr).unwrap_or_default();
     let mut buffer = [0; 1024];
     let path = path_of(info, main, start, &mut buffer);
@@ -140,18 +164,24 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_
         image.seen.store(pass.number, Relaxed);
         return 0;
     }
-    let unplaced = Image {
-        next: AtomicPtr::new(null_mut()),
-        loaded: AtomicBool::new(true),
-        seen: AtomicU32::new(pass.number),
-        bias: info.dlpi_addr,
-        start,
-        end,
-        build_id: &[],
-        path: &[],
-    };
-    add(unplaced, build_id, path);
+    add(Image::at(info.dlpi_addr, (start, end), pass.number), build_id, path);
     0
+}
+
+impl Image {
+    /// One that is loaded there, still without its build id and its path.
+    fn at(bias: u64, (start, end): (u64, u64), pass: u32) -> Image {
+        Image {
+            next: AtomicPtr::new(null_mut()),
+            loaded: AtomicBool::new(true),
+            seen: AtomicU32::new(pass),
+            bias,
+            start,
+            end,
+            build_id: &[],
+            path: &[],
+        }
+    }
 }
 
 /// The path of an image; `buffer` is room for that of the executable, which the dynamic linker doesn't tell.

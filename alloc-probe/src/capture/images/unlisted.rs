@@ -1,7 +1,9 @@
 //! Noticing images that came after the list was last brought up to date.
 
-use super::list::{GENERATION, Image, PASS, UNLISTED, build_id_of, iter, next_generation};
+use super::list::{GENERATION, Image, PASS, UNLISTED, add_met, build_id_of, iter, next_generation};
+use crate::loaded;
 use libc::{Elf64_Ehdr, Elf64_Phdr};
+use std::ffi::CStr;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 /// What is known of an address holds within one generation only. Never 0.
@@ -10,20 +12,28 @@ pub(in super::super) fn generation() -> u32 {
     GENERATION.load(Relaxed)
 }
 
-/// Says that code of the image that starts in the page of `start` is on the stack. If it isn't listed, another may
-/// have gone, so what is known of addresses becomes void. The list itself is left alone: to bring it up to date takes
-/// the dynamic linker's lock.
-pub(in super::super) fn met(start: u64) {
+/// Says that code of the image that starts in the page of `start` is on the stack. If it isn't listed, it is added, and
+/// another may have gone, so what is known of addresses becomes void. The rest of the list is left alone: to bring it up
+/// to date takes the dynamic linker's lock.
+pub(in super::super) fn met(start: u64, path: &CStr) {
     let start = start & !0xfff;
-    let build_id =
-        header_at(start).and_then(|(headers, bias)| build_id_of(headers, bias)).unwrap_or_default();
-    let same = |image: &Image| image.start & !0xfff == start && image.build_id == build_id;
+    let header = header_at(start);
+    let build_id = header.and_then(|(headers, bias)| build_id_of(headers, bias)).unwrap_or_default();
+    let path = path.to_bytes();
+    let same = |image: &Image| {
+        let named = !build_id.is_empty() || path.is_empty() || image.path == path;
+        image.start & !0xfff == start && image.build_id == build_id && named
+    };
     let listed = PASS.load(Relaxed) == 0 || iter().any(|image| same(image) && image.loaded.load(Relaxed));
     let which =
         build_id.iter().fold(start | 1, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     if !listed && UNLISTED.swap(which, AcqRel) != which {
         next_generation();
         super::super::forget_rules();
+        if let Some((headers, bias)) = header {
+            add_met(headers, bias, path);
+            loaded::record();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which loaded object an address lies in, and where its unwind tables are.
 
-use libc::{c_int, c_void, dl_phdr_info, size_t};
+use libc::{c_char, c_int, c_void, dl_phdr_info, size_t};
 use std::ffi::CStr;
 use std::mem::{MaybeUninit, transmute};
 use std::sync::atomic::AtomicPtr;
@@ -15,6 +15,23 @@ pub(super) struct Object {
     pub(super) end: u64,
     /// The address of its `.eh_frame_hdr`; 0 without one.
     pub(super) eh_frame_hdr: u64,
+    /// Its path, as the dynamic linker knows it: a C string, or null.
+    path: *const c_char,
+}
+
+impl Object {
+    /// Its path, as long as it's loaded; empty where it has none, as the executable.
+    pub(super) fn path(&self) -> &CStr {
+        // SAFETY: it's null or the dynamic linker's own string, which stays while the object is loaded.
+        if self.path.is_null() { c"" } else { unsafe { CStr::from_ptr(self.path) } }
+    }
+}
+
+/// The start of what `link_map` points to (`<link.h>`).
+#[repr(C)]
+struct LinkMap {
+    address: u64,
+    name: *const c_char,
 }
 
 /// What `_dl_find_object` fills in (`<dlfcn.h>`).
@@ -23,7 +40,7 @@ struct DlFindObject {
     flags: u64,
     map_start: *mut c_void,
     map_end: *mut c_void,
-    link_map: *mut c_void,
+    link_map: *const LinkMap,
     eh_frame: *mut c_void,
     reserved: [u64; 7],
 }
@@ -58,10 +75,13 @@ pub(super) fn find(address: u64) -> Option<Object> {
     }
     // SAFETY: all-zero bytes are valid for the type, so it's initialised in any case.
     let found = unsafe { found.assume_init() };
+    // SAFETY: it's the object's entry in the dynamic linker's list, which stays while the object is loaded.
+    let path = unsafe { found.link_map.as_ref() }.map_or(std::ptr::null(), |map| map.name);
     Some(Object {
         start: found.map_start as u64,
         end: found.map_end as u64,
         eh_frame_hdr: found.eh_frame as u64,
+        path,
     })
 }
 
@@ -86,7 +106,7 @@ fn find_by_iterating(address: u64) -> Option<Object> {
 fn object_of(info: &dl_phdr_info) -> Option<Object> {
     // SAFETY: the dynamic linker tells the address and the number of the object's program headers.
     let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    let mut object = Object { start: u64::MAX, end: 0, eh_frame_hdr: 0 };
+    let mut object = Object { start: u64::MAX, end: 0, eh_frame_hdr: 0, path: info.dlpi_name };
     for header in headers {
         let start = info.dlpi_addr.wrapping_add(header.p_vaddr);
         match header.p_type {

@@ -14,7 +14,7 @@ use gimli::{CfaRule, Operation, Register, RegisterRule};
 pub(super) fn learn(address: u64) -> Rule {
     let object = objects::find(address);
     if let Some(object) = &object {
-        images::met(object.start);
+        images::met(object.start, object.path());
     }
     let rule = object.and_then(|object| cfi::with_row(&object, address, |found| simplify(&found)));
     let rule = rule.unwrap_or(Rule::GUESS);
