@@ -35,6 +35,15 @@ pub fn load(path: &Path) -> Result<Dump, Error> {
     parse(&bytes, LIMIT_BYTES, running).map_err(|refusal| refusal.of(path))
 }
 
+/// Makes a dump of the bytes of a file that was at a path.
+///
+/// # Errors
+///
+/// Where they are no sound dump, with the reason.
+pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Dump, Error> {
+    parse(bytes, LIMIT_BYTES, false).map_err(|refusal| refusal.of(path))
+}
+
 /// Whether a process still records into a spool: its lock is gone with it.
 fn is_locked(spool: &File) -> bool {
     let asked = rustix::fs::flock(spool, FlockOperation::NonBlockingLockShared);

@@ -44,6 +44,10 @@ pub(super) fn read(image: &Image, started_unix_ns: u64) -> Result<Vec<u8>, Unusa
         std::io::ErrorKind::NotFound => Unusable::Unreadable("the file is not there".to_owned()),
         _ => Unusable::Unreadable(io_reason(&error)),
     };
+    // A dump may name anything: a device has no end, and a pipe never begins.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(Unusable::Unreadable("it is no regular file".to_owned()));
+    }
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let file = object::File::parse(&*bytes).map_err(|_| Unusable::NotElf)?;
     let build_id: String =
