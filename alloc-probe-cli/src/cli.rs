@@ -2,10 +2,12 @@
 
 use crate::analyse::diff::threshold::Threshold;
 use crate::commands::compare::setting::Setting;
+use crate::symbolicate::paths::Remap;
 use alloc_probe_format::metric::Metric;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use regex_lite::Regex;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -49,6 +51,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Write a dump of a running process, from outside
     Dump(DumpArgs),
+    /// Write a dump that carries its symbols, to be read anywhere
+    Symbolize(SymbolizeArgs),
 }
 
 /// `alloc-probe run`.
@@ -74,6 +78,12 @@ pub struct RunArgs {
     /// How many call sites the summary lists
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub top: usize,
+    /// Leave the dump as the program wrote it, without symbols
+    #[arg(long)]
+    pub no_symbols: bool,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
     /// The program and its arguments
     #[arg(required = true, last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -85,7 +95,9 @@ pub struct RunArgs {
 Examples:
   alloc-probe show release.json
   alloc-probe show release.json --by total-blocks --top 20
-  alloc-probe show release.json --json | jq '.sites[0]'")]
+  alloc-probe show release.json --json | jq '.sites[0]'
+  alloc-probe show release.json --binary dist/orders --debug-dir dist/debug
+  alloc-probe show release.json --focus cache --source 1")]
 pub struct ShowArgs {
     /// The dump: JSON, plain or compressed (.gz, .zst)
     pub file: PathBuf,
@@ -98,9 +110,15 @@ pub struct ShowArgs {
     /// Print JSON, as docs/json.md describes it
     #[arg(long)]
     pub json: bool,
+    /// Print the source lines of one site: its place in the list, from 1, or a part of its function's name
+    #[arg(long, value_name = "SITE", conflicts_with = "json")]
+    pub source: Option<String>,
     /// Its frames.
     #[command(flatten)]
     pub frames: Frames,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
 }
 
 /// `alloc-probe dump`.
@@ -142,6 +160,9 @@ pub struct FlamegraphArgs {
     /// Its frames.
     #[command(flatten)]
     pub frames: Frames,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
 }
 
 /// `alloc-probe diff`.
@@ -175,6 +196,9 @@ pub struct DiffArgs {
     /// Its frames.
     #[command(flatten)]
     pub frames: Frames,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
 }
 
 /// `alloc-probe compare`.
@@ -259,12 +283,68 @@ pub struct By {
     pub metric: Metric,
 }
 
-/// Which frames are shown.
-#[derive(Clone, Copy, Debug, Args)]
+/// `alloc-probe symbolize`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe symbolize release.json                          writes release.symbols.json
+  alloc-probe symbolize release.json --binary dist/orders -v  says where symbols were looked for
+  alloc-probe symbolize release.json --debug-dir /srv/debug -o readable.json.gz
+
+Files are matched by build id. They are looked for in this order, until one has debug info: --binary; the
+path in the dump; DIR/.build-id/xx/yyyy.debug of --debug-dir and of /usr/lib/debug; the file that
+.gnu_debuglink names; a file of the image's name in --debug-dir; the servers of DEBUGINFOD_URLS, in a
+build with the feature debuginfod. Without debug info, symbol tables are used, packed ones too.")]
+pub struct SymbolizeArgs {
+    /// The dump
+    pub file: PathBuf,
+    /// Where the other dump goes [default: FILE with the ending .symbols.json]
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Say for each image where its symbols were looked for
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+}
+
+/// Which frames are shown, and how.
+#[derive(Clone, Debug, Default, Args)]
 pub struct Frames {
     /// Show the allocator's and the runtime's frames as well
     #[arg(long = "all-frames")]
     pub all: bool,
+    /// Leave frames out whose function or file matches; may be given several times
+    #[arg(long, value_name = "REGEX")]
+    pub hide: Vec<Regex>,
+    /// Show only sites with a frame whose function or file matches; of several, each must
+    #[arg(long, value_name = "REGEX")]
+    pub focus: Vec<Regex>,
+    /// Show whole paths of files
+    #[arg(long)]
+    pub full_paths: bool,
+    /// Files that were built below FROM are below TO; may be given several times
+    #[arg(long, value_name = "FROM=TO")]
+    pub remap: Vec<Remap>,
+}
+
+/// Where symbols are looked for.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Symbols")]
+pub struct SymbolArgs {
+    /// A binary or a library of the dump, wherever it is now; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub binary: Vec<PathBuf>,
+    /// A directory of debug files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub debug_dir: Vec<PathBuf>,
+    /// Use files of another build too, though their names may be wrong
+    #[arg(long)]
+    pub force: bool,
+    /// Neither use nor keep what was looked up before
+    #[arg(long)]
+    pub no_cache: bool,
 }
 
 /// Checks the name of a mode; how many bytes lie between samples is for the probe to read.

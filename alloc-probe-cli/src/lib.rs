@@ -59,6 +59,7 @@ fn dispatch(command: &Command, terminal: &mut Terminal<'_>) -> Result<u8, Error>
         Command::Diff(args) => commands::diff::run(args, terminal),
         Command::Compare(args) => commands::compare::run(args, terminal),
         Command::Dump(args) => commands::dump::run(args, terminal),
+        Command::Symbolize(args) => commands::symbolize::run(args, terminal),
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Profile {
 }
 
 /// One allocation site.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Site {
     /// The whole stack with inlined calls expanded, from the allocation outwards.
     pub frames: Vec<FrameId>,
@@ -42,7 +42,7 @@ pub struct Site {
 }
 
 /// One source-level frame.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Frame {
     /// The demangled function, without a hash; `0x1f40 in libfoo.so` where there is no symbol.
     pub function: String,
@@ -64,7 +64,7 @@ pub struct Frame {
 }
 
 /// Whose code a frame is: what is folded away by default, and what a person looks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// The allocation machinery: the probe, `__rust_alloc`, `alloc::alloc`, `RawVec` growth, `Box::new`.
     Allocator,
@@ -73,11 +73,12 @@ pub enum Role {
     /// The standard library between the program's own functions: iterators, closures' call glue, collections.
     Standard,
     /// Everything else: the program and its crates.
+    #[default]
     Program,
 }
 
 /// An image whose symbols are missing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingSymbols {
     /// The image's path.
     pub image: PathBuf,
@@ -87,4 +88,6 @@ pub struct MissingSymbols {
     pub hint: &'static str,
     /// How many frames of the tree of stacks are hidden by it.
     pub frames: u64,
+    /// How many bytes were allocated by stacks that go through these, in all.
+    pub bytes: u64,
 }

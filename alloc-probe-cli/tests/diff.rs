@@ -258,8 +258,8 @@ fn below_a_dependencys_site_stands_the_programs_own_function() {
     let base = dump("0", true, 0x5555_0000, &[(stack, 1, KIB, KIB, 0)]);
     let new = dump("3", false, 0x5555_0000, &[(stack, 1, 2 * KIB, 2 * KIB, 0)]);
     let expected = "
-    +1.0 KiB  +100%  serde_json::read::parse  serde_json-1.0.140 src/read.rs:5
-  1.0 KiB → 2.0 KiB  ← serde_json::de::value  serde_json-1.0.140 src/de.rs:9
+    +1.0 KiB  +100%  serde_json::read::parse  serde_json 1.0.140 src/read.rs:5
+  1.0 KiB → 2.0 KiB  ← serde_json::de::value  serde_json 1.0.140 src/de.rs:9
                      ← … ← orders::load       src/main.rs:12
 ";
     let page = diff_at(100, &base, &new, &[]).out;

@@ -1,6 +1,7 @@
 //! Figures from profiles: pure functions that open no files and print nothing.
 
 pub mod diff;
+pub mod filter;
 pub mod fold;
 pub mod folded;
 pub mod sampling;

@@ -17,8 +17,8 @@ const DEFAULT_TOP: usize = 10;
 ///
 /// Where a file is no sound dump, or the output can't be written.
 pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let base = super::open(&args.base, terminal)?;
-    let new = super::open(&args.file, terminal)?;
+    let base = super::open_with(&args.base, &args.symbols, &args.frames, terminal)?;
+    let new = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
     let diff = diff(&base, &new);
     if args.json {
         let json = DiffJson::new(&base, &new, &diff, args.by.metric, args.top, args.frames.all);
@@ -29,6 +29,7 @@ pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
             metric: args.by.metric,
             top: args.top.unwrap_or(DEFAULT_TOP),
             all_frames: args.frames.all,
+            full_paths: args.frames.full_paths,
             width: terminal.width,
         };
         text::write(&base, &new, &diff, &options, terminal.out.as_mut())?;

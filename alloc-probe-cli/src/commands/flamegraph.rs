@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 ///
 /// Where a file is no sound dump or has nothing to draw, or the picture can't be written.
 pub fn run(args: &FlamegraphArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let base = args.diff.as_deref().map(|base| super::open(base, terminal)).transpose()?;
-    let profile = super::open(&args.file, terminal)?;
+    let mut open = |path: &Path| super::open_with(path, &args.symbols, &args.frames, terminal);
+    let base = args.diff.as_deref().map(&mut open).transpose()?;
+    let profile = open(&args.file)?;
     let svg = picture(base.as_ref(), &profile, args.by.metric, args.frames.all)?;
     let output = args.output.clone().unwrap_or_else(|| default_output(&args.file));
     std::fs::write(&output, svg).map_err(|error| Error::write(&output, &error))?;

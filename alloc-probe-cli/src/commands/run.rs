@@ -1,7 +1,7 @@
 //! `alloc-probe run`.
 
 use crate::analyse::sites::shown;
-use crate::cli::RunArgs;
+use crate::cli::{Frames, RunArgs};
 use crate::error::{Error, io_reason};
 use crate::render::{sites, summary};
 use crate::term::Terminal;
@@ -50,9 +50,18 @@ pub fn run(args: &RunArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
 
 /// Prints the summary of a dump on stderr: stdout is the program's.
 fn summarise(args: &RunArgs, dump: &Path, terminal: &mut Terminal<'_>) -> Result<(), Error> {
-    let profile = super::open(dump, terminal)?;
-    let options =
-        sites::Options { metric: args.by.metric, top: args.top, all_frames: false, width: terminal.width };
+    let frames = Frames::default();
+    let profile = match args.no_symbols {
+        true => super::open_with(dump, &args.symbols, &frames, terminal)?,
+        false => super::open_and_keep_symbols(dump, &args.symbols, &frames, terminal)?,
+    };
+    let options = sites::Options {
+        metric: args.by.metric,
+        top: args.top,
+        all_frames: false,
+        full_paths: false,
+        width: terminal.width,
+    };
     let shown = shown(&profile, options.metric, options.all_frames);
     writeln!(terminal.err)?;
     super::show::write_text(&profile, &shown, &options, terminal.err.as_mut())?;

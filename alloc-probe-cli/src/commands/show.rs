@@ -1,14 +1,17 @@
 //! `alloc-probe show`.
 
+use crate::analyse::fold;
 use crate::analyse::sites::{ShownSite, shown};
 use crate::analyse::timeline;
 use crate::cli::ShowArgs;
-use crate::error::Error;
-use crate::profile::Profile;
-use crate::render::{json, sites, summary};
+use crate::error::{Error, io_reason};
+use crate::profile::{Frame, Profile};
+use crate::render::{json, sites, source, summary};
+use crate::symbolicate::names;
 use crate::term::Terminal;
 use alloc_probe_format::dump::Mode;
 use std::io::Write;
+use std::path::Path;
 
 /// Sites in the table, if nothing else is asked for.
 const DEFAULT_TOP: usize = 10;
@@ -22,7 +25,7 @@ const TIMELINE_STEPS: usize = 40;
 ///
 /// Where the file is no sound dump, or the output can't be written.
 pub fn run(args: &ShowArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let profile = super::open(&args.file, terminal)?;
+    let profile = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
     let shown = shown(&profile, args.by.metric, args.frames.all);
     if args.json {
         let top = args.top.unwrap_or(shown.len()).min(shown.len());
@@ -35,8 +38,12 @@ pub fn run(args: &ShowArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         metric: args.by.metric,
         top: args.top.unwrap_or(DEFAULT_TOP),
         all_frames: args.frames.all,
+        full_paths: args.frames.full_paths,
         width: terminal.width,
     };
+    if let Some(wanted) = &args.source {
+        return write_source(&profile, &shown, wanted, &options, terminal);
+    }
     write_text(&profile, &shown, &options, terminal.out.as_mut())?;
     terminal.out.flush()?;
     for loss in summary::losses(&profile.dump) {
@@ -63,6 +70,43 @@ pub(super) fn write_text(
         sites::write(profile, shown, options, out)?;
     }
     Ok(())
+}
+
+/// Prints the source lines around the allocation of one site.
+fn write_source(
+    profile: &Profile,
+    shown: &[ShownSite],
+    wanted: &str,
+    options: &sites::Options,
+    terminal: &mut Terminal<'_>,
+) -> Result<u8, Error> {
+    let headline = |site: &ShownSite| {
+        let frames: Vec<&Frame> = site.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+        fold::headline(&frames).map(|index| frames[index])
+    };
+    let with_figure = shown.iter().filter(|site| options.metric.of(&site.figures) > 0);
+    let site = match wanted.parse::<usize>() {
+        Ok(place) => place.checked_sub(1).and_then(|index| with_figure.clone().nth(index)),
+        Err(_) => with_figure
+            .clone()
+            .find(|site| headline(site).is_some_and(|frame| names::short_name(&frame.function).contains(wanted))),
+    };
+    let Some(site) = site else {
+        let error = Error::new(format!("there is no site `{wanted}` by {}", options.metric.name()));
+        return Err(error.with_hint("`show` lists the sites: `--source 1` is the first, and a part of a name finds the first with it"));
+    };
+    sites::write(profile, std::slice::from_ref(site), options, terminal.out.as_mut())?;
+    writeln!(terminal.out)?;
+    let Some((file, line)) = headline(site).and_then(|frame| Some((frame.file.as_deref()?, frame.line?))) else {
+        return Err(Error::new("the site's file and line are not known"));
+    };
+    writeln!(terminal.out, "{file}:{line}")?;
+    let text = std::fs::read(file).map_err(|error| {
+        let error = Error::read(Path::new(file), io_reason(&error));
+        error.with_hint("`--remap FROM=TO` says where the sources are that were below FROM when it was built")
+    })?;
+    source::write(&String::from_utf8_lossy(&text), line, options.width, terminal.out.as_mut())?;
+    Ok(crate::SUCCESS)
 }
 
 fn no_sites(mode: Mode) -> &'static str {

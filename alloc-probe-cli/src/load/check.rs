@@ -34,7 +34,7 @@ pub(super) fn check(dump: &Dump) -> Result<(), Refusal> {
     if frames > MAX_FRAMES {
         return damaged(format_args!("its stacks have {frames} frames in all, as no program has"));
     }
-    dump.symbols.as_ref().map_or(Ok(()), |symbols| check_symbols(symbols, dump.stacks.len()))
+    dump.symbols.as_ref().map_or(Ok(()), |symbols| check_symbols(symbols, dump))
 }
 
 /// The depth of each row of the tree of stacks, whose rows refer to earlier ones only.
@@ -64,9 +64,16 @@ fn has_bad_bucket(histogram: &Histogram) -> bool {
     histogram.iter().any(|(bucket, _)| *bucket > MAX_BUCKET)
 }
 
-fn check_symbols(symbols: &Symbols, rows: usize) -> Result<(), Refusal> {
+fn check_symbols(symbols: &Symbols, dump: &Dump) -> Result<(), Refusal> {
+    let rows = dump.stacks.len();
     if symbols.frames.len() != rows {
         return damaged(format_args!("it has symbols for {} rows of {rows}", symbols.frames.len()));
+    }
+    if !symbols.guessed.is_sorted() {
+        return damaged("the names that its symbols guessed are out of order");
+    }
+    if symbols.missing.iter().any(|missing| missing.image as usize >= dump.images.len()) {
+        return damaged("its symbols are missing for an image that is not listed");
     }
     let known = |string: u32| (string as usize) < symbols.strings.len();
     if symbols.frames.iter().flatten().all(|frame| known(frame.function) && frame.file.is_none_or(known)) {

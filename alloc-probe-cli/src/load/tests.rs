@@ -128,7 +128,7 @@ fn parts_that_do_not_fit_together_are_damage() {
         (
             Box::new(|dump| {
                 let frames = vec![vec![SymbolFrame::default()]; 41];
-                dump.symbols = Some(Symbols { strings: Vec::new(), frames });
+                dump.symbols = Some(Symbols { frames, ..Symbols::default() });
             }),
             "its symbols refer to a string that is not there",
         ),

@@ -5,4 +5,6 @@ pub mod diff;
 pub mod flamegraph;
 pub mod json;
 pub mod sites;
+pub mod source;
+pub mod sources;
 pub mod summary;

@@ -5,7 +5,7 @@ use crate::analyse::sampling;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{Frame, Profile, Role};
 use crate::symbolicate::names;
-use crate::symbolicate::paths::{self, Origin, Source};
+use crate::symbolicate::paths::{self, Origin, PathStyle, Source};
 use crate::term::units::{count, figure, percent, plural};
 use crate::term::{style, text};
 use alloc_probe_format::dump::Mode;
@@ -21,6 +21,8 @@ pub struct Options {
     pub top: usize,
     /// Whether whole stacks are listed.
     pub all_frames: bool,
+    /// Whether paths of files are whole.
+    pub full_paths: bool,
     /// The width of the page.
     pub width: usize,
 }
@@ -71,8 +73,8 @@ pub fn write(
     writeln!(out, "{faint}{header:>value_columns$}  {beside:>10}  {:>6}  site{faint:#}", "%")?;
     let stacks: Vec<Vec<Line>> = {
         let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
-        let home = paths::home(files);
-        top.iter().map(|site| lines(profile, site, options.all_frames, &home)).collect()
+        let style = PathStyle::of(files, options.full_paths);
+        top.iter().map(|site| lines(profile, site, options.all_frames, &style)).collect()
     };
     let columns = Columns::fit(stacks.iter().flatten(), options.width.saturating_sub(indent));
     for (index, (site, lines)) in top.iter().zip(&stacks).enumerate() {
@@ -137,14 +139,14 @@ impl Line {
         Line { mark, function: [function.clone(), function], location: [String::new(), String::new()] }
     }
 
-    fn at(mark: &'static str, function: String, frame: &Frame, home: &str) -> Line {
+    fn at(mark: &'static str, function: String, frame: &Frame, paths: &PathStyle) -> Line {
         let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
         let location = frame.file.as_deref().map(|file| {
-            let whole = paths::short_path(file, home);
+            let whole = paths.show(file);
             // Whose file it is, the function's name says as well.
-            let short = match paths::source(file) {
-                Source { origin: Origin::Project(_), .. } => whole.clone(),
-                Source { path, .. } => path.to_owned(),
+            let short = match (paths, paths::source(file)) {
+                (PathStyle::Full, _) | (_, Source { origin: Origin::Project(_), .. }) => whole.clone(),
+                (_, Source { path, .. }) => path.to_owned(),
             };
             [whole + &line, short + &line]
         });
@@ -153,17 +155,17 @@ impl Line {
 }
 
 /// A site's stack: the function it is named after, what that called, and who called it.
-fn lines(profile: &Profile, site: &ShownSite, all_frames: bool, home: &str) -> Vec<Line> {
+fn lines(profile: &Profile, site: &ShownSite, all_frames: bool, paths: &PathStyle) -> Vec<Line> {
     let frames: Vec<&Frame> = site.frames.iter().map(|id| fold::frame(profile, *id)).collect();
     let mut lines: Vec<Line> = Vec::new();
     if all_frames {
         lines.extend(frames.iter().enumerate().map(|(index, frame)| {
-            Line::at(if index == 0 { "" } else { "← " }, frame.function.clone(), frame, home)
+            Line::at(if index == 0 { "" } else { "← " }, frame.function.clone(), frame, paths)
         }));
     } else if let Some(named) = fold::headline(&frames) {
-        lines.push(Line::at("", names::display_name(&frames[named].function), frames[named], home));
+        lines.push(Line::at("", names::display_name(&frames[named].function), frames[named], paths));
         lines.extend(called(&frames[..named]));
-        callers(&frames[named + 1..], home, &mut lines);
+        callers(&frames[named + 1..], paths, &mut lines);
     }
     if site.truncated {
         lines.push(Line::new("", "(frames were left out of this stack)".to_owned()));
@@ -185,16 +187,16 @@ fn called(inner: &[&Frame]) -> Option<Line> {
 }
 
 /// Adds who called, nearest first.
-fn callers(outer: &[&Frame], home: &str, lines: &mut Vec<Line>) {
+fn callers(outer: &[&Frame], paths: &PathStyle, lines: &mut Vec<Line>) {
     let callers = grouped(outer);
     let shown = if callers.len() > MAX_CALLERS { MAX_CALLERS - 1 } else { callers.len() };
-    lines.extend(callers[..shown].iter().map(|caller| caller.line(home)));
+    lines.extend(callers[..shown].iter().map(|caller| caller.line(paths)));
     if let Some(outermost) = callers.last().filter(|_| shown < callers.len()) {
         let between: usize = callers[shown..callers.len() - 1].iter().map(Caller::frames).sum();
         if between > 0 {
             lines.push(Line::new("← ", format!("({} more)", count(between as u64))));
         }
-        lines.push(outermost.line(home));
+        lines.push(outermost.line(paths));
     }
 }
 
@@ -213,11 +215,11 @@ impl Caller<'_> {
         }
     }
 
-    fn line(&self, home: &str) -> Line {
+    fn line(&self, paths: &PathStyle) -> Line {
         match self {
-            Caller::Function(frame, 1) => Line::at("← ", names::display_name(&frame.function), frame, home),
+            Caller::Function(frame, 1) => Line::at("← ", names::display_name(&frame.function), frame, paths),
             Caller::Function(frame, times) => {
-                Line::at("← ", format!("{} ×{times}", names::display_name(&frame.function)), frame, home)
+                Line::at("← ", format!("{} ×{times}", names::display_name(&frame.function)), frame, paths)
             }
             Caller::Others(crates, frames) => {
                 let frames = plural(*frames as u64, "frame");

@@ -1,20 +1,23 @@
-//! One binary: whether it is the one that was profiled, and what it knows of addresses.
+//! One binary: what its files know of addresses.
 
+use super::Bytes;
 use super::modules::CrateRoots;
 use super::names;
+use super::object_file::ObjectFile;
+use super::split::SplitFiles;
 use super::symbols::SymbolTable;
-use crate::error::io_reason;
-use addr2line::{Context, Frame, FunctionName};
-use alloc_probe_format::dump::Image;
-use gimli::{DwarfSections, EndianSlice, RunTimeEndian};
+use addr2line::{Context, Frame, FunctionName, LookupContinuation, LookupResult};
+use gimli::{Dwarf, EndianSlice, RunTimeEndian};
 use object::{Object, ObjectSection};
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use typed_arena::Arena;
 
 /// A frame as the debug info has it.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawFrame {
     /// The demangled function; none where it has no name.
     pub(super) function: Option<String>,
@@ -26,88 +29,61 @@ pub(super) struct RawFrame {
     pub(super) inlined: bool,
 }
 
-/// Why a binary can't be used.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
-    /// It can't be read, in the system's words.
-    Unreadable(String),
-    /// It is another build than the one that was profiled, with both build ids. Wrong symbols are worse than none.
-    Rebuilt(String),
-    /// It is no ELF file, or a damaged one.
-    NotElf,
-}
+/// What is read of debug info.
+pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
 
-/// The bytes of an image's file, as it was when the process ran.
-pub(super) fn read(image: &Image, started_unix_ns: u64) -> Result<Vec<u8>, Unusable> {
-    let path = Path::new(&image.path);
-    let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Unusable::Unreadable("the file is not there".to_owned()),
-        _ => Unusable::Unreadable(io_reason(&error)),
+/// A section of a file, decompressed where it must be. One that can't be had is as good as none: symbols are left.
+pub(super) fn section<'a>(file: &object::File<'a>, name: &str, arena: &'a Arena<Bytes>) -> Slice<'a> {
+    let data = file.section_by_name(name).and_then(|section| section.uncompressed_data().ok());
+    let data: &'a [u8] = match data {
+        Some(Cow::Borrowed(data)) => data,
+        Some(Cow::Owned(data)) => arena.alloc(Bytes::Owned(data)),
+        None => &[],
     };
-    // A dump may name anything: a device has no end, and a pipe never begins.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Unusable::Unreadable("it is no regular file".to_owned()));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let file = object::File::parse(&*bytes).map_err(|_| Unusable::NotElf)?;
-    let build_id: String =
-        file.build_id().ok().flatten().unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
-    if build_id != image.build_id {
-        let (now, then) = (shown_id(&build_id), shown_id(&image.build_id));
-        return Err(Unusable::Rebuilt(format!("its build id is {now}, the dump's is {then}")));
-    }
-    // Without build ids, time must tell.
-    if build_id.is_empty() {
-        let changed = std::fs::metadata(path).and_then(|metadata| metadata.modified()).map_err(unreadable)?;
-        if unix_ns(changed) > started_unix_ns {
-            return Err(Unusable::Rebuilt("it has no build id, and is newer than the process".to_owned()));
-        }
-    }
-    Ok(bytes)
+    EndianSlice::new(data, endian(file))
 }
 
-fn shown_id(build_id: &str) -> &str {
-    if build_id.is_empty() { "none" } else { build_id.get(..8).unwrap_or(build_id) }
+/// The byte order of a file.
+pub(super) fn endian(file: &object::File<'_>) -> RunTimeEndian {
+    if file.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big }
 }
 
-fn unix_ns(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
-
-/// Looks up addresses of a binary, each an instruction's, and gives the frames of each, inlined ones first. An
-/// address that nothing is known of has none.
-pub(super) fn look_up(bytes: &[u8], addresses: &[u64]) -> Result<Vec<Vec<RawFrame>>, Unusable> {
-    let file = object::File::parse(bytes).map_err(|_| Unusable::NotElf)?;
-    let endian = if file.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };
-    let sections = DwarfSections::load(|id| {
-        let section = file.section_by_name(id.name());
-        // A section that can't be had is as good as none: symbols are left.
-        let data = section.and_then(|section| section.uncompressed_data().ok()).unwrap_or_default();
-        Ok::<Cow<'_, [u8]>, Unusable>(data)
-    })?;
-    let dwarf = || sections.borrow(|section| EndianSlice::new(section, endian));
-    let binary = Binary {
-        symbols: SymbolTable::of(&file),
-        context: Context::from_dwarf(dwarf()).ok(),
-        roots: OnceCell::new(),
-        dwarf: &dwarf,
-    };
-    Ok(addresses.iter().map(|address| binary.frames_at(*address)).collect())
-}
-
-struct Binary<'a> {
+/// The files that know the symbols of one binary: the first with debug info, and the symbol tables of all.
+pub(super) struct Binary<'a> {
     symbols: SymbolTable<'a>,
     context: Option<Context<Slice<'a>>>,
+    split: SplitFiles<'a>,
     /// Only needed for names without a path, so only made then.
     roots: OnceCell<CrateRoots>,
-    dwarf: &'a dyn Fn() -> gimli::Dwarf<Slice<'a>>,
+    dwarf: Option<Arc<Dwarf<Slice<'a>>>>,
 }
 
 impl<'a> Binary<'a> {
-    fn frames_at(&self, address: u64) -> Vec<RawFrame> {
+    /// Prepares to look addresses up.
+    pub(super) fn new(files: &[ObjectFile<'a>], split: SplitFiles<'a>, arena: &'a Arena<Bytes>) -> Binary<'a> {
+        let with_debug_info = files.iter().find(|file| file.has_debug_info());
+        let dwarf = with_debug_info.and_then(|file| {
+            let mut dwarf =
+                Dwarf::load(|id| Ok::<_, gimli::Error>(section(&file.object, id.name(), arena))).ok()?;
+            dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+            Some(Arc::new(dwarf))
+        });
+        Binary {
+            symbols: SymbolTable::of(files.iter().map(|file| &file.object)),
+            context: dwarf.clone().and_then(|dwarf| Context::from_arc_dwarf(dwarf).ok()),
+            split,
+            roots: OnceCell::new(),
+            dwarf,
+        }
+    }
+
+    /// The `.dwo` files that were wanted and not there.
+    pub(super) fn missing_split_files(&self) -> BTreeSet<PathBuf> {
+        self.split.missing()
+    }
+
+    /// The frames at an instruction's address, inlined ones first; none where nothing is known of it.
+    pub(super) fn frames_at(&self, address: u64) -> Vec<RawFrame> {
         let mut frames = self.debug_frames(address);
         if frames.is_empty() {
             let symbol = self.symbols.name_at(address, None);
@@ -121,7 +97,14 @@ impl<'a> Binary<'a> {
     /// The frames by debug info: none where there is none for the address, or where it is damaged.
     fn debug_frames(&self, address: u64) -> Vec<RawFrame> {
         let Some(context) = &self.context else { return Vec::new() };
-        let Ok(mut found) = context.find_frames(address).skip_all_loads() else { return Vec::new() };
+        let mut lookup = context.find_frames(address);
+        let found = loop {
+            lookup = match lookup {
+                LookupResult::Output(found) => break found,
+                LookupResult::Load { load, continuation } => continuation.resume(self.split.load(&load)),
+            };
+        };
+        let Ok(mut found) = found else { return Vec::new() };
         let mut known = Vec::new();
         while let Ok(Some(frame)) = found.next() {
             known.push(frame);
@@ -138,10 +121,13 @@ impl<'a> Binary<'a> {
             None if inlined => (None, false),
             Some(name) if names::is_mangled(name) => (Some(demangled(name)), false),
             // The symbol table knows the whole name of a function that has code of its own.
-            name => match self.symbols.name_at(address, name).filter(|_| !inlined).map(demangled) {
-                Some(symbol) => (Some(symbol), false),
-                None => name.map_or((None, false), |name| self.qualified(frame, name, file)),
-            },
+            name => {
+                let symbol = if inlined { None } else { self.symbols.name_at(address, name) };
+                match symbol.map(demangled) {
+                    Some(symbol) => (Some(symbol), false),
+                    None => name.map_or((None, false), |name| self.qualified(frame, name, file)),
+                }
+            }
         };
         let location = frame.location.as_ref();
         let positive = |number: Option<u32>| number.filter(|number| *number > 0);
@@ -167,11 +153,15 @@ impl<'a> Binary<'a> {
         let module = is_bare
             .then_some(file)
             .flatten()
-            .and_then(|file| self.roots.get_or_init(|| CrateRoots::of(&(self.dwarf)())).module(file));
+            .and_then(|file| self.roots().module(file));
         match module {
             Some(module) => (Some(format!("{module}::{name}")), true),
             None => (Some(name.to_owned()), false),
         }
+    }
+
+    fn roots(&self) -> &CrateRoots {
+        self.roots.get_or_init(|| self.dwarf.as_deref().map(CrateRoots::of).unwrap_or_default())
     }
 }
 

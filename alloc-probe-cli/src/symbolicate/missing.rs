@@ -1,56 +1,91 @@
 //! Which symbols are missing, why, and what can be done about it.
 
-use super::binary::{RawFrame, Unusable};
+use super::binary::RawFrame;
+use super::object_file::NOT_THERE;
 use super::roles;
+use super::search::Unusable;
 use crate::profile::{MissingSymbols, Role};
-use alloc_probe_format::dump::Image;
+use alloc_probe_format::dump::{Image, MissingImage};
 use std::path::PathBuf;
 
-const KEEP_SYMBOLS: &str =
-    "set `strip = false` and `debug = \"line-tables-only\"` in the Cargo profile, and build and run again";
+const KEEP_SYMBOLS: &str = "keep the unstripped file of each build and name it by `--binary FILE`, or its debug file's \
+                            directory by `--debug-dir DIR`; or set `strip = false` and `debug = \"line-tables-only\"` in \
+                            the Cargo profile, and build and run again";
 const ADD_LINES: &str = "set `debug = \"line-tables-only\"` in the Cargo profile, and build and run again";
-const SAME_BUILD: &str = "profile again, or put back the binary that belongs to the dump";
+const SAME_BUILD: &str = "name the file that belongs to the dump by `--binary FILE`, or a directory of debug files by \
+                          `--debug-dir DIR`; or profile again. `--force` uses another build, whose names may be wrong";
+const KEEP_SPLIT: &str = "keep the .dwo files where they were built, or name their directory by `--debug-dir DIR`; \
+                          `split-debuginfo = \"packed\"` makes one file of them, to be kept beside the binary";
 
-/// What is said of an image whose file is of no use for so many frames.
-pub(super) fn unusable(image: &Image, unusable: Unusable, frames: u64) -> Option<MissingSymbols> {
-    if expects_none(image) {
-        return None;
-    }
-    let (reason, hint) = match unusable {
-        Unusable::Unreadable(reason) => (reason, SAME_BUILD),
-        Unusable::Rebuilt(how) => (format!("it was rebuilt since the dump ({how})"), SAME_BUILD),
-        Unusable::NotElf => ("it is not a sound ELF file".to_owned(), SAME_BUILD),
-    };
-    Some(MissingSymbols { image: PathBuf::from(&image.path), reason, hint, frames })
+/// Why the symbols of an image are less than they could be, as far as its files tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// No file can be used.
+    Unusable(Unusable),
+    /// So many files that its debug info was split into are not there; this is the first.
+    SplitFiles(usize, PathBuf),
 }
 
-/// What is said of an image that had `found` for its addresses, each of which stands for so many frames. A few
-/// functions without debug info, as of assembly, are as it should be.
-pub(super) fn incomplete(image: &Image, found: &[Vec<RawFrame>], frames: &[u64]) -> Option<MissingSymbols> {
+/// What is said of an image that had `found` for its addresses, each of which stands for so many rows; none where all
+/// is as it should be. What was said `earlier`, on the machine that made the symbols, counts more than that there is
+/// no file on this one.
+pub(super) fn of(
+    image: &Image,
+    found: &[Vec<RawFrame>],
+    rows: &[u64],
+    why: &Option<Lack>,
+    earlier: Option<&MissingImage>,
+) -> Option<MissingSymbols> {
     if expects_none(image) {
         return None;
     }
+    let (reason, hint, frames) = match why {
+        Some(Lack::Unusable(unusable)) => {
+            let (reason, hint) = match unusable {
+                Unusable::NotThere => (NOT_THERE.to_owned(), SAME_BUILD),
+                Unusable::Unreadable(reason) => (reason.clone(), SAME_BUILD),
+                Unusable::Rebuilt(how) => (format!("it was rebuilt since the dump ({how})"), SAME_BUILD),
+            };
+            let reason = match earlier {
+                Some(earlier) if *unusable == Unusable::NotThere => earlier.reason.clone(),
+                _ => reason,
+            };
+            (reason, hint, rows.iter().sum())
+        }
+        Some(Lack::SplitFiles(count, first)) => {
+            let others = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+            let reason =
+                format!("its debug info is in files that are not there: `{}`{others}", first.display());
+            (reason, KEEP_SPLIT, incomplete(image, found, rows).map_or(0, |(_, _, frames)| frames))
+        }
+        None => incomplete(image, found, rows)?,
+    };
+    Some(MissingSymbols { image: PathBuf::from(&image.path), reason, hint, frames, bytes: 0 })
+}
+
+/// What the frames of an image lack. A few functions without debug info, as of assembly, are as it should be.
+fn incomplete(image: &Image, found: &[Vec<RawFrame>], rows: &[u64]) -> Option<(String, &'static str, u64)> {
     let (mut all, mut nameless, mut own, mut without_lines) = (0, 0, 0, 0);
-    for (raw, frames) in found.iter().zip(frames) {
-        all += frames;
+    for (raw, rows) in found.iter().zip(rows) {
+        all += rows;
         let Some(outermost) = raw.last() else {
-            nameless += frames;
+            nameless += rows;
             continue;
         };
         let function = outermost.function.as_deref().unwrap_or_default();
         if roles::role(function, outermost.file.as_deref(), Some(&image.path)) == Role::Program {
-            own += frames;
-            without_lines += if outermost.line.is_none() { *frames } else { 0 };
+            own += rows;
+            without_lines += if outermost.line.is_none() { *rows } else { 0 };
         }
     }
-    let (reason, hint, frames) = if nameless * 2 > all {
-        ("it was stripped of them", KEEP_SYMBOLS, nameless)
+    if nameless * 2 > all {
+        Some(("it was stripped of them".to_owned(), KEEP_SYMBOLS, nameless))
     } else if without_lines * 2 > own {
-        ("it was built without line tables, so only names of functions are known", ADD_LINES, without_lines)
+        let reason = "it was built without line tables, so only names of functions are known";
+        Some((reason.to_owned(), ADD_LINES, without_lines))
     } else {
-        return None;
-    };
-    Some(MissingSymbols { image: PathBuf::from(&image.path), reason: reason.to_owned(), hint, frames })
+        None
+    }
 }
 
 /// Images of which nobody expects symbols.

@@ -1,31 +1,49 @@
 //! From a dump's addresses to source-level frames.
 //!
-//! Symbols come with the dump, or from the binaries it names. Each address is looked up once, image by image
-//! and in ascending order, so that a binary is read once and its debug info is walked from front to back.
+//! First the dump is made to carry its symbols, where it doesn't yet: [`resolve`](resolve::resolve) finds the files
+//! that know them, and fills the table. Then the frames of its stacks are those of the table. So a dump that is read
+//! elsewhere, with the symbols that it carries, gives the same profile.
 
 mod binary;
+mod bytes;
+pub mod cache;
+mod complete;
+#[cfg(feature = "debuginfod")]
+pub mod debuginfod;
 mod missing;
 mod modules;
 pub mod names;
+mod object_file;
+pub mod options;
 pub mod paths;
+pub mod resolve;
 pub mod roles;
+pub mod search;
+mod split;
 mod symbols;
+mod table;
 
 use crate::profile::{Frame, FrameId, MissingSymbols, Profile, Site};
-use alloc_probe_format::dump::{Dump, FrameKind, Image, StackNode, Symbols};
-use binary::{RawFrame, Unusable};
-use std::collections::{BTreeMap, HashMap};
+use alloc_probe_format::dump::{Dump, FrameKind, StackNode, Symbols};
+use bytes::Bytes;
+use options::Options;
+use std::collections::HashMap;
 use std::path::Path;
 
-/// Gives the stacks of a sound dump their source-level frames.
+/// Gives the stacks of a sound dump their source-level frames, by the files that it names.
 pub fn symbolicate(path: &Path, mut dump: Dump) -> Profile {
+    let report = resolve::resolve(&mut dump, &Options::default(), &mut |_| {});
+    profile(path, dump, report.missing)
+}
+
+/// The profile of a dump that carries its symbols.
+pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>) -> Profile {
     let stacks = std::mem::take(&mut dump.stacks);
     let sites = std::mem::take(&mut dump.sites);
+    let symbols = dump.symbols.take().unwrap_or_default();
     let mut table = FrameTable::default();
-    let (rows, missing_symbols) = match dump.symbols.take() {
-        Some(symbols) => (carried(&dump, &stacks, &symbols, &mut table), Vec::new()),
-        None => from_binaries(&dump, &stacks, &mut table),
-    };
+    let rows: Vec<Vec<FrameId>> =
+        stacks.iter().enumerate().map(|(row, node)| table.row(&dump, &symbols, row, node)).collect();
     let failed = dump.failures.last.iter().map(|failure| expand(failure.stack, &stacks, &rows).0).collect();
     let sites = sites
         .into_iter()
@@ -62,7 +80,12 @@ fn expand(row: u32, stacks: &[StackNode], rows: &[Vec<FrameId>]) -> (Vec<FrameId
 struct FrameTable {
     frames: Vec<Frame>,
     ids: HashMap<Frame, FrameId>,
+    /// What equal frames of the table of symbols came to before: most rows share theirs.
+    known: HashMap<(Option<u32>, Vec<SymbolKey>), Vec<FrameId>>,
 }
+
+/// What tells frames of the table of symbols apart.
+type SymbolKey = (u32, Option<u32>, Option<u32>, Option<u32>);
 
 impl FrameTable {
     fn id(&mut self, frame: Frame) -> FrameId {
@@ -76,115 +99,44 @@ impl FrameTable {
         id
     }
 
-    /// The ids of the frames at an address; one that says where it is if nothing is known.
-    fn ids(&mut self, raw: &[RawFrame], node: &StackNode, dump: &Dump) -> Vec<FrameId> {
-        let image = node.image.and_then(|image| dump.images.get(image as usize));
-        let unknown = [RawFrame::default()];
-        let raw = if raw.is_empty() { &unknown } else { raw };
-        let frames = raw.iter().map(|raw| {
-            let function = raw.function.clone().unwrap_or_else(|| unnamed(node.address, image));
-            let role = roles::role(&function, raw.file.as_deref(), image.map(|image| image.path.as_str()));
-            Frame {
-                function,
-                path_guessed: raw.path_guessed,
-                file: raw.file.clone(),
-                line: raw.line,
-                column: raw.column,
-                inlined: raw.inlined,
-                image: node.image,
-                role,
-            }
-        });
-        frames.map(|frame| self.id(frame)).collect()
-    }
-}
-
-fn unnamed(address: u64, image: Option<&Image>) -> String {
-    match image.map(|image| image.path.rsplit('/').next().unwrap_or_default()) {
-        Some(name) if !name.is_empty() => format!("{address:#x} in {name}"),
-        _ => format!("{address:#x} in unknown code"),
-    }
-}
-
-/// The frames of each row, by the symbols that came with the dump.
-fn carried(
-    dump: &Dump,
-    stacks: &[StackNode],
-    symbols: &Symbols,
-    table: &mut FrameTable,
-) -> Vec<Vec<FrameId>> {
-    let text = |string: u32| symbols.strings[string as usize].clone();
-    let rows = stacks.iter().zip(&symbols.frames).map(|(node, frames)| {
+    /// The ids of the frames of a row; one that says where it is if nothing is known.
+    fn row(&mut self, dump: &Dump, symbols: &Symbols, row: usize, node: &StackNode) -> Vec<FrameId> {
         if matches!(node.kind, FrameKind::Root | FrameKind::Cut) {
             return Vec::new();
         }
-        let raw: Vec<RawFrame> = frames
+        let image = node.image.and_then(|image| dump.images.get(image as usize));
+        let image_path = image.map(|image| image.path.as_str());
+        let carried = symbols.frames.get(row).map_or(&[][..], Vec::as_slice);
+        if carried.is_empty() {
+            let function = resolve::unnamed(node.address, image);
+            let role = roles::role(&function, None, image_path);
+            return vec![self.id(Frame { function, image: node.image, role, ..Frame::default() })];
+        }
+        let key = carried.iter().map(|frame| (frame.function, frame.file, frame.line, frame.column)).collect();
+        let key = (node.image, key);
+        if let Some(ids) = self.known.get(&key) {
+            return ids.clone();
+        }
+        let text = |string: u32| symbols.strings[string as usize].clone();
+        let ids: Vec<FrameId> = carried
             .iter()
             .enumerate()
-            .map(|(index, frame)| RawFrame {
-                function: Some(text(frame.function)),
-                path_guessed: false,
-                file: frame.file.map(text),
-                line: frame.line,
-                column: frame.column,
-                inlined: index + 1 < frames.len(),
+            .map(|(index, frame)| {
+                let (function, file) = (text(frame.function), frame.file.map(text));
+                let role = roles::role(&function, file.as_deref(), image_path);
+                self.id(Frame {
+                    path_guessed: symbols.guessed.binary_search(&frame.function).is_ok(),
+                    function,
+                    file,
+                    line: frame.line,
+                    column: frame.column,
+                    inlined: index + 1 < carried.len(),
+                    image: node.image,
+                    role,
+                })
             })
             .collect();
-        table.ids(&raw, node, dump)
-    });
-    rows.collect()
-}
-
-/// The frames of each row, by the binaries that the dump names, and what is missing from these.
-fn from_binaries(
-    dump: &Dump,
-    stacks: &[StackNode],
-    table: &mut FrameTable,
-) -> (Vec<Vec<FrameId>>, Vec<MissingSymbols>) {
-    // The rows of each instruction of each image: a return address's call is just before it.
-    let mut wanted: BTreeMap<(Option<u32>, u64), Vec<usize>> = BTreeMap::new();
-    for (row, node) in stacks.iter().enumerate() {
-        let instruction = match node.kind {
-            FrameKind::Call => node.address.saturating_sub(1),
-            FrameKind::Exact => node.address,
-            FrameKind::Cut | FrameKind::Root => continue,
-        };
-        wanted.entry((node.image, instruction)).or_default().push(row);
+        self.known.insert(key, ids.clone());
+        ids
     }
-    let mut rows = vec![Vec::new(); stacks.len()];
-    let mut missing = Vec::new();
-    let mut wanted = wanted.into_iter().peekable();
-    while let Some(((image_index, _), _)) = wanted.peek() {
-        let image_index = *image_index;
-        let mut addresses = Vec::new();
-        let mut their_rows = Vec::new();
-        while let Some(((_, address), rows)) = wanted.next_if(|((image, _), _)| *image == image_index) {
-            addresses.push(address);
-            their_rows.push(rows);
-        }
-        let image = image_index.and_then(|image| dump.images.get(image as usize));
-        let frames: Vec<u64> = their_rows.iter().map(|rows| rows.len() as u64).collect();
-        let found = match image.map(|image| (image, look_up(image, dump.process.start_unix_ns, &addresses))) {
-            Some((image, Ok(found))) => {
-                missing.extend(missing::incomplete(image, &found, &frames));
-                found
-            }
-            Some((image, Err(reason))) => {
-                missing.extend(missing::unusable(image, reason, frames.iter().sum()));
-                Vec::new()
-            }
-            None => Vec::new(),
-        };
-        for (index, same) in their_rows.iter().enumerate() {
-            let raw = found.get(index).map_or(&[][..], Vec::as_slice);
-            for row in same {
-                rows[*row] = table.ids(raw, &stacks[*row], dump);
-            }
-        }
-    }
-    (rows, missing)
-}
-
-fn look_up(image: &Image, started_unix_ns: u64, addresses: &[u64]) -> Result<Vec<Vec<RawFrame>>, Unusable> {
-    binary::look_up(&binary::read(image, started_unix_ns)?, addresses)
 }

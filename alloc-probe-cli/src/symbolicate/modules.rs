@@ -9,6 +9,7 @@ use gimli::{Dwarf, Reader};
 use std::collections::BTreeMap;
 
 /// The roots of the crates in a binary.
+#[derive(Default)]
 pub(super) struct CrateRoots {
     /// Root file to crate.
     crates: BTreeMap<String, String>,

@@ -46,14 +46,42 @@ pub fn source(path: &str) -> Source<'_> {
     }
 }
 
-/// The path for people: `src/main.rs`, `serde_json-1.0.140 src/value.rs`, `std alloc/src/vec/mod.rs`.
-///
-/// Where `home` is the directory that holds the program's packages, they are told apart by their path in it.
-pub fn short_path(path: &str, home: &str) -> String {
+/// How paths are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathStyle {
+    /// As the debug info has them.
+    Full,
+    /// As short as they can be understood. `home` is the directory that holds the program's packages, which are told
+    /// apart by their path in it; empty where there is none.
+    Short {
+        /// The directory.
+        home: String,
+    },
+}
+
+impl PathStyle {
+    /// The style for a profile with these files.
+    pub fn of<'a>(files: impl IntoIterator<Item = &'a str>, is_full: bool) -> PathStyle {
+        if is_full { PathStyle::Full } else { PathStyle::Short { home: home(files) } }
+    }
+
+    /// The path for people: `src/main.rs`, `serde_json 1.0.140 src/value.rs`, `std alloc/src/vec/mod.rs`.
+    pub fn show(&self, path: &str) -> String {
+        match self {
+            PathStyle::Full => path.to_owned(),
+            PathStyle::Short { home } => short_path(path, home),
+        }
+    }
+}
+
+fn short_path(path: &str, home: &str) -> String {
     let source = source(path);
     match source.origin {
         Origin::Std => format!("std {}", source.path),
-        Origin::Package(package) => format!("{package} {}", source.path),
+        Origin::Package(package) => match name_and_version(package) {
+            (name, Some(version)) => format!("{name} {version} {}", source.path),
+            (name, None) => format!("{name} {}", source.path),
+        },
         Origin::Project(package) => match path.strip_prefix(home).and_then(|path| path.strip_prefix('/')) {
             Some(path) if !home.is_empty() => path.to_owned(),
             _ => match package.rsplit('/').next() {
@@ -61,6 +89,47 @@ pub fn short_path(path: &str, home: &str) -> String {
                 _ => source.path.to_owned(),
             },
         },
+    }
+}
+
+/// Splits `serde_json-1.0.140`, and `x-1.0.0-rc.1` too, but not `small-vec`.
+fn name_and_version(package: &str) -> (&str, Option<&str>) {
+    let is_version = |dash: &usize| {
+        let rest = package[dash + 1..].trim_start_matches(|letter: char| letter.is_ascii_digit());
+        rest.len() < package.len() - dash - 1 && rest.starts_with('.')
+    };
+    match package.match_indices('-').map(|(dash, _)| dash).find(is_version) {
+        Some(dash) => (&package[..dash], Some(&package[dash + 1..])),
+        None => (package, None),
+    }
+}
+
+/// Files below one directory that are now below another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remap {
+    from: String,
+    to: String,
+}
+
+impl Remap {
+    /// Where a file is now, if it was below the directory. Directories end at a slash: `/w/a` is not above `/w/ab`.
+    pub fn apply(&self, path: &str) -> Option<String> {
+        let rest = path.strip_prefix(&self.from)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| format!("{}{rest}", self.to))
+    }
+}
+
+impl std::str::FromStr for Remap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Remap, String> {
+        match text.split_once('=') {
+            Some((from, to)) if !from.is_empty() => {
+                let part = |text: &str| text.strip_suffix('/').unwrap_or(text).to_owned();
+                Ok(Remap { from: part(from), to: part(to) })
+            }
+            _ => Err("it is of the form FROM=TO, such as /build/orders=/home/me/orders".to_owned()),
+        }
     }
 }
 
@@ -116,10 +185,10 @@ mod tests {
                 "/root/.rustup/toolchains/x/lib/rustlib/src/rust/library/core/src/lib.rs",
                 "std core/src/lib.rs",
             ),
-            ("/rust/deps/hashbrown-0.16.1/src/raw.rs", "hashbrown-0.16.1 src/raw.rs"),
+            ("/rust/deps/hashbrown-0.16.1/src/raw.rs", "hashbrown 0.16.1 src/raw.rs"),
             (
                 "/root/.cargo/registry/src/index-0123456789abcdef/serde_json-1.0.140/src/value.rs",
-                "serde_json-1.0.140 src/value.rs",
+                "serde_json 1.0.140 src/value.rs",
             ),
             ("/root/.cargo/git/checkouts/tokio-a1b2c3/9f8e7d/tokio/src/lib.rs", "tokio tokio/src/lib.rs"),
             ("/home/me/orders/src/main.rs", "src/main.rs"),
@@ -140,6 +209,24 @@ mod tests {
         check(&["/w/a/src/lib.rs", "/x/b/src/lib.rs"], "");
         check(&["src/main.rs"], "");
         check(&[], "");
+    }
+
+    #[test]
+    fn packages_have_a_name_and_a_version() {
+        let check = |package, expected| assert_eq!(name_and_version(package), expected);
+        check("serde_json-1.0.140", ("serde_json", Some("1.0.140")));
+        check("sha-1-0.10.1", ("sha-1", Some("0.10.1")));
+        check("x-1.0.0-rc.1", ("x", Some("1.0.0-rc.1")));
+        check("small-vec", ("small-vec", None));
+    }
+
+    #[test]
+    fn files_are_found_where_they_are_now() {
+        let remap: Remap = "/build/orders/=/home/me/orders".parse().unwrap();
+        assert_eq!(remap.apply("/build/orders/src/main.rs").as_deref(), Some("/home/me/orders/src/main.rs"));
+        assert_eq!(remap.apply("/build/orders2/src/main.rs"), None);
+        assert_eq!(remap.apply("src/main.rs"), None);
+        assert!("orders".parse::<Remap>().is_err() && "=x".parse::<Remap>().is_err());
     }
 
     #[test]

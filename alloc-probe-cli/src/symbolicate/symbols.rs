@@ -17,11 +17,13 @@ struct Symbol<'data> {
 }
 
 impl<'data> SymbolTable<'data> {
-    /// The functions that a binary lists for debuggers, and for the dynamic linker.
-    pub(super) fn of(file: &object::File<'data>) -> SymbolTable<'data> {
-        let mut symbols: Vec<Symbol<'data>> = file
-            .symbols()
-            .chain(file.dynamic_symbols())
+    /// The functions that the files of a binary list for debuggers, and for the dynamic linker.
+    pub(super) fn of<'a>(files: impl Iterator<Item = &'a object::File<'data>>) -> SymbolTable<'data>
+    where
+        'data: 'a,
+    {
+        let mut symbols: Vec<Symbol<'data>> = files
+            .flat_map(|file| file.symbols().chain(file.dynamic_symbols()))
             .filter(|symbol| symbol.is_definition())
             .filter(|symbol| matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Unknown))
             .filter_map(|symbol| {

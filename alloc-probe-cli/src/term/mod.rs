@@ -3,11 +3,12 @@
 //! Text is always written with its styles; the streams here drop them where there is no terminal or
 //! `NO_COLOR` asks for it. So nothing else needs to know of colour.
 
+pub mod progress;
 pub mod style;
 pub mod text;
 pub mod units;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// The width of text that goes to a file or a pipe.
 const DEFAULT_WIDTH: usize = 100;
@@ -20,6 +21,8 @@ pub struct Terminal<'a> {
     pub err: Box<dyn Write + 'a>,
     /// How many columns a line may fill.
     pub width: usize,
+    /// Whether somebody watches the messages, so that a line may change.
+    pub is_interactive: bool,
 }
 
 impl Terminal<'static> {
@@ -33,6 +36,7 @@ impl Terminal<'static> {
             out: Box::new(BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()))),
             err: Box::new(anstream::AutoStream::auto(io::stderr())),
             width: width.max(40),
+            is_interactive: io::stderr().is_terminal(),
         }
     }
 }
@@ -44,6 +48,7 @@ impl<'a> Terminal<'a> {
             out: Box::new(anstream::StripStream::new(out as &mut dyn Write)),
             err: Box::new(anstream::StripStream::new(err as &mut dyn Write)),
             width,
+            is_interactive: false,
         }
     }
 
@@ -55,6 +60,7 @@ impl<'a> Terminal<'a> {
     pub fn warn(&mut self, message: &str) -> io::Result<()> {
         writeln!(self.err, "{}warning:{:#} {}", style::WARNING, style::WARNING, text::printable(message))
     }
+
     /// Says on stderr what the user could do.
     ///
     /// # Errors

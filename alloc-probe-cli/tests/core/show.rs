@@ -153,8 +153,12 @@ fn names_from_a_file_cannot_steer_the_terminal() {
     let mut err = Vec::new();
     {
         // A real terminal's stream passes escape sequences on, so what is written must hold none of a file's.
-        let mut terminal =
-            alloc_probe_cli::term::Terminal { out: Box::new(&mut out), err: Box::new(&mut err), width: 100 };
+        let mut terminal = alloc_probe_cli::term::Terminal {
+            out: Box::new(&mut out),
+            err: Box::new(&mut err),
+            width: 100,
+            is_interactive: false,
+        };
         let args = ["alloc-probe"].iter().chain(&show).map(std::ffi::OsString::from);
         assert_eq!(alloc_probe_cli::run(args, &mut terminal), 0);
     }

@@ -6,7 +6,7 @@ mod program;
 pub mod setting;
 
 use crate::analyse::diff::diff;
-use crate::cli::CompareArgs;
+use crate::cli::{CompareArgs, SymbolArgs};
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::render::compare::{self, Row, Unit};
@@ -112,7 +112,8 @@ fn measure(
     }
     let mut compared = Vec::new();
     for ((built, timings), (peak_rss_bytes, dump_path, log)) in built.into_iter().zip(timings).zip(recorded) {
-        let profile = super::open(&dump_path, terminal)?;
+        let profile =
+            super::open_and_keep_symbols(&dump_path, &SymbolArgs::default(), &args.frames, terminal)?;
         compared.push(Compared { built, dump_path, log, timings, peak_rss_bytes, profile });
     }
     Ok(compared)
@@ -203,6 +204,7 @@ fn show_difference(
         metric: args.by.metric,
         top: args.top,
         all_frames: args.frames.all,
+        full_paths: args.frames.full_paths,
         width: terminal.width,
     };
     text::write(base, new, &diff, &options, terminal.out.as_mut())?;

@@ -23,6 +23,8 @@ pub struct Options {
     pub top: usize,
     /// Whether whole stacks are listed.
     pub all_frames: bool,
+    /// Whether paths of files are whole.
+    pub full_paths: bool,
     /// The width of the page.
     pub width: usize,
 }

@@ -5,7 +5,7 @@ use crate::analyse::diff::stack::Step;
 use crate::analyse::diff::{Diff, Pair};
 use crate::profile::{Frame, FrameId, Profile};
 use crate::symbolicate::names;
-use crate::symbolicate::paths::{self, Origin};
+use crate::symbolicate::paths::{self, Origin, PathStyle};
 use crate::term::{style, text};
 use std::io::{self, Write};
 
@@ -18,8 +18,8 @@ pub(super) struct Stacks<'a> {
     new: &'a Profile,
     diff: &'a Diff,
     options: &'a Options,
-    /// The directories that each side's packages are in.
-    homes: [String; 2],
+    /// How each side's paths are shown.
+    paths: [PathStyle; 2],
 }
 
 /// One line of a stack.
@@ -37,9 +37,10 @@ impl<'a> Stacks<'a> {
         diff: &'a Diff,
         options: &'a Options,
     ) -> Stacks<'a> {
-        let home =
-            |profile: &Profile| paths::home(profile.frames.iter().filter_map(|frame| frame.file.as_deref()));
-        Stacks { base, new, diff, options, homes: [home(base), home(new)] }
+        let style = |profile: &Profile| {
+            PathStyle::of(profile.frames.iter().filter_map(|frame| frame.file.as_deref()), options.full_paths)
+        };
+        Stacks { base, new, diff, options, paths: [style(base), style(new)] }
     }
 
     /// The pair's stack: the allocating function with what it called, and who called it.
@@ -123,11 +124,11 @@ impl<'a> Stacks<'a> {
 
     /// The file and the line; the lines of both sides where they differ.
     fn location(&self, base: Option<&Frame>, new: Option<&Frame>) -> String {
-        let place = |frame: Option<&Frame>, home: &str| -> Option<(String, u32)> {
+        let place = |frame: Option<&Frame>, paths: &PathStyle| -> Option<(String, u32)> {
             let frame = frame?;
-            Some((paths::short_path(frame.file.as_deref()?, home), frame.line.unwrap_or(0)))
+            Some((paths.show(frame.file.as_deref()?), frame.line.unwrap_or(0)))
         };
-        let sides = (place(base, &self.homes[0]), place(new, &self.homes[1]));
+        let sides = (place(base, &self.paths[0]), place(new, &self.paths[1]));
         let text = |(file, line): &(String, u32)| match line {
             0 => file.clone(),
             line => format!("{file}:{line}"),

@@ -1,0 +1,46 @@
+//! One spelling for one function.
+//!
+//! Line tables know an inlined function by its last word, so its path is made from its file: `alloc::vec::push`. The
+//! same function with code of its own is in the symbol table with its type: `alloc::vec::Vec<T,A>::push`. Both are in
+//! one file, and where the same call of both is on a stack, they are known to be one.
+
+use super::names;
+use super::table::Table;
+use alloc_probe_format::dump::SymbolFrame;
+use std::collections::{BTreeSet, HashMap};
+
+/// A function's own name, and the file, line and column of a call in it.
+type Place = (String, Option<u32>, Option<u32>, Option<u32>);
+
+/// Replaces guessed names by whole ones, where exactly one is known at the same place.
+pub(super) fn complete(table: &mut Table) {
+    if table.guessed.is_empty() {
+        return;
+    }
+    let frames = table.distinct();
+    let place = |function: u32, frame: &SymbolFrame| -> Place {
+        let name = names::short_name(table.text(function));
+        (names::own_name(&name).to_owned(), frame.file, frame.line, frame.column)
+    };
+    // None where several functions are at one place.
+    let mut whole: HashMap<Place, Option<u32>> = HashMap::new();
+    for frame in frames.iter().filter(|frame| frame.line.is_some() && !table.guessed.contains(&frame.function)) {
+        let known = whole.entry(place(frame.function, frame)).or_insert(Some(frame.function));
+        if *known != Some(frame.function) {
+            *known = None;
+        }
+    }
+    let mut completed = HashMap::new();
+    for frame in frames.iter().filter(|frame| table.guessed.contains(&frame.function)) {
+        if let Some(Some(function)) = whole.get(&place(frame.function, frame)) {
+            completed.insert(*frame, *function);
+        }
+    }
+    for frame in table.frames_mut() {
+        if let Some(function) = completed.get(frame) {
+            frame.function = *function;
+        }
+    }
+    let left: BTreeSet<u32> = table.distinct().iter().map(|frame| frame.function).collect();
+    table.guessed.retain(|function| left.contains(function));
+}

@@ -1,0 +1,105 @@
+//! A file that may know symbols: mapped, and asked what it is.
+
+use super::Bytes;
+use crate::error::io_reason;
+use lzma_rust2::XzReader;
+use object::{Object, ObjectSection, ObjectSymbol};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use typed_arena::Arena;
+
+/// Symbols packed into a stripped binary are a few megabytes; more is no one's.
+const MAX_PACKED_BYTES: u64 = 512 << 20;
+
+/// An ELF file.
+pub(super) struct ObjectFile<'a> {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// Its contents.
+    pub(super) object: object::File<'a>,
+    bytes: &'a [u8],
+}
+
+impl<'a> ObjectFile<'a> {
+    /// Maps a file, which stays mapped for as long as the arena.
+    ///
+    /// # Errors
+    ///
+    /// Where it can't be read or is no sound ELF file, in a clause.
+    pub(super) fn open(path: &Path, arena: &'a Arena<Bytes>) -> Result<ObjectFile<'a>, String> {
+        // A dump may name anything: a device has no end, and a pipe never begins.
+        if !std::fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
+            return Err("it is no regular file".to_owned());
+        }
+        let file = File::open(path).map_err(|error| unreadable(&error))?;
+        let bytes = Bytes::map(&file).map_err(|error| unreadable(&error))?;
+        ObjectFile::parse(path, arena.alloc(bytes))
+    }
+
+    fn parse(path: &Path, bytes: &'a [u8]) -> Result<ObjectFile<'a>, String> {
+        let object = object::File::parse(bytes).map_err(|_| "it is not a sound ELF file".to_owned())?;
+        Ok(ObjectFile { path: path.to_owned(), object, bytes })
+    }
+
+    /// The build id in lower-case hexadecimal; empty where it has none.
+    pub(super) fn build_id(&self) -> String {
+        let build_id = self.object.build_id().ok().flatten().unwrap_or_default();
+        build_id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether it has debug info. What `strip` leaves of the sections has no bytes.
+    pub(super) fn has_debug_info(&self) -> bool {
+        let section = self.object.section_by_name(".debug_info");
+        section.is_some_and(|section| section.compressed_data().is_ok_and(|data| !data.data.is_empty()))
+    }
+
+    /// What it knows of symbols, in a clause.
+    pub(super) fn contents(&self) -> &'static str {
+        let has_symbols = self.object.symbols().any(|symbol| symbol.is_definition());
+        match (self.has_debug_info(), has_symbols) {
+            (true, true) => "debug info and symbols",
+            (true, false) => "debug info",
+            (false, true) => "symbols, but no debug info",
+            (false, false) if self.object.section_by_name(PACKED_SYMBOLS).is_some() => {
+                "stripped, but for packed symbols"
+            }
+            (false, false) => "stripped",
+        }
+    }
+
+    /// The name and the checksum of the file that its debug info was moved to.
+    pub(super) fn debug_link(&self) -> Option<(String, u32)> {
+        let (name, crc) = self.object.gnu_debuglink().ok().flatten()?;
+        Some((String::from_utf8_lossy(name).into_owned(), crc))
+    }
+
+    /// The checksum of the whole file, as `.gnu_debuglink` has it.
+    pub(super) fn crc(&self) -> u32 {
+        let mut crc = flate2::Crc::new();
+        crc.update(self.bytes);
+        crc.sum()
+    }
+
+    /// The small ELF file with symbols that distributions pack into a stripped one; none where there is none, or a
+    /// damaged one.
+    pub(super) fn packed_symbols(&self, arena: &'a Arena<Bytes>) -> Option<ObjectFile<'a>> {
+        let packed = self.object.section_by_name(PACKED_SYMBOLS)?.data().ok()?;
+        let mut bytes = Vec::new();
+        XzReader::new(packed, true).take(MAX_PACKED_BYTES).read_to_end(&mut bytes).ok()?;
+        ObjectFile::parse(&self.path, arena.alloc(Bytes::Owned(bytes))).ok()
+    }
+}
+
+/// "Mini debug info": an ELF file with symbols, compressed by xz.
+const PACKED_SYMBOLS: &str = ".gnu_debugdata";
+
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => NOT_THERE.to_owned(),
+        _ => io_reason(error),
+    }
+}
+
+/// Why a file can't be read that nobody has removed, perhaps: it may just be on another machine.
+pub(super) const NOT_THERE: &str = "the file is not there";

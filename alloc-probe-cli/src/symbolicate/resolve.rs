@@ -1,0 +1,196 @@
+//! From a dump's addresses to its table of symbols.
+//!
+//! Each address is looked up once, image by image and in ascending order, so that debug info is walked from front to
+//! back. What a dump carries already is taken as it is.
+
+use super::Bytes;
+use super::binary::{Binary, RawFrame};
+use super::complete;
+use super::missing::{self, Lack};
+use super::options::Options;
+use super::search::{Search, Tried};
+use super::split::SplitFiles;
+use super::table::Table;
+use crate::profile::MissingSymbols;
+use alloc_probe_format::dump::{Dump, FrameKind, Image, MissingImage, StackNode};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use typed_arena::Arena;
+
+/// What came of looking up a dump's addresses.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Images whose symbols could not be had.
+    pub missing: Vec<MissingSymbols>,
+    /// Each image with frames, and where its symbols were looked for.
+    pub searched: Vec<Searched>,
+    /// Sentences about what the user named and could not be used.
+    pub refused: Vec<String>,
+}
+
+/// Where the symbols of one image were looked for, and what they were good for.
+#[derive(Clone, Debug)]
+pub struct Searched {
+    /// The image's path.
+    pub image: PathBuf,
+    /// Its build id; empty where it has none.
+    pub build_id: String,
+    /// The places, in order.
+    pub tried: Vec<Tried>,
+    /// Different addresses in it.
+    pub addresses: usize,
+    /// Of these, the ones whose function is known.
+    pub named: usize,
+    /// And whose line is known.
+    pub with_lines: usize,
+}
+
+/// What is under way: the image, and how many of its addresses are done.
+pub struct Step<'a> {
+    /// The image's path.
+    pub image: &'a str,
+    /// Addresses looked up.
+    pub done: usize,
+    /// Addresses in all.
+    pub all: usize,
+}
+
+/// How many addresses are looked up between two reports of progress.
+const STEP: usize = 256;
+
+/// Completes the symbols that a sound dump carries: afterwards it has all that can be had.
+pub fn resolve(dump: &mut Dump, options: &Options, progress: &mut dyn FnMut(&Step<'_>)) -> Report {
+    let mut table = Table::new(dump.symbols.take(), dump.stacks.len());
+    let mut report = Report::default();
+    let mut missing_images = Vec::new();
+    let before = std::mem::take(&mut table.missing);
+    for (image_index, wanted) in wanted(dump, &before, table.is_new) {
+        let Some(image) = image_index.and_then(|image| dump.images.get(image as usize)) else { continue };
+        let addresses: Vec<u64> = wanted.keys().copied().collect();
+        let rows: Vec<u64> = wanted.values().map(|rows| rows.len() as u64).collect();
+        let mut looked_up = look_up(dump, image, &addresses, options, progress);
+        for (frames, address) in looked_up.frames.iter_mut().zip(&addresses) {
+            for frame in frames {
+                frame.function.get_or_insert_with(|| unnamed(*address, Some(image)));
+            }
+        }
+        report.searched.push(searched(image, &looked_up));
+        report.refused.append(&mut looked_up.refused);
+        let found = &looked_up.frames;
+        let earlier = before.iter().find(|missing| Some(missing.image) == image_index);
+        for (rows, frames) in wanted.values().zip(found) {
+            table.set(rows, frames);
+        }
+        let Some(mut missing) = missing::of(image, found, &rows, &looked_up.why, earlier) else { continue };
+        let lacks = |row: &usize| table.frames(*row).iter().all(|frame| frame.line.is_none());
+        missing.bytes = hidden_bytes(dump, wanted.values().flatten().copied().filter(lacks));
+        let image = image_index.unwrap_or_default();
+        missing_images.push(MissingImage { image, reason: missing.reason.clone() });
+        report.missing.push(missing);
+    }
+    complete::complete(&mut table);
+    table.missing = missing_images;
+    dump.symbols = Some(table.into_symbols());
+    report
+}
+
+/// The rows to look up, by image and instruction: a return address's call is just before it.
+type Wanted = BTreeMap<Option<u32>, BTreeMap<u64, Vec<usize>>>;
+
+fn wanted(dump: &Dump, missing: &[MissingImage], all: bool) -> Wanted {
+    let mut wanted = Wanted::new();
+    for (row, node) in dump.stacks.iter().enumerate() {
+        let instruction = match node.kind {
+            FrameKind::Call => node.address.saturating_sub(1),
+            FrameKind::Exact => node.address,
+            FrameKind::Cut | FrameKind::Root => continue,
+        };
+        if all || missing.iter().any(|missing| Some(missing.image) == node.image) {
+            wanted.entry(node.image).or_default().entry(instruction).or_default().push(row);
+        }
+    }
+    wanted
+}
+
+/// What the files of one image know.
+#[derive(Default)]
+struct LookedUp {
+    /// For each address, its frames; none at all where no file could be used.
+    frames: Vec<Vec<RawFrame>>,
+    /// Why it is less than it could be.
+    why: Option<Lack>,
+    tried: Vec<Tried>,
+    refused: Vec<String>,
+}
+
+fn look_up(
+    dump: &Dump,
+    image: &Image,
+    addresses: &[u64],
+    options: &Options,
+    progress: &mut dyn FnMut(&Step<'_>),
+) -> LookedUp {
+    let cache = options.cache.as_ref().filter(|_| !options.force);
+    if let Some((frames, place)) = cache.and_then(|cache| cache.read(&image.build_id, addresses)) {
+        let tried = vec![Tried { place, outcome: "every address".to_owned() }];
+        return LookedUp { frames, tried, ..LookedUp::default() };
+    }
+    progress(&Step { image: &image.path, done: 0, all: addresses.len() });
+    let arena: Arena<Bytes> = Arena::new();
+    let search = Search::run(options, dump, image, &arena);
+    let refused = search
+        .refused_binaries()
+        .map(|tried| format!("`{}` was not used: {}", tried.place, tried.outcome))
+        .collect();
+    if let Some(refusal) = search.refusal() {
+        let why = Some(Lack::Unusable(refusal));
+        return LookedUp { why, tried: search.tried, refused, ..LookedUp::default() };
+    }
+    let split = SplitFiles::of(&search.files, Path::new(&image.path), &options.debug_dirs, &arena);
+    let binary = Binary::new(&search.files, split, &arena);
+    let mut frames = Vec::with_capacity(addresses.len());
+    for chunk in addresses.chunks(STEP) {
+        frames.extend(chunk.iter().map(|address| binary.frames_at(*address)));
+        progress(&Step { image: &image.path, done: frames.len(), all: addresses.len() });
+    }
+    let missing_split = binary.missing_split_files();
+    let why = missing_split.first().map(|first| Lack::SplitFiles(missing_split.len(), first.clone()));
+    // Only what nothing better can be found for later is worth keeping.
+    if search.has_debug_info() && why.is_none() {
+        if let Some(cache) = cache {
+            cache.write(&image.build_id, addresses, &frames);
+        }
+    }
+    LookedUp { frames, why, tried: search.tried, refused }
+}
+
+fn searched(image: &Image, looked_up: &LookedUp) -> Searched {
+    let outermost = || looked_up.frames.iter().filter_map(|frames| frames.last());
+    Searched {
+        image: PathBuf::from(&image.path),
+        build_id: image.build_id.clone(),
+        tried: looked_up.tried.clone(),
+        addresses: looked_up.frames.len(),
+        named: outermost().filter(|frame| frame.function.is_some()).count(),
+        with_lines: outermost().filter(|frame| frame.line.is_some()).count(),
+    }
+}
+
+/// What code without a symbol is called.
+pub(super) fn unnamed(address: u64, image: Option<&Image>) -> String {
+    match image.map(|image| image.path.rsplit('/').next().unwrap_or_default()) {
+        Some(name) if !name.is_empty() => format!("{address:#x} in {name}"),
+        _ => format!("{address:#x} in unknown code"),
+    }
+}
+
+/// The bytes that were allocated by stacks with one of these rows.
+fn hidden_bytes(dump: &Dump, rows: impl Iterator<Item = usize>) -> u64 {
+    let mut hidden = vec![false; dump.stacks.len()];
+    rows.for_each(|row| hidden[row] = true);
+    for (row, StackNode { parent, .. }) in dump.stacks.iter().enumerate() {
+        hidden[row] |= hidden[*parent as usize];
+    }
+    let of_hidden = dump.sites.iter().filter(|site| hidden[site.stack as usize]);
+    of_hidden.map(|site| site.figures.total_bytes).fold(0, u64::saturating_add)
+}

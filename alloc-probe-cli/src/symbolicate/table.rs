@@ -1,0 +1,100 @@
+//! The table of symbols while it is filled.
+
+use super::binary::RawFrame;
+use alloc_probe_format::dump::{MissingImage, SymbolFrame, Symbols};
+use std::collections::{BTreeSet, HashMap};
+
+/// Symbols of a dump, with a way to find a string that is there already.
+pub(super) struct Table {
+    strings: Vec<String>,
+    ids: HashMap<String, u32>,
+    /// For each row of the stacks, its frames.
+    frames: Vec<Vec<SymbolFrame>>,
+    /// The strings that are names whose path was made from a file.
+    pub(super) guessed: BTreeSet<u32>,
+    /// The images whose symbols are missing.
+    pub(super) missing: Vec<MissingImage>,
+    /// Whether the dump carried none.
+    pub(super) is_new: bool,
+}
+
+impl Table {
+    /// What a dump of so many rows carries.
+    pub(super) fn new(symbols: Option<Symbols>, rows: usize) -> Table {
+        let is_new = symbols.is_none();
+        let symbols = symbols.unwrap_or_default();
+        let mut frames = symbols.frames;
+        frames.resize(rows, Vec::new());
+        Table {
+            ids: (0..).zip(&symbols.strings).map(|(id, text)| (text.clone(), id)).collect(),
+            strings: symbols.strings,
+            frames,
+            guessed: symbols.guessed.into_iter().collect(),
+            missing: symbols.missing,
+            is_new,
+        }
+    }
+
+    /// The frames of a row.
+    pub(super) fn frames(&self, row: usize) -> &[SymbolFrame] {
+        &self.frames[row]
+    }
+
+    /// Gives rows of one address its frames.
+    pub(super) fn set(&mut self, rows: &[usize], raw: &[RawFrame]) {
+        let frames: Vec<SymbolFrame> = raw
+            .iter()
+            .map(|raw| {
+                let function = self.id(raw.function.as_deref().unwrap_or_default());
+                if raw.path_guessed {
+                    self.guessed.insert(function);
+                }
+                SymbolFrame {
+                    function,
+                    file: raw.file.as_deref().map(|file| self.id(file)),
+                    line: raw.line,
+                    column: raw.column,
+                }
+            })
+            .collect();
+        for row in rows {
+            self.frames[*row].clone_from(&frames);
+        }
+    }
+
+    /// Every frame, to be changed.
+    pub(super) fn frames_mut(&mut self) -> impl Iterator<Item = &mut SymbolFrame> {
+        self.frames.iter_mut().flatten()
+    }
+
+    /// The distinct frames, in order.
+    pub(super) fn distinct(&self) -> BTreeSet<SymbolFrame> {
+        self.frames.iter().flatten().copied().collect()
+    }
+
+    /// The text of a string.
+    pub(super) fn text(&self, id: u32) -> &str {
+        &self.strings[id as usize]
+    }
+
+    fn id(&mut self, text: &str) -> u32 {
+        if let Some(id) = self.ids.get(text) {
+            return *id;
+        }
+        // There are at most as many as there are addresses and inlined calls in a file of limited size.
+        let id = u32::try_from(self.strings.len()).unwrap_or(u32::MAX);
+        self.strings.push(text.to_owned());
+        self.ids.insert(text.to_owned(), id);
+        id
+    }
+
+    /// The table as a dump carries it.
+    pub(super) fn into_symbols(self) -> Symbols {
+        Symbols {
+            strings: self.strings,
+            frames: self.frames,
+            guessed: self.guessed.into_iter().collect(),
+            missing: self.missing,
+        }
+    }
+}
