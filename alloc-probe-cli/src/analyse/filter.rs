@@ -58,7 +58,8 @@ mod tests {
             ("orders::cache::Cache<K>::insert", "/w/orders/src/cache.rs"),
             ("orders::main", "/w/orders/src/main.rs"),
         ];
-        let site = |ids: &[u32]| Site { frames: ids.iter().copied().map(FrameId).collect(), ..Site::default() };
+        let site =
+            |ids: &[u32]| Site { frames: ids.iter().copied().map(FrameId).collect(), ..Site::default() };
         let all = [&[0, 1, 2][..], &[0, 2], &[1]];
         let profile = Profile {
             path: "x.json".into(),
@@ -68,15 +69,24 @@ mod tests {
             missing_symbols: Vec::new(),
         };
         let filtered = |hide: &[&str], focus: &[&str]| {
-            let regexes = |patterns: &[&str]| patterns.iter().map(|one| Regex::new(one).unwrap()).collect::<Vec<_>>();
+            let regexes =
+                |patterns: &[&str]| patterns.iter().map(|one| Regex::new(one).unwrap()).collect::<Vec<_>>();
             let mut profile = profile.clone();
             apply(&mut profile, &Filter { hide: &regexes(hide), focus: &regexes(focus) });
-            profile.sites.iter().map(|site| site.frames.iter().map(|id| id.0).collect()).collect::<Vec<Vec<u32>>>()
+            profile
+                .sites
+                .iter()
+                .map(|site| site.frames.iter().map(|id| id.0).collect())
+                .collect::<Vec<Vec<u32>>>()
         };
         assert_eq!(filtered(&[], &[]), [vec![0, 1, 2], vec![0, 2], vec![1]]);
         assert_eq!(filtered(&[], &["Cache::insert$"]), [vec![0, 1, 2], vec![1]]);
         assert_eq!(filtered(&[], &["insert", "main"]), [vec![0, 1, 2]]);
         assert_eq!(filtered(&["^Vec::", "src/main.rs"], &[]), [vec![1], vec![], vec![1]]);
-        assert_eq!(filtered(&["orders"], &["cache"]), [vec![0], vec![]], "what is hidden is focused on all the same");
+        assert_eq!(
+            filtered(&["orders"], &["cache"]),
+            [vec![0], vec![]],
+            "what is hidden is focused on all the same"
+        );
     }
 }

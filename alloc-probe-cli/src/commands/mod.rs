@@ -128,6 +128,10 @@ fn under_way(step: &Step<'_>) -> String {
     let image = step.image.rsplit('/').next().unwrap_or_default();
     match step.done {
         0 => format!("reading the symbols of {image}"),
-        done => format!("symbols of {image}: {} of {} addresses", units::count(done as u64), units::count(step.all as u64)),
+        done => format!(
+            "symbols of {image}: {} of {} addresses",
+            units::count(done as u64),
+            units::count(step.all as u64)
+        ),
     }
 }

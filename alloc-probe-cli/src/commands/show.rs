@@ -87,17 +87,20 @@ fn write_source(
     let with_figure = shown.iter().filter(|site| options.metric.of(&site.figures) > 0);
     let site = match wanted.parse::<usize>() {
         Ok(place) => place.checked_sub(1).and_then(|index| with_figure.clone().nth(index)),
-        Err(_) => with_figure
-            .clone()
-            .find(|site| headline(site).is_some_and(|frame| names::short_name(&frame.function).contains(wanted))),
+        Err(_) => with_figure.clone().find(|site| {
+            headline(site).is_some_and(|frame| names::short_name(&frame.function).contains(wanted))
+        }),
     };
     let Some(site) = site else {
         let error = Error::new(format!("there is no site `{wanted}` by {}", options.metric.name()));
-        return Err(error.with_hint("`show` lists the sites: `--source 1` is the first, and a part of a name finds the first with it"));
+        return Err(error.with_hint(
+            "`show` lists the sites: `--source 1` is the first, and a part of a name finds the first with it",
+        ));
     };
     sites::write(profile, std::slice::from_ref(site), options, terminal.out.as_mut())?;
     writeln!(terminal.out)?;
-    let Some((file, line)) = headline(site).and_then(|frame| Some((frame.file.as_deref()?, frame.line?))) else {
+    let Some((file, line)) = headline(site).and_then(|frame| Some((frame.file.as_deref()?, frame.line?)))
+    else {
         return Err(Error::new("the site's file and line are not known"));
     };
     writeln!(terminal.out, "{file}:{line}")?;

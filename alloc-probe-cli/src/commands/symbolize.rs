@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn the_other_dump_goes_beside_the_dump() {
-        for file in ["a/orders.json", "a/orders.json.gz", "a/orders.json.zst", "a/orders.json.spool", "a/orders"] {
+        for file in
+            ["a/orders.json", "a/orders.json.gz", "a/orders.json.zst", "a/orders.json.spool", "a/orders"]
+        {
             assert_eq!(default_output(Path::new(file)), Path::new("a/orders.symbols.json"));
         }
     }

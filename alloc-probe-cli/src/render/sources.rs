@@ -1,9 +1,9 @@
 //! Where symbols were looked for, and what was there: `symbolize -v`.
 
 use crate::symbolicate::resolve::Searched;
+use crate::term::style;
 use crate::term::text::printable;
 use crate::term::units::{count, plural};
-use crate::term::style;
 use std::io::{self, Write};
 
 /// Writes one paragraph for each image.

@@ -60,7 +60,11 @@ pub(super) struct Binary<'a> {
 
 impl<'a> Binary<'a> {
     /// Prepares to look addresses up.
-    pub(super) fn new(files: &[ObjectFile<'a>], split: SplitFiles<'a>, arena: &'a Arena<Bytes>) -> Binary<'a> {
+    pub(super) fn new(
+        files: &[ObjectFile<'a>],
+        split: SplitFiles<'a>,
+        arena: &'a Arena<Bytes>,
+    ) -> Binary<'a> {
         let with_debug_info = files.iter().find(|file| file.has_debug_info());
         let dwarf = with_debug_info.and_then(|file| {
             let mut dwarf =
@@ -150,10 +154,7 @@ impl<'a> Binary<'a> {
     ) -> (Option<String>, bool) {
         let is_rust = |function: &FunctionName<Slice<'a>>| function.language == Some(gimli::DW_LANG_Rust);
         let is_bare = frame.function.as_ref().is_some_and(is_rust) && !names::short_name(name).contains("::");
-        let module = is_bare
-            .then_some(file)
-            .flatten()
-            .and_then(|file| self.roots().module(file));
+        let module = is_bare.then_some(file).flatten().and_then(|file| self.roots().module(file));
         match module {
             Some(module) => (Some(format!("{module}::{name}")), true),
             None => (Some(name.to_owned()), false),

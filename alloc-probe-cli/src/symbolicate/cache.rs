@@ -65,7 +65,9 @@ impl Cache {
         let Some(path) = self.path(build_id) else { return };
         let mut known: BTreeMap<u64, Vec<RawFrame>> = BTreeMap::new();
         if let Some(entry) = Entry::read(&path) {
-            known.extend(entry.addresses.iter().enumerate().map(|(index, address)| (*address, entry.frames(index))));
+            known.extend(
+                entry.addresses.iter().enumerate().map(|(index, address)| (*address, entry.frames(index))),
+            );
         }
         known.extend(addresses.iter().copied().zip(frames.iter().cloned()));
         let _ = self.store(&path, &Entry::new(&known)).and_then(|()| self.trim(&path));

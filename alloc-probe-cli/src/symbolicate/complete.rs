@@ -24,7 +24,9 @@ pub(super) fn complete(table: &mut Table) {
     };
     // None where several functions are at one place.
     let mut whole: HashMap<Place, Option<u32>> = HashMap::new();
-    for frame in frames.iter().filter(|frame| frame.line.is_some() && !table.guessed.contains(&frame.function)) {
+    for frame in
+        frames.iter().filter(|frame| frame.line.is_some() && !table.guessed.contains(&frame.function))
+    {
         let known = whole.entry(place(frame.function, frame)).or_insert(Some(frame.function));
         if *known != Some(frame.function) {
             *known = None;

@@ -112,7 +112,8 @@ impl FrameTable {
             let role = roles::role(&function, None, image_path);
             return vec![self.id(Frame { function, image: node.image, role, ..Frame::default() })];
         }
-        let key = carried.iter().map(|frame| (frame.function, frame.file, frame.line, frame.column)).collect();
+        let key =
+            carried.iter().map(|frame| (frame.function, frame.file, frame.line, frame.column)).collect();
         let key = (node.image, key);
         if let Some(ids) = self.known.get(&key) {
             return ids.clone();

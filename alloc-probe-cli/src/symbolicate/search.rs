@@ -87,7 +87,9 @@ impl<'a, 'o> Search<'a, 'o> {
 
     /// What a `--binary` was refused for, if one was: the user meant it to be used.
     pub(super) fn refused_binaries(&self) -> impl Iterator<Item = &Tried> {
-        self.tried.iter().filter(|tried| tried.place.starts_with("--binary ") && tried.outcome.contains(REBUILT))
+        self.tried
+            .iter()
+            .filter(|tried| tried.place.starts_with("--binary ") && tried.outcome.starts_with(REBUILT))
     }
 
     /// Whether any of the files has debug info.
@@ -97,10 +99,12 @@ impl<'a, 'o> Search<'a, 'o> {
 
     /// Takes the image's own file, or a copy of it, if it is the same build.
     fn try_object(&mut self, path: &Path, option: &str) {
-        let checked = ObjectFile::open(path, self.arena).map_err(unusable).and_then(|file| match self.mismatch(&file) {
-            Some(_) if self.options.force => Ok((file, " (another build, used by --force)")),
-            Some(mismatch) => Err(Unusable::Rebuilt(mismatch)),
-            None => Ok((file, "")),
+        let checked = ObjectFile::open(path, self.arena).map_err(unusable).and_then(|file| {
+            match self.mismatch(&file) {
+                Some(_) if self.options.force => Ok((file, " (another build, used by --force)")),
+                Some(mismatch) => Err(Unusable::Rebuilt(mismatch)),
+                None => Ok((file, "")),
+            }
         });
         let outcome = match checked {
             Ok((file, remark)) => {
@@ -143,7 +147,9 @@ impl<'a, 'o> Search<'a, 'o> {
 
     /// `.build-id/1f/2e3d….debug`, below each directory of debug files.
     fn by_build_id(&mut self) {
-        let Some((first, rest)) = self.image.build_id.split_at_checked(2).filter(|(_, rest)| !rest.is_empty()) else {
+        let Some((first, rest)) =
+            self.image.build_id.split_at_checked(2).filter(|(_, rest)| !rest.is_empty())
+        else {
             return;
         };
         for directory in self.debug_dirs() {
@@ -179,7 +185,8 @@ impl<'a, 'o> Search<'a, 'o> {
 
     /// A file of the image's name in a directory that the user named.
     fn by_name(&mut self) {
-        let Some(name) = Path::new(&self.image.path).file_name().filter(|_| !self.image.build_id.is_empty()) else {
+        let Some(name) = Path::new(&self.image.path).file_name().filter(|_| !self.image.build_id.is_empty())
+        else {
             return;
         };
         let build_id = self.image.build_id.clone();

@@ -50,11 +50,13 @@ impl<'a> SplitFiles<'a> {
 
     /// Finds the rest of a compilation unit; none where it is nowhere.
     pub(super) fn load(&self, load: &SplitDwarfLoad<Slice<'a>>) -> Option<Arc<Dwarf<Slice<'a>>>> {
-        let packed = self.packages.iter().find_map(|package| package.find_cu(load.dwo_id, &load.parent).ok()?);
+        let packed =
+            self.packages.iter().find_map(|package| package.find_cu(load.dwo_id, &load.parent).ok()?);
         if let Some(unit) = packed {
             return Some(Arc::new(unit));
         }
-        let path = |part: Option<&Slice<'a>>| Path::new(OsStr::from_bytes(part.map_or(&[], |part| part.slice())));
+        let path =
+            |part: Option<&Slice<'a>>| Path::new(OsStr::from_bytes(part.map_or(&[], |part| part.slice())));
         let stated = path(load.comp_dir.as_ref()).join(path(load.path.as_ref()));
         let name = stated.file_name()?;
         let elsewhere = self.directories.iter().map(|directory| directory.join(name));
