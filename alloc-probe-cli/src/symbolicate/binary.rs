@@ -10,8 +10,8 @@ use addr2line::{Context, Frame, FunctionName, LookupContinuation, LookupResult};
 use gimli::{Dwarf, EndianSlice, RunTimeEndian};
 use object::{Object, ObjectSection};
 use std::borrow::Cow;
-use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use typed_arena::Arena;
@@ -20,10 +20,10 @@ use typed_arena::Arena;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawFrame {
     /// The demangled function; none where it has no name.
-    pub(super) function: Option<String>,
+    pub(super) function: Option<Arc<str>>,
     /// Whether the path before its own name was made from its file.
     pub(super) path_guessed: bool,
-    pub(super) file: Option<String>,
+    pub(super) file: Option<Arc<str>>,
     pub(super) line: Option<u32>,
     pub(super) column: Option<u32>,
     pub(super) inlined: bool,
@@ -48,36 +48,52 @@ pub(super) fn endian(file: &object::File<'_>) -> RunTimeEndian {
     if file.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big }
 }
 
-/// The files that know the symbols of one binary: the first with debug info, and the symbol tables of all.
+/// What the files of one binary know: the debug info of the first that has any, and the symbol tables of all. Threads
+/// may share it.
 pub(super) struct Binary<'a> {
     symbols: SymbolTable<'a>,
-    context: Option<Context<Slice<'a>>>,
-    split: SplitFiles<'a>,
-    /// Only needed for names without a path, so only made then.
-    roots: OnceCell<CrateRoots>,
     dwarf: Option<Arc<Dwarf<Slice<'a>>>>,
 }
 
 impl<'a> Binary<'a> {
-    /// Prepares to look addresses up.
-    pub(super) fn new(
-        files: &[ObjectFile<'a>],
-        split: SplitFiles<'a>,
-        arena: &'a Arena<Bytes>,
-    ) -> Binary<'a> {
+    /// Reads what is needed before the first address.
+    pub(super) fn new(files: &[ObjectFile<'a>], arena: &'a Arena<Bytes>) -> Binary<'a> {
         let with_debug_info = files.iter().find(|file| file.has_debug_info());
         let dwarf = with_debug_info.and_then(|file| {
-            let mut dwarf =
-                Dwarf::load(|id| Ok::<_, gimli::Error>(section(&file.object, id.name(), arena))).ok()?;
+            let of_section =
+                |id: gimli::SectionId| Ok::<_, gimli::Error>(section(&file.object, id.name(), arena));
+            let mut dwarf = Dwarf::load(of_section).ok()?;
             dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
             Some(Arc::new(dwarf))
         });
-        Binary {
-            symbols: SymbolTable::of(files.iter().map(|file| &file.object)),
-            context: dwarf.clone().and_then(|dwarf| Context::from_arc_dwarf(dwarf).ok()),
+        Binary { symbols: SymbolTable::of(files.iter().map(|file| &file.object)), dwarf }
+    }
+}
+
+/// One thread's look at a binary. It keeps what it has read, so addresses should come in order.
+pub(super) struct Lookup<'a> {
+    symbols: &'a SymbolTable<'a>,
+    dwarf: Option<Arc<Dwarf<Slice<'a>>>>,
+    context: Option<Context<Slice<'a>>>,
+    split: SplitFiles<'a>,
+    /// Only needed for names without a path, so only made then.
+    roots: OnceCell<CrateRoots>,
+    /// Names that were demangled before, by the linker's name.
+    names: RefCell<HashMap<String, Arc<str>>>,
+    files: RefCell<HashSet<Arc<str>>>,
+}
+
+impl<'a> Lookup<'a> {
+    /// Begins.
+    pub(super) fn new(binary: &'a Binary<'a>, split: SplitFiles<'a>) -> Lookup<'a> {
+        Lookup {
+            symbols: &binary.symbols,
+            dwarf: binary.dwarf.clone(),
+            context: binary.dwarf.clone().and_then(|dwarf| Context::from_arc_dwarf(dwarf).ok()),
             split,
             roots: OnceCell::new(),
-            dwarf,
+            names: RefCell::default(),
+            files: RefCell::default(),
         }
     }
 
@@ -92,7 +108,8 @@ impl<'a> Binary<'a> {
         if frames.is_empty() {
             let symbol = self.symbols.name_at(address, None);
             frames.extend(
-                symbol.map(|symbol| RawFrame { function: Some(demangled(symbol)), ..RawFrame::default() }),
+                symbol
+                    .map(|symbol| RawFrame { function: Some(self.demangled(symbol)), ..RawFrame::default() }),
             );
         }
         frames
@@ -119,26 +136,26 @@ impl<'a> Binary<'a> {
     }
 
     fn raw_frame(&self, frame: &Frame<'_, Slice<'a>>, address: u64, inlined: bool) -> RawFrame {
-        let file = frame.location.as_ref().and_then(|location| location.file);
+        let location = frame.location.as_ref();
+        let file = location.and_then(|location| location.file);
         let debug_name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
         let (function, path_guessed) = match debug_name.as_deref() {
             None if inlined => (None, false),
-            Some(name) if names::is_mangled(name) => (Some(demangled(name)), false),
+            Some(name) if names::is_mangled(name) => (Some(self.demangled(name)), false),
             // The symbol table knows the whole name of a function that has code of its own.
             name => {
                 let symbol = if inlined { None } else { self.symbols.name_at(address, name) };
-                match symbol.map(demangled) {
-                    Some(symbol) => (Some(symbol), false),
+                match symbol {
+                    Some(symbol) => (Some(self.demangled(symbol)), false),
                     None => name.map_or((None, false), |name| self.qualified(frame, name, file)),
                 }
             }
         };
-        let location = frame.location.as_ref();
         let positive = |number: Option<u32>| number.filter(|number| *number > 0);
         RawFrame {
             function,
             path_guessed,
-            file: file.map(str::to_owned),
+            file: file.map(|file| self.file(file)),
             line: positive(location.and_then(|location| location.line)),
             column: positive(location.and_then(|location| location.column)),
             inlined,
@@ -151,21 +168,37 @@ impl<'a> Binary<'a> {
         frame: &Frame<'_, Slice<'a>>,
         name: &str,
         file: Option<&str>,
-    ) -> (Option<String>, bool) {
+    ) -> (Option<Arc<str>>, bool) {
         let is_rust = |function: &FunctionName<Slice<'a>>| function.language == Some(gimli::DW_LANG_Rust);
         let is_bare = frame.function.as_ref().is_some_and(is_rust) && !names::short_name(name).contains("::");
         let module = is_bare.then_some(file).flatten().and_then(|file| self.roots().module(file));
         match module {
-            Some(module) => (Some(format!("{module}::{name}")), true),
-            None => (Some(name.to_owned()), false),
+            Some(module) => (Some(format!("{module}::{name}").into()), true),
+            None => (Some(name.into()), false),
         }
     }
 
     fn roots(&self) -> &CrateRoots {
         self.roots.get_or_init(|| self.dwarf.as_deref().map(CrateRoots::of).unwrap_or_default())
     }
-}
 
-fn demangled(symbol: &str) -> String {
-    names::demangle(symbol).unwrap_or_else(|| symbol.to_owned())
+    fn demangled(&self, symbol: &str) -> Arc<str> {
+        let mut names = self.names.borrow_mut();
+        if let Some(name) = names.get(symbol) {
+            return Arc::clone(name);
+        }
+        let name: Arc<str> = names::demangle(symbol).map_or_else(|| symbol.into(), Arc::from);
+        names.insert(symbol.to_owned(), Arc::clone(&name));
+        name
+    }
+
+    fn file(&self, file: &str) -> Arc<str> {
+        let mut files = self.files.borrow_mut();
+        if let Some(file) = files.get(file) {
+            return Arc::clone(file);
+        }
+        let file: Arc<str> = file.into();
+        files.insert(Arc::clone(&file));
+        file
+    }
 }

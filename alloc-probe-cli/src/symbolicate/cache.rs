@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The bytes that all files together may take.
@@ -138,10 +139,10 @@ impl Entry {
     }
 
     fn frames(&self, index: usize) -> Vec<RawFrame> {
-        let text = |string: u32| self.symbols.strings[string as usize].clone();
+        let text = |string: u32| Arc::from(self.symbols.strings[string as usize].as_str());
         let frames = &self.symbols.frames[index];
         let raw = frames.iter().enumerate().map(|(at, frame)| RawFrame {
-            function: Some(text(frame.function)).filter(|function| !function.is_empty()),
+            function: Some(text(frame.function)).filter(|function: &Arc<str>| !function.is_empty()),
             path_guessed: self.symbols.guessed.binary_search(&frame.function).is_ok(),
             file: frame.file.map(text),
             line: frame.line,

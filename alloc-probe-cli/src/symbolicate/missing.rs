@@ -2,6 +2,7 @@
 
 use super::binary::RawFrame;
 use super::object_file::NOT_THERE;
+use super::paths::{self, Origin};
 use super::roles;
 use super::search::Unusable;
 use crate::profile::{MissingSymbols, Role};
@@ -68,14 +69,18 @@ fn incomplete(image: &Image, found: &[Vec<RawFrame>], rows: &[u64]) -> Option<(S
     let (mut all, mut nameless, mut own, mut without_lines) = (0, 0, 0, 0);
     for (raw, rows) in found.iter().zip(rows) {
         all += rows;
-        let Some(outermost) = raw.last() else {
-            nameless += rows;
-            continue;
-        };
-        let function = outermost.function.as_deref().unwrap_or_default();
-        if roles::role(function, outermost.file.as_deref(), Some(&image.path)) == Role::Program {
-            own += rows;
-            without_lines += if outermost.line.is_none() { *rows } else { 0 };
+        match raw.last() {
+            None => nameless += rows,
+            // Where there is a line, the file says whose it is, which is quicker to tell than by the name.
+            Some(RawFrame { line: Some(_), file: Some(file), .. }) => {
+                own += if paths::source(file).origin == Origin::Std { 0 } else { *rows };
+            }
+            Some(RawFrame { function, .. }) => {
+                let function = function.as_deref().unwrap_or_default();
+                let is_own = roles::role(function, None, Some(&image.path)) == Role::Program;
+                own += if is_own { *rows } else { 0 };
+                without_lines += if is_own { *rows } else { 0 };
+            }
         }
     }
     if nameless * 2 > all {

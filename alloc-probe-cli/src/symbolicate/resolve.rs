@@ -4,16 +4,17 @@
 //! back. What a dump carries already is taken as it is.
 
 use super::Bytes;
-use super::binary::{Binary, RawFrame};
+use super::binary::{Binary, Lookup, RawFrame};
 use super::complete;
 use super::missing::{self, Lack};
+use super::object_file::ObjectFile;
 use super::options::Options;
 use super::search::{Search, Tried};
 use super::split::SplitFiles;
 use super::table::Table;
 use crate::profile::MissingSymbols;
 use alloc_probe_format::dump::{Dump, FrameKind, Image, MissingImage, StackNode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use typed_arena::Arena;
 
@@ -58,6 +59,9 @@ pub struct Step<'a> {
 /// How many addresses are looked up between two reports of progress.
 const STEP: usize = 256;
 
+/// Another thread is worth its while from so many addresses on.
+const FOR_A_THREAD: usize = 2048;
+
 /// Completes the symbols that a sound dump carries: afterwards it has all that can be had.
 pub fn resolve(dump: &mut Dump, options: &Options, progress: &mut dyn FnMut(&Step<'_>)) -> Report {
     let mut table = Table::new(dump.symbols.take(), dump.stacks.len());
@@ -71,7 +75,7 @@ pub fn resolve(dump: &mut Dump, options: &Options, progress: &mut dyn FnMut(&Ste
         let mut looked_up = look_up(dump, image, &addresses, options, progress);
         for (frames, address) in looked_up.frames.iter_mut().zip(&addresses) {
             for frame in frames {
-                frame.function.get_or_insert_with(|| unnamed(*address, Some(image)));
+                frame.function.get_or_insert_with(|| unnamed(*address, Some(image)).into());
             }
         }
         report.searched.push(searched(image, &looked_up));
@@ -146,14 +150,9 @@ fn look_up(
         let why = Some(Lack::Unusable(refusal));
         return LookedUp { why, tried: search.tried, refused, ..LookedUp::default() };
     }
-    let split = SplitFiles::of(&search.files, Path::new(&image.path), &options.debug_dirs, &arena);
-    let binary = Binary::new(&search.files, split, &arena);
-    let mut frames = Vec::with_capacity(addresses.len());
-    for chunk in addresses.chunks(STEP) {
-        frames.extend(chunk.iter().map(|address| binary.frames_at(*address)));
-        progress(&Step { image: &image.path, done: frames.len(), all: addresses.len() });
-    }
-    let missing_split = binary.missing_split_files();
+    let binary = Binary::new(&search.files, &arena);
+    let report = |done: usize| progress(&Step { image: &image.path, done, all: addresses.len() });
+    let (frames, missing_split) = look_up_in(&binary, &search.files, image, addresses, options, report);
     let why = missing_split.first().map(|first| Lack::SplitFiles(missing_split.len(), first.clone()));
     // Only what nothing better can be found for later is worth keeping.
     if search.has_debug_info() && why.is_none() {
@@ -162,6 +161,47 @@ fn look_up(
         }
     }
     LookedUp { frames, why, tried: search.tried, refused }
+}
+
+/// Looks addresses up in a binary, with several threads where there are many, and tells which files it was split into
+/// are missing.
+fn look_up_in(
+    binary: &Binary<'_>,
+    files: &[ObjectFile<'_>],
+    image: &Image,
+    addresses: &[u64],
+    options: &Options,
+    mut report: impl FnMut(usize),
+) -> (Vec<Vec<RawFrame>>, BTreeSet<PathBuf>) {
+    let look_up = |addresses: &[u64], report: &mut dyn FnMut(usize)| {
+        let arena: Arena<Bytes> = Arena::new();
+        let split = SplitFiles::of(files, Path::new(&image.path), &options.debug_dirs, &arena);
+        let lookup = Lookup::new(binary, split);
+        let mut frames = Vec::with_capacity(addresses.len());
+        for chunk in addresses.chunks(STEP) {
+            frames.extend(chunk.iter().map(|address| lookup.frames_at(*address)));
+            report(frames.len());
+        }
+        (frames, lookup.missing_split_files())
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = processors.min(addresses.len() / FOR_A_THREAD).max(1);
+    // Neighbours share what has to be read for them, so each thread has its own part of the binary.
+    let mut parts = addresses.chunks(addresses.len().div_ceil(threads).max(1));
+    let first = parts.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || look_up(part, &mut |_| {}))).collect();
+        // The others are about as far as this one.
+        let mut found = look_up(first, &mut |done| report((done * threads).min(addresses.len())));
+        for (part, other) in addresses.chunks(first.len().max(1)).skip(1).zip(others) {
+            // Nothing in it panics on any input; if it did, its addresses would be without names.
+            let (frames, missing) =
+                other.join().unwrap_or_else(|_| (vec![Vec::new(); part.len()], BTreeSet::new()));
+            found.0.extend(frames);
+            found.1.extend(missing);
+        }
+        found
+    })
 }
 
 fn searched(image: &Image, looked_up: &LookedUp) -> Searched {
