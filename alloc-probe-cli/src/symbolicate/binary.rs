@@ -4,6 +4,7 @@ use super::Bytes;
 use super::modules::CrateRoots;
 use super::names;
 use super::object_file::ObjectFile;
+use super::roles;
 use super::split::SplitFiles;
 use super::symbols::SymbolTable;
 use addr2line::{Context, Frame, FunctionName, LookupContinuation, LookupResult};
@@ -132,7 +133,17 @@ impl<'a> Lookup<'a> {
         }
         let outermost = known.len().saturating_sub(1);
         let frames = known.iter().enumerate();
-        frames.map(|(index, frame)| self.raw_frame(frame, address, index < outermost)).collect()
+        frames
+            .map(|(index, frame)| {
+                let mut raw = self.raw_frame(frame, address, index < outermost);
+                if raw.path_guessed {
+                    if let Some(whole) = closure_name(frame, &known[index + 1..], raw.function.as_deref()) {
+                        (raw.function, raw.path_guessed) = (Some(whole.into()), false);
+                    }
+                }
+                raw
+            })
+            .collect()
     }
 
     fn raw_frame(&self, frame: &Frame<'_, Slice<'a>>, address: u64, inlined: bool) -> RawFrame {
@@ -171,6 +182,8 @@ impl<'a> Lookup<'a> {
     ) -> (Option<Arc<str>>, bool) {
         let is_rust = |function: &FunctionName<Slice<'a>>| function.language == Some(gimli::DW_LANG_Rust);
         let is_bare = frame.function.as_ref().is_some_and(is_rust) && !names::short_name(name).contains("::");
+        // These are of no module, whatever file the compiler says.
+        let is_bare = is_bare && !roles::is_allocator_entry(name);
         let module = is_bare.then_some(file).flatten().and_then(|file| self.roots().module(file));
         match module {
             Some(module) => (Some(format!("{module}::{name}").into()), true),
@@ -201,4 +214,31 @@ impl<'a> Lookup<'a> {
         files.insert(Arc::clone(&file));
         file
     }
+}
+
+/// The whole name of an inlined closure that line tables know as `{closure#0}`: the functions that it was passed to,
+/// further out, have it among their generic arguments, if they were inlined as well. None where several fit.
+fn closure_name(
+    frame: &Frame<'_, Slice<'_>>,
+    outer: &[Frame<'_, Slice<'_>>],
+    guessed: Option<&str>,
+) -> Option<String> {
+    let own = frame.function.as_ref()?.raw_name().ok()?;
+    let of_crate = guessed?.split("::").next()?;
+    let mut found: Option<String> = None;
+    for outer in outer {
+        let Some(name) = outer.function.as_ref().and_then(|function| function.raw_name().ok()) else {
+            continue;
+        };
+        for path in names::closures_among_arguments(&name, &own) {
+            let is_of_crate = path.strip_prefix(of_crate).is_some_and(|rest| rest.starts_with("::"));
+            if is_of_crate && found.as_ref().is_some_and(|found| found.strip_suffix(&*own) != Some(path)) {
+                return None;
+            }
+            if is_of_crate {
+                found = Some(format!("{path}{own}"));
+            }
+        }
+    }
+    found
 }

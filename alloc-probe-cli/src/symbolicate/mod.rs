@@ -23,8 +23,8 @@ mod split;
 mod symbols;
 mod table;
 
-use crate::profile::{Frame, FrameId, MissingSymbols, Profile, Site};
-use alloc_probe_format::dump::{Dump, FrameKind, StackNode, Symbols};
+use crate::profile::{Frame, FrameId, MissingSymbols, Profile, Role, Site};
+use alloc_probe_format::dump::{Dump, FrameKind, StackNode, SymbolFrame, Symbols};
 use bytes::Bytes;
 use options::Options;
 use std::collections::HashMap;
@@ -119,12 +119,19 @@ impl FrameTable {
             return ids.clone();
         }
         let text = |string: u32| symbols.strings[string as usize].clone();
+        // What a function that the compiler calls to allocate calls in turn, is the allocator's.
+        let is_entry =
+            |frame: &SymbolFrame| roles::is_allocator_entry(&symbols.strings[frame.function as usize]);
+        let in_allocator = carried.iter().rposition(is_entry).map_or(0, |entry| entry + 1);
         let ids: Vec<FrameId> = carried
             .iter()
             .enumerate()
             .map(|(index, frame)| {
                 let (function, file) = (text(frame.function), frame.file.map(text));
-                let role = roles::role(&function, file.as_deref(), image_path);
+                let role = match index < in_allocator {
+                    true => Role::Allocator,
+                    false => roles::role(&function, file.as_deref(), image_path),
+                };
                 self.id(Frame {
                     path_guessed: symbols.guessed.binary_search(&frame.function).is_ok(),
                     function,

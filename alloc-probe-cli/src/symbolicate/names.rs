@@ -82,6 +82,33 @@ pub fn crate_name(short_name: &str) -> Option<&str> {
         .or_else(|| first_word(of_trait).map(|range| &of_trait[range]))
 }
 
+/// The paths of the closures among a function's generic arguments whose own name is `closure`, such as `{closure#0}`.
+/// Debug info has them by the type of what they capture: of `map<u8, orders::main::{closure_env#0}>`, it is
+/// `orders::main::`.
+pub fn closures_among_arguments<'a>(function: &'a str, closure: &str) -> impl Iterator<Item = &'a str> {
+    let number = closure.strip_prefix("{closure#").and_then(|rest| rest.strip_suffix('}'));
+    let wanted = number.map(|number| format!("{{closure_env#{number}}}"));
+    let places = wanted
+        .into_iter()
+        .flat_map(move |wanted| function.match_indices(&wanted).map(|(at, _)| at).collect::<Vec<_>>());
+    places.map(move |end| {
+        // Back to where the path begins, over generic arguments of its own.
+        let mut depth = 0_usize;
+        let begins = |(at, letter): (usize, char)| {
+            match letter {
+                '>' | ')' | ']' => depth += 1,
+                '<' | '(' | '[' if depth == 0 => return Some(at + 1),
+                '<' | '(' | '[' => depth -= 1,
+                ',' | ' ' | '&' | '*' if depth == 0 => return Some(at + 1),
+                _ => {}
+            }
+            None
+        };
+        let start = function[..end].char_indices().rev().find_map(begins).unwrap_or(0);
+        &function[start..end]
+    })
+}
+
 /// Splits `<Type as Trait>::method` into `Type as Trait` and `::method`.
 fn split_self(short_name: &str) -> Option<(&str, &str)> {
     short_name.starts_with('<').then_some(())?;
@@ -328,6 +355,28 @@ mod tests {
         for (name, own, of_crate) in cases {
             assert_eq!((own_name(name), crate_name(name)), (own, of_crate), "{name}");
         }
+    }
+
+    #[test]
+    fn closures_are_found_among_generic_arguments() {
+        let check = |function: &str, closure: &str, paths: &[&str]| {
+            let found: Vec<&str> = closures_among_arguments(function, closure).collect();
+            assert_eq!(found, paths, "{function}");
+        };
+        check("record<(), shop::main::{closure_env#0}>", "{closure#0}", &["shop::main::"]);
+        check("record<(), shop::main::{closure_env#10}>", "{closure#1}", &[]);
+        check(
+            "fold<Map<Range<u32>, shop::f<A, B>::g::{closure_env#2}<A>>, (), shop::{impl#1}::h::{closure_env#2}>",
+            "{closure#2}",
+            &["shop::f<A, B>::g::", "shop::{impl#1}::h::"],
+        );
+        check(
+            "call<&shop::main::{closure#0}::{closure_env#0}>",
+            "{closure#0}",
+            &["shop::main::{closure#0}::"],
+        );
+        check("{closure_env#0}", "{closure#0}", &[""]);
+        check("push<u8>", "push", &[]);
     }
 
     #[test]

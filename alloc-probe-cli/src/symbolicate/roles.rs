@@ -43,6 +43,7 @@ const RULES: &[(Role, Match, &str)] = &[
     (Allocator, Starts, "<alloc::alloc::"),
     (Allocator, Starts, "alloc::raw_vec::"),
     (Allocator, Starts, "<alloc::raw_vec::"),
+    (Allocator, Starts, "hashbrown::raw::alloc::"),
     (Allocator, Starts, "alloc::boxed::Box::new"),
     (Allocator, Starts, "alloc::boxed::Box::try_new"),
     (Allocator, Starts, "alloc::boxed::box_new"),
@@ -114,6 +115,13 @@ const STD_CRATES: [&str; 8] =
 /// Libraries of the system. What lies below the program there is start-up, and symbols for it are seldom had.
 const SYSTEM_LIBRARIES: [&str; 7] =
     ["libc.so", "libc-", "ld-linux", "ld-musl", "libpthread", "libgcc_s.so", "[vdso]"];
+
+/// Whether a function is one that the compiler calls to allocate. All that it calls is the allocator's, also what line
+/// tables know as `alloc` alone: an inlined method of the program's own allocator.
+pub fn is_allocator_entry(function: &str) -> bool {
+    let name = function.strip_prefix("__rustc::").unwrap_or(function);
+    ["__rust_alloc", "__rust_realloc", "__rg_", "__rdl_"].iter().any(|start| name.starts_with(start))
+}
 
 /// Whose code a function is. `function` is demangled; without an image, nobody knows whose it is.
 pub fn role(function: &str, file: Option<&str>, image: Option<&str>) -> Role {

@@ -7,3 +7,4 @@ mod run;
 mod show;
 mod support;
 mod symbols;
+mod trimming;

@@ -6,7 +6,7 @@ use alloc_probe_cli::symbolicate::options::Options;
 
 #[test]
 fn a_second_look_needs_no_binary() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let addresses = own_addresses(&program.binary);
     let dump = dump_of(&program.binary, &addresses);
     let folder = program.path("cache");
@@ -30,7 +30,7 @@ fn a_second_look_needs_no_binary() {
 
 #[test]
 fn what_is_poor_is_not_kept() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let dump = program.dump();
     let folder = program.path("cache");
     let options = Options { cache: Some(Cache::new(folder.clone(), 1 << 30)), ..Options::default() };
@@ -41,7 +41,7 @@ fn what_is_poor_is_not_kept() {
 
 #[test]
 fn the_least_used_go_first() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let dump = program.dump();
     let folder = program.path("cache");
     std::fs::create_dir(&folder).unwrap();

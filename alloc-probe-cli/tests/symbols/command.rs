@@ -28,7 +28,7 @@ fn write(program: &Program, dump: &Dump) {
 
 #[test]
 fn a_symbolized_dump_is_read_anywhere() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let home = program.folder.path();
     write(&program, &program.dump());
     let folder = program.strip_into_build_id_folder();
@@ -67,7 +67,7 @@ fn a_symbolized_dump_is_read_anywhere() {
 
 #[test]
 fn what_a_dump_lacks_is_looked_for_again() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let home = program.folder.path();
     write(&program, &program.dump());
     let folder = program.strip_into_build_id_folder();
@@ -89,7 +89,7 @@ fn what_a_dump_lacks_is_looked_for_again() {
 
 #[test]
 fn the_cache_is_the_users_and_can_be_left_alone() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let home = program.folder.path();
     write(&program, &program.dump());
     let cache =

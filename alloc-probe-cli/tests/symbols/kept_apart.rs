@@ -21,7 +21,7 @@ fn in_dir(directory: PathBuf) -> Options {
 
 #[test]
 fn in_a_folder_by_build_id() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let (dump, addresses, expected) = unstripped(&program);
     let folder = program.strip_into_build_id_folder();
     assert_same(&expected, &all_frames(dump.clone(), &in_dir(folder.clone())), &addresses);
@@ -32,7 +32,7 @@ fn in_a_folder_by_build_id() {
 
 #[test]
 fn in_a_folder_by_name() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let (dump, addresses, expected) = unstripped(&program);
     for name in ["shop", "shop.debug"] {
         let folder = program.path(&format!("kept-{name}"));
@@ -47,7 +47,7 @@ fn in_a_folder_by_name() {
 
 #[test]
 fn behind_a_debug_link() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let (dump, addresses, expected) = unstripped(&program);
     let debug = program.path("shop.dbg");
     run(Command::new("objcopy").arg("--only-keep-debug").arg(&program.binary).arg(&debug));
@@ -80,7 +80,7 @@ fn behind_a_debug_link() {
 
 #[test]
 fn in_compressed_sections() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let (dump, addresses, expected) = unstripped(&program);
     for (how, mark) in [("zlib", 1), ("zstd", 2), ("zlib-gnu", 0)] {
         let compressed = program.path(how);
@@ -107,7 +107,7 @@ fn compression(path: &Path) -> u32 {
 
 #[test]
 fn in_a_copy_on_another_path() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let (dump, addresses, expected) = unstripped(&program);
     let copy = program.path("copy-of-the-shop");
     std::fs::rename(&program.binary, &copy).unwrap();
@@ -117,7 +117,7 @@ fn in_a_copy_on_another_path() {
 
 #[test]
 fn packed_into_the_stripped_binary() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let (dump, addresses, expected) = unstripped(&program);
     let symbols = program.path("symbols");
     run(Command::new("objcopy")
@@ -163,4 +163,25 @@ fn names_for_the_dynamic_linker_are_better_than_none() {
     let addresses: Vec<u64> = (start..start + object::ObjectSymbol::size(&symbol)).collect();
     let (found, _) = frames(dump_of(&library, &addresses), &Options::default());
     assert!(found.iter().flatten().all(|frame| frame.function == "shop_price"), "{found:?}");
+}
+
+#[test]
+fn many_addresses_are_looked_up_as_few_are() {
+    let program = Program::optimised();
+    let text = text_range(&program.binary);
+    let addresses: Vec<u64> = text.step_by(8).collect();
+    // Enough for several threads at once, against too few for two.
+    let many = all_frames(dump_of(&program.binary, &addresses), &Options::default());
+    let few =
+        addresses.chunks(1000).flat_map(|few| frames(dump_of(&program.binary, few), &Options::default()).0);
+    assert_same(&few.collect(), &many, &addresses);
+    assert!(addresses.len() > 10_000, "{}", addresses.len());
+}
+
+/// Where the machine code of a file is.
+fn text_range(path: &Path) -> std::ops::Range<u64> {
+    let bytes = std::fs::read(path).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let section = file.section_by_name(".text").unwrap();
+    section.address()..section.address() + section.size()
 }

@@ -5,6 +5,7 @@
 //! binutils, and with the `backtrace` crate.
 
 mod cache;
+mod chains;
 mod command;
 mod kept_apart;
 mod outside;

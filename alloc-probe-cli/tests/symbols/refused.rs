@@ -5,7 +5,7 @@ use alloc_probe_cli::symbolicate::options::Options;
 
 #[test]
 fn another_build_is_refused_unless_forced() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let addresses = own_addresses(&program.binary);
     let expected = all_frames(dump_of(&program.binary, &addresses), &Options::default());
     let mut dump = dump_of(&program.binary, &addresses);
@@ -34,7 +34,7 @@ fn another_build_is_refused_unless_forced() {
 
 #[test]
 fn debug_files_of_another_build_are_refused() {
-    let program = Program::build(OPTIMISED);
+    let program = Program::optimised();
     let addresses = own_addresses(&program.binary);
     let dump = dump_of(&program.binary, &addresses);
     let folder = program.strip_into_build_id_folder();

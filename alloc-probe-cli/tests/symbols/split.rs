@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// A build with split debug info in the same machine code as one without, and the frames of the latter.
 fn split(how: &str) -> (Program, Vec<u64>, Frames) {
-    let whole = Program::build(OPTIMISED);
+    let whole = Program::optimised();
     let setting = format!("-Csplit-debuginfo={how}");
     let split = Program::build(&[OPTIMISED, &[&setting, "-Csave-temps=no"]].concat());
     assert_eq!(code(&whole.binary), code(&split.binary), "debug info changes no code");
@@ -15,7 +15,7 @@ fn split(how: &str) -> (Program, Vec<u64>, Frames) {
     assert_telling(&expected);
     // Each was built in a folder of its own.
     for frame in expected.iter_mut().flatten() {
-        let (old, new) = (whole.folder.path().to_str().unwrap(), split.folder.path().to_str().unwrap());
+        let (old, new) = (whole.built_in.to_str().unwrap(), split.built_in.to_str().unwrap());
         frame.file = frame.file.take().map(|file| file.replace(old, new));
     }
     (split, addresses, expected)

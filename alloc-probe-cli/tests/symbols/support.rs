@@ -8,6 +8,7 @@ use alloc_probe_format::dump::*;
 use object::{Object, ObjectSection, ObjectSymbol};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use tempfile::TempDir;
 
 const MAIN: &str = "\
@@ -78,31 +79,36 @@ pub(crate) const OPTIMISED: &[&str] =
 /// A build of the program in a folder of its own.
 pub(crate) struct Program {
     pub(crate) folder: TempDir,
-    /// Where it was built, which a dump says.
+    /// Where it is, which a dump says.
     pub(crate) binary: PathBuf,
+    /// The folder that it was built in.
+    pub(crate) built_in: PathBuf,
 }
 
 impl Program {
     /// Compiles it.
     pub(crate) fn build(flags: &[&str]) -> Program {
         let folder = tempfile::tempdir().unwrap();
-        let source = folder.path().join("src");
-        std::fs::create_dir(&source).unwrap();
-        std::fs::write(source.join("main.rs"), MAIN).unwrap();
-        std::fs::write(source.join("stock.rs"), STOCK).unwrap();
+        compile(folder.path(), "shop", flags);
+        Program { binary: folder.path().join("shop"), built_in: folder.path().to_owned(), folder }
+    }
+
+    /// A copy of the build that most tests want, which is made once.
+    pub(crate) fn optimised() -> Program {
+        static BUILT: OnceLock<PathBuf> = OnceLock::new();
+        let built_in = BUILT.get_or_init(|| {
+            let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("optimised-shop");
+            std::fs::create_dir_all(&folder).unwrap();
+            // Another process may be copying an earlier one.
+            let unfinished = std::process::id().to_string();
+            compile(&folder, &unfinished, OPTIMISED);
+            std::fs::rename(folder.join(unfinished), folder.join("shop")).unwrap();
+            folder
+        });
+        let folder = tempfile::tempdir().unwrap();
         let binary = folder.path().join("shop");
-        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let mut command = Command::new(rustc);
-        command.current_dir(folder.path()).args([
-            "--edition=2021",
-            "--crate-name=shop",
-            "src/main.rs",
-            "-o",
-            "shop",
-        ]);
-        // One of the two manglings is unstable: which one depends on the compiler.
-        run(command.env("RUSTC_BOOTSTRAP", "1").args(flags));
-        Program { folder, binary }
+        std::fs::copy(built_in.join("shop"), &binary).unwrap();
+        Program { folder, binary, built_in: built_in.clone() }
     }
 
     /// A path in its folder.
@@ -131,6 +137,19 @@ impl Program {
         run(Command::new("strip").arg("--strip-all").arg(&self.binary));
         assert!(object_has_no_symbols(&self.binary));
     }
+}
+
+/// Compiles the program's sources in a folder.
+fn compile(folder: &Path, output: &str, flags: &[&str]) {
+    let source = folder.join("src");
+    std::fs::create_dir_all(&source).unwrap();
+    std::fs::write(source.join("main.rs"), MAIN).unwrap();
+    std::fs::write(source.join("stock.rs"), STOCK).unwrap();
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = Command::new(rustc);
+    command.current_dir(folder).args(["--edition=2021", "--crate-name=shop", "src/main.rs", "-o", output]);
+    // One of the two manglings is unstable: which one depends on the compiler.
+    run(command.env("RUSTC_BOOTSTRAP", "1").args(flags));
 }
 
 fn object_has_no_symbols(path: &Path) -> bool {
