@@ -66,6 +66,7 @@ mod tests {
             dump: Dump::default(),
             frames: frames.iter().map(frame).collect(),
             sites: all.map(site).to_vec(),
+            failed: Vec::new(),
             missing_symbols: Vec::new(),
         };
         let filtered = |hide: &[&str], focus: &[&str]| {
