@@ -5,7 +5,9 @@ mod support;
 
 use alloc_probe::AllocProbe;
 use alloc_probe_format::dump::{Dump, Ended, Figures};
+use std::ffi::CString;
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
             a_handler_of_the_programs_own_stays,
             a_signal_that_is_ignored_stays_so,
             a_kill_leaves_a_spool,
+            the_oom_killer_leaves_a_spool,
             a_kill_at_any_moment_leaves_a_spool_that_agrees,
             an_earlier_spool_is_kept,
             what_happens_before_and_after_main_is_counted,
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
             waits,
             waits_with_a_handler,
             kills_itself,
+            is_hungry,
             is_busy,
             is_busy_with_threads,
             allocates_after_main,
@@ -216,6 +220,15 @@ fn kills_itself() {
     Counted::now().tell();
     // SAFETY: these have no preconditions.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}
+
+/// Takes all the memory that there is, a mebibyte at a time, and says how much it has.
+fn is_hungry() {
+    let mut kept = Vec::with_capacity(1 << 10);
+    loop {
+        kept.push(black_box(vec![1u8; 1 << 20]));
+        tell("mebibytes", kept.len() as u64);
+    }
 }
 
 /// Allocates blocks of 300 bytes for ever, and has 100 of them at a time; nobody else has any of 256 to 511 for long.
@@ -418,6 +431,64 @@ fn a_kill_leaves_a_spool() {
     let outcome = Child::new("kills_itself", "full").run();
     assert_eq!(signal(&outcome), Some(libc::SIGKILL));
     spool_is_true(&outcome, None);
+}
+
+/// A group of processes that may have so much memory, as long as this lives.
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    /// None where groups can't be made, as by any user but root.
+    fn new(bytes: u64) -> Option<MemoryGroup> {
+        let name = format!("alloc-probe-test-{}", std::process::id());
+        let versions = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
+        versions.into_iter().find_map(|(root, limit)| {
+            let group = MemoryGroup(Path::new(root).join(&name));
+            std::fs::create_dir(&group.0).ok()?;
+            // Not made by the write: a group without that file has no limits.
+            let mut file = std::fs::OpenOptions::new().write(true).open(group.0.join(limit)).ok()?;
+            std::io::Write::write_all(&mut file, bytes.to_string().as_bytes()).ok()?;
+            // Where there is any, it would be filled first.
+            let _ = std::fs::write(group.0.join("memory.swap.max"), "0");
+            Some(group)
+        })
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "says that it was skipped")]
+fn the_oom_killer_leaves_a_spool() {
+    const MIB: u64 = 1 << 20;
+    let Some(group) = MemoryGroup::new(48 * MIB) else {
+        println!("the_oom_killer_leaves_a_spool: skipped, as no group with less memory can be made here");
+        return;
+    };
+    let processes = CString::new(group.0.join("cgroup.procs").into_os_string().into_encoded_bytes());
+    let processes = processes.expect("no zero in it");
+    let join = move || {
+        // SAFETY: the path is a C string, and `0` is the process that writes it.
+        let written = unsafe {
+            let file = libc::open(processes.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+            libc::write(file, c"0".as_ptr().cast(), 1)
+        };
+        if written == 1 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    };
+    // SAFETY: it makes two system calls.
+    let outcome = unsafe { Child::new("is_hungry", "full").before(join) }.run();
+    assert_eq!(signal(&outcome), Some(libc::SIGKILL), "{}", outcome.stderr());
+    assert_eq!(outcome.files(), ["out.json.spool"]);
+    let dump = outcome.spool();
+    let told = outcome.told("mebibytes");
+    assert!(told > 10, "{told}");
+    // The block that it was killed in is recorded, or is not.
+    let blocks = figures_of_size(&dump, 20);
+    assert!((told..=told + 1).contains(&blocks.end_blocks), "{told} {blocks:?}");
+    assert_eq!(blocks.end_bytes, blocks.end_blocks * MIB);
+    assert_eq!((dump.process.ended, dump.failures.count), (Ended::Killed, 0));
 }
 
 /// Where a thread was in the middle of an event, its figures may be half an event apart.
