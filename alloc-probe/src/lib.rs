@@ -50,6 +50,9 @@ mod probe;
 mod process;
 mod sample;
 mod signals;
+#[cfg(feature = "stages")]
+#[doc(hidden)]
+pub mod stages;
 mod start;
 mod stats;
 mod thread;
