@@ -16,6 +16,7 @@ const PROGRAMS: Programs = Programs {
     plain: env!("CARGO_BIN_EXE_bench_plain"),
     probe: env!("CARGO_BIN_EXE_bench_probe"),
     dhat: env!("CARGO_BIN_EXE_bench_dhat"),
+    jemalloc: env!("CARGO_BIN_EXE_bench_jemalloc"),
 };
 
 fn main() -> ExitCode {
@@ -66,11 +67,11 @@ fn parse(arguments: &[String]) -> Result<Plan, String> {
         plan.candidates.extend(Candidate::ALL.iter().take(4));
     }
     plan.candidates.retain(|candidate| {
-        let is_installed = candidate.is_installed();
-        if !is_installed {
-            eprintln!("{} is not installed, and left out", candidate.name);
+        let is_there = candidate.is_there(&PROGRAMS);
+        if !is_there {
+            eprintln!("{} is left out: it is not installed, or not built", candidate.name);
         }
-        is_installed
+        is_there
     });
     Ok(plan)
 }

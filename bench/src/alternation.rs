@@ -33,7 +33,7 @@ pub struct Comparison {
     pub time: f64,
     /// The peak of resident memory as a multiple.
     pub memory: f64,
-    /// Milliseconds from the end of the work to that of the process.
+    /// Milliseconds added to the time from the end of the work to that of the process.
     pub end_millis: f64,
     /// Bytes that were left in files.
     pub file_bytes: f64,
@@ -107,13 +107,14 @@ impl Comparison {
     fn of(measured: &Run, before: &Run, after: &Run) -> Comparison {
         let nanos = |run: &Run| run.told.time.as_nanos() as f64 / run.told.operations.max(1) as f64;
         let peak = |run: &Run| run.told.peak_kib as f64;
+        let end = |run: &Run| run.end.as_secs_f64() * 1e3;
         let plain_nanos = (nanos(before) + nanos(after)) / 2.0;
         Comparison {
             plain_nanos,
             added_nanos: nanos(measured) - plain_nanos,
             time: nanos(measured) / plain_nanos,
             memory: peak(measured) / ((peak(before) + peak(after)) / 2.0),
-            end_millis: measured.end.as_secs_f64() * 1e3,
+            end_millis: end(measured) - (end(before) + end(after)) / 2.0,
             file_bytes: measured.file_bytes as f64,
         }
     }
@@ -146,7 +147,7 @@ pub fn line(candidate: &Candidate, rounds: &[Comparison]) -> String {
     written
         .and_then(|()| write!(line, "{:>9}", format!("×{:.2}", middle(|round| round.time))))
         .and_then(|()| write!(line, "{:>9}", format!("×{:.2}", middle(|round| round.memory))))
-        .and_then(|()| write!(line, "{:>8.1} ms", middle(|round| round.end_millis)))
+        .and_then(|()| write!(line, "{:>+8.1} ms", middle(|round| round.end_millis)))
         .and_then(|()| write!(line, "{:>9.2} MB", middle(|round| round.file_bytes) / 1e6))
         .expect("a string can be written to");
     line

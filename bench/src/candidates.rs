@@ -12,6 +12,8 @@ pub struct Programs {
     pub probe: &'static str,
     /// With `dhat`.
     pub dhat: &'static str,
+    /// With jemalloc; only built with the feature of that name.
+    pub jemalloc: &'static str,
 }
 
 /// A way to run a workload.
@@ -43,6 +45,14 @@ const fn probe(name: &'static str, environment: &'static [(&'static str, &'stati
     Candidate { name, program: |programs| programs.probe, environment, ..NONE }
 }
 
+const fn jemalloc(
+    name: &'static str,
+    share: f64,
+    environment: &'static [(&'static str, &'static str)],
+) -> Candidate {
+    Candidate { name, program: |programs| programs.jemalloc, share, environment, ..NONE }
+}
+
 const HEAPTRACK: &str = "/usr/lib/heaptrack/libheaptrack_preload.so";
 const OUT: (&str, &str) = ("ALLOC_PROBE_OUT", "{folder}/out.json");
 
@@ -51,7 +61,7 @@ impl Candidate {
     pub const PLAIN: Candidate = NONE;
 
     /// All others. Those modes that take stacks write a dump, as the peers write theirs.
-    pub const ALL: [Candidate; 8] = [
+    pub const ALL: [Candidate; 11] = [
         probe("off", &[("ALLOC_PROBE", "off")]),
         probe("count", &[("ALLOC_PROBE", "count")]),
         probe("sample", &[("ALLOC_PROBE", "sample"), OUT]),
@@ -78,6 +88,23 @@ impl Candidate {
             share: 0.05,
             ..NONE
         },
+        jemalloc("jemalloc", 1.0, &[("_RJEM_MALLOC_CONF", "prof:false")]),
+        jemalloc(
+            "jemalloc-sample",
+            1.0,
+            &[(
+                "_RJEM_MALLOC_CONF",
+                "prof:true,lg_prof_sample:19,prof_accum:true,prof_final:true,prof_prefix:{folder}/out",
+            )],
+        ),
+        jemalloc(
+            "jemalloc-every",
+            0.05,
+            &[(
+                "_RJEM_MALLOC_CONF",
+                "prof:true,lg_prof_sample:0,prof_accum:true,prof_final:true,prof_prefix:{folder}/out",
+            )],
+        ),
     ];
 
     /// The one of that name.
@@ -85,9 +112,12 @@ impl Candidate {
         Candidate::ALL.into_iter().find(|candidate| candidate.name == name)
     }
 
-    /// Whether it can run here.
-    pub fn is_installed(&self) -> bool {
-        self.needs.is_none_or(|path| Path::new(path).exists())
+    /// Whether it can run here: what it needs is installed, and its program was built.
+    pub fn is_there(&self, programs: &Programs) -> bool {
+        [Some((self.program)(programs)), self.needs]
+            .into_iter()
+            .flatten()
+            .all(|path| Path::new(path).exists())
     }
 
     /// The command that runs its program in a folder.
