@@ -54,14 +54,14 @@ pub(super) struct Found<'a> {
 /// The tables are taken to be sound, as they are by whoever throws an exception through the code. `object` must be
 /// loaded as long as this runs, which it is where `address` is on the thread's own stack.
 pub(super) fn with_row<R>(object: &Object, address: u64, f: impl FnOnce(Found<'_>) -> R) -> Option<R> {
-    if !(object.start..object.end).contains(&object.eh_frame_hdr) {
+    if !object.contains(object.eh_frame_hdr) {
         return None;
     }
     let bases = BaseAddresses::default().set_eh_frame_hdr(object.eh_frame_hdr);
     let header =
         EhFrameHdr::new(bytes(object.eh_frame_hdr, object.end), NativeEndian).parse(&bases, 8).ok()?;
     let Pointer::Direct(frames_start) = header.eh_frame_ptr() else { return None };
-    if !(object.start..object.end).contains(&frames_start) {
+    if !object.contains(frames_start) {
         return None;
     }
     let bases = bases.set_eh_frame(frames_start);

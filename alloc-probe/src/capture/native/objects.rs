@@ -3,8 +3,8 @@
 use libc::{c_char, c_int, c_void, dl_phdr_info, size_t};
 use std::ffi::CStr;
 use std::mem::{MaybeUninit, transmute};
-use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicPtr, AtomicU64};
 
 /// An executable, a library or the kernel's own image.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,13 @@ struct LinkMap {
     name: *const c_char,
 }
 
+impl Object {
+    /// Whether an address lies between its first and its last.
+    pub(super) fn contains(&self, address: u64) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+}
+
 /// What `_dl_find_object` fills in (`<dlfcn.h>`).
 #[repr(C)]
 struct DlFindObject {
@@ -51,8 +58,17 @@ const FIND_OBJECT: &CStr = c"_dl_find_object";
 /// The function of that name, once [`prepare`] has found it.
 static FIND: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Looks for glibc's `_dl_find_object` (2.35 and later), which needs no lock.
+/// From where to where the executable reaches, which is loaded for good.
+static EXECUTABLE: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
+/// Looks for glibc's `_dl_find_object` (2.35 and later), which needs no lock, and for the executable.
 pub(in super::super) fn prepare() {
+    if let Some(object) = iterate(|_| true) {
+        EXECUTABLE
+            .iter()
+            .zip([object.start, object.end])
+            .for_each(|(bound, value)| bound.store(value, Relaxed));
+    }
     // SAFETY: the name is a C string.
     FIND.store(unsafe { libc::dlsym(libc::RTLD_DEFAULT, FIND_OBJECT.as_ptr()) }, Relaxed);
 }
@@ -66,6 +82,19 @@ pub(super) fn find(address: u64) -> Option<Object> {
     if find.is_null() {
         return find_by_iterating(address);
     }
+    let object = find_segment(find, address)?;
+    if object.eh_frame_hdr == 0 || object.contains(object.eh_frame_hdr) {
+        return Some(object);
+    }
+    // Where segments don't adjoin, it told the one that the address lies in. That is so with executables alone: the
+    // dynamic linker keeps the gaps that libraries have.
+    let [start, end] = EXECUTABLE.each_ref().map(|bound| bound.load(Relaxed));
+    let whole = Object { start, end, ..object };
+    if whole.contains(address) { Some(whole) } else { find_by_iterating(address) }
+}
+
+/// The object that `address` lies in, by glibc's function; perhaps with the bounds of a single segment of it.
+fn find_segment(find: *mut c_void, address: u64) -> Option<Object> {
     // SAFETY: that is the function's type.
     let find = unsafe { transmute::<*mut c_void, DlFindObjectFn>(find) };
     let mut found = MaybeUninit::<DlFindObject>::zeroed();
@@ -85,19 +114,24 @@ pub(super) fn find(address: u64) -> Option<Object> {
     })
 }
 
-struct Search {
-    address: u64,
+fn find_by_iterating(address: u64) -> Option<Object> {
+    iterate(|object| object.contains(address))
+}
+
+struct Search<'a> {
+    wanted: &'a dyn Fn(&Object) -> bool,
     found: Option<Object>,
 }
 
-fn find_by_iterating(address: u64) -> Option<Object> {
+/// The first object that is wanted. The very first is the executable.
+fn iterate(wanted: impl Fn(&Object) -> bool) -> Option<Object> {
     unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, search: *mut c_void) -> c_int {
         // SAFETY: `dl_iterate_phdr` passes on the pointer it was given, and a valid description.
-        let (search, info) = unsafe { (&mut *search.cast::<Search>(), &*info) };
-        search.found = object_of(info).filter(|object| (object.start..object.end).contains(&search.address));
+        let (search, info) = unsafe { (&mut *search.cast::<Search<'_>>(), &*info) };
+        search.found = object_of(info).filter(search.wanted);
         c_int::from(search.found.is_some())
     }
-    let mut search = Search { address, found: None };
+    let mut search = Search { wanted: &wanted, found: None };
     // SAFETY: `visit` has the type that is asked for, and `search` outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
     search.found
