@@ -1,4 +1,5 @@
-//! Hands the facts that only a build script is told to the crate, which puts them into every dump.
+//! Hands the facts that only a build script is told to the crate, which puts them into every dump, and decides which
+//! unwinder the crate gets.
 
 use std::env;
 use std::process::Command;
@@ -9,6 +10,17 @@ fn main() {
         println!("cargo::rustc-env={variable}={}", env::var(name).unwrap_or_default());
     }
     println!("cargo::rustc-env=ALLOC_PROBE_RUSTC={}", rustc_version().unwrap_or_default());
+    println!("cargo::rustc-check-cfg=cfg(native_unwinder)");
+    if has_native_unwinder() {
+        println!("cargo::rustc-cfg=native_unwinder");
+    }
+}
+
+/// Whether stacks are taken by the crate's own unwinder. `Cargo.toml` has the same condition for what that needs.
+fn has_native_unwinder() -> bool {
+    let target = |what: &str| env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();
+    let supported = target("OS") == "linux" && target("POINTER_WIDTH") == "64" && target("ARCH") == "x86_64";
+    supported && env::var_os("CARGO_FEATURE_PORTABLE_UNWINDER").is_none()
 }
 
 /// What `rustc --version` prints, for the compiler of this build.

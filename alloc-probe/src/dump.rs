@@ -52,6 +52,8 @@ fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     let mut dump = thread::while_none_ends(|| snapshot(&LiveSpool, now));
     dump.memory = process::memory();
     dump.probe = process::probe_use(spool::file_bytes());
+    #[cfg(feature = "checked-stacks")]
+    dump.lost.notes.push(crate::capture::verdict());
 
     let temporary = temporary_path(path);
     let result = write_to(&temporary, &dump).and_then(|()| fs::rename(&temporary, path));

@@ -92,6 +92,12 @@ impl Tree for StackTree {
         }
         find_far(parent, child, frame.0)
     }
+
+    #[cfg(any(test, feature = "checked-stacks"))]
+    fn parent(&self, number: u32) -> (u32, FrameKey) {
+        let node = node(number);
+        (node.parent(), FrameKey(node.key.load(Relaxed)))
+    }
 }
 
 /// Looks further down a chain, from `child` on.

@@ -21,7 +21,7 @@ impl Frames<'_> {
     }
 
     /// What is recorded of it, from the outermost frame inwards.
-    fn recorded(self) -> impl DoubleEndedIterator<Item = FrameKey> {
+    pub(super) fn recorded(self) -> impl DoubleEndedIterator<Item = FrameKey> + ExactSizeIterator {
         let depth = self.depth();
         let frame = move |i: usize| self.keys.get(depth - 1 - i).copied().unwrap_or(FrameKey::CUT);
         (0..depth.min(FRAMES_RECORDED)).map(move |i| match i {
@@ -34,16 +34,11 @@ impl Frames<'_> {
     /// Finds or adds its node.
     pub(super) fn capture<T: Tree>(self, tree: &T) -> Captured {
         let node = self.recorded().try_fold(T::ROOT, |node, frame| tree.child(node, frame));
-        let truncated = !self.whole || self.depth() > FRAMES_RECORDED;
-        Captured { node: node.unwrap_or(T::ROOT), truncated }
+        Captured { node: node.unwrap_or(T::ROOT), truncated: self.truncated() }
     }
 
-    /// Whether `node` stands for it. `parent` tells a node's parent and frame.
-    #[cfg(all(test, target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
-    pub(super) fn is_at<T: Tree>(self, node: u32, parent: impl Fn(u32) -> (u32, FrameKey)) -> bool {
-        let outside = self.recorded().rev().try_fold(node, |node, frame| {
-            (node != T::ROOT).then(|| parent(node)).filter(|&(_, key)| key == frame).map(|(outer, _)| outer)
-        });
-        outside == Some(T::ROOT)
+    /// Whether frames are missing in what is recorded of it.
+    pub(super) fn truncated(self) -> bool {
+        !self.whole || self.depth() > FRAMES_RECORDED
     }
 }

@@ -5,7 +5,7 @@
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod list;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+#[cfg(native_unwinder)]
 mod unlisted;
 
 /// An image, as [`super::images`] tells it.
@@ -30,7 +30,7 @@ pub(crate) struct ImageInfo<'a> {
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub(super) use list::{each, refresh};
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+#[cfg(native_unwinder)]
 pub(super) use unlisted::{generation, met};
 
 /// Elsewhere there's no list yet: stacks are recorded by addresses alone.

@@ -10,19 +10,30 @@
 //! tables; of the stack it assumes nothing, and reads only what lies between the stack pointer and the stack's end.
 
 mod chain;
+#[cfg(any(test, feature = "checked-stacks"))]
+mod checked;
 mod images;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+#[cfg(native_unwinder)]
 mod native;
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder"))))]
+#[cfg(not(native_unwinder))]
 mod portable;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "checked-stacks", not(native_unwinder)))]
+mod trace;
 
+#[cfg(feature = "checked-stacks")]
+pub(crate) use checked::{KeptStack, verdict};
 pub(crate) use images::ImageInfo;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
-pub(crate) use native::{KeptStack, Registers};
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder"))))]
-pub(crate) use portable::{KeptStack, Registers};
+#[cfg(not(feature = "checked-stacks"))]
+pub(crate) use unwinder::KeptStack;
+pub(crate) use unwinder::Registers;
+
+#[cfg(native_unwinder)]
+use native as unwinder;
+#[cfg(not(native_unwinder))]
+use portable as unwinder;
+use unwinder::{forget_rules, prepare};
 
 /// Frames of a stack that are recorded. Of a deeper one it's the outer half and the inner half less one, with
 /// [`FrameKey::CUT`] between them.
@@ -35,6 +46,10 @@ pub(crate) trait Tree {
 
     /// The child of `parent` for `frame`, found or added. `None` where there's no space for it.
     fn child(&self, parent: u32, frame: FrameKey) -> Option<u32>;
+
+    /// The parent of a node other than the root, and its frame.
+    #[cfg(any(test, feature = "checked-stacks"))]
+    fn parent(&self, node: u32) -> (u32, FrameKey);
 }
 
 /// One frame as the tree knows it: an address of the process in the lower 48 bits, and above it what it means.
@@ -68,19 +83,19 @@ impl FrameKey {
     }
 
     /// A frame that a signal interrupted at `pc`.
-    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+    #[cfg(native_unwinder)]
     pub(crate) const fn exact(pc: u64) -> FrameKey {
         FrameKey(pc & Self::ADDRESS | 1 << Self::KIND_SHIFT)
     }
 
     /// Whether a signal interrupted the frame.
-    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+    #[cfg(native_unwinder)]
     pub(crate) const fn is_exact(self) -> bool {
         self.0 >> Self::KIND_SHIFT == 1
     }
 
     /// The address; 0 for [`FrameKey::CUT`].
-    #[cfg(test)]
+    #[cfg(any(test, feature = "checked-stacks"))]
     pub(crate) const fn address(self) -> u64 {
         self.0 & Self::ADDRESS
     }
@@ -120,9 +135,3 @@ pub(crate) fn refresh_images() {
 pub(crate) fn images(f: &mut dyn FnMut(ImageInfo<'_>)) {
     images::each(f);
 }
-
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
-use native::{forget_rules, prepare};
-
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder"))))]
-use portable::{forget_rules, prepare};

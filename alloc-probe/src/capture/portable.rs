@@ -1,19 +1,16 @@
-//! Taking stacks by the `backtrace` crate: right wherever that is, at some microseconds a stack.
+//! Taking stacks by the `backtrace` crate.
 //!
-//! Nothing is kept from one stack to the next, and a frame that a signal interrupted is taken for a call.
+//! Nothing is kept from one stack to the next.
 
-use super::chain::Frames;
+use super::trace::{self, FRAMES};
 use super::{Captured, FrameKey, Tree};
 use std::hint::black_box;
-
-/// Frames that are walked; of deeper stacks the outermost are missing.
-const FRAMES: usize = 32_768;
 
 /// What tells the frame of a function from its callers'.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registers {
     /// An address in the frame.
-    mark: usize,
+    mark: u64,
 }
 
 impl Registers {
@@ -25,7 +22,13 @@ impl Registers {
     #[inline(always)]
     pub(crate) fn here() -> Registers {
         let local = 0_u8;
-        Registers { mark: black_box(&raw const local) as usize }
+        Registers { mark: black_box(&raw const local) as u64 }
+    }
+
+    /// Lies in the frame of the function that these are of, so below its caller's.
+    #[cfg(any(test, feature = "checked-stacks"))]
+    pub(super) fn stack_pointer(&self) -> u64 {
+        self.mark
     }
 }
 
@@ -48,47 +51,13 @@ impl KeptStack {
     /// be this thread's.
     #[inline(never)]
     pub(crate) unsafe fn capture<T: Tree>(&mut self, tree: &T, start: Registers) -> Captured {
-        let (mut depth, mut whole, mut outside) = (0, true, false);
-        trace(&mut |pc, sp| {
-            outside |= sp > start.mark;
-            if outside && pc != 0 {
-                whole = depth < FRAMES;
-                if whole {
-                    self.keys[depth] = FrameKey::call(pc as u64);
-                    depth += 1;
-                }
-            }
-            whole
-        });
-        // Where the platform doesn't tell stack pointers, no frame is known to be the program's.
-        Frames { keys: &self.keys[..depth], whole: whole && outside }.capture(tree)
+        trace::walk(&mut self.keys, start.mark).capture(tree)
     }
 
     /// Forgets everything. To be called before another thread uses it.
     pub(crate) fn reset(&mut self) {}
 }
 
-/// Calls `f` with the address and the stack pointer of each frame, from the innermost outwards, while it returns true.
-fn trace(f: &mut dyn FnMut(usize, usize) -> bool) {
-    let mut visit = |frame: &backtrace::Frame| f(frame.ip() as usize, frame.sp() as usize);
-    // SAFETY: on Unix the unwinder is safe to use by several threads at once. The other function takes a lock and may
-    // allocate for that.
-    #[cfg(unix)]
-    unsafe {
-        backtrace::trace_unsynchronized(&mut visit)
-    };
-    #[cfg(not(unix))]
-    backtrace::trace(&mut visit);
-}
-
 pub(super) fn prepare() {}
 
 pub(super) fn forget_rules() {}
-
-#[cfg(test)]
-impl Registers {
-    /// Lies in the frame of the function that these are of, so below its caller's.
-    pub(super) fn stack_pointer(&self) -> u64 {
-        self.mark as u64
-    }
-}

@@ -27,7 +27,7 @@ impl Profile {
     }
 
     /// The name of its folder below the target folder.
-    fn folder(self) -> &'static str {
+    pub(crate) fn folder(self) -> &'static str {
         match self {
             Profile::Dev => "debug",
             Profile::Release => "release",

@@ -3,6 +3,7 @@
 // How a subject is built, run and read.
 mod binaries;
 mod faults;
+mod frames;
 mod run;
 mod stacks;
 
@@ -12,6 +13,7 @@ mod schema;
 
 // Against the reference and against figures derived by hand.
 mod chains;
+mod checked;
 mod endings;
 mod lifetimes;
 mod memory;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tempfile::TempDir;
 
 /// Bytes of the largest file that is taken: a few are generated tables of megabytes.
 const LARGEST: u64 = 100_000;
@@ -55,13 +56,19 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
+/// A file that lists so many of them, and the folder that it's in.
+pub(crate) fn list(count: usize) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let list = folder.path().join("list");
+    let lines = sources(count).iter().map(|path| format!("{}\n", path.display())).collect::<String>();
+    fs::write(&list, lines).expect("the list is written");
+    (folder, list)
+}
+
 /// Gives a subject so many files, in both profiles, with every block recorded. It has to allocate at least so many
 /// blocks of them.
 fn check(subject: &'static str, files: usize, least_blocks: u64) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let list = folder.path().join("list");
-    let lines = sources(files).iter().map(|path| format!("{}\n", path.display())).collect::<String>();
-    fs::write(&list, lines).expect("the list is written");
+    let (_folder, list) = list(files);
     for profile in Profile::ALL {
         let run = Subject::new(subject, profile, Mode::Full).argument(&list).run().expect_success();
         assert!(run.dump.totals.total_blocks > least_blocks, "{}: {}", run.subject, run.stdout());

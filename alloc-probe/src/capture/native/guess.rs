@@ -102,7 +102,8 @@ fn stub_slot(pc: u64, memory: &mut Memory<'_>) -> Option<u64> {
     Some(next.wrapping_add_signed(i64::from(i32::from_ne_bytes([a, b, c, d]))))
 }
 
-fn has_tables(address: u64) -> bool {
+/// Whether tables cover the code at `address`.
+pub(in crate::capture) fn has_tables(address: u64) -> bool {
     objects::find(address).is_some_and(|object| cfi::with_row(&object, address, |_| ()).is_some())
 }
 

@@ -154,25 +154,19 @@ impl KeptStack {
         }
     }
 
-    /// Whether a fresh walk by the careful walker, without the rule cache, finds the stack that `node` stands for.
-    /// `parent` tells a node's parent and frame.
+    /// The stack as the careful walker finds it, without the rule cache and whatever is kept.
     ///
     /// # Safety
     ///
-    /// As for [`capture`](Self::capture), in the function in which that was called.
-    #[cfg(test)]
+    /// As for [`capture`](Self::capture), in a function that is called by the one in which that was.
+    #[cfg(any(test, feature = "checked-stacks"))]
     #[inline(never)]
-    pub(crate) unsafe fn agrees<T: Tree>(
-        &mut self,
-        node: u32,
-        start: Registers,
-        parent: impl Fn(u32) -> (u32, FrameKey),
-    ) -> bool {
-        // SAFETY: `walk` tells the stack's extent.
+    pub(in crate::capture) unsafe fn walk_afresh(&mut self, start: Registers) -> Frames<'_> {
+        // SAFETY: `frames_by` tells the stack's extent.
         let walk = |extent, keys: &mut _, window: &mut _| unsafe {
             careful::walk_afresh(start, extent, keys, window)
         };
-        self.frames_by(start, walk).is_at::<T>(node, parent)
+        self.frames_by(start, walk)
     }
 
     /// The word of that index.

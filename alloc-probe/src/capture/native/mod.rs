@@ -18,6 +18,8 @@ mod rule;
 mod rule_cache;
 mod rules;
 
+#[cfg(any(test, feature = "checked-stacks"))]
+pub(super) use guess::has_tables;
 pub(crate) use kept::KeptStack;
 pub(super) use objects::prepare;
 pub(crate) use registers::Registers;

@@ -46,7 +46,7 @@ impl Registers {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "checked-stacks"))]
 impl Registers {
     /// Lies in the frame of the function that these are of, so below its caller's.
     pub(in crate::capture) fn stack_pointer(&self) -> u64 {

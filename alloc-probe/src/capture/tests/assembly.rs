@@ -253,10 +253,9 @@ fn through(subject: &Subject, caller: Caller) -> Vec<FrameKey> {
 }
 
 /// The stack through `caller` must go on to the test's own. Tells how often the careful walker was needed.
-fn followed(caller: Caller, tables: bool) -> u32 {
+fn followed(caller: Caller) -> u32 {
     let subject = Subject::new();
     let own = subject.check();
-    subject.without_tables.set(!tables);
     let frames = through(&subject, caller);
     assert!(frames.ends_with(&own[1..]), "{frames:x?} {own:x?}");
     // Ordinary stacks in between, which may join what was kept.
@@ -268,7 +267,7 @@ fn followed(caller: Caller, tables: bool) -> u32 {
 
 #[test]
 fn without_tables_frame_pointers_are_followed() {
-    assert_ne!(followed(capture_test_bare_with_bp, false), 0);
+    assert_ne!(followed(capture_test_bare_with_bp), 0);
 }
 
 #[test]
@@ -276,7 +275,6 @@ fn without_both_the_stack_is_cut() {
     for caller in [capture_test_bare, capture_test_untouched, capture_test_misleading, capture_test_zero_bp] {
         let subject = Subject::new();
         let own = subject.check();
-        subject.without_tables.set(true);
         let frames = through(&subject, caller);
         // Nested, check, the assembly, and the cut.
         assert_eq!(frames.len(), 4, "{frames:x?}");
@@ -294,7 +292,6 @@ fn a_frame_pointer_of_zero_ends_a_stack_where_there_is_no_more_of_it() {
         unsafe { capture_test_outermost(argument, f, stack.as_mut_ptr().add(60 << 10).cast()) };
     }
     let subject = Subject::new();
-    subject.without_tables.set(true);
     for _ in 0..2 {
         let frames = through(&subject, on_other_stack);
         assert_eq!(frames.len(), 3, "{frames:x?}");
@@ -304,21 +301,21 @@ fn a_frame_pointer_of_zero_ends_a_stack_where_there_is_no_more_of_it() {
 
 #[test]
 fn a_return_address_of_zero_ends_the_stack_as_long_as_it_is_zero() {
-    assert_eq!(followed(capture_test_zero_first, true), 0);
+    assert_eq!(followed(capture_test_zero_first), 0);
 }
 
 #[test]
 fn frames_that_gcc_realigned() {
-    assert_eq!(followed(capture_test_realigned, true), 0);
-    assert_eq!(followed(capture_test_realigned_twice, true), 0);
+    assert_eq!(followed(capture_test_realigned), 0);
+    assert_eq!(followed(capture_test_realigned_twice), 0);
 }
 
 #[test]
 fn frames_that_store_the_stack_pointer() {
-    assert_ne!(followed(capture_test_stored_sp, true), 0);
+    assert_ne!(followed(capture_test_stored_sp), 0);
 }
 
 #[test]
 fn frames_relative_to_a_register_that_is_not_kept() {
-    assert_ne!(followed(capture_test_by_rbx, true), 0);
+    assert_ne!(followed(capture_test_by_rbx), 0);
 }

@@ -1,6 +1,7 @@
 //! Taking a stack in three ways and comparing.
 
-use crate::capture::{Captured, FrameKey, FrameKind, KeptStack, Registers, Tree, refresh_images};
+use crate::capture::checked::KeptStack;
+use crate::capture::{Captured, FrameKey, Registers, Tree, refresh_images};
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::HashMap;
 use std::sync::Once;
@@ -33,14 +34,13 @@ impl Tree for TestTree {
         self.children.borrow_mut().insert((parent, frame.0), node);
         Some(node)
     }
+
+    fn parent(&self, node: u32) -> (u32, FrameKey) {
+        self.nodes.borrow()[node as usize - 1]
+    }
 }
 
 impl TestTree {
-    /// The parent of a node, and its frame.
-    pub(super) fn parent(&self, node: u32) -> (u32, FrameKey) {
-        self.nodes.borrow()[node as usize - 1]
-    }
-
     /// The frames of a node, from the innermost outwards.
     pub(super) fn frames(&self, mut node: u32) -> Vec<FrameKey> {
         let mut frames = Vec::new();
@@ -57,8 +57,6 @@ impl TestTree {
 pub(super) struct Subject {
     pub(super) tree: TestTree,
     kept: Box<UnsafeCell<KeptStack>>,
-    /// Set where there's code without tables on the stack, at which `backtrace` gives up.
-    pub(super) without_tables: Cell<bool>,
 }
 
 impl Subject {
@@ -67,17 +65,17 @@ impl Subject {
         IMAGES.call_once(refresh_images);
         // SAFETY: all-zero bytes are a valid kept stack, and any for the cell around it.
         let kept = unsafe { Box::<UnsafeCell<KeptStack>>::new_zeroed().assume_init() };
-        Subject { tree: TestTree::default(), kept, without_tables: Cell::new(false) }
+        Subject { tree: TestTree::default(), kept }
     }
 
     /// How often a stack was out of the ordinary so far.
     pub(super) fn careful_walks(&self) -> u32 {
         // SAFETY: as in `take`.
-        unsafe { (*self.kept.get()).careful_walks }
+        unsafe { (*self.kept.get()).plain.careful_walks }
     }
 
     pub(super) fn reset(&mut self) {
-        self.kept.get_mut().reset();
+        self.kept.get_mut().plain.reset();
     }
 
     /// The stack of the caller, without any checks.
@@ -86,90 +84,40 @@ impl Subject {
         let start = Registers::here();
         // SAFETY: the registers are this function's, and the subject belongs to one thread: it isn't `Sync`. Nothing
         // else refers to the kept stack during the call.
-        std::hint::black_box(unsafe { (*self.kept.get()).capture(&self.tree, start) })
+        std::hint::black_box(unsafe { (*self.kept.get()).plain.capture(&self.tree, start) })
     }
 
-    /// Takes the stack of the caller and holds it against a fresh walk, and against `backtrace` where that says the
-    /// whole. Returns the frames from the caller outwards.
+    /// Takes the stack of the caller and holds it against a fresh walk, and against `backtrace`'s. Returns the frames
+    /// from the caller outwards.
     #[inline(never)]
     pub(super) fn check(&self) -> Vec<FrameKey> {
         let start = Registers::here();
         // SAFETY: as in `take`.
-        let captured = unsafe { (*self.kept.get()).capture(&self.tree, start) };
-        let frames = self.tree.frames(captured.node);
-        let addresses: Vec<u64> = frames.iter().map(|frame| frame.address()).collect();
-        #[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
-        {
-            let parent = |node| self.tree.parent(node);
-            // SAFETY: as in `take`.
-            let agrees = unsafe { (*self.kept.get()).agrees::<TestTree>(captured.node, start, parent) };
-            assert!(agrees, "a fresh walk differs from {addresses:x?}");
+        let kept = unsafe { &mut *self.kept.get() };
+        // SAFETY: likewise.
+        let captured = unsafe { kept.plain.capture(&self.tree, start) };
+        assert_ne!(captured.node, TestTree::ROOT);
+        // SAFETY: likewise.
+        if let Some(difference) = unsafe { kept.check(&self.tree, start, captured) } {
+            let expected: Vec<FrameKey> = difference.expected.recorded().rev().collect();
+            let [taken, expected] = [difference.taken, &expected].map(describe);
+            panic!("taken: {taken:#?}\n{} finds: {expected:#?}", difference.by);
         }
-        let expected = reference(start);
-        if self.without_tables.get() {
-            let both = addresses.len().min(expected.len());
-            assert_same(&addresses[..both], &expected[..both]);
-            assert!(addresses.len() >= expected.len(), "less than `backtrace` finds");
-        } else if captured.truncated {
-            compare_truncated(&frames, &expected);
-        } else {
-            assert_same(&addresses, &expected);
-        }
-        std::hint::black_box(frames)
-    }
-}
-
-/// The return addresses that `backtrace` finds, from the caller of the function that `start` is of.
-#[inline(never)]
-fn reference(start: Registers) -> Vec<u64> {
-    let mut addresses = Vec::new();
-    let sp = start.stack_pointer();
-    let mut outside = false;
-    backtrace::trace(|frame| {
-        outside |= frame.sp() as u64 > sp;
-        if outside {
-            addresses.push(frame.ip() as u64);
-        }
-        true
-    });
-    // Where there's no caller, the unwinder may report a return address of zero.
-    if addresses.last() == Some(&0) {
-        addresses.pop();
-    }
-    addresses
-}
-
-/// A truncated stack must begin and end as the true one does; a much too deep one only begin.
-fn compare_truncated(frames: &[FrameKey], expected: &[u64]) {
-    let is_cut = |frame: &FrameKey| frame.kind() == FrameKind::Cut;
-    let addresses = |frames: &[FrameKey]| frames.iter().map(|frame| frame.address()).collect::<Vec<_>>();
-    let first = frames.iter().position(is_cut).unwrap();
-    let last = frames.iter().rposition(is_cut).unwrap();
-    let [inner, outer] = [&frames[..first], &frames[last + 1..]].map(addresses);
-    assert_eq!(first, 255);
-    assert_same(&inner, &expected[..255]);
-    if !outer.is_empty() {
-        assert_eq!(last, 255);
-        assert_same(&outer, &expected[expected.len() - 256..]);
-    }
-}
-
-fn assert_same(addresses: &[u64], expected: &[u64]) {
-    if addresses != expected {
-        panic!("taken: {:#?}\nexpected: {:#?}", describe(addresses), describe(expected));
+        std::hint::black_box(self.tree.frames(captured.node))
     }
 }
 
 /// Addresses with the names of the functions they are in, for people.
-fn describe(addresses: &[u64]) -> Vec<String> {
-    let name = |&address: &u64| {
+fn describe(frames: &[FrameKey]) -> Vec<String> {
+    let name = |key: &FrameKey| {
+        let address = key.address();
         let mut text = format!("{address:#x}");
-        backtrace::resolve((address - 1) as *mut _, |symbol| {
+        backtrace::resolve(address.wrapping_sub(1) as *mut _, |symbol| {
             if let Some(name) = symbol.name() {
                 text += &format!(" {name:#}");
             }
         });
         text
     };
-    addresses.iter().take(60).map(name).collect()
+    frames.iter().take(60).map(name).collect()
 }

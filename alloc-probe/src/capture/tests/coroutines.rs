@@ -1,7 +1,7 @@
 //! Coroutines: stacks that aren't the thread's own, and go on in it.
 
 use super::check::Subject;
-use super::random::Walk;
+use super::walk::Walk;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 fn steps(subject: &Subject, seed: u64) -> Coroutine<u32, u32, u64> {

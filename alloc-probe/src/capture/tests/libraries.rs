@@ -9,7 +9,16 @@ use std::process::Command;
 use std::sync::Mutex;
 
 /// A directory that is removed with its libraries.
-struct Directory(PathBuf);
+pub(super) struct Directory(pub(super) PathBuf);
+
+impl Directory {
+    /// One of this process, in the place for temporary files.
+    pub(super) fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+}
 
 impl Drop for Directory {
     fn drop(&mut self) {
@@ -20,17 +29,23 @@ impl Drop for Directory {
 /// Compiles a library with the functions `through`, whose code differs only in that its frame has `words` words, and
 /// `early`, which stands further on by `padding` bytes. Both call their argument.
 fn compile(directory: &Path, name: &str, words: usize, padding: usize) -> PathBuf {
-    let source = directory.join(name).with_extension("c");
-    let library = directory.join(name).with_extension("so");
     let text = format!(
         "void through(void (*f)(void)) {{ volatile long a[{words}]; a[0] = 1; f(); a[{words} - 1] = a[0]; }}
          asm(\".skip {padding}\");
          void early(void (*f)(void)) {{ f(); asm volatile(\"\"); }}"
     );
+    compile_c(directory, name, &text, &["-O2", "-fno-toplevel-reorder", "-fomit-frame-pointer"])
+}
+
+/// Compiles a library from C.
+pub(super) fn compile_c(directory: &Path, name: &str, text: &str, flags: &[&str]) -> PathBuf {
+    let source = directory.join(name).with_extension("c");
+    let library = directory.join(name).with_extension("so");
     std::fs::write(&source, text).unwrap();
     let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O2", "-fno-toplevel-reorder", "-fno-stack-protector"])
-        .args(["-fomit-frame-pointer", "-Wl,--build-id", "-o"])
+        .args(["-shared", "-fPIC", "-fno-stack-protector", "-Wl,--build-id"])
+        .args(flags)
+        .arg("-o")
         .args([&library, &source])
         .status();
     assert!(status.unwrap().success());
@@ -77,13 +92,12 @@ fn listed(name: &str) -> Vec<(bool, usize)> {
 }
 
 /// The dynamic linker uses an address again where it can; tests that load libraries must take turns for that.
-static LOADING: Mutex<()> = Mutex::new(());
+pub(super) static LOADING: Mutex<()> = Mutex::new(());
 
 /// Loads two libraries in turn at the same place. `loaded` is called after each is loaded.
 fn in_turn(name: &str, loaded: impl Fn() + Copy) {
     let _turn = LOADING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let directory = Directory(std::env::temp_dir().join(format!("{name}-{}", std::process::id())));
-    std::fs::create_dir_all(&directory.0).unwrap();
+    let directory = Directory::new(name);
     let small = compile(&directory.0, "small", 40, 32);
     let large = compile(&directory.0, "large", 60, 64);
     let subject = Subject::new();
@@ -110,8 +124,7 @@ fn another_library_at_the_same_place_that_is_not_listed() {
 #[test]
 fn unloaded_libraries_stay_listed() {
     let _turn = LOADING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let directory = Directory(std::env::temp_dir().join(format!("capture-listed-{}", std::process::id())));
-    std::fs::create_dir_all(&directory.0).unwrap();
+    let directory = Directory::new("capture-listed");
     let library = compile(&directory.0, "capture_listed", 40, 16);
     let path = CString::new(library.as_os_str().as_encoded_bytes()).unwrap();
     refresh_images();

@@ -1,12 +1,14 @@
 //! Stacks taken in every situation that comes to mind, compared frame by frame with the `backtrace` crate's, and
 //! with a fresh walk that uses nothing kept.
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+#[cfg(native_unwinder)]
 mod assembly;
+#[cfg(target_os = "linux")]
+mod c_frames;
 mod callbacks;
 mod calls;
 mod check;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")))]
+#[cfg(native_unwinder)]
 mod coroutines;
 mod depth;
 #[cfg(target_os = "linux")]
@@ -14,7 +16,7 @@ mod libraries;
 mod random;
 #[cfg(target_os = "linux")]
 mod signals;
+mod walk;
 
 /// Whether stacks are taken by this crate's own unwinder.
-const NATIVE: bool =
-    cfg!(all(target_os = "linux", target_arch = "x86_64", not(feature = "portable-unwinder")));
+const NATIVE: bool = cfg!(native_unwinder);
