@@ -3,8 +3,8 @@
 //! Open addressing without a lock. A block's entry is written by the thread that allocates it and removed by the one
 //! that frees it, and an address is live only once: so an insertion takes the first free place by one
 //! compare-exchange, and a removal is a plain store. A table never moves; when it is five eighths full, one twice
-//! its size is added, and insertions go there. A removal looks first where the last insertion near that address
-//! went, then through the tables from the newest.
+//! its size is added, and insertions go there. A removal looks through the tables that ever had a block near that
+//! address, from the newest: as a heap grows, that is mostly one.
 //!
 //! Places are chosen by the address's page, and within it by the address, so that blocks allocated together are
 //! found together: in one page of the table. A shadow map of the address space was the other candidate: it needs no
@@ -15,7 +15,7 @@ use crate::thread::Thread;
 use alloc_probe_format::spool::block::{ADDRESS_LIMIT, Block, REMOVED, WIDE_SIZE};
 use alloc_probe_format::spool::{BLOCK_TABLES, Section};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 
 /// How many places an insertion tries before it adds a table, and a removal before it gives up on one.
 const PROBES: usize = 512;
@@ -24,8 +24,8 @@ const PROBES: usize = 512;
 struct Tables<const WORDS: usize> {
     count: AtomicUsize,
     used: Used,
-    /// By hash of the address's 64 KiB neighbourhood: the table of the last insertion there.
-    recent: [AtomicU8; 2048],
+    /// By hash of the address's 64 KiB neighbourhood: the tables that there was an insertion into, a bit each.
+    near: [AtomicU32; 2048],
 }
 
 /// Entries in the newest table, as far as the threads have told. On a line of its own, as threads write it that others
@@ -88,7 +88,7 @@ impl<const WORDS: usize> Tables<WORDS> {
         Tables {
             count: AtomicUsize::new(0),
             used: Used(AtomicI64::new(0)),
-            recent: [const { AtomicU8::new(0) }; 2048],
+            near: [const { AtomicU32::new(0) }; 2048],
         }
     }
 
@@ -112,8 +112,8 @@ impl<const WORDS: usize> Tables<WORDS> {
     }
 
     #[inline(always)]
-    fn recent(&self, address: u64) -> &AtomicU8 {
-        &self.recent[((address >> 16).wrapping_mul(MIX) >> 53) as usize]
+    fn near(&self, address: u64) -> &AtomicU32 {
+        &self.near[((address >> 16).wrapping_mul(MIX) >> 53) as usize]
     }
 
     fn section(&self, table: usize) -> Section {
@@ -156,10 +156,6 @@ impl<const WORDS: usize> Tables<WORDS> {
     fn insert(&self, thread: &Thread, block: Block) -> bool {
         let newest = self.count.load(Acquire) - 1;
         if self.insert_into(newest, block) {
-            let recent = self.recent(block.address);
-            if recent.load(Relaxed) != newest as u8 {
-                recent.store(newest as u8, Relaxed);
-            }
             let delta = &thread.block_delta[self.delta()];
             delta.set(delta.get() + 1);
             if delta.get() >= UNTOLD {
@@ -172,6 +168,10 @@ impl<const WORDS: usize> Tables<WORDS> {
 
     #[inline(always)]
     fn insert_into(&self, table: usize, block: Block) -> bool {
+        let near = self.near(block.address);
+        if near.load(Relaxed) >> table & 1 == 0 {
+            near.fetch_or(1 << table, Relaxed);
+        }
         let (first, second) = block.pack();
         let mask = self.entries(table) - 1;
         let mut index = self.home(table, block.address);
@@ -204,25 +204,22 @@ impl<const WORDS: usize> Tables<WORDS> {
     #[inline(always)]
     fn remove(&self, thread: &Thread, address: u64) -> Option<Block> {
         let newest = self.count.load(Acquire) - 1;
-        let likely = usize::from(self.recent(address).load(Relaxed)).min(newest);
-        let (block, table) = match self.remove_from(likely, address) {
-            Some(block) => (block, likely),
-            None => self.remove_elsewhere(newest, likely, address)?,
-        };
-        if table == newest {
-            let delta = &thread.block_delta[self.delta()];
-            delta.set(delta.get() - 1);
-            if delta.get() <= -UNTOLD {
-                self.tell(delta.replace(0));
+        let mut tables = self.near(address).load(Relaxed);
+        while tables != 0 {
+            let table = tables.ilog2() as usize;
+            if let Some(block) = self.remove_from(table, address) {
+                if table == newest {
+                    let delta = &thread.block_delta[self.delta()];
+                    delta.set(delta.get() - 1);
+                    if delta.get() <= -UNTOLD {
+                        self.tell(delta.replace(0));
+                    }
+                }
+                return Some(block);
             }
+            tables &= !(1 << table);
         }
-        Some(block)
-    }
-
-    #[inline(never)]
-    fn remove_elsewhere(&self, newest: usize, not: usize, address: u64) -> Option<(Block, usize)> {
-        let tables = (0..=newest).rev().filter(|&table| table != not);
-        tables.into_iter().find_map(|table| Some((self.remove_from(table, address)?, table)))
+        None
     }
 
     #[inline(always)]

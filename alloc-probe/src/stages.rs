@@ -78,7 +78,7 @@ pub fn remove_block(address: u64, size: u64) -> bool {
 pub fn count_birth(site: u32, size: u64) {
     let thread = own();
     if let Some(counter) = full::known(thread, site) {
-        counter.figures.add(size, SAMPLE_BLOCK, peak::epoch(thread));
+        counter.add(thread, size, SAMPLE_BLOCK, peak::epoch(thread));
         counter.tally_size(thread, size);
     }
 }
@@ -88,7 +88,7 @@ pub fn count_birth(site: u32, size: u64) {
 pub fn count_end(site: u32, size: u64) {
     let thread = own();
     if let Some(counter) = full::known(thread, site) {
-        counter.figures.remove(size, SAMPLE_BLOCK, peak::epoch(thread));
+        counter.remove(thread, size, SAMPLE_BLOCK, peak::epoch(thread));
         counter.tally_lifetime(thread, 1);
     }
 }
