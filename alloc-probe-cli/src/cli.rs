@@ -6,7 +6,7 @@ use crate::symbolicate::paths::Remap;
 use alloc_probe_format::metric::Metric;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use regex_lite::Regex;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,6 +28,7 @@ Examples:
   alloc-probe show release.json                               where its memory went
   alloc-probe flamegraph release.json                         the same as a picture
   alloc-probe diff debug.json release.json                    what changed between two builds
+  alloc-probe check release.json --budget budget.toml         whether it keeps to a budget
 
 Exit status: 0 success; 1 a budget or a --fail-if was not met; 2 anything else, with the reason.")]
 pub struct Cli {
@@ -53,6 +54,8 @@ pub enum Command {
     Dump(DumpArgs),
     /// Write a dump that carries its symbols, to be read anywhere
     Symbolize(SymbolizeArgs),
+    /// Hold a dump against a budget
+    Check(CheckArgs),
 }
 
 /// `alloc-probe run`.
@@ -240,6 +243,48 @@ pub struct CompareArgs {
     /// The program's arguments
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<OsString>,
+}
+
+/// `alloc-probe check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe check release.json --budget budget.toml
+  alloc-probe check release.json --budget budget.toml --base main.json --format github
+
+A budget has a table [limits] and any number of [[site]] with a `function`; each figure in them is what
+there may be at the most:
+
+  [limits]
+  peak_bytes = \"64 MiB\"
+  total_blocks = \"+5%\"          # from the base
+
+  [[site]]
+  function = \"parse::read_all\"
+  peak_bytes = \"12 MiB\"
+
+The figures are those of diff's --fail-if. The exit status is 1 where a limit is not met.")]
+pub struct CheckArgs {
+    /// The dump
+    pub file: PathBuf,
+    /// The budget
+    #[arg(long, value_name = "TOML")]
+    pub budget: PathBuf,
+    /// The dump that limits with a sign are changes from [default: `base` of the budget]
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+    /// A table, or a table and annotations for GitHub
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
+/// How verdicts are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    Text,
+    /// For GitHub's workflows.
+    Github,
 }
 
 /// Cargo's own options for what is built.

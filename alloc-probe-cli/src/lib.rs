@@ -60,6 +60,7 @@ fn dispatch(command: &Command, terminal: &mut Terminal<'_>) -> Result<u8, Error>
         Command::Compare(args) => commands::compare::run(args, terminal),
         Command::Dump(args) => commands::dump::run(args, terminal),
         Command::Symbolize(args) => commands::symbolize::run(args, terminal),
+        Command::Check(args) => commands::check::run(args, terminal),
     }
 }
 

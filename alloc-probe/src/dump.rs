@@ -9,7 +9,7 @@ use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool::{self, LiveSpool};
 use crate::{clock, process, start, thread, timeline};
-use alloc_probe_format::dump::Ended;
+use alloc_probe_format::dump::{Dump, Ended};
 use alloc_probe_format::snapshot::{Now, snapshot};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -54,16 +54,20 @@ fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     dump.probe = process::probe_use(spool::file_bytes());
     #[cfg(feature = "checked-stacks")]
     dump.lost.notes.push(crate::capture::verdict());
+    save(path, &dump)
+}
 
+/// Writes a dump to a path, which gets it whole or not at all.
+pub(crate) fn save(path: &Path, dump: &Dump) -> io::Result<()> {
     let temporary = temporary_path(path);
-    let result = write_to(&temporary, &dump).and_then(|()| fs::rename(&temporary, path));
+    let result = write_to(&temporary, dump).and_then(|()| fs::rename(&temporary, path));
     if result.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     result
 }
 
-fn write_to(path: &Path, dump: &alloc_probe_format::dump::Dump) -> io::Result<()> {
+fn write_to(path: &Path, dump: &Dump) -> io::Result<()> {
     let file = Limited { file: File::create(path)?, left: os::limit(libc::RLIMIT_FSIZE) };
     let mut writer = BufWriter::with_capacity(1 << 16, file);
     serde_json::to_writer(&mut writer, dump)?;

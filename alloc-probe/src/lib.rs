@@ -29,6 +29,9 @@
 //!
 //! It records what passes through Rust's global allocator: not what C code takes from `malloc`, and not `mmap`.
 
+#[cfg(feature = "assertions")]
+#[macro_use]
+mod assertions;
 mod blocks;
 mod capture;
 mod clock;
@@ -49,6 +52,7 @@ mod peak;
 mod probe;
 mod process;
 mod sample;
+mod scope;
 mod signals;
 #[cfg(feature = "stages")]
 #[doc(hidden)]
@@ -62,7 +66,15 @@ mod word;
 
 pub use mode::Mode;
 pub use probe::AllocProbe;
+pub use scope::{Entered, Here, InScope, Scope, Usage, here, measure, measure_future};
 pub use stats::{Stats, dump, mode, set_mode, start, stats, stop, thread_stats};
+
+/// What the macros expand to. Nobody else's.
+#[cfg(feature = "assertions")]
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::assertions::{Check, Comparison, Figure, Limit, Origin};
+}
 
 /// Declares the program's global allocator: the probe around the system's allocator, or around another one.
 ///

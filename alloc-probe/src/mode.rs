@@ -8,6 +8,9 @@
 //! Once there are records of blocks, their ends are always looked for, whatever is recorded of new blocks:
 //! otherwise a record could outlive its block, and another block at the same address would be taken for it. So a
 //! process that was switched over is in one of the states called *mixed*, which look every freed block up.
+//!
+//! While a [scope](crate::Scope) is open, a bit is added to the state, whichever it is. So the comparisons by which the
+//! hook finds its way fail until they come to the last, and nothing has to be asked where no scope is open.
 
 use alloc_probe_format::dump;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -52,7 +55,22 @@ impl State {
     pub(crate) const PAUSED: State = State(5);
     pub(crate) const COUNT_MIXED: State = State(6);
     pub(crate) const SAMPLE_MIXED: State = State(7);
+
+    /// Whether a scope is open.
+    #[inline(always)]
+    pub(crate) fn has_scopes(self) -> bool {
+        self.0 & SCOPES != 0
+    }
+
+    /// The state that it would be if no scope were open.
+    #[inline(always)]
+    pub(crate) fn without_scopes(self) -> State {
+        State(self.0 & !SCOPES)
+    }
 }
+
+/// The bit of a state that says that a scope is open.
+const SCOPES: u8 = 0x80;
 
 static STATE: AtomicU8 = AtomicU8::new(State::UNSTARTED.0);
 
@@ -88,7 +106,7 @@ pub(crate) fn switch(mode: Mode, recorded: bool) {
 
 /// Whether stacks are taken now, and so the time of events matters.
 pub(crate) fn takes_stacks() -> bool {
-    !matches!(state(), State::COUNT | State::COUNT_MIXED)
+    !matches!(state().without_scopes(), State::COUNT | State::COUNT_MIXED)
 }
 
 pub(crate) fn change(state: State) {
@@ -99,7 +117,16 @@ pub(crate) fn change(state: State) {
         State::OFF | State::PAUSED => SINCE_START.store(false, Relaxed),
         _ => {}
     }
-    STATE.store(state.0, Release);
+    let _ = STATE.fetch_update(Release, Relaxed, |now| Some(now & SCOPES | state.0));
+}
+
+/// From now on scopes are open, or none is.
+pub(crate) fn look_for_scopes(open: bool) {
+    if open {
+        STATE.fetch_or(SCOPES, Release)
+    } else {
+        STATE.fetch_and(!SCOPES, Release)
+    };
 }
 
 pub(crate) fn unrecorded_blocks_are_counted() -> bool {

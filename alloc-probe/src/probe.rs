@@ -7,6 +7,7 @@ use crate::capture::Registers;
 use crate::config::{Program, Settings};
 use crate::memory::arena;
 use crate::mode::{self, Mode, State};
+use crate::scope::record;
 use crate::thread::{self, Guard, Thread};
 use crate::{count, failures, full, sample, start};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -222,13 +223,15 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         if let Some((thread, state)) = self.recorder() {
             let (address, size) = (block as u64, layout.size() as u64);
             if thread.guard.get() == Guard::Recording {
-                full::interrupted_dealloc(thread, state, address, size);
+                interrupted_dealloc(thread, state, address, size);
             } else if state == State::COUNT {
                 count::dealloc(thread, size);
             } else if state == State::SAMPLE {
                 sample::dealloc(thread, address, size);
-            } else {
+            } else if !state.has_scopes() {
                 full::dealloc(thread, address, size);
+            } else {
+                dealloc_with_scopes(thread, state.without_scopes(), address, size);
             }
         }
         // SAFETY: the caller's promises about the block and the layout are the ones asked for; it came from the
@@ -245,43 +248,127 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         // SAFETY: as for `dealloc`.
         let inner = || unsafe { self.inner.realloc(block, layout, new_size) };
         let Some((thread, state)) = self.recorder() else { return inner() };
-        let (old_size, size) = (layout.size() as u64, new_size as u64);
-        if thread.guard.get() == Guard::Recording {
-            return full::interrupted_realloc(thread, state, (block as u64, old_size, size), inner);
+        let event = (block as u64, layout.size() as u64, new_size as u64);
+        reallocate(thread, state, event, Registers::here(), inner)
+    }
+}
+
+/// Reallocates by `inner`, and records it. The event is the block's address, its old size and its new one.
+#[inline(always)]
+fn reallocate(
+    thread: &'static Thread,
+    state: State,
+    event: (u64, u64, u64),
+    registers: Registers,
+    inner: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    let (_, old_size, size) = event;
+    if thread.guard.get() == Guard::Recording {
+        return reallocate_rarely(thread, state, event, registers, inner);
+    }
+    match state {
+        State::COUNT => {
+            let new = inner();
+            if new.is_null() {
+                failures::note(thread, size, Some(registers));
+            } else {
+                count::realloc(thread, old_size, size);
+            }
+            new
         }
-        match state {
-            State::COUNT => {
-                let new = inner();
-                if new.is_null() {
-                    failures::note(thread, size, Some(Registers::here()));
-                } else {
-                    count::realloc(thread, old_size, size);
-                }
-                new
-            }
-            State::SAMPLE => {
-                sample::realloc(thread, (block as u64, old_size, size), Registers::here(), inner)
-            }
-            State::FULL => full::realloc(thread, (block as u64, old_size, size), Registers::here(), inner),
-            _ => {
-                let event = (block as u64, old_size, size);
-                full::realloc_mixed(thread, state, event, Registers::here(), inner)
-            }
-        }
+        State::SAMPLE => sample::realloc(thread, event, registers, inner),
+        State::FULL => full::realloc(thread, event, registers, inner),
+        _ => reallocate_rarely(thread, state, event, registers, inner),
+    }
+}
+
+/// The same while a scope is open, where recording was switched over, and for a signal handler that interrupted the
+/// probe.
+#[inline(never)]
+fn reallocate_rarely(
+    thread: &'static Thread,
+    state: State,
+    event: (u64, u64, u64),
+    registers: Registers,
+    inner: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    if state.has_scopes() {
+        let (address, old_size, size) = event;
+        let old = record::detach(thread, address, old_size);
+        let new = reallocate(thread, state.without_scopes(), event, registers, inner);
+        record::realloc(thread, old, (new as u64, size), registers);
+        new
+    } else if state == State::OFF {
+        inner()
+    } else if thread.guard.get() == Guard::Recording {
+        full::interrupted_realloc(thread, state, event, inner)
+    } else {
+        full::realloc_mixed(thread, state, event, registers, inner)
     }
 }
 
 /// Records a block that the inner allocator has handed out, or that it has none.
 #[inline(always)]
 fn allocated(thread: &'static Thread, state: State, block: *mut u8, size: usize) {
+    let (address, size) = (block as u64, size as u64);
     if block.is_null() {
-        failures::note(thread, size as u64, Some(Registers::here()));
+        failures::note(thread, size, Some(Registers::here()));
     } else if matches!(state, State::COUNT | State::COUNT_MIXED) {
-        count::alloc(thread, size as u64);
+        count::alloc(thread, size);
     } else if matches!(state, State::SAMPLE | State::SAMPLE_MIXED) {
-        sample::alloc(thread, block as u64, size as u64, Registers::here());
+        sample::alloc(thread, address, size, Registers::here());
     } else if state == State::FULL {
-        full::alloc(thread, block as u64, size as u64, Registers::here());
+        full::alloc(thread, address, size, Registers::here());
+    } else if state.has_scopes() {
+        alloc_with_scopes(thread, state.without_scopes(), address, size, Registers::here());
+    }
+}
+
+/// The same while a scope is open. `state` is what it would be otherwise.
+#[inline(never)]
+fn alloc_with_scopes(thread: &'static Thread, state: State, address: u64, size: u64, registers: Registers) {
+    match state {
+        State::COUNT | State::COUNT_MIXED => count::alloc(thread, size),
+        State::SAMPLE | State::SAMPLE_MIXED => sample::alloc(thread, address, size, registers),
+        State::FULL => full::alloc(thread, address, size, registers),
+        _ => {}
+    }
+    record::alloc(thread, address, size, registers);
+}
+
+/// Records that a block is about to be freed while a scope is open.
+#[inline(never)]
+fn dealloc_with_scopes(thread: &'static Thread, state: State, address: u64, size: u64) {
+    record::dealloc(thread, address, size);
+    match state {
+        State::COUNT => count::dealloc(thread, size),
+        State::SAMPLE => sample::dealloc(thread, address, size),
+        State::OFF => {}
+        _ => full::dealloc(thread, address, size),
+    }
+}
+
+/// A signal handler that interrupted the probe allocated a block.
+#[cold]
+#[inline(never)]
+fn interrupted_alloc(thread: &'static Thread, state: State, address: u64, size: u64, registers: Registers) {
+    if state.without_scopes() != State::OFF {
+        full::interrupted_alloc(thread, state.without_scopes(), address, size);
+    }
+    if state.has_scopes() {
+        record::alloc(thread, address, size, registers);
+    }
+}
+
+/// Such a handler is about to free a block.
+#[cold]
+#[inline(never)]
+fn interrupted_dealloc(thread: &'static Thread, state: State, address: u64, size: u64) {
+    if state.has_scopes() {
+        record::dealloc(thread, address, size);
+    }
+    if state.without_scopes() != State::OFF {
+        full::interrupted_dealloc(thread, state.without_scopes(), address, size);
     }
 }
 
@@ -306,7 +393,7 @@ fn alloc_inside(
     } else if block.is_null() {
         failures::note(thread, layout.size() as u64, None);
     } else {
-        full::interrupted_alloc(thread, state, block as u64, layout.size() as u64);
+        interrupted_alloc(thread, state, block as u64, layout.size() as u64, Registers::here());
     }
     block
 }

@@ -66,10 +66,21 @@ pub(crate) fn prepare_stacks() -> bool {
     if READY.load(Relaxed) {
         return true;
     }
-    list_images();
-    let ready = tree::create() && blocks::create();
+    let ready = prepare_tree() && blocks::create();
     READY.store(ready, Relaxed);
     ready
+}
+
+/// What taking a stack needs.
+pub(crate) fn prepare_tree() -> bool {
+    static PREPARING: Lock = Lock::new();
+    static READY: AtomicBool = AtomicBool::new(false);
+    let _held = PREPARING.lock();
+    if !READY.load(Relaxed) {
+        list_images();
+        READY.store(tree::create(), Relaxed);
+    }
+    READY.load(Relaxed)
 }
 
 /// Whether stacks are, or were, taken.

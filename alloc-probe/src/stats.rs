@@ -94,7 +94,7 @@ pub fn thread_stats() -> Stats {
 
 /// How much is recorded now.
 pub fn mode() -> Mode {
-    match mode::state() {
+    match mode::state().without_scopes() {
         State::COUNT | State::COUNT_MIXED => Mode::Count,
         State::SAMPLE | State::SAMPLE_MIXED => Mode::Sample,
         State::FULL => Mode::Full,
@@ -168,7 +168,7 @@ const NOTHING: &str = "nothing is recorded here: alloc_probe::install!() is miss
      ALLOC_PROBE=off, or forked from one that records";
 
 /// Whether recording was ever prepared in this process. Asking has the first allocation made, if there was none.
-fn prepared() -> bool {
+pub(crate) fn prepared() -> bool {
     if mode::state() == State::UNSTARTED {
         drop(std::hint::black_box(Box::new(0u8)));
     }

@@ -9,7 +9,9 @@ use crate::memory::barrier;
 use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool;
+use crate::mode;
 use crate::peak;
+use crate::scope::{self, slack};
 use crate::word::bump;
 use alloc_probe_format::spool::{HEADER_WORDS, Section, header, thread as word};
 use std::cell::Cell;
@@ -85,6 +87,16 @@ pub(crate) struct Thread {
     /// Bytes to go until the next sample.
     pub(crate) until_sample: Cell<i64>,
     pub(crate) random: Cell<u64>,
+    /// The scope that what it allocates counts to, and the one that it was started in; 0 for none.
+    pub(crate) scope: Cell<u32>,
+    pub(crate) started_in: Cell<u32>,
+    /// Whether it may not yet be at the code that it was started for: 0 if it is, else one more than the blocks that it
+    /// has allocated before that.
+    pub(crate) starting: Cell<u32>,
+    /// Whether it holds a lock of the scopes', or is about to.
+    pub(crate) locks_scopes: Cell<bool>,
+    /// The last block it allocated while a scope was open, until it is freed.
+    pub(crate) scope_last: Cell<usize>,
     /// Its pages of counters, by site; made when first needed.
     pub(crate) pages: Cell<*mut AtomicU32>,
     pub(crate) kept: Cell<*mut KeptStack>,
@@ -159,6 +171,9 @@ pub(crate) fn attach() -> Option<&'static Thread> {
         }
         CURRENT.with(|current| current.set(thread));
         arm_end(thread);
+        if mode::state().has_scopes() {
+            slack::inherit(thread);
+        }
         Some(thread)
     })
 }
@@ -300,6 +315,11 @@ impl Thread {
             last_block: Cell::new(0),
             until_sample: Cell::new(0),
             random: Cell::new(0),
+            scope: Cell::new(0),
+            started_in: Cell::new(0),
+            starting: Cell::new(0),
+            locks_scopes: Cell::new(false),
+            scope_last: Cell::new(0),
             pages: Cell::new(null_mut()),
             kept: Cell::new(null_mut()),
             lines: AtomicU64::new(0),
@@ -339,6 +359,9 @@ impl Thread {
     fn end(&'static self) {
         // Until this is over, no signal handler allocates on this thread.
         let _held = REGISTRY.lock();
+        if self.started_in.get() != 0 {
+            slack::leave(self);
+        }
         crate::blocks::tell_counts(self);
         peak::flush(self);
         self.record.name_now();
@@ -483,5 +506,6 @@ impl Drop for Restore {
 /// In the child of a fork: the other threads are gone, and this one's slot is the parent's.
 pub(crate) fn forget() {
     REGISTRY.reset();
+    scope::forget();
     CURRENT.with(|current| current.set(std::ptr::null()));
 }

@@ -6,4 +6,5 @@
 
 pub mod reference;
 pub mod subject;
+pub mod usages;
 pub mod workload;

@@ -1,5 +1,6 @@
 //! Figures from profiles: pure functions that open no files and print nothing.
 
+pub mod budget;
 pub mod diff;
 pub mod filter;
 pub mod fold;

@@ -1,5 +1,6 @@
 //! One module for each command: loads what it needs, has it analysed, and has the result rendered.
 
+pub mod check;
 pub mod compare;
 pub mod diff;
 pub mod dump;

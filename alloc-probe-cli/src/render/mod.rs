@@ -1,5 +1,6 @@
 //! Text, JSON and pictures from figures that are already known.
 
+pub mod budget;
 pub mod compare;
 pub mod diff;
 pub mod flamegraph;

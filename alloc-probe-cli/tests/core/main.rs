@@ -1,5 +1,6 @@
 //! The commands that read one dump, from the command line to the last character of their output.
 
+mod check;
 mod files;
 mod flamegraph;
 mod json;

@@ -64,6 +64,51 @@ enum Comparison {
 impl Threshold {
     /// Whether the condition holds, and if so, why, in a clause.
     pub fn crossed(&self, base: &Profile, new: &Profile, diff: &Diff) -> Option<String> {
+        let (actual, told) = self.actual(base, new, diff);
+        self.is_crossed(actual).then(|| format!("{}: {told}", self.text))
+    }
+
+    /// Whether the condition holds, and what is the case. Without a base, the figure itself is: there has to be one
+    /// where [it is needed](Threshold::needs_base).
+    pub fn judge(&self, base: Option<(&Profile, &Diff)>, new: &Profile) -> (bool, String) {
+        match (self.subject, base) {
+            (Subject::Figure(index), _) => {
+                let (_, is_bytes, of) = FIGURES[index];
+                let figure = of(new);
+                let told = match is_bytes {
+                    true if figure >= 1024 => {
+                        format!("{} ({} B)", units::bytes(figure), units::count(figure))
+                    }
+                    true => units::bytes(figure),
+                    false => units::count(figure),
+                };
+                (self.is_crossed(figure as f64), told)
+            }
+            (_, Some((base, diff))) => {
+                let (actual, told) = self.actual(base, new, diff);
+                (self.is_crossed(actual), told)
+            }
+            (_, None) => (true, "there is no base".to_owned()),
+        }
+    }
+
+    /// Whether it is about a change.
+    pub fn needs_base(&self) -> bool {
+        !matches!(self.subject, Subject::Figure(_))
+    }
+
+    /// Whether it is about a figure that each site has.
+    pub fn is_of_sites(&self) -> bool {
+        match self.subject {
+            Subject::Figure(index) | Subject::Change(index) | Subject::ChangePercent(index) => {
+                !FIGURES[index].0.contains("rss")
+            }
+            Subject::UnmatchedBytes | Subject::UnmatchedBlocks => false,
+        }
+    }
+
+    /// What is compared with the limit, and the same in a clause.
+    fn actual(&self, base: &Profile, new: &Profile, diff: &Diff) -> (f64, String) {
         let both = |index: usize| {
             let (_, is_bytes, of) = FIGURES[index];
             let (base, new) = (of(base), of(new));
@@ -72,7 +117,7 @@ impl Threshold {
             let from_to = format!("from {} to {}{unit}", units::count(base), units::count(new));
             (base as f64, new as f64, from_to)
         };
-        let (actual, told) = match self.subject {
+        match self.subject {
             Subject::Figure(index) => {
                 let (_, new, from_to) = both(index);
                 (new, format!("it went {from_to}"))
@@ -88,14 +133,16 @@ impl Threshold {
             }
             Subject::UnmatchedBytes => share(100.0 - diff.matched.bytes.percent),
             Subject::UnmatchedBlocks => share(100.0 - diff.matched.blocks.percent),
-        };
-        let crossed = match self.comparison {
+        }
+    }
+
+    fn is_crossed(&self, actual: f64) -> bool {
+        match self.comparison {
             Comparison::Above => actual > self.limit,
             Comparison::AtLeast => actual >= self.limit,
             Comparison::Below => actual < self.limit,
             Comparison::AtMost => actual <= self.limit,
-        };
-        crossed.then(|| format!("{}: {told}", self.text))
+        }
     }
 }
 

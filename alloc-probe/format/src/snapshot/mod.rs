@@ -5,10 +5,12 @@
 //! the events under way while it is taken; of one that stands still, or has ended, it is exact.
 
 mod facts;
+mod part;
 mod tally;
 mod tree;
 
 use self::facts::Facts;
+pub use self::part::part;
 use self::tally::{LiveBlocks, SiteTally, Sums, load};
 use self::tree::Rows;
 use crate::dump::*;
@@ -89,29 +91,14 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         0 => 0,
         ticks => clock.nanos(ticks.wrapping_sub(clock.start_ticks)),
     };
-    let duration_ns = clock.nanos(now.ticks.wrapping_sub(clock.start_ticks)).max(peak_time_ns);
-    let start_unix_ns = spool.header(header::START_UNIX_NS);
     Dump {
         format: FORMAT.to_owned(),
         version: VERSION,
         mode,
         sample_bytes: (mode == Mode::Sample).then(|| spool.header(header::SAMPLE_BYTES)),
-        process: Process {
-            pid: spool.header(header::PID) as u32,
-            executable: facts.executable,
-            command: facts.command,
-            start_unix_ns,
-            end_unix_ns: start_unix_ns.saturating_add(duration_ns),
-            duration_ns,
-            ended: now.ended,
-            signal: now.signal,
-            from_spool: now.from_spool,
-        },
+        process: process(spool, &clock, now, facts.executable, facts.command, peak_time_ns),
         build: facts.build,
-        clock: Clock {
-            source: if spool.header(header::CLOCK) == 1 { "counter" } else { "monotonic" }.to_owned(),
-            unit_ns: clock.unit_ns(),
-        },
+        clock: Clock::of(spool, &clock),
         totals,
         peak_time_ns,
         long_lived_threshold_ns: long_lived_ns,
@@ -138,6 +125,38 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
 /// Said of a spool that another process reads.
 const IN_PART: &str =
     "a part of the profile is in the process's own memory, where it can't be read from outside";
+/// What the spool's header says of the process, which has run for no less than until a given time.
+fn process(
+    spool: &impl Spool,
+    clock: &ClockScale,
+    now: Now,
+    executable: String,
+    command: Vec<String>,
+    at_least_ns: u64,
+) -> Process {
+    let duration_ns = clock.nanos(now.ticks.wrapping_sub(clock.start_ticks)).max(at_least_ns);
+    let start_unix_ns = spool.header(header::START_UNIX_NS);
+    Process {
+        pid: spool.header(header::PID) as u32,
+        executable,
+        command,
+        start_unix_ns,
+        end_unix_ns: start_unix_ns.saturating_add(duration_ns),
+        duration_ns,
+        ended: now.ended,
+        signal: now.signal,
+        from_spool: now.from_spool,
+    }
+}
+
+impl Clock {
+    fn of(spool: &impl Spool, clock: &ClockScale) -> Clock {
+        Clock {
+            source: if spool.header(header::CLOCK) == 1 { "counter" } else { "monotonic" }.to_owned(),
+            unit_ns: clock.unit_ns(),
+        }
+    }
+}
 
 /// What holds for all sites alike.
 struct Scope {

@@ -1,0 +1,139 @@
+//! The figures that can be held against a limit, and how they are compared and named.
+
+use crate::scope::{Bytes, SiteFigures, Usage};
+
+/// A figure of a [`Usage`], by the name of its field.
+#[allow(non_camel_case_types, reason = "the macros name them as the fields of `Usage`")]
+#[allow(missing_docs, reason = "the fields of `Usage` have it")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    allocations,
+    reallocs,
+    frees,
+    total_bytes,
+    total_blocks,
+    peak_bytes,
+    peak_blocks,
+    live_bytes,
+    live_blocks,
+    largest_block,
+    temporary_blocks,
+}
+
+/// How a figure has to compare with its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<=`
+    AtMost,
+    /// `<`
+    Below,
+    /// `==`
+    Equal,
+    /// `>=`
+    AtLeast,
+    /// `>`
+    Above,
+}
+
+impl Comparison {
+    pub(super) fn holds(self, figure: u64, limit: u64) -> bool {
+        match self {
+            Comparison::AtMost => figure <= limit,
+            Comparison::Below => figure < limit,
+            Comparison::Equal => figure == limit,
+            Comparison::AtLeast => figure >= limit,
+            Comparison::Above => figure > limit,
+        }
+    }
+
+    /// What a figure does that does not hold.
+    pub(super) fn broken(self) -> &'static str {
+        match self {
+            Comparison::AtMost => "is above the limit of",
+            Comparison::Below => "is not below",
+            Comparison::Equal => "is not",
+            Comparison::AtLeast => "is below the least of",
+            Comparison::Above => "is not above",
+        }
+    }
+}
+
+impl Figure {
+    /// Its value.
+    pub(super) fn of(self, usage: &Usage) -> u64 {
+        match self {
+            Figure::allocations => usage.allocations,
+            Figure::reallocs => usage.reallocs,
+            Figure::frees => usage.frees,
+            Figure::total_bytes => usage.total_bytes,
+            Figure::total_blocks => usage.total_blocks,
+            Figure::peak_bytes => usage.peak_bytes,
+            Figure::peak_blocks => usage.peak_blocks,
+            Figure::live_bytes => usage.live_bytes,
+            Figure::live_blocks => usage.live_blocks,
+            Figure::largest_block => usage.largest_block,
+            Figure::temporary_blocks => usage.temporary_blocks,
+        }
+    }
+
+    /// The bytes and blocks of a site that it is made of. What made the largest block is not known; the most bytes are
+    /// the best guess.
+    pub(super) fn at(self, site: &SiteFigures) -> (u64, u64) {
+        match self {
+            Figure::peak_bytes | Figure::peak_blocks => site.peak,
+            Figure::live_bytes | Figure::live_blocks => site.live,
+            Figure::reallocs if site.reallocs == 0 => (0, 0),
+            Figure::temporary_blocks if site.temporary_blocks == 0 => (0, 0),
+            _ => site.total,
+        }
+    }
+
+    pub(super) fn is_of_live(self) -> bool {
+        matches!(self, Figure::live_bytes | Figure::live_blocks | Figure::frees)
+    }
+
+    pub(super) fn is_bytes(self) -> bool {
+        use Figure::*;
+        matches!(self, total_bytes | peak_bytes | live_bytes | largest_block)
+    }
+
+    /// The metric that `alloc-probe show` orders a dump by to see it.
+    pub(super) fn metric(self) -> &'static str {
+        match self {
+            Figure::peak_bytes => "peak-bytes",
+            Figure::peak_blocks => "peak-blocks",
+            Figure::live_bytes => "end-bytes",
+            Figure::live_blocks => "end-blocks",
+            Figure::temporary_blocks => "temporary-blocks",
+            Figure::total_bytes | Figure::largest_block => "total-bytes",
+            _ => "total-blocks",
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Figure::allocations => "allocations",
+            Figure::reallocs => "reallocs",
+            Figure::frees => "frees",
+            Figure::total_bytes | Figure::total_blocks => "total",
+            Figure::peak_bytes | Figure::peak_blocks => "peak",
+            Figure::live_bytes | Figure::live_blocks => "live",
+            Figure::largest_block => "largest block",
+            Figure::temporary_blocks => "temporary",
+        }
+    }
+
+    /// A value with its unit.
+    pub(super) fn show(self, value: u64) -> String {
+        use Figure::*;
+        match self {
+            _ if self.is_bytes() => Bytes(value).to_string(),
+            allocations | reallocs | frees => value.to_string(),
+            _ => blocks(value),
+        }
+    }
+}
+
+pub(super) fn blocks(number: u64) -> String {
+    format!("{number} block{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,185 @@
+//! From stacks to the lines of the user's code that allocated.
+
+use super::figure::Figure;
+use super::{Origin, shown};
+use crate::scope::report::Report;
+use alloc_probe_format::dump::{Dump, FrameKind};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+/// A call in the user's code under which blocks were allocated.
+pub(super) struct CallSite {
+    pub(super) bytes: u64,
+    pub(super) blocks: u64,
+    pub(super) function: String,
+    /// `file:line`.
+    pub(super) place: String,
+    /// The type of the standard library that allocated, where it is known.
+    pub(super) holder: Option<&'static str>,
+    pub(super) reallocs: u64,
+}
+
+impl CallSite {
+    /// What else there is to know.
+    pub(super) fn note(&self) -> String {
+        match self.reallocs {
+            0 => String::new(),
+            1 => format!("{} grew once", self.holder.unwrap_or("block")),
+            times => format!("{} grew {times} times", self.holder.unwrap_or("blocks")),
+        }
+    }
+}
+
+/// A source-level frame.
+#[derive(Clone)]
+struct Frame {
+    function: String,
+    file: Option<PathBuf>,
+    line: Option<u32>,
+}
+
+/// The call sites that a figure is made of, the largest first.
+pub(super) fn call_sites(report: &Report, figure: Figure, origin: &Origin) -> Vec<CallSite> {
+    let mut symbols = Symbols::default();
+    let mut found = BTreeMap::<(String, String), CallSite>::new();
+    for (site, figures) in report.dump.sites.iter().zip(&report.sites) {
+        let (bytes, blocks) = figure.at(figures);
+        if blocks == 0 {
+            continue;
+        }
+        let frames = symbols.of_stack(&report.dump, site.stack);
+        let own = frames.iter().position(|frame| !is_library(frame));
+        let frame = own.or((!frames.is_empty()).then_some(0)).map(|index| &frames[index]);
+        let function = frame.map_or("(unknown)".to_owned(), |frame| readable(&frame.function, origin));
+        let place = frame.map(|frame| place(frame, origin)).unwrap_or_default();
+        let holder = frames[..own.unwrap_or(0)].iter().rev().find_map(holder);
+        let entry = found.entry((function.clone(), place.clone())).or_insert(CallSite {
+            bytes: 0,
+            blocks: 0,
+            function,
+            place,
+            holder,
+            reallocs: 0,
+        });
+        entry.bytes += bytes;
+        entry.blocks += blocks;
+        entry.reallocs += figures.reallocs;
+        entry.holder = entry.holder.or(holder);
+    }
+    let mut sites = found.into_values().collect::<Vec<_>>();
+    let order = |site: &CallSite| {
+        if figure.is_bytes() { (site.bytes, site.blocks) } else { (site.blocks, site.bytes) }
+    };
+    sites.sort_by_key(|site| std::cmp::Reverse(order(site)));
+    sites
+}
+
+/// The frames of addresses that were looked up before.
+#[derive(Default)]
+struct Symbols(HashMap<u64, Vec<Frame>>);
+
+impl Symbols {
+    /// The frames of a stack, from the allocation outwards.
+    fn of_stack(&mut self, dump: &Dump, mut row: u32) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(node) = dump.stacks.get(row as usize).filter(|node| node.kind != FrameKind::Root) {
+            let base = node
+                .image
+                .and_then(|image| dump.images.get(image as usize))
+                .map_or(0, |image| image.load_address);
+            // A call is before its return address; the very instruction is where it is.
+            let address = base + node.address + u64::from(node.kind == FrameKind::Exact);
+            if node.kind != FrameKind::Cut {
+                frames.extend_from_slice(self.0.entry(address).or_insert_with(|| resolve(address)));
+            }
+            row = node.parent;
+        }
+        frames
+    }
+}
+
+/// The frames of the call before a return address, inlined ones first.
+fn resolve(address: u64) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    backtrace::resolve(address as *mut std::ffi::c_void, |symbol| {
+        frames.push(Frame {
+            function: symbol.name().map(|name| format!("{name:#}")).unwrap_or_default(),
+            file: symbol.filename().map(PathBuf::from),
+            line: symbol.lineno(),
+        });
+    });
+    frames
+}
+
+/// Whether a frame is of the standard library, a dependency from a registry, the probe, or C.
+fn is_library(frame: &Frame) -> bool {
+    let name = frame.function.trim_start_matches(['<', '&']);
+    let libraries = ["std::", "core::", "alloc::", "alloc_probe::", "__rust", "hashbrown::"];
+    let Some(file) = &frame.file else { return true };
+    let file = file.to_string_lossy();
+    let folders = ["/rustc/", "/rustlib/src/", "/registry/src/", "/git/checkouts/"];
+    libraries.iter().any(|library| name.starts_with(library)) && !file.contains("/tests/")
+        || folders.iter().any(|folder| file.contains(folder))
+}
+
+/// The collection of the standard library that a frame is of.
+fn holder(frame: &Frame) -> Option<&'static str> {
+    let holders = [
+        ("alloc::string::", "String"),
+        ("vec_deque", "VecDeque"),
+        ("binary_heap", "BinaryHeap"),
+        ("alloc::vec::", "Vec"),
+        ("alloc::raw_vec::", "Vec"),
+    ];
+    holders.iter().find(|(module, _)| frame.function.contains(module)).map(|(_, holder)| *holder)
+}
+
+/// A function's name, without the crate of the test and without what the compiler adds.
+fn readable(function: &str, origin: &Origin) -> String {
+    let mut short = String::with_capacity(function.len());
+    let mut rest = function;
+    // Parameters of generic functions: `::<…>`.
+    while let Some(start) = rest.find("::<") {
+        short += &rest[..start];
+        let mut depth = 0;
+        let end = rest[start + 2..].char_indices().find_map(|(index, c)| {
+            depth += i32::from(c == '<') - i32::from(c == '>');
+            (depth == 0).then_some(start + 3 + index)
+        });
+        rest = &rest[end.unwrap_or(rest.len())..];
+    }
+    short += rest;
+    let mut short = short.replace("{{closure}}", "{closure}");
+    while let Some(start) = short.find("{closure#") {
+        let end = short[start..].find('}').map_or(short.len(), |end| start + end);
+        short.replace_range(start + "{closure".len()..end, "");
+    }
+    let own = format!("{}::", origin.crate_name());
+    short.strip_prefix(&own).map(str::to_owned).unwrap_or(short)
+}
+
+fn place(frame: &Frame, origin: &Origin) -> String {
+    let Some(file) = &frame.file else { return String::new() };
+    let file = shown(file, origin);
+    frame.line.map_or(file.clone(), |line| format!("{file}:{line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short() {
+        let origin = Origin { function: "mine::tests::one::{{closure}}", package: None, debug: true };
+        for (name, short) in [
+            ("mine::parse::tokens", "parse::tokens"),
+            ("mine::parse::tokens::{{closure}}", "parse::tokens::{closure}"),
+            ("mine::parse::<alloc::vec::Vec<u8>>::{closure#12}::{closure#0}", "parse::{closure}::{closure}"),
+            ("other::read::<T>", "other::read"),
+            ("<mine::A as mine::B<u8>>::go", "<mine::A as mine::B<u8>>::go"),
+        ] {
+            assert_eq!(readable(name, &origin), short);
+        }
+        assert_eq!((origin.test(), origin.crate_name()), ("tests::one", "mine"));
+    }
+}
