@@ -1,5 +1,7 @@
 //! What scopes cost: `cargo run --release -p alloc-probe --example scope_cost`. Nanoseconds, the least of many runs.
 
+#![allow(clippy::print_stdout, reason = "it prints a table")]
+
 use alloc_probe::{Scope, assert_peak_below, measure};
 use std::hint::black_box;
 use std::time::Instant;
