@@ -3,7 +3,7 @@
 use crate::memory::{arena, spool};
 use crate::mode::{self, State};
 use crate::output::OUTPUT;
-use crate::{dump, signals, thread};
+use crate::{dump, occasions, signals, thread};
 use alloc_probe_format::dump::Ended;
 use alloc_probe_format::spool::header;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -50,6 +50,7 @@ extern "C" fn in_child() {
     FORKED.store(true, Relaxed);
     mode::change(State::OFF);
     signals::give_back();
+    occasions::give_back();
     spool::leave_to_parent();
     arena::reset_lock();
     dump::reset_lock();

@@ -42,6 +42,13 @@ pub(crate) fn arrange(asked: Occasions) {
     }
 }
 
+/// In the child of a fork: there is nobody to write a dump.
+pub(crate) fn give_back() {
+    if let Some(signal) = ASKED.get().map(|asked| asked.signal).filter(|&signal| signal != 0) {
+        signals::give_back_one(signal, on_signal);
+    }
+}
+
 const RESTART: libc::c_int = libc::SA_RESTART | libc::SA_ONSTACK;
 
 extern "C" fn on_signal(_: libc::c_int) {

@@ -48,9 +48,14 @@ pub(crate) fn arrange() {
 /// In the child of a fork: what is left of the handlers would speak for its parent.
 pub(crate) fn give_back() {
     for signal in ENDING {
-        if action(signal) == on_ending as *const () as usize {
-            set_default(signal);
-        }
+        give_back_one(signal, on_ending);
+    }
+}
+
+/// Gives a signal its default disposition, if it still has that handler.
+pub(crate) fn give_back_one(signal: c_int, handler: extern "C" fn(c_int)) {
+    if action(signal) == handler as *const () as usize {
+        set_default(signal);
     }
 }
 

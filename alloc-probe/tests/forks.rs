@@ -23,8 +23,17 @@ fn main() -> ExitCode {
             a_fork_among_busy_threads,
             a_fork_that_outlives_its_parent,
             processes_with_one_output_path,
+            signals_end_a_forked_child,
         ],
-        cases![forks, asks_in_the_child, forks_among_threads, dies_before_its_child, spawns, nests],
+        cases![
+            forks,
+            asks_in_the_child,
+            forks_among_threads,
+            dies_before_its_child,
+            spawns,
+            nests,
+            signals_its_children
+        ],
     )
 }
 
@@ -181,6 +190,25 @@ fn a_fork_that_outlives_its_parent() {
     next.succeed();
     let earlier = format!("out.json.{}.spool", parent.pid);
     assert_eq!(parent.files(), ["out.json", earlier.as_str()]);
+}
+
+/// Children that are ended by signals which the probe has taken in their parent.
+fn signals_its_children() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGABRT, libc::SIGUSR2] {
+        let pid = in_child(|| {
+            drop(block(MIB));
+            // SAFETY: it has no preconditions.
+            unsafe { libc::raise(signal) };
+        });
+        let status = wait(pid);
+        assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == signal, "{signal}: {status:x}");
+    }
+    Counted::tell_at_exit();
+}
+
+fn signals_end_a_forked_child() {
+    let outcome = Child::new("signals_its_children", "full").env("ALLOC_PROBE_SIGNAL", "SIGUSR2").succeed();
+    assert_eq!(are_true(&outcome).process.pid, outcome.pid);
 }
 
 /// Two processes that inherit the same output path while this one lives, one after the other: by `posix_spawn`, and by

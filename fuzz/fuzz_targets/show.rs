@@ -17,7 +17,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         &["diff".as_ref(), path, path],
     ] {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let arguments = [OsStr::new("alloc-probe")].iter().chain(arguments).map(|part| (*part).to_owned());
+        let arguments = [OsStr::new("alloc-probe")].into_iter().chain(arguments.iter().copied());
+        let arguments = arguments.map(OsStr::to_owned);
         let status = alloc_probe_cli::run(arguments, &mut Terminal::plain(&mut out, &mut err, 80));
         assert!(status == 0 || status == 2);
     }

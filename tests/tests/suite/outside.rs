@@ -50,6 +50,17 @@ impl Service {
         assert!(status.expect("`kill` runs").success());
     }
 
+    /// Until each of its threads has stopped.
+    fn wait_until_stopped(&self) {
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.process.id()));
+        let runs = |task: PathBuf| {
+            std::fs::read_to_string(task.join("stat")).is_ok_and(|stat| !stat.contains(") T "))
+        };
+        while std::fs::read_dir(&tasks).expect("tasks").any(|task| runs(task.expect("a task").path())) {
+            std::thread::yield_now();
+        }
+    }
+
     fn dump(&self, name: &str) -> Dump {
         let path = self.path(name);
         let Output { status, stdout, stderr } = dump(&self.process.id().to_string(), &path);
@@ -117,6 +128,7 @@ fn a_process_is_read_with_and_without_an_output_path() {
 fn a_process_that_is_stopped_is_read() {
     let service = Service::start(&["10", "busy"], &[("ALLOC_PROBE_OUT", "out.json")]);
     service.signal("STOP");
+    service.wait_until_stopped();
     let (first, second) = (service.dump("first.json"), service.dump("second.json"));
     assert_eq!(first.totals, Figures { lifetime_sum_ns: first.totals.lifetime_sum_ns, ..second.totals });
     assert!(second.process.duration_ns > first.process.duration_ns, "time goes on");

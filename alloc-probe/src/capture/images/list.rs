@@ -66,6 +66,10 @@ pub(in super::super) fn refresh() -> bool {
 
 /// Adds an image that was met on a stack, unless the list is being brought up to date at this very moment. Those that
 /// were where it is now are gone.
+#[cfg_attr(
+    not(all(target_arch = "x86_64", not(feature = "portable-unwinder"))),
+    allow(dead_code, reason = "the portable unwinder meets no images")
+)]
 pub(super) fn add_met(headers: &[Elf64_Phdr], bias: u64, path: &[u8]) {
     if REFRESHING.swap(true, Acquire) {
         return;
