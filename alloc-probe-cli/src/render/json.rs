@@ -67,7 +67,9 @@ pub struct Summary {
 struct MissingSymbols<'a> {
     image: String,
     reason: &'a str,
+    hint: &'a str,
     frames: u64,
+    bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -152,7 +154,9 @@ impl<'a> Show<'a> {
                 .map(|missing| MissingSymbols {
                     image: missing.image.display().to_string(),
                     reason: &missing.reason,
+                    hint: missing.hint,
                     frames: missing.frames,
+                    bytes: missing.bytes,
                 })
                 .collect(),
             sites: sites

@@ -1,6 +1,7 @@
 //! Dumps satisfy `docs/dump.schema.json`, and the schema says no to what isn't one.
 
 use crate::binaries::Profile;
+use crate::command_line::alloc_probe;
 use crate::run::Subject;
 use alloc_probe_format::dump::Mode;
 use jsonschema::Validator;
@@ -29,6 +30,38 @@ fn real_dumps_satisfy_it() {
             let errors = errors.map(|error| format!("{}: {error}", error.instance_path)).collect::<Vec<_>>();
             assert!(errors.is_empty(), "{subject}, {mode:?}: {:#?}", &errors[..errors.len().min(20)]);
         }
+    }
+}
+
+#[test]
+fn dumps_with_symbols_satisfy_it() {
+    let schema = schema();
+    let run = Subject::new("calls", Profile::Release, Mode::Full).run().expect_success();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let symbolized = folder.path().join("symbols.json");
+    let mut command = alloc_probe();
+    let output = command.arg("symbolize").arg(run.dump_path()).arg("-o").arg(&symbolized).output();
+    assert!(output.expect("it runs").status.success());
+    let text = std::fs::read_to_string(symbolized).expect("the dump is there");
+    let dump: Value = serde_json::from_str(&text).expect("a dump is JSON");
+    let frames = dump["symbols"]["frames"].as_array().expect("frames");
+    assert_eq!(frames.len(), run.dump.stacks.len());
+    assert!(text.contains("calls::by_generic") && text.contains("tests/subjects/calls.rs"));
+    let errors = schema.iter_errors(&dump).map(|error| format!("{}: {error}", error.instance_path));
+    let errors = errors.take(20).collect::<Vec<_>>();
+    assert!(errors.is_empty(), "{errors:#?}");
+    // Names that line tables alone don't tell are marked.
+    assert!(dump["symbols"]["guessed"].as_array().is_some_and(|guessed| !guessed.is_empty()));
+    for (place, wrong) in [
+        ("/symbols/frames/1", json!([[]])),
+        ("/symbols/frames/1", json!([[0, 0, 0]])),
+        ("/symbols/frames/1", json!([["main"]])),
+        ("/symbols/guessed", json!(["main"])),
+        ("/symbols/strings", json!([1])),
+    ] {
+        let mut other = dump.clone();
+        *other.pointer_mut(place).expect("it is there") = wrong;
+        assert!(!schema.is_valid(&other), "{place}");
     }
 }
 
