@@ -223,22 +223,19 @@ fn closure_name(
     outer: &[Frame<'_, Slice<'_>>],
     guessed: Option<&str>,
 ) -> Option<String> {
-    let own = frame.function.as_ref()?.raw_name().ok()?;
-    let of_crate = guessed?.split("::").next()?;
+    let debug_name = frame.function.as_ref()?.raw_name().ok()?;
+    let own = debug_name.split('<').next()?;
+    // The module is known: a closure of another one is another.
+    let module = guessed?.strip_suffix(&*debug_name)?;
+    let outer = outer.iter().filter_map(|frame| frame.function.as_ref()?.raw_name().ok());
     let mut found: Option<String> = None;
-    for outer in outer {
-        let Some(name) = outer.function.as_ref().and_then(|function| function.raw_name().ok()) else {
-            continue;
-        };
-        for path in names::closures_among_arguments(&name, &own) {
-            let is_of_crate = path.strip_prefix(of_crate).is_some_and(|rest| rest.starts_with("::"));
-            if is_of_crate && found.as_ref().is_some_and(|found| found.strip_suffix(&*own) != Some(path)) {
+    for name in outer {
+        for path in names::closures_among_arguments(&name, own).filter(|path| path.starts_with(module)) {
+            if found.as_ref().is_some_and(|found| found != path) {
                 return None;
             }
-            if is_of_crate {
-                found = Some(format!("{path}{own}"));
-            }
+            found = Some(path.to_owned());
         }
     }
-    found
+    found.map(|path| path + own)
 }

@@ -82,12 +82,12 @@ pub fn crate_name(short_name: &str) -> Option<&str> {
         .or_else(|| first_word(of_trait).map(|range| &of_trait[range]))
 }
 
-/// The paths of the closures among a function's generic arguments whose own name is `closure`, such as `{closure#0}`.
-/// Debug info has them by the type of what they capture: of `map<u8, orders::main::{closure_env#0}>`, it is
-/// `orders::main::`.
-pub fn closures_among_arguments<'a>(function: &'a str, closure: &str) -> impl Iterator<Item = &'a str> {
-    let number = closure.strip_prefix("{closure#").and_then(|rest| rest.strip_suffix('}'));
-    let wanted = number.map(|number| format!("{{closure_env#{number}}}"));
+/// The paths of the closures and `async` bodies among a function's generic arguments whose own name is `own`, such as
+/// `{closure#0}`. Debug info has them by the type of what they capture: of `map<u8, orders::main::{closure_env#0}>`,
+/// it is `orders::main::`.
+pub fn closures_among_arguments<'a>(function: &'a str, own: &str) -> impl Iterator<Item = &'a str> {
+    let parts = own.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')?.split_once('#'));
+    let wanted = parts.map(|(kind, number)| format!("{{{kind}_env#{number}}}"));
     let places = wanted
         .into_iter()
         .flat_map(move |wanted| function.match_indices(&wanted).map(|(at, _)| at).collect::<Vec<_>>());
@@ -375,6 +375,7 @@ mod tests {
             "{closure#0}",
             &["shop::main::{closure#0}::"],
         );
+        check("poll<shop::get::{async_fn_env#0}>", "{async_fn#0}", &["shop::get::"]);
         check("{closure_env#0}", "{closure#0}", &[""]);
         check("push<u8>", "push", &[]);
     }
