@@ -44,5 +44,7 @@ fn collected(mode: &str, allocator: &str, function: &str, depth: u32, sites: Sit
     let output = command.output().expect("valgrind runs");
     let text = String::from_utf8_lossy(&output.stderr);
     let count = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse::<f64>().ok());
-    count.unwrap_or_else(|| panic!("callgrind says: {text}")) / f64::from(COUNTED)
+    // None, too, where it does not know the function.
+    count.filter(|count| *count > 0.0).unwrap_or_else(|| panic!("callgrind says: {text}"))
+        / f64::from(COUNTED)
 }
