@@ -11,10 +11,11 @@ use crate::memory::spool::{self, LiveSpool};
 use crate::{clock, process, start, thread, timeline};
 use alloc_probe_format::dump::{Dump, Ended};
 use alloc_probe_format::snapshot::{Now, snapshot};
+use alloc_probe_format::spool::{HEADER_WORDS, Section, Spool, thread as word};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// One dump is written at a time.
 static WRITING: Lock = Lock::new();
@@ -49,7 +50,7 @@ fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     }
     let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
     let now = Now { ticks, mono_ns, ended, signal, from_spool: false };
-    let mut dump = thread::while_none_ends(|| snapshot(&LiveSpool, now));
+    let mut dump = snapshot(&Instant::now(), now);
     dump.memory = process::memory();
     dump.probe = process::probe_use(spool::file_bytes());
     #[cfg(feature = "checked-stacks")]
@@ -65,6 +66,42 @@ pub(crate) fn save(path: &Path, dump: &Dump) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     result
+}
+
+/// The process's spool, with its header and its threads as they were at one instant: so that nobody's figures are seen
+/// twice, or not at all, while threads start and end. Only for that instant does one that does so wait.
+struct Instant {
+    header: Vec<AtomicU64>,
+    threads: Vec<AtomicU64>,
+    ended: Vec<AtomicU64>,
+    rest: LiveSpool,
+}
+
+impl Instant {
+    fn now() -> Instant {
+        let copy = |section, words| {
+            let live = LiveSpool.words(section).iter().take(words);
+            live.map(|word| AtomicU64::new(word.load(Relaxed))).collect()
+        };
+        let slots = |section| copy(section, LiveSpool.count(section) as usize * word::WORDS);
+        thread::while_none_ends(|| Instant {
+            header: copy(Section::HEADER, HEADER_WORDS),
+            threads: slots(Section::THREADS),
+            ended: slots(Section::ENDED),
+            rest: LiveSpool,
+        })
+    }
+}
+
+impl Spool for Instant {
+    fn words(&self, section: Section) -> &[AtomicU64] {
+        match section {
+            Section::HEADER => &self.header,
+            Section::THREADS => &self.threads,
+            Section::ENDED => &self.ended,
+            _ => self.rest.words(section),
+        }
+    }
 }
 
 fn write_to(path: &Path, dump: &Dump) -> io::Result<()> {
