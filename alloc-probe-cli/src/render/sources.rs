@@ -3,7 +3,7 @@
 use crate::symbolicate::resolve::Searched;
 use crate::term::style;
 use crate::term::text::printable;
-use crate::term::units::{count, plural};
+use crate::term::units::count;
 use std::io::{self, Write};
 
 /// Writes one paragraph for each image.
@@ -25,9 +25,9 @@ pub fn write(searched: &[Searched], out: &mut dyn Write) -> io::Result<()> {
         }
         writeln!(
             out,
-            "  {}: {} named, {} with lines",
-            plural(one.addresses as u64, "address"),
+            "  {} of {} addresses named, {} with lines",
             count(one.named as u64),
+            count(one.addresses as u64),
             count(one.with_lines as u64)
         )?;
     }

@@ -75,7 +75,7 @@ impl<'a, 'o> Search<'a, 'o> {
         search.by_build_id();
         search.by_debug_link();
         search.by_name();
-        search.search_servers();
+        search.by_servers();
         search.packed_symbols();
         search
     }
@@ -200,7 +200,7 @@ impl<'a, 'o> Search<'a, 'o> {
     }
 
     #[cfg(feature = "debuginfod")]
-    fn search_servers(&mut self) {
+    fn by_servers(&mut self) {
         let Some(servers) = self.options.debuginfod.as_ref() else { return };
         if self.has_debug_info() || self.image.build_id.is_empty() {
             return;
@@ -214,7 +214,7 @@ impl<'a, 'o> Search<'a, 'o> {
     }
 
     #[cfg(not(feature = "debuginfod"))]
-    fn search_servers(&mut self) {}
+    fn by_servers(&mut self) {}
 
     /// What distributions leave in a stripped file.
     fn packed_symbols(&mut self) {
