@@ -111,7 +111,7 @@ fn debug_info_is_fetched_once() {
     let (symbols, messages) = show(&without.url);
     assert_eq!(symbols.missing[0].reason, "it was stripped of them");
     assert!(messages.contains("/debuginfo: the server does not have it"), "{messages}");
-    assert_eq!(without.asked(), [path.clone()]);
+    assert_eq!(without.asked(), std::slice::from_ref(&path));
     // The second server has it.
     let (symbols, messages) = show(&format!("{}/ {}", without.url, with.url));
     assert!(messages.contains(&format!("{}{path}: fetched", with.url)), "{messages}");
