@@ -63,6 +63,8 @@ fn compare(manifest: &Path, out: &Path, more: &[&str]) -> Output {
     for variable in ["ALLOC_PROBE", "ALLOC_PROBE_OUT", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
         command.env_remove(variable);
     }
+    // Nor is what was looked up before to change anything, or to be left behind.
+    command.env("XDG_CACHE_HOME", out.join("cache"));
     command.env("COLUMNS", "100").output().unwrap()
 }
 
@@ -84,10 +86,13 @@ fn two_builds_of_one_program() {
         assert!(stderr.contains(&format!("wrote {}", path.display())), "{file}: {stderr}");
     }
     assert_eq!(std::fs::read_to_string(out.join("bare.log")).unwrap(), "kept 65536\n");
-    // Line tables were added to the profile that had none.
+    // Line tables were added to the profile that had none, and the dumps carry their symbols.
     for dump in ["debug.json", "bare.json"] {
+        let bytes = std::fs::read(out.join(dump)).unwrap();
+        let symbols = serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["symbols"].take();
+        assert!(symbols["strings"].as_array().is_some_and(|strings| !strings.is_empty()), "{dump}");
         let shown = Command::new(env!("CARGO_BIN_EXE_alloc-probe"))
-            .args(["show", "--json", "--by", "end-bytes"])
+            .args(["show", "--json", "--no-cache", "--by", "end-bytes"])
             .arg(out.join(dump))
             .output()
             .unwrap();

@@ -3,7 +3,7 @@
 use crate::binaries::{self, Profile};
 use crate::faults::Faults;
 use crate::run::{Run, Subject};
-use alloc_probe_format::dump::{Figures, Mode};
+use alloc_probe_format::dump::{Dump, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 use serde_json::Value;
 use std::fs;
@@ -135,6 +135,10 @@ fn run_passes_on_what_the_program_does() {
     let shown = json(alloc_probe().arg("show").arg(&dump).arg("--json"));
     assert!(shown["summary"]["peak_bytes"].as_u64() >= Some(70_000));
     assert_eq!(entries(folder.path()), ["run.json"]);
+    // It can be read where the program is not.
+    let dump: Dump = serde_json::from_slice(&fs::read(dump).expect("the dump is there")).expect("a dump");
+    let symbols = dump.symbols.expect("the dump carries its symbols");
+    assert!(symbols.strings.iter().any(|name| name.contains("endings::")), "{:?}", symbols.strings);
 }
 
 /// The names of the files in a folder, in order.
