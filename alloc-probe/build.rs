@@ -19,7 +19,9 @@ fn main() {
 /// Whether stacks are taken by the crate's own unwinder. `Cargo.toml` has the same condition for what that needs.
 fn has_native_unwinder() -> bool {
     let target = |what: &str| env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();
-    let supported = target("OS") == "linux" && target("POINTER_WIDTH") == "64" && target("ARCH") == "x86_64";
+    let supported = target("OS") == "linux"
+        && target("POINTER_WIDTH") == "64"
+        && matches!(target("ARCH").as_str(), "x86_64" | "aarch64");
     supported && env::var_os("CARGO_FEATURE_PORTABLE_UNWINDER").is_none()
 }
 

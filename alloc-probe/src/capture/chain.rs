@@ -5,6 +5,10 @@ use super::{Captured, FRAMES_RECORDED, FrameKey, Tree};
 /// Of a stack deeper than [`FRAMES_RECORDED`], how many outer frames are recorded. Inward of them comes the cut, and
 /// then as many inner frames as make up the rest.
 pub(super) const OUTER: usize = FRAMES_RECORDED / 2;
+
+/// Frames that walkers write down. Of a deeper stack the outermost are missing.
+pub(super) const FRAMES_WALKED: usize = 32_768;
+
 /// The frames of a stack, as a walk from the inside wrote them down.
 #[derive(Clone, Copy)]
 pub(super) struct Frames<'a> {

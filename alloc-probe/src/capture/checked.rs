@@ -5,7 +5,7 @@
 //! takes: it says on standard error how the first that differs does, and in its dump how many were checked and how
 //! many differ.
 
-use super::chain::Frames;
+use super::chain::{FRAMES_WALKED, Frames};
 use super::{Captured, FRAMES_RECORDED, FrameKey, Registers, Tree, trace, unwinder};
 use crate::memory::os::keeping_errno;
 
@@ -15,7 +15,7 @@ pub(crate) struct KeptStack {
     pub(super) plain: unwinder::KeptStack,
     /// The frames of the stack that is being checked, and one more than there may be.
     taken: [FrameKey; FRAMES_RECORDED + 1],
-    traced: [FrameKey; trace::FRAMES],
+    traced: [FrameKey; FRAMES_WALKED],
 }
 
 /// What is wrong with a stack.

@@ -1,9 +1,9 @@
 //! Taking the stack of an allocation: the whole of it, exactly, in some tens of nanoseconds.
 //!
-//! On x86-64 Linux that is [`native`]'s own unwinder, which needs neither frame pointers nor a special build: it
-//! reads the tables that every executable carries for exceptions, once for each call site, and re-uses whatever of
-//! the thread's last stack still stands. Elsewhere, and with the feature `portable-unwinder`, the `backtrace` crate
-//! does the work, slowly.
+//! On Linux, on x86-64 and aarch64, that is [`native`]'s own unwinder, which needs neither frame pointers nor a special
+//! build: it reads the tables that every executable carries for exceptions, once for each call site, and re-uses
+//! whatever of the thread's last stack still stands. Elsewhere, and with the feature `portable-unwinder`, the
+//! `backtrace` crate does the work, slowly.
 //!
 //! The code runs inside calls of the allocator: it doesn't allocate, panic, or wait for another thread, and takes no
 //! system call but on its rarest paths. It assumes that the images (the executable and its libraries) carry sound

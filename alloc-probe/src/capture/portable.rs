@@ -2,8 +2,8 @@
 //!
 //! Nothing is kept from one stack to the next.
 
-use super::trace::{self, FRAMES};
-use super::{Captured, FrameKey, Tree};
+use super::chain::FRAMES_WALKED;
+use super::{Captured, FrameKey, Tree, trace};
 use std::hint::black_box;
 
 /// What tells the frame of a function from its callers'.
@@ -35,7 +35,7 @@ impl Registers {
 /// Room for the frames of a stack. All-zero bytes are valid; pages that no stack was deep enough for aren't touched.
 #[repr(C)]
 pub(crate) struct KeptStack {
-    keys: [FrameKey; FRAMES],
+    keys: [FrameKey; FRAMES_WALKED],
     /// How often a walker other than the usual had to be used: there's no other.
     #[cfg(test)]
     pub(super) careful_walks: u32,

@@ -3,20 +3,17 @@
 //! A frame that a signal interrupted is taken for a call.
 
 use super::FrameKey;
-use super::chain::Frames;
-
-/// Frames that are walked; of deeper stacks the outermost are missing.
-pub(super) const FRAMES: usize = 32_768;
+use super::chain::{FRAMES_WALKED, Frames};
 
 /// Walks the stack outwards from the function in whose frame `mark` lies, whose own frame isn't written down, and
 /// writes frames to `keys`.
 #[inline(never)]
-pub(super) fn walk(keys: &mut [FrameKey; FRAMES], mark: u64) -> Frames<'_> {
+pub(super) fn walk(keys: &mut [FrameKey; FRAMES_WALKED], mark: u64) -> Frames<'_> {
     let (mut depth, mut whole, mut outside) = (0, true, false);
     trace(&mut |pc, sp| {
         outside |= sp as u64 > mark;
         if outside && pc != 0 {
-            whole = depth < FRAMES;
+            whole = depth < FRAMES_WALKED;
             if whole {
                 keys[depth] = FrameKey::call(pc as u64);
                 depth += 1;

@@ -84,8 +84,14 @@ pub(crate) fn keeping_errno<T>(f: impl FnOnce() -> T) -> T {
     value
 }
 
+/// How the C library numbers limits.
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
 /// One of the process's limits.
-pub(crate) fn limit(resource: libc::__rlimit_resource_t) -> u64 {
+pub(crate) fn limit(resource: Resource) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: 0 };
     // SAFETY: `limit` is a valid place for the answer.
     unsafe { libc::getrlimit(resource, &mut limit) };

@@ -4,11 +4,12 @@
 //! It follows all registers and takes whatever the tables say. That costs a microsecond a frame where it may not use
 //! the rule cache, which drops the registers that rules don't speak of; it first tries with it.
 
+use super::arch::{self, COUNT, FP, PC, RA, SP, preserved_here};
 use super::cfi::{self, Found};
 use super::expression::{File, NoValue, evaluate};
 use super::memory::{Memory, Window};
 use super::objects;
-use super::registers::{COUNT, RA, RBP, RSP, Registers, preserved_here};
+use super::registers::Registers;
 use super::rule::{Kind, Rule};
 use super::{guess, rule_cache, rules};
 use crate::capture::FrameKey;
@@ -62,9 +63,9 @@ pub(super) unsafe fn walk(
     window: &mut Window,
 ) -> Walked {
     let mut registers = File { values: [0; COUNT], known: 0 };
-    registers.set(RBP, start.bp);
-    registers.set(RSP, start.sp);
-    registers.set(RA, start.pc);
+    registers.set(FP, start.bp);
+    registers.set(SP, start.sp);
+    registers.set(PC, start.pc);
     // SAFETY: the caller's promise.
     let mut memory = unsafe { extent.memory(start.sp, window) };
     let mut walker = Walker { registers, exact: false, cached: true, switches: 0, memory: &mut memory };
@@ -89,7 +90,7 @@ pub(super) unsafe fn walk_afresh(
 ) -> Walked {
     let (values, known) = preserved_here();
     // SAFETY: the caller's promise; this function's frame is on the same stack.
-    let mut memory = unsafe { extent.memory(values[RSP], window) };
+    let mut memory = unsafe { extent.memory(values[SP], window) };
     let registers = File { values, known };
     Walker { registers, exact: false, cached: false, switches: 0, memory: &mut memory }
         .write(start.sp, keys)
@@ -126,12 +127,12 @@ impl<'a, 'm> Walker<'a, 'm> {
                 Step::Lost => return Ok(Walked { depth, whole: false }),
             }
             // Frames of the probe itself come first if the walk began further in.
-            inside &= self.registers.values[RSP] <= start_sp;
+            inside &= self.registers.values[SP] <= start_sp;
             if inside {
                 continue;
             }
             let Some(key) = keys.get_mut(depth) else { return Ok(Walked { depth, whole: false }) };
-            let pc = self.registers.values[RA];
+            let pc = self.registers.values[PC];
             *key = if self.exact { FrameKey::exact(pc) } else { FrameKey::call(pc) };
             depth += 1;
         }
@@ -139,10 +140,10 @@ impl<'a, 'm> Walker<'a, 'm> {
 
     /// Goes to the caller's frame.
     fn step(&mut self) -> Result<Step, NeedsAllRegisters> {
-        let [pc, sp] = [RA, RSP].map(|number| self.registers.values[number]);
+        let [pc, sp] = [PC, SP].map(|number| self.registers.values[number]);
         let address = if self.exact { pc } else { pc.wrapping_sub(1) };
         let outcome = match if self.cached { self.cached_rule(address) } else { Rule::UNUSUAL } {
-            rule if matches!(rule.kind(), Kind::Sp | Kind::Bp) => self.follow(rule).map(|()| false),
+            rule if rule.is_simple() => self.follow(rule).map(|()| false),
             rule if rule.kind() == Kind::End => return Ok(Step::End),
             _ => self.follow_tables(address),
         };
@@ -153,10 +154,10 @@ impl<'a, 'm> Walker<'a, 'm> {
             Err(Stop::NoValue(_)) => return Ok(Step::Lost),
         }
         let values = &self.registers.values;
-        if values[RA] == 0 {
+        if values[PC] == 0 {
             return Ok(Step::End);
         }
-        if values[RSP] <= sp {
+        if values[SP] <= sp {
             self.switches += 1;
         }
         Ok(if self.switches > SWITCHES { Step::Lost } else { Step::Frame })
@@ -173,14 +174,14 @@ impl<'a, 'm> Walker<'a, 'm> {
 
     fn follow(&mut self, rule: Rule) -> Result<(), Stop> {
         let values = self.registers.values;
-        let base = if rule.kind() == Kind::Sp { values[RSP] } else { values[RBP] };
+        let base = if rule.kind().is_by_sp() { values[SP] } else { values[FP] };
         let cfa = base.wrapping_add(rule.cfa_bytes());
-        let pc = self.read(cfa.wrapping_sub(8))?;
-        let bp = if rule.restores_bp() { self.read(cfa.wrapping_sub(rule.bp_bytes()))? } else { values[RBP] };
+        let pc = arch::code_address(self.read(arch::pc_slot(rule, cfa))?);
+        let bp = if rule.restores_bp() { self.read(cfa.wrapping_sub(rule.bp_bytes()))? } else { values[FP] };
         self.registers.known = 0;
-        self.registers.set(RA, pc);
-        self.registers.set(RSP, cfa);
-        self.registers.set(RBP, bp);
+        self.registers.set(PC, pc);
+        self.registers.set(SP, cfa);
+        self.registers.set(FP, bp);
         Ok(())
     }
 
@@ -194,7 +195,7 @@ impl<'a, 'm> Walker<'a, 'm> {
                 return outcome;
             }
         }
-        if guess::returns_from_signal(self.registers.values[RA], self.memory) {
+        if guess::returns_from_signal(self.registers.values[PC], self.memory) {
             return self.follow_context().map(|()| true);
         }
         if self.exact {
@@ -217,10 +218,12 @@ impl<'a, 'm> Walker<'a, 'm> {
             }
             CfaRule::Expression(expression) => self.value(found, expression, &before, None)?,
         };
-        if found.row.register(Register(RA as u16)) == RegisterRule::Undefined {
+        // A frame that was interrupted may have its return address in a register still, where there's one for it.
+        let in_register = self.exact && RA != PC;
+        if found.row.register(Register(RA as u16)) == RegisterRule::Undefined && !in_register {
             return Err(Stop::End);
         }
-        self.registers.set(RSP, cfa);
+        self.registers.set(SP, cfa);
         for (register, rule) in found.row.registers() {
             let number = usize::from(register.0);
             let value = match rule {
@@ -239,6 +242,7 @@ impl<'a, 'm> Walker<'a, 'm> {
             };
             self.registers.set(number, value);
         }
+        self.registers.set(PC, arch::code_address(known(&self.registers, RA)?));
         Ok(found.signal)
     }
 
@@ -256,10 +260,9 @@ impl<'a, 'm> Walker<'a, 'm> {
     /// From a signal handler that returns through code without tables: the kernel's record of the interrupted
     /// registers (`ucontext_t`) is where the stack pointer points.
     fn follow_context(&mut self) -> Result<(), Stop> {
-        /// DWARF's numbers in the order in which `mcontext_t` has the registers, from byte 40.
-        const ORDER: [usize; COUNT] = [8, 9, 10, 11, 12, 13, 14, 15, 5, 4, RBP, 3, 1, 0, 2, RSP, RA];
-        let context = self.registers.values[RSP].wrapping_add(40);
-        for (i, number) in ORDER.into_iter().enumerate() {
+        let (offset, order) = arch::CONTEXT;
+        let context = self.registers.values[SP].wrapping_add(offset);
+        for (i, number) in order.into_iter().enumerate() {
             let value = self.read(context.wrapping_add(8 * i as u64))?;
             self.registers.set(number, value);
         }
@@ -268,10 +271,10 @@ impl<'a, 'm> Walker<'a, 'm> {
 
     /// Tries whether code without tables keeps frame pointers.
     fn follow_frame_pointer(&mut self) -> Result<(), Stop> {
-        let (sp, bp) = (self.registers.values[RSP], known(&self.registers, RBP)?);
+        let (sp, bp) = (self.registers.values[SP], known(&self.registers, FP)?);
         if bp == 0 && guess::is_outermost(sp, self.memory) {
             // That is a property of the code, so from now on it needs no search.
-            rule_cache::insert(self.registers.values[RA].wrapping_sub(1), Rule::END);
+            rule_cache::insert(self.registers.values[PC].wrapping_sub(1), Rule::END);
             return Err(Stop::End);
         }
         if guess::return_address(sp, bp, self.memory).is_none() {

@@ -1,23 +1,22 @@
 //! Reading the tables that compilers emit for exceptions: the call frame information in `.eh_frame`.
 
+use super::arch;
 use super::objects::Object;
 use gimli::{
-    BaseAddresses, EhFrame, EhFrameHdr, Encoding, EndianSlice, NativeEndian, Pointer, Register, RegisterRule,
-    UnwindContext, UnwindContextStorage, UnwindExpression, UnwindSection, UnwindTableRow,
+    BaseAddresses, EhFrame, EhFrameHdr, Encoding, EndianSlice, FrameDescriptionEntry, NativeEndian, Pointer,
+    Register, RegisterRule, UnwindContext, UnwindContextStorage, UnwindExpression, UnwindSection,
+    UnwindTableRow,
 };
 
 pub(super) type Slice = EndianSlice<'static, NativeEndian>;
 pub(super) type Row = UnwindTableRow<usize, Storage>;
 
 /// Room for what the tables' little programs need. It's on the program's stack, which may be a coroutine's small one:
-/// together with `gimli`'s copies some 3.5 KiB.
-///
-/// Functions describe the six general registers that they preserve, the return address, and rarely one more. Only
-/// returns from signal handlers describe all seventeen; these are too many, and are recognised by their code.
+/// together with `gimli`'s copies some 3.5 KiB on x86-64.
 pub(super) struct Storage;
 
 impl UnwindContextStorage<usize> for Storage {
-    type Rules = [(Register, RegisterRule<usize>); 12];
+    type Rules = [(Register, RegisterRule<usize>); arch::RULES];
     type Stack = [UnwindTableRow<usize, Storage>; 3];
 }
 
@@ -65,10 +64,37 @@ pub(super) fn with_row<R>(object: &Object, address: u64, f: impl FnOnce(Found<'_
         return None;
     }
     let bases = bases.set_eh_frame(frames_start);
-    let frames = EhFrame::new(bytes(frames_start, object.end), NativeEndian);
+    let mut frames = EhFrame::new(bytes(frames_start, object.end), NativeEndian);
+    frames.set_vendor(arch::VENDOR);
     let fde = header.table()?.fde_for_address(&frames, &bases, address, EhFrame::cie_from_offset).ok()?;
+    row_of(frames, &bases, &fde, address, f)
+}
+
+/// As [`with_row`], for tables of another processor's, which were loaded at `start`.
+#[cfg(test)]
+pub(super) fn with_recorded_row<R>(
+    tables: &'static [u8],
+    start: u64,
+    vendor: gimli::Vendor,
+    address: u64,
+    f: impl FnOnce(Found<'_>) -> R,
+) -> Option<R> {
+    let bases = BaseAddresses::default().set_eh_frame(start);
+    let mut frames = EhFrame::new(tables, NativeEndian);
+    frames.set_vendor(vendor);
+    let fde = frames.fde_for_address(&bases, address, EhFrame::cie_from_offset).ok()?;
+    row_of(frames, &bases, &fde, address, f)
+}
+
+fn row_of<R>(
+    frames: EhFrame<Slice>,
+    bases: &BaseAddresses,
+    fde: &FrameDescriptionEntry<Slice>,
+    address: u64,
+    f: impl FnOnce(Found<'_>) -> R,
+) -> Option<R> {
     let mut context = UnwindContext::<usize, Storage>::new_in();
-    let row = fde.unwind_info_for_address(&frames, &bases, &mut context, address).ok()?;
+    let row = fde.unwind_info_for_address(&frames, bases, &mut context, address).ok()?;
     let section = Section { frames, encoding: fde.cie().encoding() };
     Some(f(Found { row, section, signal: fde.is_signal_trampoline() }))
 }

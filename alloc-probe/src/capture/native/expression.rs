@@ -1,8 +1,8 @@
 //! Evaluating the few DWARF expressions that unwind tables contain: those of procedure linkage tables, of signal
 //! frames, of realigned frames, and of hand-written assembly.
 
+use super::arch::COUNT;
 use super::memory::Memory;
-use super::registers::COUNT;
 use gimli::{Encoding, Expression, Operation};
 
 use super::cfi::Slice;
@@ -11,7 +11,7 @@ use super::cfi::Slice;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct File {
     pub(super) values: [u64; COUNT],
-    pub(super) known: u32,
+    pub(super) known: u64,
 }
 
 impl File {

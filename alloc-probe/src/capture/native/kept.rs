@@ -46,7 +46,7 @@ use super::careful::{self, Extent, Walked};
 use super::memory::{Window, ask_for_thread_stack, own_stack};
 use super::registers::Registers;
 use super::rule::Rule;
-use crate::capture::chain::Frames;
+use crate::capture::chain::{FRAMES_WALKED, Frames};
 use crate::capture::{Captured, FrameKey, Tree, images};
 use crate::memory::os::keeping_errno;
 
@@ -66,13 +66,15 @@ struct Word {
     value: u64,
 }
 
-/// A kept state. Its pc and stack pointer are those of its first word: a return address stands just below the
+/// A kept state. Its pc is its first word. So is its stack pointer on x86-64: a return address stands just below the
 /// stack pointer that it's returned to with.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Frame {
     /// Only up to date if it matters.
     bp: u64,
+    #[cfg(target_arch = "aarch64")]
+    sp: u64,
     node: u32,
     /// The index of its first word, in the upper 31 bits; whether the frame pointer matters, in the lowest.
     word_and_bp_matters: u32,
@@ -175,6 +177,16 @@ impl KeptStack {
         &self.words[BLOCK + index]
     }
 
+    /// The stack pointer of a frame, whose first word is given.
+    #[inline(always)]
+    #[allow(unused_variables, reason = "one of them tells it")]
+    fn sp_of(frame: &Frame, word: &Word) -> u64 {
+        #[cfg(target_arch = "aarch64")]
+        return frame.sp;
+        #[cfg(target_arch = "x86_64")]
+        return word.slot + 8;
+    }
+
     /// Forgets everything. To be called before another thread uses it.
     pub(crate) fn reset(&mut self) {
         (self.low, self.span, self.len) = (0, 0, 0);
@@ -244,14 +256,13 @@ impl KeptStack {
         let extent = if own { Extent::Own { high: self.low + self.span } } else { Extent::Foreign };
         // SAFETY: pending states are plain words, for which any bytes are valid, as they are for keys; and nothing
         // else refers to them while `self` is borrowed for it.
-        let keys = unsafe { std::slice::from_raw_parts_mut(self.pending.as_mut_ptr().cast(), KEYS) };
+        let keys = unsafe { std::slice::from_raw_parts_mut(self.pending.as_mut_ptr().cast(), FRAMES_WALKED) };
         let Walked { depth, whole } = keeping_errno(|| walk(extent, keys, &mut self.scratch));
-        Frames { keys: &keys[..depth.min(KEYS)], whole }
+        Frames { keys: &keys[..depth.min(FRAMES_WALKED)], whole }
     }
 }
 
-/// As many keys as there's memory for pending states.
-const KEYS: usize = FRAMES * size_of::<Pending>() / size_of::<FrameKey>();
+const _: () = assert!(FRAMES_WALKED * size_of::<FrameKey>() <= FRAMES * size_of::<Pending>());
 
 /// Where unwinding came out.
 enum Outcome {

@@ -1,4 +1,4 @@
-//! The unwinder for x86-64 Linux.
+//! The unwinder for Linux on x86-64 and aarch64.
 //!
 //! ```text
 //!  Registers::here → KeptStack::capture ──→ rule_cache ──miss──→ rules → cfi (gimli) → objects
@@ -6,9 +6,11 @@
 //!         verified, the rest unwound)          └─anything unusual→ careful ─┘→ memory, expression
 //! ```
 
+mod arch;
 mod careful;
 mod cfi;
 mod expression;
+#[cfg_attr(target_arch = "aarch64", path = "guess_aarch64.rs")]
 mod guess;
 mod kept;
 mod memory;

@@ -1,23 +1,19 @@
 //! The registers that unwinding starts from.
 
-use std::arch::asm;
-
-/// How DWARF numbers the registers of x86-64.
-pub(super) const RBP: usize = 6;
-pub(super) const RSP: usize = 7;
-/// Stands for the return address.
-pub(super) const RA: usize = 16;
-/// As many registers as unwinding follows: the general ones, and the return address.
-pub(super) const COUNT: usize = 17;
+use super::arch;
 
 /// What locates a frame: where its code goes on, its stack pointer and its frame pointer.
 ///
 /// That is all which unwinding needs but for the rarest frames, whose rules refer to other registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Registers {
+    /// As it's stored: on aarch64, it may be signed.
     pub(super) pc: u64,
     pub(super) sp: u64,
     pub(super) bp: u64,
+    /// Where the frame inward of it has stored `pc`. On x86-64 that is told by `sp`.
+    #[cfg(target_arch = "aarch64")]
+    pc_slot: u64,
 }
 
 impl Registers {
@@ -28,54 +24,36 @@ impl Registers {
     /// these that would be missing then. And it must not end in a tail call of what takes the stack.
     #[inline(always)]
     pub(crate) fn here() -> Registers {
-        let (pc, sp, bp): (u64, u64, u64);
-        // SAFETY: only reads registers. The three belong to one instant, so they're a state of unwinding whatever
-        // the compiler does around them.
-        unsafe {
-            asm!(
-                "lea {pc}, [rip]",
-                "mov {sp}, rsp",
-                "mov {bp}, rbp",
-                pc = out(reg) pc,
-                sp = out(reg) sp,
-                bp = out(reg) bp,
-                options(nomem, nostack, preserves_flags),
-            );
-        }
-        Registers { pc, sp, bp }
+        let [pc, sp, bp] = arch::registers_here();
+        // No frame has stored this pc, and nobody looks for it.
+        Registers::new(pc, sp, bp, sp.wrapping_sub(8))
     }
-}
 
-#[cfg(any(test, feature = "checked-stacks"))]
-impl Registers {
+    /// Those of a frame whose pc is stored at `pc_slot`.
+    #[inline(always)]
+    #[cfg_attr(target_arch = "x86_64", allow(unused_variables, reason = "the stack pointer tells it"))]
+    pub(super) fn new(pc: u64, sp: u64, bp: u64, pc_slot: u64) -> Registers {
+        Registers {
+            pc,
+            sp,
+            bp,
+            #[cfg(target_arch = "aarch64")]
+            pc_slot,
+        }
+    }
+
+    /// Where `pc` is stored.
+    #[inline(always)]
+    pub(super) fn pc_slot(&self) -> u64 {
+        #[cfg(target_arch = "aarch64")]
+        return self.pc_slot;
+        #[cfg(target_arch = "x86_64")]
+        return self.sp - 8;
+    }
+
     /// Lies in the frame of the function that these are of, so below its caller's.
+    #[cfg(any(test, feature = "checked-stacks"))]
     pub(in crate::capture) fn stack_pointer(&self) -> u64 {
         self.sp
     }
-}
-
-/// All registers that a function preserves for its caller, in DWARF's numbers, and which of them they are as bits.
-///
-/// Inlined, so that they are its caller's; the rest are unknown.
-#[inline(always)]
-pub(super) fn preserved_here() -> ([u64; COUNT], u32) {
-    let mut registers = [0_u64; COUNT];
-    // SAFETY: writes only to the array, whose seventeen words are indexed by DWARF's numbers times eight.
-    unsafe {
-        asm!(
-            "mov [{to} + 3 * 8], rbx",
-            "mov [{to} + 6 * 8], rbp",
-            "mov [{to} + 7 * 8], rsp",
-            "mov [{to} + 12 * 8], r12",
-            "mov [{to} + 13 * 8], r13",
-            "mov [{to} + 14 * 8], r14",
-            "mov [{to} + 15 * 8], r15",
-            "lea {pc}, [rip]",
-            "mov [{to} + 16 * 8], {pc}",
-            to = in(reg) registers.as_mut_ptr(),
-            pc = out(reg) _,
-            options(nostack, preserves_flags),
-        );
-    }
-    (registers, 1 << 3 | 1 << RBP | 1 << RSP | 0b1111 << 12 | 1 << RA)
 }

@@ -1,5 +1,7 @@
 //! How to get from a frame to its caller's, in 29 bits.
 
+use super::arch;
+
 /// What a [`Rule`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -19,6 +21,21 @@ pub(super) enum Kind {
     End = 5,
     /// What a signal interrupted, or more than fits here.
     Unusual = 6,
+    /// As [`Kind::Sp`], but the frame stores its return address alone, in the slot that would be the frame pointer's.
+    #[cfg(any(test, target_arch = "aarch64"))]
+    Alone = 7,
+}
+
+impl Kind {
+    /// Whether the CFA is found from the stack pointer.
+    pub(super) fn is_by_sp(self) -> bool {
+        match self {
+            Kind::Sp => true,
+            #[cfg(any(test, target_arch = "aarch64"))]
+            Kind::Alone => true,
+            _ => false,
+        }
+    }
 }
 
 /// A rule in its packed form:
@@ -30,9 +47,9 @@ pub(super) enum Kind {
 /// +--------------------------+----------+------+
 /// ```
 ///
-/// The return address is always the word below the CFA. The caller's frame pointer is the word `bp slot` words below
-/// it; 1, which would be the return address, says that the frame pointer is still the caller's. So the word can be
-/// read before it's known whether it's needed.
+/// The caller's frame pointer is the word `bp slot` words below the CFA. On x86-64 the return address is always the word
+/// below the CFA; a slot of 1, which would be that, says that the frame pointer is still the caller's. So the word can be
+/// read before it's known whether it's needed. On aarch64 the return address is the word above the frame pointer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule(pub(super) u32);
 
@@ -70,7 +87,7 @@ impl Rule {
         let bp = bp.map_or(Some(Self::BP_UNCHANGED), |bp| words(bp, Self::BP_MAX).filter(|&bp| bp > 1));
         match (cfa, bp) {
             // Frames reach from the stack pointer to the CFA, so that is where what they store must lie.
-            (Some(cfa), Some(bp)) if base != Kind::Sp || cfa >= bp => Rule::new(base, cfa, bp),
+            (Some(cfa), Some(bp)) if !base.is_by_sp() || cfa >= bp => Rule::new(base, cfa, bp),
             _ => Rule::UNUSUAL,
         }
     }
@@ -85,6 +102,8 @@ impl Rule {
             4 => Kind::Guess,
             5 => Kind::End,
             6 => Kind::Unusual,
+            #[cfg(any(test, target_arch = "aarch64"))]
+            7 => Kind::Alone,
             _ => Kind::Empty,
         }
     }
@@ -104,7 +123,12 @@ impl Rule {
     /// Whether the frame stores its caller's frame pointer.
     #[inline(always)]
     pub(super) fn restores_bp(self) -> bool {
-        self.bp_bytes() != 8
+        arch::restores_bp(self)
+    }
+
+    /// Whether the CFA is a constant from the stack or frame pointer.
+    pub(super) fn is_simple(self) -> bool {
+        self.kind().is_by_sp() || self.kind() == Kind::Bp
     }
 
     /// Whether the caller's state depends on the frame pointer here, other than by passing it on.
@@ -125,7 +149,7 @@ mod tests {
         assert!(rule.restores_bp() && !rule.uses_bp());
         let rule = Rule::simple(Kind::Bp, 16, None);
         assert_eq!((rule.kind(), rule.cfa_bytes(), rule.bp_bytes()), (Kind::Bp, 16, 8));
-        assert!(!rule.restores_bp() && rule.uses_bp());
+        assert!(rule.uses_bp() && rule.restores_bp() != cfg!(target_arch = "x86_64"));
         assert!(!Rule::END.uses_bp() && !Rule::END.restores_bp());
     }
 

@@ -1,7 +1,7 @@
 //! Stacks taken in every situation that comes to mind, compared frame by frame with the `backtrace` crate's, and
 //! with a fresh walk that uses nothing kept.
 
-#[cfg(native_unwinder)]
+#[cfg(all(native_unwinder, target_arch = "x86_64"))]
 mod assembly;
 #[cfg(target_os = "linux")]
 mod c_frames;

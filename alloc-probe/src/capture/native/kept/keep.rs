@@ -137,7 +137,7 @@ impl KeptStack {
     #[inline(always)]
     fn cursor(&mut self, base: usize) -> Cursor {
         if base == 0 {
-            let outer = Registers { pc: 0, sp: 0, bp: 0 };
+            let outer = Registers::new(0, 0, 0, 0);
             let mut cursor = Cursor { frames: 0, words: 0, outer, bp_matters: false };
             if self.zero_slot != 0 {
                 self.push_word(&mut cursor, self.zero_slot, 0);
@@ -149,7 +149,7 @@ impl KeptStack {
         Cursor {
             frames: base,
             words: last.word() + 1,
-            outer: Registers { pc: word.value, sp: word.slot + 8, bp: last.bp },
+            outer: Registers::new(word.value, KeptStack::sp_of(last, word), last.bp, word.slot),
             bp_matters: last.bp_matters(),
         }
     }
@@ -164,11 +164,13 @@ impl KeptStack {
         cursor.bp_matters = rule.uses_bp() | cursor.bp_matters & !rule.restores_bp();
         self.frames[cursor.frames] = Frame {
             bp: state.bp,
+            #[cfg(target_arch = "aarch64")]
+            sp: state.sp,
             node,
             word_and_bp_matters: (cursor.words as u32) << 1 | u32::from(cursor.bp_matters),
             rule,
         };
-        self.push_word(cursor, state.sp - 8, state.pc);
+        self.push_word(cursor, state.pc_slot(), state.pc);
         cursor.frames += 1;
         cursor.outer = state;
     }

@@ -3,7 +3,7 @@
 use super::{BLOCK, KeptStack, Outcome, Pending, Word};
 use crate::capture::native::registers::Registers;
 use crate::capture::native::rule::{Kind, Rule};
-use crate::capture::native::{rule_cache, rules};
+use crate::capture::native::{arch, rule_cache, rules};
 
 /// A step from a state to its caller's.
 enum Step {
@@ -45,7 +45,7 @@ impl KeptStack {
                 None => match unsafe { self.unusual_step(state) } {
                     Step::Caller(rule, caller) => (rule, caller),
                     Step::End if state.pc == 0 => {
-                        self.zero_slot = state.sp - 8;
+                        self.zero_slot = state.pc_slot();
                         return Outcome::Joined(0);
                     }
                     Step::End => {
@@ -79,11 +79,12 @@ impl KeptStack {
             let i = *candidates - 1;
             let frame = &self.frames[i];
             let word = self.word(frame.word());
-            if word.slot >= state.sp {
+            let sp = KeptStack::sp_of(frame, word);
+            if sp > state.sp {
                 return None;
             }
             *candidates = i;
-            if word.slot + 8 == state.sp {
+            if sp == state.sp {
                 let same = word.value == state.pc && (!frame.bp_matters() || frame.bp == state.bp);
                 return same.then_some(i);
             }
@@ -138,7 +139,7 @@ impl KeptStack {
             }
             i -= 1;
             let word = self.frames[i].word();
-            let cfa = self.word(word).slot + 8;
+            let cfa = KeptStack::sp_of(&self.frames[i], self.word(word));
             // SAFETY: the slots are those that the rule led to when the frame was kept.
             *state = unsafe { caller(rule, state, cfa) };
             if changed == word {
@@ -159,7 +160,7 @@ impl KeptStack {
         // Frames lie further and further out, and what is read is in the frame.
         let cfa = match rule.kind() {
             // What the frame stores is within it, as the rule itself says.
-            Kind::Sp => {
+            kind if kind.is_by_sp() => {
                 Some(state.sp.wrapping_add(rule.cfa_bytes())).filter(|&cfa| cfa <= self.low + self.span)?
             }
             Kind::Bp => {
@@ -192,7 +193,7 @@ impl KeptStack {
         if state.pc == 0 {
             return Step::End;
         }
-        let address = state.pc.wrapping_sub(1);
+        let address = arch::code_address(state.pc).wrapping_sub(1);
         let mut rule = rule_cache::get(address);
         if rule == Rule::EMPTY {
             rule = rules::learn(address);
@@ -242,15 +243,16 @@ unsafe fn last_changed(block: &[Word; BLOCK]) -> usize {
 ///
 /// # Safety
 ///
-/// The word below the CFA must be readable, and the one at [`bp_slot`] if the frame stores its caller's frame pointer.
+/// The words at [`arch::pc_slot`] and [`bp_slot`] must be readable.
 #[inline(always)]
 unsafe fn caller(rule: Rule, state: &Registers, cfa: u64) -> Registers {
     // PERF: without a branch, as it can't be predicted whether a frame has stored the register. Where it has not, its
     // slot is the return address's.
+    let pc_slot = arch::pc_slot(rule, cfa);
     // SAFETY: the caller's promise.
-    let (pc, saved) = unsafe { (read(cfa - 8), read(bp_slot(rule, state, cfa))) };
+    let (pc, saved) = unsafe { (read(pc_slot), read(bp_slot(rule, state, cfa))) };
     let stored = opaque(u64::from(rule.restores_bp())).wrapping_neg();
-    Registers { pc, sp: cfa, bp: saved & stored | state.bp & !stored }
+    Registers::new(pc, cfa, saved & stored | state.bp & !stored, pc_slot)
 }
 
 /// Where a frame stores its caller's frame pointer.
