@@ -248,13 +248,29 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         // SAFETY: as for `dealloc`.
         let inner = || unsafe { self.inner.realloc(block, layout, new_size) };
         let Some((thread, state)) = self.recorder() else { return inner() };
-        let event = (block as u64, layout.size() as u64, new_size as u64);
-        reallocate(thread, state, event, Registers::here(), inner)
+        let (old_size, size) = (layout.size() as u64, new_size as u64);
+        let event = (block as u64, old_size, size);
+        if thread.guard.get() == Guard::Recording {
+            return reallocate(thread, state, event, Registers::here(), inner);
+        }
+        match state {
+            State::COUNT => {
+                let new = inner();
+                if !new.is_null() {
+                    count::realloc(thread, old_size, size);
+                }
+                new
+            }
+            State::SAMPLE => sample::realloc(thread, event, Registers::here(), inner),
+            State::FULL => full::realloc(thread, event, Registers::here(), inner),
+            _ => reallocate(thread, state, event, Registers::here(), inner),
+        }
     }
 }
 
-/// Reallocates by `inner`, and records it. The event is the block's address, its old size and its new one.
-#[inline(always)]
+/// Reallocates by `inner`, and records it in whichever state. The event is the block's address, its old size and its new
+/// one.
+#[inline(never)]
 fn reallocate(
     thread: &'static Thread,
     state: State,
@@ -262,11 +278,17 @@ fn reallocate(
     registers: Registers,
     inner: impl FnOnce() -> *mut u8,
 ) -> *mut u8 {
-    let (_, old_size, size) = event;
-    if thread.guard.get() == Guard::Recording {
-        return reallocate_rarely(thread, state, event, registers, inner);
+    let (address, old_size, size) = event;
+    if state.has_scopes() {
+        let old = record::detach(thread, address, old_size);
+        let new = reallocate(thread, state.without_scopes(), event, registers, inner);
+        record::realloc(thread, old, (new as u64, size), registers);
+        return new;
     }
+    let interrupted = thread.guard.get() == Guard::Recording;
     match state {
+        State::OFF => inner(),
+        _ if interrupted => full::interrupted_realloc(thread, state, event, inner),
         State::COUNT => {
             let new = inner();
             if new.is_null() {
@@ -278,32 +300,7 @@ fn reallocate(
         }
         State::SAMPLE => sample::realloc(thread, event, registers, inner),
         State::FULL => full::realloc(thread, event, registers, inner),
-        _ => reallocate_rarely(thread, state, event, registers, inner),
-    }
-}
-
-/// The same while a scope is open, where recording was switched over, and for a signal handler that interrupted the
-/// probe.
-#[inline(never)]
-fn reallocate_rarely(
-    thread: &'static Thread,
-    state: State,
-    event: (u64, u64, u64),
-    registers: Registers,
-    inner: impl FnOnce() -> *mut u8,
-) -> *mut u8 {
-    if state.has_scopes() {
-        let (address, old_size, size) = event;
-        let old = record::detach(thread, address, old_size);
-        let new = reallocate(thread, state.without_scopes(), event, registers, inner);
-        record::realloc(thread, old, (new as u64, size), registers);
-        new
-    } else if state == State::OFF {
-        inner()
-    } else if thread.guard.get() == Guard::Recording {
-        full::interrupted_realloc(thread, state, event, inner)
-    } else {
-        full::realloc_mixed(thread, state, event, registers, inner)
+        _ => full::realloc_mixed(thread, state, event, registers, inner),
     }
 }
 
