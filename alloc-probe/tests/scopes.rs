@@ -1,6 +1,7 @@
 //! Scopes count what is theirs, exactly, while everything else in the process goes on: these tests run side by side.
 
 use alloc_probe::{Scope, Usage, measure};
+use alloc_probe_format::dump::{Dump, Mode};
 use std::hint::black_box;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::Command;
@@ -292,6 +293,24 @@ fn futures_count_where_they_are_polled() {
     let Poll::Ready((value, usage)) = measured.poll(&mut context) else { panic!("it is ready") };
     assert_eq!(value.len(), 100);
     assert_eq!((usage.total_bytes, usage.total_blocks, usage.live_bytes), (120, 3, 100));
+}
+
+#[test]
+fn a_scope_is_dumped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scope.json");
+    for scope in [Scope::new(), Scope::with_sites()] {
+        let kept = scope.run(|| (block(100), drop(block(300))).0);
+        scope.dump(&path).unwrap();
+        let dump: Dump = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let totals = dump.totals;
+        assert_eq!((totals.total_bytes, totals.peak_bytes, totals.end_bytes), (400, 400, 100));
+        assert_eq!((totals.total_blocks, totals.end_blocks, totals.temporary_blocks), (2, 1, 1));
+        let at_sites = dump.sites.iter().map(|site| site.figures.total_bytes).sum::<u64>();
+        assert!(at_sites == 400 || dump.sites.is_empty() && dump.mode == Mode::Count);
+        drop(kept);
+    }
+    assert!(Scope::new().dump(folder.path()).is_err(), "a folder is no file");
 }
 
 /// The tests of this file in another process, which is told how much to record.

@@ -1,6 +1,7 @@
 //! The figures that can be held against a limit, and how they are compared and named.
 
-use crate::scope::{Bytes, SiteFigures, Usage};
+use crate::scope::{Bytes, Usage};
+use alloc_probe_format::dump::Figures;
 
 /// A figure of a [`Usage`], by the name of its field.
 #[allow(non_camel_case_types, reason = "the macros name them as the fields of `Usage`")]
@@ -78,13 +79,13 @@ impl Figure {
 
     /// The bytes and blocks of a site that it is made of. What made the largest block is not known; the most bytes are
     /// the best guess.
-    pub(super) fn at(self, site: &SiteFigures) -> (u64, u64) {
+    pub(super) fn at(self, site: &Figures) -> (u64, u64) {
         match self {
-            Figure::peak_bytes | Figure::peak_blocks => site.peak,
-            Figure::live_bytes | Figure::live_blocks => site.live,
-            Figure::reallocs if site.reallocs == 0 => (0, 0),
+            Figure::peak_bytes | Figure::peak_blocks => (site.peak_bytes, site.peak_blocks),
+            Figure::live_bytes | Figure::live_blocks => (site.end_bytes, site.end_blocks),
+            Figure::reallocs if site.realloc_calls == 0 => (0, 0),
             Figure::temporary_blocks if site.temporary_blocks == 0 => (0, 0),
-            _ => site.total,
+            _ => (site.total_bytes, site.total_blocks),
         }
     }
 

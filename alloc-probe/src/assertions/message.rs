@@ -4,8 +4,9 @@ use super::figure::{Comparison, Figure, blocks};
 use super::sites::{CallSite, call_sites};
 use super::{Origin, shown, target_folder};
 use crate::dump;
-use crate::scope::report::{self, Report};
+use crate::scope::report;
 use crate::scope::{Bytes, Scope, Usage};
+use alloc_probe_format::dump::Dump;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{fs, io};
@@ -21,7 +22,7 @@ pub(super) fn of_failure(
     comparison: Comparison,
     limit: u64,
 ) -> String {
-    let (usage, _) = scope.usage_by_site();
+    let usage = scope.usage();
     let mut text = String::from("memory assertion failed: ");
     if usage.lost != 0 {
         text += &incomplete(&usage);
@@ -43,9 +44,9 @@ pub(super) fn incomplete(usage: &Usage) -> String {
 
 /// The call sites of a figure, and where the dump of all lies.
 pub(super) fn explanation(scope: &Scope, origin: &Origin, figure: Figure) -> String {
-    let report = report::of(scope);
-    let mut text = rows(&call_sites(&report, figure, origin), figure);
-    match write(&report, origin) {
+    let dump = report::of(scope);
+    let mut text = rows(&call_sites(&dump, figure, origin), figure);
+    match write(&dump, origin) {
         Ok(path) => {
             let path = shown(&path, origin);
             let by = if figure == Figure::peak_bytes { "" } else { " --by " };
@@ -60,10 +61,10 @@ pub(super) fn explanation(scope: &Scope, origin: &Origin, figure: Figure) -> Str
 }
 
 /// Writes the dump to `alloc-probe/NAME.json` in cargo's target folder, where NAME is that of the test.
-fn write(report: &Report, origin: &Origin) -> Result<PathBuf, (PathBuf, io::Error)> {
+fn write(dump: &Dump, origin: &Origin) -> Result<PathBuf, (PathBuf, io::Error)> {
     let folder = target_folder(origin).join("alloc-probe");
     let path = folder.join(format!("{}.json", origin.test().replace("::", ".")));
-    let written = fs::create_dir_all(&folder).and_then(|()| dump::save(&path, &report.dump));
+    let written = fs::create_dir_all(&folder).and_then(|()| dump::save(&path, dump));
     written.map(|()| path.clone()).map_err(|error| (path, error))
 }
 

@@ -2,7 +2,6 @@
 
 use super::figure::Figure;
 use super::{Origin, shown};
-use crate::scope::report::Report;
 use alloc_probe_format::dump::{Dump, FrameKind};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -39,15 +38,15 @@ struct Frame {
 }
 
 /// The call sites that a figure is made of, the largest first.
-pub(super) fn call_sites(report: &Report, figure: Figure, origin: &Origin) -> Vec<CallSite> {
+pub(super) fn call_sites(dump: &Dump, figure: Figure, origin: &Origin) -> Vec<CallSite> {
     let mut symbols = Symbols::default();
     let mut found = BTreeMap::<(String, String), CallSite>::new();
-    for (site, figures) in report.dump.sites.iter().zip(&report.sites) {
-        let (bytes, blocks) = figure.at(figures);
+    for site in &dump.sites {
+        let (bytes, blocks) = figure.at(&site.figures);
         if blocks == 0 {
             continue;
         }
-        let frames = symbols.of_stack(&report.dump, site.stack);
+        let frames = symbols.of_stack(dump, site.stack);
         let own = frames.iter().position(|frame| !is_library(frame));
         let frame = own.or((!frames.is_empty()).then_some(0)).map(|index| &frames[index]);
         let function = frame.map_or("(unknown)".to_owned(), |frame| readable(&frame.function, origin));
@@ -63,7 +62,7 @@ pub(super) fn call_sites(report: &Report, figure: Figure, origin: &Origin) -> Ve
         });
         entry.bytes += bytes;
         entry.blocks += blocks;
-        entry.reallocs += figures.reallocs;
+        entry.reallocs += site.figures.realloc_calls;
         entry.holder = entry.holder.or(holder);
     }
     let mut sites = found.into_values().collect::<Vec<_>>();

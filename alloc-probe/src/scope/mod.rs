@@ -19,7 +19,8 @@ mod table;
 mod usage;
 
 pub use future::{InScope, measure_future};
-pub(crate) use sites::SiteFigures;
+use sites::SiteFigures;
+#[cfg(feature = "assertions")]
 pub(crate) use usage::Bytes;
 pub use usage::Usage;
 
@@ -135,11 +136,11 @@ impl Scope {
     ///
     /// Where the file can't be written.
     pub fn dump(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        Here::nowhere().run(|| crate::dump::save(path.as_ref(), &report::of(self).dump))
+        Here::nowhere().run(|| crate::dump::save(path.as_ref(), &report::of(self)))
     }
 
     /// What was measured so far, and for [a scope with sites](Scope::with_sites) at which.
-    pub(crate) fn usage_by_site(&self) -> (Usage, Vec<SiteFigures>) {
+    fn usage_by_site(&self) -> (Usage, Vec<SiteFigures>) {
         let mut sites = Vec::new();
         loop {
             // Room is made without the lock, which whoever makes it may need.

@@ -1,22 +1,15 @@
 //! The dump of a scope.
 
-use super::{Scope, SiteFigures};
+use super::{Scope, SiteFigures, Usage};
 use crate::memory::os;
 use crate::memory::spool::LiveSpool;
 use crate::{clock, start, thread};
-use alloc_probe_format::dump::{Dump, Ended, Figures, Site};
+use alloc_probe_format::dump::{Dump, Ended, Figures, Mode, Site};
 use alloc_probe_format::snapshot::{Now, part};
 use std::collections::BTreeMap;
 
-/// The figures of a scope by stack.
-pub(crate) struct Report {
-    pub(crate) dump: Dump,
-    /// For each of the dump's sites, its figures.
-    pub(crate) sites: Vec<SiteFigures>,
-}
-
 /// What a scope with sites measured so far.
-pub(crate) fn of(scope: &Scope) -> Report {
+pub(crate) fn of(scope: &Scope) -> Dump {
     thread::as_own(start::list_images);
     let (usage, sites) = scope.usage_by_site();
     let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
@@ -32,12 +25,27 @@ pub(crate) fn of(scope: &Scope) -> Report {
         .iter()
         .map(|(&stack, site)| Site { stack, figures: figures(site), ..Site::default() })
         .collect();
-    dump.totals = dump.sites.iter().fold(Figures::default(), |mut totals, site| {
-        totals.add(&site.figures);
-        totals
-    });
+    if dump.sites.is_empty() {
+        dump.mode = Mode::Count;
+        dump.totals = without_sites(&usage);
+    }
+    dump.sites.iter().for_each(|site| dump.totals.add(&site.figures));
     dump.lost.notes.push(format!("the figures are those of one scope, not of the process: {usage}"));
-    Report { dump, sites: by_stack.into_values().collect() }
+    dump
+}
+
+fn without_sites(usage: &Usage) -> Figures {
+    Figures {
+        total_bytes: usage.total_bytes,
+        total_blocks: usage.total_blocks,
+        peak_bytes: usage.peak_bytes,
+        peak_blocks: usage.peak_blocks,
+        end_bytes: usage.live_bytes,
+        end_blocks: usage.live_blocks,
+        temporary_blocks: usage.temporary_blocks,
+        realloc_calls: usage.reallocs,
+        ..Figures::default()
+    }
 }
 
 fn figures(site: &SiteFigures) -> Figures {

@@ -44,7 +44,7 @@ unsafe impl Entry for Site {
 
 /// A scope's figures of one stack, as they are now.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SiteFigures {
+pub(super) struct SiteFigures {
     /// The node of the stack.
     pub(crate) node: u32,
     pub(crate) total: (u64, u64),
