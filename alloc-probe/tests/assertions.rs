@@ -190,7 +190,7 @@ fn futures_are_awaited() {
         assert_eq!(length, 700);
     });
     assert!(message.contains("peak 700 B is above the limit of 699 B (+1 B, +0 %)"), "{message}");
-    assert!(row(&message, "fetch").contains("fetch::{closure}"), "{message}");
+    assert!(row(&message, "tests/assertions.rs").starts_with("   700 B in 1 block   "), "{message}");
     assert!(message.contains("/futures_are_awaited.json"), "{message}");
 }
 

@@ -63,7 +63,9 @@ pub(super) fn explanation(scope: &Scope, origin: &Origin, figure: Figure) -> Str
 /// Writes the dump to `alloc-probe/NAME.json` in cargo's target folder, where NAME is that of the test.
 fn write(dump: &Dump, origin: &Origin) -> Result<PathBuf, (PathBuf, io::Error)> {
     let folder = target_folder(origin).join("alloc-probe");
-    let path = folder.join(format!("{}.json", origin.test().replace("::", ".")));
+    let name =
+        origin.test().replace("::", ".").replace(|c: char| c.is_whitespace() || "/<>".contains(c), "_");
+    let path = folder.join(format!("{name}.json"));
     let written = fs::create_dir_all(&folder).and_then(|()| dump::save(&path, dump));
     written.map(|()| path.clone()).map_err(|error| (path, error))
 }

@@ -114,10 +114,10 @@ impl Check {
 
 impl Origin {
     /// The path of the function, without the crate: `tests::parse_stays_small`.
-    fn test(&self) -> &'static str {
+    fn test(&self) -> String {
         let path = self.function.split_once("::").map_or(self.function, |(_, path)| path);
         let closure = ["::{{closure}}", "::{closure"].iter().filter_map(|closure| path.find(closure)).min();
-        &path[..closure.unwrap_or(path.len())]
+        sites::without_parameters(&path[..closure.unwrap_or(path.len())])
     }
 
     fn crate_name(&self) -> &'static str {

@@ -121,33 +121,23 @@ fn is_library(frame: &Frame) -> bool {
         || folders.iter().any(|folder| file.contains(folder))
 }
 
-/// The collection of the standard library that a frame is of.
+/// The collection of the standard library that a frame is of. Told by the file: inlined functions may have no path.
 fn holder(frame: &Frame) -> Option<&'static str> {
     let holders = [
-        ("alloc::string::", "String"),
-        ("vec_deque", "VecDeque"),
-        ("binary_heap", "BinaryHeap"),
-        ("alloc::vec::", "Vec"),
-        ("alloc::raw_vec::", "Vec"),
+        ("/alloc/src/string.rs", "String"),
+        ("/vec_deque/", "VecDeque"),
+        ("/binary_heap/", "BinaryHeap"),
+        ("/alloc/src/vec/", "Vec"),
+        ("/alloc/src/raw_vec", "Vec"),
     ];
-    holders.iter().find(|(module, _)| frame.function.contains(module)).map(|(_, holder)| *holder)
+    let file = frame.file.as_ref()?.to_string_lossy();
+    holders.iter().find(|(module, _)| file.contains(module)).map(|(_, holder)| *holder)
 }
 
 /// A function's name, without the crate of the test and without what the compiler adds.
 fn readable(function: &str, origin: &Origin) -> String {
-    let mut short = String::with_capacity(function.len());
-    let mut rest = function;
-    // Parameters of generic functions: `::<…>`.
-    while let Some(start) = rest.find("::<") {
-        short += &rest[..start];
-        let mut depth = 0;
-        let end = rest[start + 2..].char_indices().find_map(|(index, c)| {
-            depth += i32::from(c == '<') - i32::from(c == '>');
-            (depth == 0).then_some(start + 3 + index)
-        });
-        rest = &rest[end.unwrap_or(rest.len())..];
-    }
-    short += rest;
+    // `<A as B>::c` is told by what stands between these.
+    let short = if function.starts_with('<') { function.to_owned() } else { without_parameters(function) };
     let mut short = short.replace("{{closure}}", "{closure}");
     while let Some(start) = short.find("{closure#") {
         let end = short[start..].find('}').map_or(short.len(), |end| start + end);
@@ -155,6 +145,22 @@ fn readable(function: &str, origin: &Origin) -> String {
     }
     let own = format!("{}::", origin.crate_name());
     short.strip_prefix(&own).map(str::to_owned).unwrap_or(short)
+}
+
+/// A path without what is between `<` and `>`.
+pub(super) fn without_parameters(path: &str) -> String {
+    let (mut plain, mut depth, mut before) = (String::with_capacity(path.len()), 0u32, ' ');
+    for letter in path.chars() {
+        match letter {
+            '<' => depth += 1,
+            // Not the arrow of a function's type.
+            '>' if before != '-' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => plain.push(letter),
+            _ => {}
+        }
+        before = letter;
+    }
+    plain.replace("::::", "::").trim_end_matches("::").to_owned()
 }
 
 fn place(frame: &Frame, origin: &Origin) -> String {
@@ -174,11 +180,14 @@ mod tests {
             ("mine::parse::tokens", "parse::tokens"),
             ("mine::parse::tokens::{{closure}}", "parse::tokens::{closure}"),
             ("mine::parse::<alloc::vec::Vec<u8>>::{closure#12}::{closure#0}", "parse::{closure}::{closure}"),
-            ("other::read::<T>", "other::read"),
+            ("other::read::<fn() -> T>", "other::read"),
+            ("{closure#0}<mine::A<u8>>", "{closure}"),
             ("<mine::A as mine::B<u8>>::go", "<mine::A as mine::B<u8>>::go"),
         ] {
             assert_eq!(readable(name, &origin), short);
         }
-        assert_eq!((origin.test(), origin.crate_name()), ("tests::one", "mine"));
+        assert_eq!((origin.test().as_str(), origin.crate_name()), ("tests::one", "mine"));
+        let generic = Origin { function: "mine::run<mine::A<u8>>::{{closure}}::{{closure}}", ..origin };
+        assert_eq!(generic.test(), "run");
     }
 }
