@@ -46,3 +46,49 @@ pub(super) fn complete(table: &mut Table) {
     let left: BTreeSet<u32> = table.distinct().iter().map(|frame| frame.function).collect();
     table.guessed.retain(|function| left.contains(function));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::binary::RawFrame;
+    use super::*;
+
+    /// The functions of frames, each given by its name, its line, and whether its path is guessed.
+    fn completed(frames: &[(&str, Option<u32>, bool)]) -> Vec<(String, bool)> {
+        let mut table = Table::new(None, frames.len());
+        for (row, (function, line, path_guessed)) in frames.iter().enumerate() {
+            let raw = RawFrame {
+                function: Some((*function).into()),
+                path_guessed: *path_guessed,
+                file: Some("/rustc/1/library/alloc/src/vec/mod.rs".into()),
+                line: *line,
+                ..RawFrame::default()
+            };
+            table.set(&[row], &[raw]);
+        }
+        complete(&mut table);
+        let names = (0..frames.len()).map(|row| {
+            let function = table.frames(row)[0].function;
+            (table.text(function).to_owned(), table.guessed.contains(&function))
+        });
+        names.collect()
+    }
+
+    #[test]
+    fn the_same_call_of_a_function_gives_it_its_whole_name() {
+        let whole = ("alloc::vec::Vec<T,A>::push", Some(7), false);
+        let name = |text: &str, guessed: bool| (text.to_owned(), guessed);
+        assert_eq!(
+            completed(&[("alloc::vec::push<u8>", Some(7), true), whole]),
+            [name("alloc::vec::Vec<T,A>::push", false), name("alloc::vec::Vec<T,A>::push", false)]
+        );
+        // Another line may be another type's function of that name; so may one without a line.
+        for line in [Some(8), None] {
+            let found = completed(&[("alloc::vec::push<u8>", line, true), whole]);
+            assert_eq!(found[0], name("alloc::vec::push<u8>", true));
+        }
+        // Two at one place, as of a macro: nobody knows which.
+        let other = ("alloc::vec::Other<T>::push", Some(7), false);
+        let found = completed(&[("alloc::vec::push<u8>", Some(7), true), whole, other]);
+        assert_eq!(found[0], name("alloc::vec::push<u8>", true));
+    }
+}

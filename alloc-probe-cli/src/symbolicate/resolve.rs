@@ -82,7 +82,8 @@ pub fn resolve(dump: &mut Dump, options: &Options, progress: &mut dyn FnMut(&Ste
         report.refused.append(&mut looked_up.refused);
         let found = &looked_up.frames;
         let earlier = before.iter().find(|missing| Some(missing.image) == image_index);
-        for (rows, frames) in wanted.values().zip(found) {
+        // What the dump carries already is better than nothing.
+        for (rows, frames) in wanted.values().zip(found).filter(|(_, frames)| !frames.is_empty()) {
             table.set(rows, frames);
         }
         let Some(mut missing) = missing::of(image, found, &rows, &looked_up.why, earlier) else { continue };
