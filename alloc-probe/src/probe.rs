@@ -256,7 +256,9 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         match state {
             State::COUNT => {
                 let new = inner();
-                if !new.is_null() {
+                if new.is_null() {
+                    failures::note(thread, size, Some(Registers::here()));
+                } else {
                     count::realloc(thread, old_size, size);
                 }
                 new
