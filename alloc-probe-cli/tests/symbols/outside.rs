@@ -106,7 +106,8 @@ fn own_stack() -> Vec<(u64, Answer)> {
         backtrace::resolve_frame(frame, |symbol| {
             let name = symbol.name().map(|name| format!("{name:#}")).unwrap_or_default();
             let file = symbol.filename().map(|file| file.display().to_string()).unwrap_or_default();
-            answer.push((names::short_name(&name), file, symbol.lineno()));
+            let column = symbol.colno().unwrap_or_default();
+            answer.push((names::short_name(&name), format!("{file}, column {column}"), symbol.lineno()));
         });
         stack.push((frame.ip() as u64, answer));
         true
@@ -137,7 +138,9 @@ fn the_backtrace_crate_agrees_on_this_very_process() {
         let ours: Answer = ours
             .iter()
             .map(|frame| {
-                (names::short_name(&frame.function), frame.file.clone().unwrap_or_default(), frame.line)
+                let file = frame.file.clone().unwrap_or_default();
+                let column = frame.column.unwrap_or_default();
+                (names::short_name(&frame.function), format!("{file}, column {column}"), frame.line)
             })
             .collect();
         assert_eq!(&ours, theirs);
