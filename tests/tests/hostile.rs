@@ -1,7 +1,7 @@
 //! Files that were made to harm: everything that reads one ends, soon, with a result or with one line, and takes memory
 //! in proportion. This is a program of its own under the probe, which says how much memory that was.
 //!
-//! The inputs are those of the fuzzers' corpus, in `fuzz/corpus`, then these with something changed at random, and
+//! The inputs are those of the fuzzers' corpus, in `tests/fuzz/corpus`, then these with something changed at random, and
 //! spools that claim the worst there is.
 
 use alloc_probe_cli::load;
@@ -23,7 +23,7 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// The files of the corpus, by name.
 fn corpus() -> Vec<(PathBuf, Vec<u8>)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     let mut files = Vec::new();
     for target in std::fs::read_dir(root).expect("the corpus") {
         for entry in std::fs::read_dir(target.expect("a folder").path()).expect("a folder") {
