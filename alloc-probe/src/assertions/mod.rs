@@ -142,7 +142,10 @@ fn shown(path: &Path, origin: &Origin) -> String {
     let target = target_folder(origin);
     let package = origin.package();
     let current = std::env::current_dir().ok();
-    let roots = [package.as_deref(), current.as_deref(), target.parent()];
+    // The target folder is in the workspace, unless it was put elsewhere.
+    let workspace =
+        target.parent().filter(|root| package.as_ref().is_some_and(|package| package.starts_with(root)));
+    let roots = [package.as_deref(), current.as_deref(), workspace];
     let short = roots.into_iter().flatten().find_map(|root| path.strip_prefix(root).ok());
     short.unwrap_or(path).display().to_string()
 }
