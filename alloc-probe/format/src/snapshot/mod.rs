@@ -52,7 +52,8 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
     }
     let (threads, mut counted) = threads(spool);
     // A peak is noted when it is over. If more is live than at the last one, then this one is now.
-    let scope = Scope { peak_is_now: counted.live_bytes > counted.peak_bytes };
+    let epoch = spool.header(header::EPOCH);
+    let scope = Scope { epoch, peak_is_now: counted.live_bytes > counted.peak_bytes };
     if scope.peak_is_now {
         counted.peak_is_now();
     }
@@ -160,7 +161,22 @@ impl Clock {
 
 /// What holds for all sites alike.
 struct Scope {
+    epoch: u64,
     peak_is_now: bool,
+}
+
+impl Scope {
+    /// Whether a counter's figures at the peak are those that it keeps, rather than what it has live. Where the program
+    /// goes on, a counter may know of later peaks than the header that was read first: then what it keeps is of the
+    /// peak that was not over, or of one that was higher still.
+    fn has_kept_peak(&self, epoch: u32) -> bool {
+        /// More peaks than there are while a snapshot is taken; fewer than would be met by chance in an old counter.
+        const SOON: u32 = 1 << 16;
+        match epoch.wrapping_sub(self.epoch as u32) {
+            0 => !self.peak_is_now,
+            ahead => ahead < SOON,
+        }
+    }
 }
 
 /// The length of a tick, from two instants on both clocks.
@@ -197,10 +213,7 @@ fn sites(spool: &impl Spool, facts: &Facts, clock: &ClockScale, scope: &Scope) -
     let rows = Rows::of(spool, facts, (0..count).map(|site| load(site_nodes, site) as usize));
     let live = live_blocks(spool, count, clock);
     let mut sites: Vec<Site> = Vec::with_capacity(count);
-    for_each_site(spool, count, |site, tally| {
-        if scope.peak_is_now {
-            tally.sums.peak_is_now();
-        }
+    for_each_site(spool, count, scope, |site, tally| {
         let stack = rows.row(load(site_nodes, site) as usize);
         sites.extend(tally.site(stack, live.get(site).and_then(Option::as_deref), clock));
     });
@@ -209,10 +222,9 @@ fn sites(spool: &impl Spool, facts: &Facts, clock: &ClockScale, scope: &Scope) -
 }
 
 /// Calls `f` with the number and the tally of each site that any thread has a counter for, by ascending number.
-fn for_each_site(spool: &impl Spool, count: usize, mut f: impl FnMut(usize, &mut SiteTally)) {
+fn for_each_site(spool: &impl Spool, count: usize, scope: &Scope, mut f: impl FnMut(usize, &mut SiteTally)) {
     let (owners, counters) = (spool.words(Section::PAGES), spool.words(Section::COUNTERS));
     let tallies = spool.words(Section::TALLIES);
-    let epoch = spool.header(header::EPOCH);
     // Page 0 is never used: as a page's number, 0 means none.
     let page_count = (spool.count(Section::PAGES) as usize).min(owners.len());
     let mut pages: Vec<(u32, u32)> = Vec::with_capacity(page_count);
@@ -229,7 +241,7 @@ fn for_each_site(spool: &impl Spool, count: usize, mut f: impl FnMut(usize, &mut
             for &(_, page) in same_sites {
                 let start = (page as usize * PAGE_RECORDS + record) * counter::WORDS;
                 let words = counters.get(start..start + counter::WORDS).unwrap_or_default();
-                tally.add_counter(words, tallies, epoch);
+                tally.add_counter(words, tallies, scope);
             }
             f(site, &mut tally);
         }

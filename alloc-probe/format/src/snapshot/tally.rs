@@ -1,6 +1,6 @@
 //! Adding up what the threads counted. Sums wrap: a damaged file may claim anything.
 
-use super::ClockScale;
+use super::{ClockScale, Scope};
 use crate::dump::{Figures, Histogram, Site};
 use crate::spool::{LINE_CELLS, SAMPLE_BLOCK, counter, line, tally, thread};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -112,14 +112,21 @@ impl SiteTally {
     };
 
     /// Adds what one thread counted.
-    pub(super) fn add_counter(&mut self, words: &[AtomicU64], lines: &[AtomicU64], epoch: u64) {
+    pub(super) fn add_counter(&mut self, words: &[AtomicU64], lines: &[AtomicU64], scope: &Scope) {
         let word = |index: usize| load(words, index);
-        let chain = word(counter::CHAIN_AND_EPOCH);
+        let read = || {
+            let chain = word(counter::CHAIN_AND_EPOCH);
+            let totals = [counter::TOTAL_BYTES, counter::TOTAL_BLOCKS].map(word);
+            (chain, totals, [counter::FREED_BYTES, counter::FREED_BLOCKS].map(word))
+        };
+        let (mut chain, mut totals, mut freed) = read();
+        if word(counter::CHAIN_AND_EPOCH) != chain {
+            // A peak was over just then: what is live is no longer what was.
+            (chain, totals, freed) = read();
+        }
         let mut line = line_at(lines, chain >> 32);
-        let peak = (chain as u32 == epoch as u32)
-            .then(|| [line::PEAK_BYTES, line::PEAK_BLOCKS].map(|at| load(line, at)));
-        let totals = [counter::TOTAL_BYTES, counter::TOTAL_BLOCKS].map(word);
-        let freed = [counter::FREED_BYTES, counter::FREED_BLOCKS].map(word);
+        let kept = scope.has_kept_peak(chain as u32);
+        let peak = kept.then(|| [line::PEAK_BYTES, line::PEAK_BLOCKS].map(|at| load(line, at)));
         self.sums.add(Sums::of(totals, freed, peak));
         self.lifetime_units = self.lifetime_units.wrapping_add(word(counter::LIFETIME_SUM));
         let (keys, counts) = (word(counter::KEYS), word(counter::COUNTS));
