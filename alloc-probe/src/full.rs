@@ -38,7 +38,7 @@ pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers:
         let now = clock::ticks();
         blocks::prefetch(address, size);
         let site = site(thread, registers);
-        // PERF: before the counters, since it waits until what was written has left the processor's store buffer.
+        // Before the counters: a block that there is no room for changes none of them.
         if !blocks::insert(thread, Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false }) {
             lose(size);
             return;

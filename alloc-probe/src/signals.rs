@@ -34,6 +34,12 @@ static PROCESS: AtomicI32 = AtomicI32::new(0);
 
 /// Takes the signals that have their default disposition. Called once.
 pub(crate) fn arrange() {
+    // SAFETY: it has no preconditions.
+    if unsafe { libc::getpid() } == 1 {
+        // The first process of a container does not end by signals that it leaves at their defaults: with a handler, it
+        // would.
+        return;
+    }
     let Some(stack) = os::reserve(STACK_BYTES) else { return };
     STACK.store(stack.as_ptr(), Release);
     // SAFETY: it has no preconditions.

@@ -427,3 +427,21 @@ fn timeline(spool: &impl Spool, clock: &ClockScale) -> Timeline {
         });
     Timeline { interval_ns: clock.nanos(spool.header(header::TIMELINE_TICKS)), samples: samples.collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Scope;
+
+    #[test]
+    fn a_counter_that_knows_of_a_later_peak_has_kept_it() {
+        for epoch in [7, u64::from(u32::MAX), (1 << 32) + 7] {
+            let counter = |ahead: i32| (epoch as u32).wrapping_add_signed(ahead);
+            for peak_is_now in [false, true] {
+                let scope = Scope { epoch, peak_is_now };
+                assert_eq!(scope.has_kept_peak(counter(0)), !peak_is_now);
+                assert!(scope.has_kept_peak(counter(1)) && scope.has_kept_peak(counter(100)));
+                assert!(!scope.has_kept_peak(counter(-1)) && !scope.has_kept_peak(counter(-7)));
+            }
+        }
+    }
+}
