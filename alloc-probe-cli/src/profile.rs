@@ -1,6 +1,6 @@
 //! The in-memory model that every command works on: a dump whose stacks have become source-level frames.
 
-use alloc_probe_format::dump::{Dump, Figures, Histogram};
+use alloc_probe_format::dump::{Dump, Figures, Histogram, SitePages};
 use std::path::PathBuf;
 
 /// An index into [`Profile::frames`].
@@ -39,6 +39,8 @@ pub struct Site {
     pub lifetimes: Histogram,
     /// Ages of its live blocks, as in the dump.
     pub ages: Histogram,
+    /// What its live blocks mean for resident memory.
+    pub pages: SitePages,
 }
 
 /// One source-level frame.

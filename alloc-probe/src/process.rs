@@ -19,6 +19,7 @@ pub(crate) fn memory() -> Memory {
         page_table_bytes: field("VmPTE") << 10,
         threads: field("Threads"),
         categories: categories(&mappings()),
+        ..Memory::default()
     }
 }
 

@@ -110,11 +110,8 @@ mod tests {
         };
         let site = Site {
             frames: (0..frames.len() as u32).map(FrameId).collect(),
-            truncated: false,
             figures: Figures { peak_bytes: 64, ..Figures::default() },
-            sizes: Vec::new(),
-            lifetimes: Vec::new(),
-            ages: Vec::new(),
+            ..Site::default()
         };
         Profile {
             path: PathBuf::new(),

@@ -74,11 +74,9 @@ mod tests {
         };
         let site = |(frames, bytes): &(&[u32], u64)| Site {
             frames: frames.iter().map(|id| FrameId(*id)).collect(),
-            truncated: false,
             figures: Figures { peak_bytes: *bytes, total_blocks: 1, ..Figures::default() },
             sizes: vec![(3, 1), (bytes.ilog2() as u8, 1)],
-            lifetimes: Vec::new(),
-            ages: Vec::new(),
+            ..Site::default()
         };
         Profile {
             path: PathBuf::new(),

@@ -89,6 +89,7 @@ fn memory(pid: u32) -> Memory {
         page_table_bytes: kib("VmPTE"),
         threads: status_field(pid, "Threads").first().copied().unwrap_or(0),
         categories: Vec::new(),
+        ..Memory::default()
     }
 }
 

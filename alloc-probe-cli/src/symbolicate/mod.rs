@@ -56,6 +56,7 @@ pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>
                 sizes: site.sizes,
                 lifetimes: site.lifetimes,
                 ages: site.ages,
+                pages: site.pages,
             }
         })
         .collect();

@@ -5,6 +5,10 @@
 //!
 //! The figures of one dump agree: the sites' add up to `totals`, for totals, peak and end alike.
 
+mod memory;
+
+pub use memory::*;
+
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -56,7 +60,10 @@ pub struct Dump {
     pub failures: Failures,
     /// The heap over time.
     pub timeline: Timeline,
-    /// What the operating system says of the process at the time of the dump.
+    /// What the program marked: see [`Mark`]. Left out where it marked nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// What the operating system and the allocator say of the process's memory at the time of the dump.
     pub memory: Memory,
     /// What could not be recorded, or only in part.
     pub lost: Lost,
@@ -202,6 +209,10 @@ fn is_zero(figure: &u64) -> bool {
     *figure == 0
 }
 
+fn is_no_row(row: &u32) -> bool {
+    *row == 0
+}
+
 fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -334,12 +345,40 @@ pub struct Site {
     /// Ages of its live blocks, in the same buckets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ages: Histogram,
+    /// What its live blocks mean for resident memory; all zero where [`Memory::heap`] is not known.
+    #[serde(flatten)]
+    pub pages: SitePages,
+}
+
+/// What a site's live blocks mean for resident memory. Shares of the figures of the same name in [`Heap`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SitePages {
+    /// Bytes that the allocator added to its blocks: rounding, and headers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slack_bytes: u64,
+    /// Its share of the free bytes on pages that live blocks keep: each page's by the blocks that lie on it, in
+    /// equal parts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fragmented_bytes: u64,
+    /// Bytes of its blocks on pages that are not resident.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untouched_bytes: u64,
+}
+
+impl SitePages {
+    /// Adds another site's to these.
+    pub fn add(&mut self, other: &SitePages) {
+        self.slack_bytes = self.slack_bytes.saturating_add(other.slack_bytes);
+        self.fragmented_bytes = self.fragmented_bytes.saturating_add(other.fragmented_bytes);
+        self.untouched_bytes = self.untouched_bytes.saturating_add(other.untouched_bytes);
+    }
 }
 
 impl Site {
     /// Adds another site's blocks to this one's.
     pub fn absorb(&mut self, other: &Site) {
         self.figures.add(&other.figures);
+        self.pages.add(&other.pages);
         for (mine, theirs) in [
             (&mut self.sizes, &other.sizes),
             (&mut self.lifetimes, &other.lifetimes),
@@ -405,6 +444,36 @@ pub struct Thread {
     pub peak_bytes: u64,
     /// Blocks at that instant.
     pub peak_blocks: u64,
+    /// The most of its stack that was ever touched, in whole pages; for several threads, the largest of theirs. 0
+    /// where it is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stack_bytes: u64,
+    /// The address space that its stack has; for several threads, the largest of theirs. 0 where it is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stack_limit_bytes: u64,
+    /// The deepest that its stack was at an allocation that was recorded with its stack, in bytes from the stack's
+    /// beginning. 0 where none was.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub deepest_bytes: u64,
+    /// The row of [`Dump::stacks`] of the innermost frame of that allocation; 0 where none was.
+    #[serde(default, skip_serializing_if = "is_no_row")]
+    pub deepest_stack: u32,
+}
+
+/// A point that the program passed, once or many times, as it told the probe by `alloc_probe::mark`. One that it passes
+/// for each unit of its work makes the figures of two runs comparable that did different amounts of work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// What the program calls it.
+    pub name: String,
+    /// How often it was passed.
+    pub count: u64,
+    /// When it was first passed, in nanoseconds from the start of recording.
+    pub first_ns: u64,
+    /// When it was last passed.
+    pub last_ns: u64,
+    /// The process's figures when it was first passed.
+    pub first: TimelineSample,
 }
 
 /// The heap over time, in samples of equal length.
@@ -431,34 +500,6 @@ pub struct TimelineSample {
     pub total_blocks: u64,
     /// The process's resident memory; 0 where the system would not tell.
     pub resident_bytes: u64,
-}
-
-/// What the operating system says of the process's memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
-    /// Resident memory.
-    pub rss_bytes: u64,
-    /// The most resident memory there ever was.
-    pub peak_rss_bytes: u64,
-    /// Address space in use.
-    pub virtual_bytes: u64,
-    /// Swapped out.
-    pub swap_bytes: u64,
-    /// Page tables: the kernel's, not part of the resident memory.
-    pub page_table_bytes: u64,
-    /// Threads alive.
-    pub threads: u64,
-    /// Resident memory by what the pages are for. They add up to about `rss_bytes`.
-    pub categories: Vec<Category>,
-}
-
-/// One kind of memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Category {
-    /// What it is: `heap`, `anonymous`, `stacks`, `executable`, `libraries`, `files`, `probe`.
-    pub name: String,
-    /// Its resident bytes.
-    pub bytes: u64,
 }
 
 /// What could not be recorded. All zero in a faultless run.

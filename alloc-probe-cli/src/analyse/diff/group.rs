@@ -85,11 +85,8 @@ mod tests {
     fn site(frames: &[u32], total_bytes: u64) -> Site {
         Site {
             frames: frames.iter().copied().map(FrameId).collect(),
-            truncated: false,
             figures: Figures { total_bytes, ..Figures::default() },
-            sizes: Vec::new(),
-            lifetimes: Vec::new(),
-            ages: Vec::new(),
+            ..Site::default()
         }
     }
 

@@ -3,9 +3,11 @@
 //! The way: `name`s without what differs from build to build, and what they may stand for (`resolve`) → a `key` for
 //! each frame, by one numbering for both builds → `group`s of sites without glue → `matching`, pass by pass (`passes`,
 //! `judge`, `lines`, `candidates`, `fill`) → how much was matched ([`share`]), what stood in the way ([`obstacles`]),
-//! whether both did the same [`work`], and why their memory differs ([`causes`]).
+//! whether both did the same [`work`], and why their memory differs: an account of it ([`causes`]), and what stands out
+//! ([`findings`]).
 
 pub mod causes;
+pub mod findings;
 pub mod obstacles;
 pub mod share;
 pub mod stack;
@@ -27,6 +29,7 @@ use crate::profile::{Profile, Site};
 use alloc_probe_format::dump::Figures;
 use alloc_probe_format::metric::Metric;
 use causes::Account;
+use findings::{Finding, Runs, findings};
 use key::Functions;
 use share::Matched;
 use stack::Stack;
@@ -45,6 +48,8 @@ pub struct Diff {
     pub work: Option<f64>,
     /// What the resident memory of both consists of; none where one of the dumps does not know it.
     pub account: Option<Account>,
+    /// Why their memory differs, the largest cause first.
+    pub findings: Vec<Finding>,
     functions: Functions,
 }
 
@@ -142,10 +147,12 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         })
         .collect();
     let matched = Matched::of(&pairs);
+    let account = Account::of(&base.dump, &new.dump);
     Diff {
+        findings: findings(&Runs { base, new, pairs: &pairs, account: account.as_ref() }),
         obstacles: obstacles::obstacles(base, new, &matched),
         work: work::factor(&pairs),
-        account: Account::of(&base.dump, &new.dump),
+        account,
         matched,
         pairs,
         functions,

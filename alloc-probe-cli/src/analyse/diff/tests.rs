@@ -31,11 +31,8 @@ fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
         });
         sites.push(Site {
             frames: ids.collect(),
-            truncated: false,
             figures: Figures { total_blocks, total_bytes, ..Figures::default() },
-            sizes: Vec::new(),
-            lifetimes: Vec::new(),
-            ages: Vec::new(),
+            ..Site::default()
         });
     }
     Profile {
@@ -193,14 +190,7 @@ impl Numbers {
                 realloc_calls: self.below(9),
                 ..Figures::default()
             };
-            profile.sites.push(Site {
-                frames,
-                truncated: false,
-                figures,
-                sizes: Vec::new(),
-                lifetimes: Vec::new(),
-                ages: Vec::new(),
-            });
+            profile.sites.push(Site { frames, figures, ..Site::default() });
         }
         profile
     }

@@ -109,6 +109,7 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         threads,
         failures,
         timeline: timeline(spool, &clock),
+        marks: Vec::new(),
         memory: Memory::default(),
         lost: Lost {
             blocks: spool.header(header::LOST_BLOCKS),
@@ -389,6 +390,7 @@ fn threads(spool: &impl Spool) -> (Vec<Thread>, Sums) {
                 realloc_calls: load(slot, thread::REALLOCS),
                 peak_bytes,
                 peak_blocks,
+                ..Thread::default()
             });
         }
     }

@@ -1,7 +1,7 @@
 //! Adding up what the threads counted. Sums wrap: a damaged file may claim anything.
 
 use super::{ClockScale, Scope};
-use crate::dump::{Figures, Histogram, Site};
+use crate::dump::{Figures, Histogram, Site, SitePages};
 use crate::spool::{LINE_CELLS, SAMPLE_BLOCK, counter, line, tally, thread};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -178,6 +178,7 @@ impl SiteTally {
             sizes: histogram(&self.cells[tally::SIZE as usize..tally::LIFETIME as usize]),
             lifetimes: histogram(&self.cells[tally::LIFETIME as usize..tally::REALLOC as usize]),
             ages: live.map_or_else(Vec::new, LiveBlocks::ages),
+            pages: SitePages::default(),
         })
     }
 }
