@@ -20,6 +20,9 @@ pub struct Profile {
     pub sites: Vec<Site>,
     /// The stacks of the last allocations that failed, in the dump's order, as those of sites.
     pub failed: Vec<Vec<FrameId>>,
+    /// For each of the dump's threads, the stack at which its own was deepest, as those of sites; empty where none was
+    /// taken.
+    pub deepest: Vec<Vec<FrameId>>,
     /// What symbols could not be had, one entry for each image that lacks them.
     pub missing_symbols: Vec<MissingSymbols>,
 }

@@ -8,7 +8,7 @@
 use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool::{self, LiveSpool};
-use crate::{clock, process, start, thread, timeline};
+use crate::{clock, process, stacks, start, thread, timeline};
 use alloc_probe_format::dump::{Dump, Ended};
 use alloc_probe_format::snapshot::{Now, snapshot};
 use alloc_probe_format::spool::{HEADER_WORDS, Section, Spool, thread as word};
@@ -84,12 +84,14 @@ impl Instant {
             live.map(|word| AtomicU64::new(word.load(Relaxed))).collect()
         };
         let slots = |section| copy(section, LiveSpool.count(section) as usize * word::WORDS);
-        thread::while_none_ends(|| Instant {
+        let now = thread::while_none_ends(|| Instant {
             header: copy(Section::HEADER, HEADER_WORDS),
             threads: slots(Section::THREADS),
             ended: slots(Section::ENDED),
             rest: LiveSpool,
-        })
+        });
+        stacks::measure_all(&now.threads);
+        now
     }
 }
 

@@ -9,6 +9,7 @@ use crate::counters;
 use crate::memory::spool;
 use crate::mode::{self, State};
 use crate::peak;
+use crate::stacks;
 use crate::thread::{Guard, Thread};
 use crate::timeline;
 use crate::tree::{self, StackTree};
@@ -220,6 +221,9 @@ pub(crate) fn site(thread: &'static Thread, registers: Registers) -> u32 {
     let captured = unsafe { (*kept).capture(&StackTree, registers) };
     if captured.truncated {
         spool::header()[header::TRUNCATED].fetch_add(1, Relaxed);
+    }
+    if captured.deepest {
+        stacks::note_deepest(thread, captured);
     }
     let site = if captured.node == StackTree::ROOT { None } else { tree::site(captured.node) };
     if site.is_none() {

@@ -54,6 +54,7 @@ mod process;
 mod sample;
 mod scope;
 mod signals;
+mod stacks;
 #[cfg(feature = "stages")]
 #[doc(hidden)]
 pub mod stages;

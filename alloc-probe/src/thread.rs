@@ -12,6 +12,7 @@ use crate::memory::spool;
 use crate::mode;
 use crate::peak;
 use crate::scope::{self, slack};
+use crate::stacks;
 use crate::word::bump;
 use alloc_probe_format::spool::{HEADER_WORDS, Section, header, thread as word};
 use std::cell::Cell;
@@ -34,7 +35,11 @@ pub(crate) struct Record {
     pub(crate) own_peak_bytes: AtomicU64,
     pub(crate) own_peak_blocks: AtomicU64,
     pub(crate) flushed: AtomicU64,
-    spare: [AtomicU64; 5],
+    pub(crate) stack_bytes: AtomicU64,
+    pub(crate) stack_low: AtomicU64,
+    pub(crate) stack_limit: AtomicU64,
+    pub(crate) deepest: AtomicU64,
+    spare: AtomicU64,
     tid: AtomicU64,
     threads: AtomicU64,
     name: [AtomicU64; 2],
@@ -47,6 +52,10 @@ const _: () = {
     assert!(offset_of!(Record, reallocs) == word::REALLOCS * 8);
     assert!(offset_of!(Record, own_peak_bytes) == word::OWN_PEAK_BYTES * 8);
     assert!(offset_of!(Record, flushed) == word::FLUSHED * 8);
+    assert!(offset_of!(Record, stack_bytes) == word::STACK_BYTES * 8);
+    assert!(offset_of!(Record, stack_low) == word::STACK_LOW * 8);
+    assert!(offset_of!(Record, stack_limit) == word::STACK_LIMIT * 8);
+    assert!(offset_of!(Record, deepest) == word::DEEPEST * 8);
     assert!(offset_of!(Record, tid) == word::TID * 8);
     assert!(offset_of!(Record, threads) == word::THREADS * 8);
     assert!(offset_of!(Record, name) == word::NAME * 8);
@@ -357,6 +366,7 @@ impl Thread {
     }
 
     fn end(&'static self) {
+        stacks::measure_own(self.record);
         // Until this is over, no signal handler allocates on this thread.
         let _held = REGISTRY.lock();
         if self.started_in.get() != 0 {
@@ -409,11 +419,12 @@ impl Record {
             ended.own_peak_bytes.store(self.own_peak_bytes.load(Relaxed), Relaxed);
             ended.own_peak_blocks.store(self.own_peak_blocks.load(Relaxed), Relaxed);
         }
+        ended.keep_larger_stack(self);
         self.threads.store(0, SeqCst);
         self.words().iter().for_each(|word| word.store(0, Relaxed));
     }
 
-    fn words(&self) -> &[AtomicU64; word::WORDS] {
+    pub(crate) fn words(&self) -> &[AtomicU64; word::WORDS] {
         // SAFETY: a record is an array of as many words, all atomic.
         unsafe { &*std::ptr::from_ref(self).cast() }
     }

@@ -232,6 +232,7 @@ fn only(totals: Figures) -> Profile {
         frames: Vec::new(),
         sites: Vec::new(),
         failed: Vec::new(),
+        deepest: Vec::new(),
         missing_symbols: Vec::new(),
     }
 }

@@ -67,6 +67,7 @@ mod tests {
             frames: frames.iter().map(frame).collect(),
             sites: all.map(site).to_vec(),
             failed: Vec::new(),
+            deepest: Vec::new(),
             missing_symbols: Vec::new(),
         };
         let filtered = |hide: &[&str], focus: &[&str]| {

@@ -119,6 +119,7 @@ mod tests {
             frames: frames.iter().map(frame).collect(),
             sites: vec![site.clone(), site],
             failed: Vec::new(),
+            deepest: Vec::new(),
             missing_symbols: Vec::new(),
         }
     }

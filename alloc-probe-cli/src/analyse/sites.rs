@@ -84,6 +84,7 @@ mod tests {
             frames: roles.iter().map(frame).collect(),
             sites: sites.iter().map(site).collect(),
             failed: Vec::new(),
+            deepest: Vec::new(),
             missing_symbols: Vec::new(),
         }
     }

@@ -31,6 +31,15 @@ pub(super) fn check(dump: &Dump) -> Result<(), Refusal> {
         };
         frames += u64::from(*depth);
     }
+    for thread in &dump.threads {
+        let Some(depth) = depths.get(thread.deepest_stack as usize) else {
+            return damaged(format_args!(
+                "a thread was deepest on stack {}, and there is none",
+                thread.deepest_stack
+            ));
+        };
+        frames += u64::from(*depth);
+    }
     if frames > MAX_FRAMES {
         return damaged(format_args!("its stacks have {frames} frames in all, as no program has"));
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use alloc_probe_format::dump::{
-    FORMAT, Failure, Failures, FrameKind, Image, Mode, Site, StackNode, SymbolFrame, Symbols, VERSION,
+    FORMAT, Failure, Failures, FrameKind, Image, Mode, Site, StackNode, SymbolFrame, Symbols, Thread, VERSION,
 };
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
@@ -95,7 +95,7 @@ fn newer_dumps_are_refused_even_where_they_could_not_be_parsed() {
 fn parts_that_do_not_fit_together_are_damage() {
     let row = |parent, kind| StackNode { parent, image: None, address: 0, kind };
     type Change = Box<dyn FnOnce(&mut Dump)>;
-    let cases: [(Change, &str); 10] = [
+    let cases: [(Change, &str); 11] = [
         (Box::new(|dump| dump.stacks.clear()), "its stacks have no root"),
         (
             Box::new(move |dump| dump.stacks[0] = row(0, FrameKind::Call)),
@@ -119,6 +119,10 @@ fn parts_that_do_not_fit_together_are_damage() {
                 dump.failures = Failures { count: 1, last: vec![Failure { stack: 41, ..Failure::default() }] }
             }),
             "an allocation failed on stack 41, and there is none",
+        ),
+        (
+            Box::new(|dump| dump.threads.push(Thread { deepest_stack: 41, ..Thread::default() })),
+            "a thread was deepest on stack 41, and there is none",
         ),
         (
             Box::new(|dump| dump.sites[2].ages = vec![(65, 1)]),

@@ -3,7 +3,9 @@
 use crate::analyse::fold;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{Frame, Profile, Role};
-use alloc_probe_format::dump::{Build, Ended, Figures, Histogram, Lost, Memory, Mode, Thread, Timeline};
+use alloc_probe_format::dump::{
+    Build, Ended, Figures, Histogram, Lost, Mark, Memory, Mode, Thread, Timeline,
+};
 use serde::Serialize;
 
 /// The version of the schema. It changes when something is renamed, removed, or comes to mean something else.
@@ -20,9 +22,10 @@ pub struct Show<'a> {
     build: &'a Build,
     summary: Summary,
     memory: &'a Memory,
-    threads: &'a [Thread],
+    threads: Vec<ThreadRow<'a>>,
     failures: Failures<'a>,
     timeline: &'a Timeline,
+    marks: &'a [Mark],
     lost: &'a Lost,
     missing_symbols: Vec<MissingSymbols<'a>>,
     sites: Vec<Site<'a>>,
@@ -39,6 +42,48 @@ struct Process<'a> {
     ended: Ended,
     signal: Option<i32>,
     from_spool: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ThreadRow<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tid: Option<u32>,
+    threads: u64,
+    total_bytes: u64,
+    total_blocks: u64,
+    freed_bytes: u64,
+    freed_blocks: u64,
+    realloc_calls: u64,
+    peak_bytes: u64,
+    peak_blocks: u64,
+    stack_bytes: u64,
+    stack_limit_bytes: u64,
+    deepest_bytes: u64,
+    deepest_frames: Vec<SiteFrame<'a>>,
+}
+
+impl<'a> ThreadRow<'a> {
+    /// The row of the profile's `index`th thread.
+    fn new(profile: &'a Profile, index: usize, thread: &'a Thread) -> ThreadRow<'a> {
+        let deepest = profile.deepest.get(index).map_or(&[][..], Vec::as_slice);
+        ThreadRow {
+            name: &thread.name,
+            tid: thread.tid,
+            threads: thread.threads,
+            total_bytes: thread.total_bytes,
+            total_blocks: thread.total_blocks,
+            freed_bytes: thread.freed_bytes,
+            freed_blocks: thread.freed_blocks,
+            realloc_calls: thread.realloc_calls,
+            peak_bytes: thread.peak_bytes,
+            peak_blocks: thread.peak_blocks,
+            stack_bytes: thread.stack_bytes,
+            stack_limit_bytes: thread.stack_limit_bytes,
+            deepest_bytes: thread.deepest_bytes,
+            deepest_frames: deepest.iter().map(|id| SiteFrame::new(fold::frame(profile, *id))).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -135,7 +180,12 @@ impl<'a> Show<'a> {
             build: &dump.build,
             summary: Summary::new(profile),
             memory: &dump.memory,
-            threads: &dump.threads,
+            threads: dump
+                .threads
+                .iter()
+                .enumerate()
+                .map(|(index, thread)| ThreadRow::new(profile, index, thread))
+                .collect(),
             failures: Failures {
                 count: dump.failures.count,
                 last: (dump.failures.last.iter().zip(&profile.failed))
@@ -147,6 +197,7 @@ impl<'a> Show<'a> {
                     .collect(),
             },
             timeline: &dump.timeline,
+            marks: &dump.marks,
             lost: &dump.lost,
             missing_symbols: profile
                 .missing_symbols

@@ -45,6 +45,7 @@ pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>
     let rows: Vec<Vec<FrameId>> =
         stacks.iter().enumerate().map(|(row, node)| table.row(&dump, &symbols, row, node)).collect();
     let failed = dump.failures.last.iter().map(|failure| expand(failure.stack, &stacks, &rows).0).collect();
+    let deepest = dump.threads.iter().map(|thread| expand(thread.deepest_stack, &stacks, &rows).0).collect();
     let sites = sites
         .into_iter()
         .map(|site| {
@@ -60,7 +61,7 @@ pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>
             }
         })
         .collect();
-    Profile { path: path.to_owned(), dump, frames: table.frames, sites, failed, missing_symbols }
+    Profile { path: path.to_owned(), dump, frames: table.frames, sites, failed, deepest, missing_symbols }
 }
 
 /// The frames from a row of the stacks out to the root, and whether some were left out.

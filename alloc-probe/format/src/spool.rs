@@ -291,6 +291,14 @@ pub mod thread {
     pub const OWN_PEAK_BLOCKS: usize = 9;
     /// Live bytes that are in the header's sum.
     pub const FLUSHED: usize = 10;
+    /// Bytes of its stack that were ever touched, in whole pages; 0 where that was not measured.
+    pub const STACK_BYTES: usize = 11;
+    /// The lowest address of its stack; 0 where it is not known, and for ended threads.
+    pub const STACK_LOW: usize = 12;
+    /// The bytes from there to where the stack begins.
+    pub const STACK_LIMIT: usize = 13;
+    /// How deep its stack was at the deepest that was taken: bytes in the upper half, the node in the lower.
+    pub const DEEPEST: usize = 14;
     /// The thread id; 0 for a free slot.
     pub const TID: usize = 16;
     /// How many threads: 1, or for ended ones as many as had the name.

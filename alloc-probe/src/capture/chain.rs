@@ -38,7 +38,7 @@ impl Frames<'_> {
     /// Finds or adds its node.
     pub(super) fn capture<T: Tree>(self, tree: &T) -> Captured {
         let node = self.recorded().try_fold(T::ROOT, |node, frame| tree.child(node, frame));
-        Captured { node: node.unwrap_or(T::ROOT), truncated: self.truncated() }
+        Captured { node: node.unwrap_or(T::ROOT), truncated: self.truncated(), deepest: false }
     }
 
     /// Whether frames are missing in what is recorded of it.

@@ -98,6 +98,7 @@ fn gave_up(_: Frames<'_>) -> bool {
 #[cfg(feature = "checked-stacks")]
 mod always {
     use super::{Captured, Difference, KeptStack, Registers, Tree};
+    use crate::capture::OwnStack;
     use crate::memory::os;
     use std::io::Write as _;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -127,6 +128,11 @@ mod always {
                 }
             }
             std::hint::black_box(captured)
+        }
+
+        /// The thread's own stack.
+        pub(crate) fn own_stack(&self) -> Option<OwnStack> {
+            self.plain.own_stack()
         }
 
         /// Forgets everything. To be called before another thread uses it.

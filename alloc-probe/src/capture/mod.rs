@@ -15,6 +15,7 @@ mod checked;
 mod images;
 #[cfg(native_unwinder)]
 mod native;
+pub(crate) mod own_stack;
 #[cfg(not(native_unwinder))]
 mod portable;
 #[cfg(test)]
@@ -118,6 +119,19 @@ pub(crate) struct Captured {
     pub(crate) node: u32,
     /// Whether frames are missing.
     pub(crate) truncated: bool,
+    /// Whether the thread's stack never reached as far at a capture: [`KeptStack::own_stack`] tells how far.
+    pub(crate) deepest: bool,
+}
+
+/// The calling thread's own stack, and how far it has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OwnStack {
+    /// Where it ends at the most: it grows downwards.
+    pub(crate) low: u64,
+    /// Where it begins.
+    pub(crate) high: u64,
+    /// The lowest stack pointer at any capture.
+    pub(crate) lowest: u64,
 }
 
 /// Brings the list of images up to date. To be called before the first capture, which should be early, while there

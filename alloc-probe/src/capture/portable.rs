@@ -3,7 +3,7 @@
 //! Nothing is kept from one stack to the next.
 
 use super::chain::FRAMES_WALKED;
-use super::{Captured, FrameKey, Tree, trace};
+use super::{Captured, FrameKey, OwnStack, Tree, trace};
 use std::hint::black_box;
 
 /// What tells the frame of a function from its callers'.
@@ -52,6 +52,11 @@ impl KeptStack {
     #[inline(never)]
     pub(crate) unsafe fn capture<T: Tree>(&mut self, tree: &T, start: Registers) -> Captured {
         trace::walk(&mut self.keys, start.mark).capture(tree)
+    }
+
+    /// The thread's own stack: this walker has no need to know it.
+    pub(crate) fn own_stack(&self) -> Option<OwnStack> {
+        None
     }
 
     /// Forgets everything. To be called before another thread uses it.

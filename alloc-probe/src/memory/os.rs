@@ -196,6 +196,55 @@ pub(crate) fn for_each_task(mut f: impl FnMut(u64)) {
     }
 }
 
+/// What the system says of the process's pages.
+pub(crate) struct PageMap {
+    file: libc::c_int,
+    page_bytes: u64,
+}
+
+impl PageMap {
+    /// None where the system does not tell, as without `/proc`.
+    pub(crate) fn open() -> Option<PageMap> {
+        // SAFETY: the path is a C string; `sysconf` has no preconditions.
+        let (file, page) = unsafe {
+            (
+                libc::open(c"/proc/self/pagemap".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC),
+                libc::sysconf(libc::_SC_PAGESIZE),
+            )
+        };
+        (file >= 0).then_some(PageMap { file, page_bytes: page.max(1) as u64 })
+    }
+
+    /// The bytes of the pages between two addresses that are resident or swapped out: those that were ever touched, and
+    /// not given back since.
+    pub(crate) fn touched_bytes(&self, low: u64, high: u64) -> u64 {
+        const RESIDENT_OR_SWAPPED: u64 = 3 << 62;
+        let mut entries = [0u64; 256];
+        let (mut page, end) = (low / self.page_bytes, high.div_ceil(self.page_bytes));
+        let mut touched = 0;
+        while page < end {
+            let wanted = (end - page).min(entries.len() as u64) as usize;
+            let at = (page * 8) as libc::off_t;
+            // SAFETY: the buffer is writable for so many bytes, and the descriptor is our own.
+            let got = unsafe { libc::pread(self.file, entries.as_mut_ptr().cast(), wanted * 8, at) };
+            let got = got.max(0) as usize / 8;
+            if got == 0 {
+                break;
+            }
+            touched += entries[..got].iter().filter(|&entry| entry & RESIDENT_OR_SWAPPED != 0).count();
+            page += got as u64;
+        }
+        touched as u64 * self.page_bytes
+    }
+}
+
+impl Drop for PageMap {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is our own.
+        unsafe { libc::close(self.file) };
+    }
+}
+
 /// Reads a small file of the system's into a buffer; the part that fits. None where it can't be opened.
 pub(crate) fn read_small<'a>(path: &std::ffi::CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     // SAFETY: the path is a C string, the buffer is writable for its length, and the descriptor is our own.

@@ -28,7 +28,7 @@ use crate::capture::Registers;
 use crate::mode::State;
 use crate::thread::{self, Thread};
 use crate::tree::StackTree;
-use crate::{finish, full, mode, start, stats};
+use crate::{finish, full, mode, stacks, start, stats};
 use slots::Number;
 use std::future::Future;
 use std::io;
@@ -351,7 +351,11 @@ fn stack_of(thread: &'static Thread, registers: Registers) -> u32 {
     }
     // SAFETY: the kept stack is the thread's own, in memory that stays; the guard is up, so that no other reference to it
     // exists. The registers are those of a frame that lives until this call returns.
-    unsafe { (*kept).capture(&StackTree, registers) }.node
+    let captured = unsafe { (*kept).capture(&StackTree, registers) };
+    if captured.deepest {
+        stacks::note_deepest(thread, captured);
+    }
+    captured.node
 }
 
 /// In the child of a fork: whoever held a lock does not exist.

@@ -41,6 +41,7 @@ fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
         frames,
         sites,
         failed: Vec::new(),
+        deepest: Vec::new(),
         missing_symbols: Vec::new(),
     }
 }

@@ -50,7 +50,7 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
     if spool.header(header::IN_PART) != 0 && now.from_spool {
         facts.notes.push(IN_PART.to_owned());
     }
-    let (threads, mut counted) = threads(spool);
+    let (mut threads, mut counted) = threads(spool);
     // A peak is noted when it is over. If more is live than at the last one, then this one is now.
     let epoch = spool.header(header::EPOCH);
     let scope = Scope { epoch, peak_is_now: counted.live_bytes > counted.peak_bytes };
@@ -61,10 +61,14 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         realloc_calls: threads.iter().map(|thread| thread.realloc_calls).sum(),
         ..counted.figures()
     };
+    let deepest = threads.iter().map(|thread| thread.deepest_stack as usize);
     let (rows, mut sites) = match mode {
-        Mode::Off | Mode::Count => (Rows::of(spool, &facts, std::iter::empty()), Vec::new()),
-        Mode::Sample | Mode::Full => sites(spool, &facts, &clock, &scope),
+        Mode::Off | Mode::Count => (Rows::of(spool, &facts, deepest), Vec::new()),
+        Mode::Sample | Mode::Full => sites(spool, &facts, &clock, &scope, deepest),
     };
+    for thread in &mut threads {
+        thread.deepest_stack = rows.row(thread.deepest_stack as usize);
+    }
     let failures = failures(spool, &rows, &clock);
     let stacks = rows.rows;
     if mode == Mode::Full {
@@ -207,11 +211,18 @@ impl ClockScale {
     }
 }
 
-/// The sites, in the order in which they were first seen, and the tree of their stacks.
-fn sites(spool: &impl Spool, facts: &Facts, clock: &ClockScale, scope: &Scope) -> (Rows, Vec<Site>) {
+/// The sites, in the order in which they were first seen, and the tree of their stacks, and of those of other nodes.
+fn sites(
+    spool: &impl Spool,
+    facts: &Facts,
+    clock: &ClockScale,
+    scope: &Scope,
+    others: impl Iterator<Item = usize>,
+) -> (Rows, Vec<Site>) {
     let site_nodes = spool.words(Section::SITES);
     let count = (spool.count(Section::SITES) as usize).min(site_nodes.len());
-    let rows = Rows::of(spool, facts, (0..count).map(|site| load(site_nodes, site) as usize));
+    let nodes = (0..count).map(|site| load(site_nodes, site) as usize);
+    let rows = Rows::of(spool, facts, nodes.chain(others));
     let live = live_blocks(spool, count, clock);
     let mut sites: Vec<Site> = Vec::with_capacity(count);
     for_each_site(spool, count, scope, |site, tally| {
@@ -350,7 +361,7 @@ fn failures(spool: &impl Spool, rows: &Rows, clock: &ClockScale) -> Failures {
     Failures { count, last: last.collect() }
 }
 
-/// The threads as the dump lists them, and their sum.
+/// The threads as the dump lists them, but with nodes as their deepest stacks, and their sum.
 fn threads(spool: &impl Spool) -> (Vec<Thread>, Sums) {
     let epoch = spool.header(header::EPOCH);
     let mut sum = Sums::default();
@@ -390,7 +401,10 @@ fn threads(spool: &impl Spool) -> (Vec<Thread>, Sums) {
                 realloc_calls: load(slot, thread::REALLOCS),
                 peak_bytes,
                 peak_blocks,
-                ..Thread::default()
+                stack_bytes: load(slot, thread::STACK_BYTES),
+                stack_limit_bytes: load(slot, thread::STACK_LIMIT),
+                deepest_bytes: load(slot, thread::DEEPEST) >> 32,
+                deepest_stack: load(slot, thread::DEEPEST) as u32,
             });
         }
     }

@@ -43,11 +43,12 @@ mod keep;
 mod unwind;
 
 use super::careful::{self, Extent, Walked};
-use super::memory::{Window, ask_for_thread_stack, own_stack};
+use super::memory::Window;
 use super::registers::Registers;
 use super::rule::Rule;
 use crate::capture::chain::{FRAMES_WALKED, Frames};
-use crate::capture::{Captured, FrameKey, Tree, images};
+use crate::capture::own_stack::{ask_for_thread_stack, own_stack};
+use crate::capture::{Captured, FrameKey, OwnStack, Tree, images};
 use crate::memory::os::keeping_errno;
 
 /// Frames that are kept. Of deeper stacks it's the outermost ones: what is further in is unwound each time.
@@ -111,6 +112,8 @@ pub(crate) struct KeptStack {
     low: u64,
     /// … so far.
     span: u64,
+    /// The lowest stack pointer that a stack was taken with, of those within.
+    lowest: u64,
     /// The generation of images that all this is of.
     generation: u32,
     /// Frames kept, with the hook's as the innermost.
@@ -149,10 +152,15 @@ impl KeptStack {
         // SAFETY: as for this function, and the stack is the thread's own.
         match unsafe { self.unwind(start, &mut pending) } {
             Outcome::Joined(base) if pending == 0 => {
-                Captured { node: self.frames[base - 1].node, truncated: self.window != 0 }
+                // As deep as the last one.
+                Captured { node: self.frames[base - 1].node, truncated: self.window != 0, deepest: false }
             }
-            Outcome::Joined(base) => self.keep(tree, base, pending),
-            Outcome::Unusual => self.capture_carefully(tree, start),
+            Outcome::Joined(base) => {
+                Captured { deepest: self.deepens(start.sp), ..self.keep(tree, base, pending) }
+            }
+            Outcome::Unusual => {
+                Captured { deepest: self.deepens(start.sp), ..self.capture_carefully(tree, start) }
+            }
         }
     }
 
@@ -187,6 +195,22 @@ impl KeptStack {
         return word.slot + 8;
     }
 
+    /// Whether this stack pointer, on the thread's own stack, is lower than any before.
+    #[inline(always)]
+    fn deepens(&mut self, sp: u64) -> bool {
+        let deeper = sp < self.lowest;
+        if deeper {
+            self.lowest = sp;
+        }
+        deeper
+    }
+
+    /// The thread's own stack. None before the first capture, and where it can't be told.
+    pub(crate) fn own_stack(&self) -> Option<OwnStack> {
+        let own = OwnStack { low: self.low, high: self.low.wrapping_add(self.span), lowest: self.lowest };
+        (self.span > 1).then_some(own)
+    }
+
     /// Forgets everything. To be called before another thread uses it.
     pub(crate) fn reset(&mut self) {
         (self.low, self.span, self.len) = (0, 0, 0);
@@ -212,7 +236,7 @@ impl KeptStack {
             }
             // Where the bounds can't be had, no stack pointer is within them.
             let (low, high) = bounds.unwrap_or((u64::MAX, u64::MAX));
-            (self.low, self.span) = (low, (high - low).max(1));
+            (self.low, self.span, self.lowest) = (low, (high - low).max(1), u64::MAX);
             for word in &mut self.words[..BLOCK] {
                 *word = Word { slot: &raw const word.value as u64, value: 0 };
             }

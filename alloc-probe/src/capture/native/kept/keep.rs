@@ -51,7 +51,7 @@ impl KeptStack {
         self.len = cursor.frames as u32;
         self.plain = self.len;
         self.window = 0;
-        Captured { node, truncated: false }
+        Captured { node, truncated: false, deepest: false }
     }
 
     /// As [`keep`](Self::keep), where the stack, or the last one, is deeper than what is recorded.
@@ -71,7 +71,7 @@ impl KeptStack {
         let truncated = depth > FRAMES_RECORDED;
         let Some(node) = self.find_nodes(tree, base, depth) else {
             (self.len, self.plain, self.window) = (0, 0, 0);
-            return Captured { node: T::ROOT, truncated };
+            return Captured { node: T::ROOT, truncated, deepest: false };
         };
         let whole = cursor.frames > depth;
         if whole {
@@ -79,7 +79,7 @@ impl KeptStack {
         }
         self.plain = if truncated { OUTER as u32 } else { self.len };
         self.window = if truncated && whole { (depth - INNER) as u32 } else { 0 };
-        Captured { node, truncated }
+        Captured { node, truncated, deepest: false }
     }
 
     /// Looks up the nodes that frames don't have yet, and tells the innermost one's. The stack is `depth` frames deep;
