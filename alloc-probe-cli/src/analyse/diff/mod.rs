@@ -3,10 +3,10 @@
 //! The way: `name`s without what differs from build to build, and what they may stand for (`resolve`) → a `key` for
 //! each frame, by one numbering for both builds → `group`s of sites without glue → `matching`, pass by pass (`passes`,
 //! `judge`, `lines`, `candidates`, `fill`) → how much was matched ([`share`]), what stood in the way ([`obstacles`]),
-//! whether both did the same [`work`], and why their memory differs: an account of it ([`causes`]), and what stands out
+//! whether both did the same [`work`], and why their memory differs: an account of it ([`account`]), and what stands out
 //! ([`findings`]).
 
-pub mod causes;
+pub mod account;
 pub mod findings;
 pub mod obstacles;
 pub mod share;
@@ -26,9 +26,9 @@ mod passes;
 mod resolve;
 
 use crate::profile::{Profile, Site};
+use account::Account;
 use alloc_probe_format::dump::Figures;
 use alloc_probe_format::metric::Metric;
-use causes::Account;
 use findings::{Finding, Runs, findings};
 use key::Functions;
 use share::Matched;

@@ -1,6 +1,7 @@
 //! `diff --json`: stable, versioned, and described in `docs/json.md`.
 
-use crate::analyse::diff::causes::Line;
+use crate::analyse::diff::account::{Account as Lines, Line};
+use crate::analyse::diff::findings::Finding;
 use crate::analyse::diff::share::Share;
 use crate::analyse::diff::{Diff, Pair, Sites};
 use crate::analyse::fold;
@@ -21,7 +22,7 @@ pub struct DiffJson<'a> {
     obstacles: &'a [String],
     work_factor: Option<f64>,
     memory: Memory<'a>,
-    causes: Vec<Cause>,
+    causes: Vec<Cause<'a>>,
     sites: Vec<Site<'a>>,
 }
 
@@ -52,6 +53,34 @@ struct Memory<'a> {
     virtual_bytes: Both,
     threads: Both,
     categories: Vec<CategoryOf<'a>>,
+    account: Option<Account<'a>>,
+}
+
+/// What the resident memory consists of.
+#[derive(Debug, Serialize)]
+struct Account<'a> {
+    resident: LineOf,
+    lines: Vec<LineOf>,
+    beside: Vec<LineOf>,
+    at_peak: Option<AtPeak>,
+    notes: &'a [String],
+}
+
+/// The same at the peak of live bytes.
+#[derive(Debug, Serialize)]
+struct AtPeak {
+    resident: LineOf,
+    lines: Vec<LineOf>,
+}
+
+/// One line of an account. What a dump can't tell is `null`.
+#[derive(Debug, Serialize)]
+struct LineOf {
+    name: &'static str,
+    meaning: &'static str,
+    base: Option<i64>,
+    new: Option<i64>,
+    difference: Option<i64>,
 }
 
 /// A figure of both sides.
@@ -69,13 +98,23 @@ struct CategoryOf<'a> {
     bytes: Both,
 }
 
+/// A finding.
 #[derive(Debug, Serialize)]
-struct Cause {
-    name: &'static str,
-    meaning: &'static str,
-    base_bytes: i64,
-    new_bytes: i64,
-    difference_bytes: i64,
+struct Cause<'a> {
+    kind: &'static str,
+    bytes: i64,
+    in_both: bool,
+    headline: &'a str,
+    evidence: &'a [String],
+    sites: Vec<CauseSite<'a>>,
+    advice: &'a str,
+}
+
+/// A site that a finding is about, by its stack in the new run, or in the base where the new run has no such site.
+#[derive(Debug, Serialize)]
+struct CauseSite<'a> {
+    bytes: i64,
+    frames: Vec<SiteFrame<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -132,8 +171,12 @@ impl<'a> DiffJson<'a> {
             matched: Matched::new(diff),
             obstacles: &diff.obstacles,
             work_factor: diff.work,
-            memory: Memory::new(base, new),
-            causes: diff.account.iter().flat_map(|account| &account.lines).map(Cause::new).collect(),
+            memory: Memory::new(base, new, diff),
+            causes: diff
+                .findings
+                .iter()
+                .map(|finding| Cause::new(finding, base, new, diff, metric, all_frames))
+                .collect(),
             sites: pairs.iter().map(site).collect(),
         }
     }
@@ -170,7 +213,7 @@ impl Matched {
 }
 
 impl<'a> Memory<'a> {
-    fn new(base: &'a Profile, new: &'a Profile) -> Memory<'a> {
+    fn new(base: &'a Profile, new: &'a Profile, diff: &'a Diff) -> Memory<'a> {
         let (base, new) = (&base.dump.memory, &new.dump.memory);
         let mut names: Vec<&str> = Vec::new();
         for category in base.categories.iter().chain(&new.categories) {
@@ -194,6 +237,7 @@ impl<'a> Memory<'a> {
                     CategoryOf { name, bytes: Both::of(sides) }
                 })
                 .collect(),
+            account: diff.account.as_ref().map(Account::new),
         }
     }
 }
@@ -207,29 +251,78 @@ impl Both {
     }
 }
 
-impl Cause {
-    fn new(line: &Line) -> Cause {
+impl<'a> Account<'a> {
+    fn new(account: &'a Lines) -> Account<'a> {
+        let lines = |lines: &[Line]| lines.iter().map(LineOf::new).collect();
+        Account {
+            resident: LineOf::new(&account.resident),
+            lines: lines(&account.lines),
+            beside: lines(&account.beside),
+            at_peak: account
+                .resident_at_peak
+                .as_ref()
+                .map(|resident| AtPeak { resident: LineOf::new(resident), lines: lines(&account.at_peak) }),
+            notes: &account.notes,
+        }
+    }
+}
+
+impl LineOf {
+    fn new(line: &Line) -> LineOf {
+        let &Line { name, meaning, base, new, .. } = line;
+        LineOf { name, meaning, base, new, difference: line.difference() }
+    }
+}
+
+impl<'a> Cause<'a> {
+    fn new(
+        finding: &'a Finding,
+        base: &'a Profile,
+        new: &'a Profile,
+        diff: &'a Diff,
+        metric: Metric,
+        all_frames: bool,
+    ) -> Cause<'a> {
+        let frames = |pair: &'a Pair| match (&pair.new, &pair.base) {
+            (Some(sites), _) => sites_frames(sites, new, metric, all_frames),
+            (None, Some(sites)) => sites_frames(sites, base, metric, all_frames),
+            (None, None) => Vec::new(),
+        };
         Cause {
-            name: line.name,
-            meaning: line.meaning,
-            base_bytes: line.base_bytes,
-            new_bytes: line.new_bytes,
-            difference_bytes: line.difference_bytes(),
+            kind: finding.kind.name(),
+            bytes: finding.bytes,
+            in_both: finding.in_both,
+            headline: &finding.headline,
+            evidence: &finding.evidence,
+            sites: finding
+                .sites
+                .iter()
+                .filter_map(|(pair, bytes)| {
+                    Some(CauseSite { bytes: *bytes, frames: frames(diff.pairs.get(*pair)?) })
+                })
+                .collect(),
+            advice: &finding.advice,
         }
     }
 }
 
 impl<'a> SiteSide<'a> {
     fn new(sites: &Sites, profile: &'a Profile, metric: Metric, all_frames: bool) -> SiteSide<'a> {
-        let frames = sites.shown(profile, metric).map(|site| fold::visible(profile, site, all_frames));
         SiteSide {
             figures: AllFigures::from(&sites.figures),
             stacks: sites.sites.len(),
-            frames: frames
-                .unwrap_or_default()
-                .into_iter()
-                .map(|id| SiteFrame::new(fold::frame(profile, id)))
-                .collect(),
+            frames: sites_frames(sites, profile, metric, all_frames),
         }
     }
+}
+
+/// The stack of the largest of some sites.
+fn sites_frames<'a>(
+    sites: &Sites,
+    profile: &'a Profile,
+    metric: Metric,
+    all_frames: bool,
+) -> Vec<SiteFrame<'a>> {
+    let frames = sites.shown(profile, metric).map(|site| fold::visible(profile, site, all_frames));
+    frames.unwrap_or_default().into_iter().map(|id| SiteFrame::new(fold::frame(profile, id))).collect()
 }

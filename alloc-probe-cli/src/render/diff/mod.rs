@@ -1,6 +1,7 @@
 //! A diff on the terminal: what changed in all, why the process's memory did, and at which sites.
 
 pub(super) mod change;
+mod findings;
 pub mod json;
 mod sites;
 mod stacks;
@@ -44,12 +45,13 @@ pub fn write(
     headline(base, new, options.metric, out)?;
     writeln!(out)?;
     sides(base, new, options.width, out)?;
-    writeln!(out)?;
-    tables::figures(base, new, options, out)?;
     if let Some(account) = &diff.account {
         writeln!(out)?;
         tables::account(account, options.width, out)?;
     }
+    findings::write(base, new, diff, options, out)?;
+    writeln!(out)?;
+    tables::figures(base, new, options, out)?;
     writeln!(out)?;
     matched(base, new, diff, options.width, out)?;
     sites::write(base, new, diff, options, out)
@@ -140,11 +142,7 @@ fn matched(base: &Profile, new: &Profile, diff: &Diff, width: usize, out: &mut d
         )?;
     }
     for obstacle in &diff.obstacles {
-        let mut mark = "  - ";
-        for line in wrapped(obstacle, width.saturating_sub(mark.len())) {
-            writeln!(out, "{mark}{line}")?;
-            mark = "    ";
-        }
+        tables::sentence("  - ", obstacle, width, out)?;
     }
     Ok(())
 }

@@ -1,16 +1,22 @@
 //! The figures of both runs, and the account of their memory, as tables.
 
 use super::{Options, change::Change};
-use crate::analyse::diff::causes::Account;
+use crate::analyse::diff::account::{Account, Line};
 use crate::profile::Profile;
 use crate::term::{style, text};
 use alloc_probe_format::dump::Dump;
+use anstyle::Style;
 use std::io::{self, Write};
 
 /// Columns of a row's name.
 const NAME: usize = 18;
 /// Columns of a table without remarks: a name, three figures and a percentage.
 const TABLE: usize = NAME + 3 * 12 + 8;
+
+/// Columns that a remark needs.
+const LEAST_REMARK: usize = 16;
+/// A line of the account is small where it is less than this part of the whole: half a percent.
+const SMALL: i64 = 200;
 
 /// A figure of a dump: its name, whether it counts bytes, and how it is had.
 type Figure = (&'static str, bool, fn(&Dump) -> u64);
@@ -48,23 +54,74 @@ pub(super) fn figures(
     Ok(())
 }
 
-/// Writes what the resident memory of both consists of.
+/// Writes what the resident memory of both consists of, at the end and at the peak.
 pub(super) fn account(account: &Account, width: usize, out: &mut dyn Write) -> io::Result<()> {
     header("Memory at the end", out)?;
     writeln!(out)?;
-    for line in &account.lines {
-        if (line.base_bytes, line.new_bytes) == (0, 0) {
-            continue;
-        }
-        let change = Change { base: line.base_bytes, new: line.new_bytes, is_bytes: true };
-        row(line.name, change, line.meaning, width, out)?;
+    lines(&account.lines, &account.resident, width, out)?;
+    for line in &account.beside {
+        line_row(line, width, out)?;
     }
-    let resident = &account.resident;
-    let change = Change { base: resident.base_bytes, new: resident.new_bytes, is_bytes: true };
+    if let Some(resident) = &account.resident_at_peak {
+        writeln!(out)?;
+        header("At the peak", out)?;
+        writeln!(out)?;
+        lines(&account.at_peak, resident, width, out)?;
+    }
+    for note in &account.notes {
+        sentence("  - ", note, width, out)?;
+    }
+    Ok(())
+}
+
+/// The lines of an account and their sum. Those that are small on both sides are one, so that all fit on a page.
+fn lines(lines: &[Line], whole: &Line, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let whole_bytes = whole.base.max(whole.new).unwrap_or(0);
+    let (small, large): (Vec<&Line>, Vec<&Line>) =
+        lines.iter().filter(|line| !line.is_empty()).partition(|line| {
+            [line.base, line.new].iter().flatten().all(|bytes| bytes.abs() < whole_bytes / SMALL)
+        });
+    for line in large {
+        line_row(line, width, out)?;
+    }
+    match small[..] {
+        [] => {}
+        [line] => line_row(line, width, out)?,
+        _ => {
+            let sum = |of: fn(&Line) -> Option<i64>| small.iter().filter_map(|line| of(line)).sum();
+            let change = Change { base: sum(|line| line.base), new: sum(|line| line.new), is_bytes: true };
+            let names: Vec<&str> = small.iter().map(|line| line.name).collect();
+            row("smaller ones", change, &names.join(", "), width, out)?;
+        }
+    }
     let faint = style::FAINT;
     writeln!(out, "{faint}{}{faint:#}", "─".repeat(TABLE.min(width)))?;
-    row("resident", change, "", width, out)?;
-    row("threads", Change::of(account.threads, false), "", width, out)
+    line_row(whole, width, out)
+}
+
+/// A line of an account. What a side can't tell is a question mark there.
+fn line_row(line: &Line, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let &Line { name, meaning: remark, base, new, is_bytes } = line;
+    if let (Some(base), Some(new)) = (base, new) {
+        return row(name, Change { base, new, is_bytes }, remark, width, out);
+    }
+    let text = |side: Option<i64>| {
+        side.map_or("?".to_owned(), |side| Change { base: side, new: side, is_bytes }.base_text())
+    };
+    write!(out, "{name:<NAME$}{:>12}{:>12}{:>12}", text(base), text(new), "?")?;
+    remarked("", style::PLAIN, remark, width, out)
+}
+
+/// Writes a sentence in lines of the page's width, the first behind a mark.
+pub(super) fn sentence(mark: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let indent = text::width(mark);
+    for (index, line) in super::wrapped(text, width.saturating_sub(indent)).iter().enumerate() {
+        match index {
+            0 => writeln!(out, "{mark}{line}")?,
+            _ => writeln!(out, "{:indent$}{line}", "")?,
+        }
+    }
+    Ok(())
 }
 
 /// The line above a table's figures, without its end.
@@ -78,12 +135,17 @@ fn header(title: &str, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn row(name: &str, change: Change, remark: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    let (faint, look) = (style::FAINT, change.style());
+    let look = change.style();
     write!(out, "{name:<NAME$}{:>12}{:>12}", change.base_text(), change.new_text())?;
     write!(out, "{look}{:>12}{look:#}", change.difference())?;
-    let (percent, room) = (change.percent(), width.saturating_sub(TABLE + 2));
+    remarked(&change.percent(), look, remark, width, out)
+}
+
+/// The end of a row: the difference in percent, and a remark where there is room for one.
+fn remarked(percent: &str, look: Style, remark: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let (faint, room) = (style::FAINT, width.saturating_sub(TABLE + 2));
     // A few words of a remark are no use.
-    let remark = if room > 18 { remark } else { "" };
+    let remark = if room >= LEAST_REMARK { remark } else { "" };
     if !(percent.is_empty() && remark.is_empty()) {
         write!(out, "{look}{percent:>8}{look:#}")?;
     }

@@ -1,0 +1,113 @@
+//! The lines of the account: what each adds up, of one dump.
+
+use super::signed;
+use alloc_probe_format::dump::{Code, Dump, Heap, HeapBasis, PeakMemory};
+
+/// A line: its name, what it means, whether it counts bytes, and its figure, none where a dump can't tell.
+pub(super) type Part = (&'static str, &'static str, bool, fn(&Dump) -> Option<i64>);
+
+pub(super) const RESIDENT: Part = ("resident", "", true, |dump| Some(signed(dump.memory.rss_bytes)));
+
+/// What the allocator has, page by page; in one line where that is not known. The untouched and the swapped are live,
+/// but not resident, so they count below zero.
+pub(super) const HEAP: [Part; 10] = [
+    ("live blocks", "asked for and not freed", true, |dump| Some(live(dump))),
+    ("never touched", "live, but on pages not used yet", true, |dump| {
+        let heap = heap(dump)?;
+        Some(signed(heap.live_bytes) + signed(heap.swapped_bytes) - live(dump))
+    }),
+    ("swapped out", "live, but not in RAM any more", true, |dump| Some(-signed(heap(dump)?.swapped_bytes))),
+    ("retained", "free pages the allocator keeps", true, |dump| Some(signed(heap(dump)?.retained_bytes))),
+    ("fragmentation", "free, on pages that blocks hold", true, |dump| {
+        Some(signed(heap(dump)?.fragmented_bytes))
+    }),
+    ("rounding", "added to blocks by the allocator", true, |dump| {
+        Some(signed(told_apart(dump)?.slack_bytes))
+    }),
+    ("C code", "of other languages, in use", true, |dump| Some(signed(told_apart(dump)?.other_bytes))),
+    ("allocator", "its own tables", true, |dump| Some(signed(told_apart(dump)?.metadata_bytes))),
+    ("heap beyond them", "free, rounding, C: not told apart", true, |dump| match heap(dump) {
+        Some(_) => Some(0),
+        None => Some(anonymous(dump) - live(dump)),
+    }),
+    ("other mappings", "made without the allocator", true, |dump| {
+        // The two are read one after the other, so the heap may have grown in between.
+        Some((anonymous(dump) - signed(heap(dump)?.resident_bytes)).max(0))
+    }),
+];
+
+/// The executable and the libraries by what is in them.
+pub(super) const CODE: [Part; 3] = [
+    ("code", "instructions, constants, unwind tables", true, |dump| Some(signed(code(dump)?.text_bytes))),
+    ("relocations", "constants with addresses in them", true, |dump| {
+        Some(signed(code(dump)?.relocations_bytes))
+    }),
+    ("static data", "variables of program and libraries", true, |dump| Some(signed(code(dump)?.data_bytes))),
+];
+
+/// The same by file, for dumps that don't know what is in them.
+pub(super) const IMAGES: [Part; 2] = [
+    ("executable", "the program's code and data", true, |dump| Some(category(dump, "executable"))),
+    ("libraries", "shared libraries' code and data", true, |dump| Some(category(dump, "libraries"))),
+];
+
+pub(super) const OTHERS: [Part; 3] = [
+    ("stacks", "of threads, as far as touched", true, |dump| Some(category(dump, "stacks"))),
+    ("files", "other files mapped into memory", true, |dump| Some(category(dump, "files"))),
+    ("probe", "what recording took", true, |dump| Some(category(dump, "probe"))),
+];
+
+pub(super) const BESIDE: [Part; 4] = [
+    ("threads", "alive", false, |dump| Some(signed(dump.memory.threads))),
+    ("arenas", "of the allocator", false, |dump| Some(signed(dump.memory.allocator.as_ref()?.arenas))),
+    ("page tables", "the kernel's, not resident", true, |dump| Some(signed(dump.memory.page_table_bytes))),
+    ("swap", "of the whole process", true, |dump| Some(signed(dump.memory.swap_bytes))),
+];
+
+pub(super) const RESIDENT_AT_PEAK: Part =
+    ("resident", "", true, |dump| Some(signed(at_peak(dump)?.resident_bytes)));
+
+/// What one system call tells. The probe's memory beside its spool is within the second.
+pub(super) const AT_PEAK: [Part; 4] = [
+    ("live blocks", "asked for and not freed", true, |dump| Some(signed(at_peak(dump)?.live_bytes))),
+    ("beyond them", "free, rounding, stacks, data", true, |dump| {
+        let peak = at_peak(dump)?;
+        Some(signed(peak.resident_bytes) - signed(peak.shared_bytes) - signed(peak.live_bytes))
+    }),
+    ("shared", "code and files", true, |dump| {
+        let peak = at_peak(dump)?;
+        Some(signed(peak.shared_bytes) - signed(peak.spool_bytes))
+    }),
+    ("probe", "its spool", true, |dump| Some(signed(at_peak(dump)?.spool_bytes))),
+];
+
+fn live(dump: &Dump) -> i64 {
+    signed(dump.totals.end_bytes)
+}
+
+fn heap(dump: &Dump) -> Option<&Heap> {
+    dump.memory.heap.as_ref()
+}
+
+/// The heap, where it is known what of it is the allocator's and what C's.
+fn told_apart(dump: &Dump) -> Option<&Heap> {
+    heap(dump).filter(|heap| heap.basis != HeapBasis::Pages)
+}
+
+fn code(dump: &Dump) -> Option<&Code> {
+    dump.memory.code.as_ref()
+}
+
+fn at_peak(dump: &Dump) -> Option<&PeakMemory> {
+    dump.memory.at_peak.as_ref()
+}
+
+/// The heap, and whatever else is mapped without a file.
+fn anonymous(dump: &Dump) -> i64 {
+    category(dump, "heap") + category(dump, "anonymous")
+}
+
+fn category(dump: &Dump, name: &str) -> i64 {
+    let of_name = dump.memory.categories.iter().filter(|category| category.name == name);
+    signed(of_name.map(|category| category.bytes).fold(0, u64::saturating_add))
+}

@@ -1,0 +1,85 @@
+//! The findings of a diff: what each says, from what it was concluded, where, and what to do.
+
+use super::stacks::{Columns, Line, Stacks};
+use super::{Options, change::Change, tables};
+use crate::analyse::diff::Diff;
+use crate::analyse::diff::findings::Finding;
+use crate::profile::Profile;
+use crate::term::style;
+use crate::term::units::plural;
+use std::io::{self, Write};
+
+/// Sites listed with a finding.
+const SITES: usize = 3;
+/// Columns of a site's bytes, and of the gap behind them.
+const BYTES: usize = 14;
+const GAP: usize = 2;
+
+/// Writes the findings, each as a headline and what belongs to it. Without any, nothing.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub(super) fn write(
+    base: &Profile,
+    new: &Profile,
+    diff: &Diff,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if diff.findings.is_empty() {
+        return Ok(());
+    }
+    let stacks = Stacks::new(base, new, diff, options);
+    let strong = style::STRONG;
+    writeln!(out, "\n{strong}Why{strong:#}: {}", plural(diff.findings.len() as u64, "finding"))?;
+    for finding in &diff.findings {
+        writeln!(out)?;
+        title(finding, out)?;
+        tables::sentence("  ", &finding.headline, options.width, out)?;
+        for evidence in &finding.evidence {
+            tables::sentence("  - ", evidence, options.width, out)?;
+        }
+        sites(&stacks, diff, finding, options.width, out)?;
+        tables::sentence("  → ", &finding.advice, options.width, out)?;
+    }
+    Ok(())
+}
+
+/// What kind it is, and its bytes.
+fn title(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let change = Change { base: 0, new: finding.bytes, is_bytes: true };
+    let (strong, look) = (style::STRONG, change.style());
+    write!(out, "{strong}{}{strong:#}  ", finding.kind.title())?;
+    if finding.in_both {
+        return writeln!(out, "{} in both", change.new_text());
+    }
+    writeln!(out, "{look}{}{look:#}", change.difference())
+}
+
+/// The sites with the most of it.
+fn sites(
+    stacks: &Stacks<'_>,
+    diff: &Diff,
+    finding: &Finding,
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let shown: Vec<(i64, Line)> = finding
+        .sites
+        .iter()
+        .take(SITES)
+        .filter_map(|(pair, bytes)| Some((*bytes, stacks.headline(diff.pairs.get(*pair)?))))
+        .collect();
+    let columns = Columns::fit(shown.iter().map(|(_, line)| line), width.saturating_sub(BYTES + GAP));
+    for (bytes, line) in &shown {
+        let change = Change { base: 0, new: *bytes, is_bytes: true };
+        let text = if finding.in_both { change.new_text() } else { change.difference() };
+        write!(out, "{text:>BYTES$}{:GAP$}", "")?;
+        columns.write(line, false, out)?;
+    }
+    match finding.sites.len().saturating_sub(SITES) {
+        0 => Ok(()),
+        more => writeln!(out, "{:>BYTES$}{:GAP$}and {} more", "", "", plural(more as u64, "site")),
+    }
+}
