@@ -4,6 +4,7 @@
 //! `AllocProbe<Reference<System>>`, so that the reference sees exactly what reaches the inner allocator. The
 //! suite runs each subject in every build profile and mode, and compares.
 
+pub mod causes;
 pub mod reference;
 pub mod subject;
 pub mod usages;

@@ -27,5 +27,6 @@ mod threads;
 mod command_line;
 mod damaged;
 mod environment;
+mod findings;
 mod orders;
 mod outside;

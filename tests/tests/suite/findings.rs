@@ -1,0 +1,114 @@
+//! A diff names the cause of memory: for each kind of finding a program that has that cause and no other, and one that
+//! looks alike. The cause must come first, with the right site, and a figure within 10% of what the program did by
+//! construction; of the one that looks alike, nothing of the kind may be said.
+
+use crate::binaries::Profile;
+use crate::command_line::{alloc_probe, json};
+use crate::faults::Faults;
+use crate::run::{Subject, mode_name};
+use alloc_probe_format::dump::Mode;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// The cases of `tests/src/causes/` with the programs that run them.
+const GLIBC: &str = "causes";
+const JEMALLOC: &str = "causes_jemalloc";
+
+/// How far a finding's figure may be from the truth.
+const TOLERANCE: f64 = 0.1;
+
+#[test]
+fn retained_memory_is_named() {
+    check("retained", &[GLIBC, JEMALLOC]);
+}
+
+/// Runs a case with each of these programs, the base in `dev` and the rest in `release`, and holds the diffs against
+/// what it says.
+fn check(case: &str, programs: &[&'static str]) {
+    for program in programs {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut faults = Faults::of(format_args!("{program} {case}"));
+        let (base, _) = run(program, case, "base", Profile::Dev, folder.path());
+        let (new, truth) = run(program, case, "new", Profile::Release, folder.path());
+        let (control, _) = run(program, case, "control", Profile::Release, folder.path());
+
+        let causes = causes(&base, &new);
+        match causes.first() {
+            Some(first) if first["kind"] == case => truth.check(first, &mut faults),
+            _ => faults.check(false, format_args!("it's not the first of {}", kinds(&causes))),
+        }
+        let causes = self::causes(&base, &control);
+        let named = causes.iter().find(|cause| cause["kind"] == case);
+        faults.check(named.is_none(), format_args!("the control: {named:#?}"));
+    }
+}
+
+/// What a case says of itself.
+struct Truth {
+    bytes: f64,
+    site: Option<String>,
+}
+
+impl Truth {
+    fn parse(output: &str) -> Truth {
+        let words =
+            || output.lines().filter_map(|line| line.strip_prefix("truth ")).flat_map(str::split_whitespace);
+        let word = |name: &str| {
+            words().find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        };
+        let bytes = word("bytes").and_then(|bytes| bytes.parse().ok());
+        Truth { bytes: bytes.unwrap_or_else(|| panic!("no truth in {output}")), site: word("site") }
+    }
+
+    fn check(&self, cause: &Value, faults: &mut Faults) {
+        let bytes = cause["bytes"].as_f64().unwrap_or(0.0);
+        let off = (bytes - self.bytes).abs() / self.bytes.abs();
+        faults.check(off <= TOLERANCE, format_args!("{bytes} bytes for {}: {cause:#}", self.bytes));
+        if let Some(site) = &self.site {
+            let frames = |site: &Value| site["frames"].as_array().cloned().unwrap_or_default();
+            let first =
+                cause["sites"].as_array().and_then(|sites| sites.first()).map(frames).unwrap_or_default();
+            let is_there = first.iter().any(|frame| frame["function"] == site.as_str());
+            faults.check(is_there, format_args!("{site} is not in the first site's stack: {cause:#}"));
+        }
+        for text in ["headline", "advice"] {
+            faults
+                .check(cause[text].as_str().is_some_and(|text| !text.is_empty()), format_args!("no {text}"));
+        }
+        let evidence = cause["evidence"].as_array().is_some_and(|evidence| !evidence.is_empty());
+        faults.check(evidence, format_args!("no evidence"));
+    }
+}
+
+/// Runs a variant of a case; returns where its dump is, and what it says of itself.
+fn run(
+    program: &'static str,
+    case: &str,
+    variant: &str,
+    profile: Profile,
+    folder: &Path,
+) -> (PathBuf, Truth) {
+    let dump = folder.join(format!("{variant}.json"));
+    let subject = Subject::new(program, profile, Mode::Full).argument(case).argument(variant);
+    let mut command = subject.command();
+    let output = command
+        .env("ALLOC_PROBE", mode_name(Mode::Full))
+        .env("ALLOC_PROBE_OUT", &dump)
+        .output()
+        .unwrap_or_else(|error| panic!("{subject}: {error}"));
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{subject} {case} {variant}: {}\n{messages}", output.status);
+    (dump, Truth::parse(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// The causes that the command line names, in its order.
+fn causes(base: &Path, new: &Path) -> Vec<Value> {
+    let diff = json(alloc_probe().arg("diff").arg(base).arg(new).arg("--json"));
+    diff["causes"].as_array().expect("causes").clone()
+}
+
+fn kinds(causes: &[Value]) -> String {
+    let kinds: Vec<String> =
+        causes.iter().map(|cause| format!("{} {}", cause["kind"], cause["bytes"])).collect();
+    format!("[{}]", kinds.join(", "))
+}
