@@ -3,6 +3,14 @@
 //! Each kind has a file of its own. It looks at both profiles, at the pairs and at the account of their memory, and says
 //! nothing where there is no evidence, or where what it would say is not [`notable`](Runs::notable_bytes).
 
+mod capacity;
+mod fragmentation;
+mod no_concern;
+mod place;
+mod reserved;
+mod retained;
+mod words;
+
 use super::account::Account;
 use super::{Pair, Sites};
 use crate::profile::{Profile, Site};
@@ -158,7 +166,8 @@ pub(super) fn signed(bytes: u64) -> i64 {
 /// What finds one kind.
 type Finder = fn(&Runs<'_>) -> Vec<Finding>;
 
-const FINDERS: [Finder; 0] = [];
+const FINDERS: &[Finder] =
+    &[retained::find, fragmentation::find, capacity::find, reserved::find, no_concern::find];
 
 /// Everything that can be said: first what the runs differ by, then what both have, each the largest first.
 pub(super) fn findings(runs: &Runs<'_>) -> Vec<Finding> {

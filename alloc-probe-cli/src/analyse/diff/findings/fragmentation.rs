@@ -1,0 +1,91 @@
+//! *Fragmentation*: free memory on pages that blocks in use keep from being given back.
+
+use super::words::{Allocator, both, bucket, heaviest, larger, size};
+use super::{Finding, Kind, Runs, place, signed};
+use crate::profile::Profile;
+use crate::term::units::{bytes, count, plural};
+
+/// Sites that are named for holding the pages.
+const NAMED: usize = 2;
+
+/// One run has notably more of it.
+pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
+    let fragmented = |profile: &Profile| Some(profile.dump.memory.heap.as_ref()?.fragmented_bytes);
+    let (Some(base), Some(new)) = (fragmented(runs.base), fragmented(runs.new)) else {
+        return Vec::new();
+    };
+    let difference = signed(new) - signed(base);
+    if difference.abs() < runs.notable_bytes() {
+        return Vec::new();
+    }
+    let (profile, side) = larger(runs, difference);
+    let Some(heap) = &profile.dump.memory.heap else { return Vec::new() };
+    let mut evidence = vec![format!("free bytes on pages that hold a block in use: {}", both((base, new)))];
+    if let Some((size, holes)) = heaviest(&heap.holes) {
+        evidence.push(format!(
+            "most of {side}'s is in {} of {} each between blocks",
+            plural(holes, "hole"),
+            bucket(size)
+        ));
+    }
+    let sites: Vec<(usize, i64)> = runs
+        .by_pair(|site| site.pages.fragmented_bytes)
+        .into_iter()
+        .filter(|(_, bytes)| bytes.signum() == difference.signum())
+        .collect();
+    for (pair, _) in sites.iter().take(NAMED) {
+        evidence.extend(holders(runs, &runs.pairs[*pair], difference));
+    }
+    let live = profile.dump.totals.end_bytes;
+    vec![Finding {
+        kind: Kind::Fragmentation,
+        headline: format!(
+            "{} more of {side}'s resident memory is free, but on pages that blocks in use hold.",
+            size(difference)
+        ),
+        bytes: difference,
+        in_both: false,
+        evidence: {
+            evidence.push(format!("{} are live in {side}", bytes(live)));
+            evidence
+        },
+        sites,
+        advice: advice(Allocator::of(profile)),
+    }]
+}
+
+/// Which blocks of a pair hold the pages.
+fn holders(runs: &Runs<'_>, pair: &super::Pair, difference: i64) -> Option<String> {
+    let (mut blocks, mut live, mut free) = (0_u64, 0_u64, 0_u64);
+    let mut add = |site: &crate::profile::Site| {
+        blocks = blocks.saturating_add(site.figures.end_blocks);
+        live = live.saturating_add(site.figures.end_bytes);
+        free = free.saturating_add(site.pages.fragmented_bytes);
+    };
+    if difference < 0 {
+        runs.base_sites(pair).for_each(&mut add);
+    } else {
+        runs.new_sites(pair).for_each(&mut add);
+    }
+    let mean = live.checked_div(blocks)?;
+    Some(format!(
+        "{} live blocks of {} in the mean, from {}, keep {} of free memory around them",
+        count(blocks),
+        bytes(mean),
+        place::of_pair(runs, pair),
+        bytes(free)
+    ))
+}
+
+fn advice(allocator: Allocator) -> String {
+    let apart = "Allocate what stays apart from what goes: make the long-lived blocks before or after the burst, or \
+                 copy what is to stay into a few large blocks (one `Vec`, an arena)";
+    match allocator {
+        Allocator::Glibc => {
+            format!(
+                "{apart}. An allocator with size classes (Jemalloc, mimalloc) keeps blocks of other sizes apart."
+            )
+        }
+        _ => format!("{apart}."),
+    }
+}

@@ -1,0 +1,99 @@
+//! *No concern*: more is live, but it's kept to be used again, and does not grow.
+
+use super::words::size;
+use super::{Finding, Kind, Runs, signed};
+use crate::analyse::diff::work;
+use crate::analyse::timeline;
+use crate::term::units::{bytes, count, duration};
+use alloc_probe_format::dump::{Dump, Figures};
+
+/// From this share of the base's allocations downwards, the new run makes far fewer.
+const FEWER: f64 = 0.5;
+/// Of so few blocks nothing can be concluded.
+const LEAST_BLOCKS: u64 = 1_000;
+/// A timeline with fewer samples does not tell whether the heap has settled.
+const LEAST_SAMPLES: usize = 16;
+/// The equal parts of a run by which that is told, and how many of them are its beginning.
+const STEPS: usize = 8;
+const BEGINNING: usize = 4;
+/// By how much the rest may exceed the beginning.
+const SETTLED: f64 = 1.05;
+
+/// The new run has notably more live at its end, has allocated far less for the same work, and has settled.
+pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
+    let (base, new) = (&runs.base.dump, &runs.new.dump);
+    let difference = signed(new.totals.end_bytes) - signed(base.totals.end_bytes);
+    let fewer = fewer(&base.totals, &new.totals);
+    if difference < runs.notable_bytes() || fewer.is_empty() || !is_same_work(runs) || !has_settled(new) {
+        return Vec::new();
+    }
+    let sites: Vec<(usize, i64)> =
+        runs.by_pair(|site| site.figures.end_bytes).into_iter().filter(|(_, bytes)| *bytes > 0).collect();
+    let mut evidence = fewer;
+    evidence.push(format!(
+        "its live bytes never exceeded those of its first half by more than {:.0}% in its {}: {} at most, {} at the end",
+        (SETTLED - 1.0) * 100.0,
+        duration(new.process.duration_ns),
+        bytes(new.totals.peak_bytes),
+        bytes(new.totals.end_bytes)
+    ));
+    vec![Finding {
+        kind: Kind::NoConcern,
+        headline: format!(
+            "The new run keeps {} more, uses it again and again, and does not grow: that is the price of fewer \
+             allocations.",
+            size(difference)
+        ),
+        bytes: difference,
+        in_both: false,
+        evidence,
+        sites,
+        advice: "Nothing, unless the memory is needed elsewhere: then keep less for re-use.".to_owned(),
+    }]
+}
+
+/// In what the new run is far more frugal than the base, in sentences.
+fn fewer(base: &Figures, new: &Figures) -> Vec<String> {
+    let is_fewer = |base: u64, new: u64| base > 0 && new as f64 <= base as f64 * FEWER;
+    let mut found = Vec::new();
+    if base.total_blocks < LEAST_BLOCKS {
+        return found;
+    }
+    for (what, base, new) in [
+        ("blocks", base.total_blocks, new.total_blocks),
+        ("temporary blocks", base.temporary_blocks, new.temporary_blocks),
+    ] {
+        if base >= LEAST_BLOCKS && is_fewer(base, new) {
+            found.push(format!("it allocates {} {what}, the base {}", count(new), count(base)));
+        }
+    }
+    if is_fewer(base.total_bytes, new.total_bytes) {
+        found.push(format!(
+            "it allocates {} in all, the base {}",
+            bytes(new.total_bytes),
+            bytes(base.total_bytes)
+        ));
+    }
+    found
+}
+
+/// Whether both did as much, as far as can be told: by marks that both passed, else by the counts of most sites.
+fn is_same_work(runs: &Runs<'_>) -> bool {
+    let counts = |mark: &alloc_probe_format::dump::Mark| {
+        let other = runs.new.dump.marks.iter().find(|other| other.name == mark.name)?;
+        Some((mark.count, other.count))
+    };
+    match runs.base.dump.marks.iter().filter_map(counts).max() {
+        Some((base, new)) => base == new,
+        None => work::factor(runs.pairs).is_none(),
+    }
+}
+
+/// Whether the heap was as large in the first half of the run as it ever came to be.
+fn has_settled(dump: &Dump) -> bool {
+    let samples = &dump.timeline.samples;
+    let live = timeline::live_bytes(samples, dump.process.duration_ns, STEPS);
+    let (beginning, rest) = live.split_at(BEGINNING);
+    let most = |part: &[u64]| part.iter().copied().max().unwrap_or(0) as f64;
+    samples.len() >= LEAST_SAMPLES && most(rest) <= most(beginning) * SETTLED
+}
