@@ -1,5 +1,6 @@
 //! The command line's grammar and its help. Types only: what they mean is in [`commands`](crate::commands).
 
+use crate::analyse::diff::class::Class;
 use crate::analyse::diff::threshold::Threshold;
 use crate::commands::compare::setting::Setting;
 use crate::symbolicate::paths::Remap;
@@ -193,6 +194,12 @@ pub struct DiffArgs {
     /// Print JSON, as docs/json.md describes it
     #[arg(long)]
     pub json: bool,
+    /// Show figures for each unit of work, which is a mark of both runs [default: the most often passed]
+    #[arg(long, value_name = "MARK")]
+    pub per: Option<String>,
+    /// Only sites that changed in this way
+    #[arg(long, value_name = "CLASS", value_parser = class())]
+    pub only: Option<Class>,
     /// Fail where this holds, such as 'peak_bytes > +5%'; may be given several times
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Vec<Threshold>,
@@ -402,6 +409,12 @@ fn mode(text: &str) -> Result<String, String> {
 
 fn metric() -> impl TypedValueParser<Value = Metric> {
     PossibleValuesParser::new(Metric::ALL.map(Metric::name)).try_map(|name| name.parse::<Metric>())
+}
+
+fn class() -> impl TypedValueParser<Value = Class> {
+    let named = |name: String| Class::ALL.into_iter().find(|class| class.name() == name);
+    PossibleValuesParser::new(Class::ALL.map(Class::name))
+        .try_map(move |name| named(name).ok_or("no such class"))
 }
 
 #[cfg(test)]

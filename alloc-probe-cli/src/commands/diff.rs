@@ -1,15 +1,18 @@
 //! `alloc-probe diff`.
 
+use crate::analyse::diff::work::Unit;
 use crate::analyse::diff::{Diff, diff};
 use crate::cli::DiffArgs;
 use crate::error::Error;
 use crate::profile::Profile;
-use crate::render::diff::{self as text, json::DiffJson};
+use crate::render::diff::{self as text, json, json::DiffJson};
 use crate::term::Terminal;
 use std::io::Write;
 
 /// Sites in the table, if nothing else is asked for.
 const DEFAULT_TOP: usize = 10;
+/// A unit of work accounts for what counts say of the work where the two differ by less than this factor.
+const KNOWN_WORK: f64 = 1.1;
 
 /// Runs the command.
 ///
@@ -20,13 +23,19 @@ pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let base = super::open_with(&args.base, &args.symbols, &args.frames, terminal)?;
     let new = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
     let diff = diff(&base, &new);
+    let unit = unit(args, &base, &new, &diff)?;
+    let only = args.only;
     if args.json {
-        let json = DiffJson::new(&base, &new, &diff, args.by.metric, args.top, args.frames.all);
+        let options =
+            json::Options { metric: args.by.metric, unit, only, top: args.top, all_frames: args.frames.all };
+        let json = DiffJson::new(&base, &new, &diff, &options);
         serde_json::to_writer_pretty(&mut terminal.out, &json).map_err(std::io::Error::from)?;
         writeln!(terminal.out)?;
     } else {
         let options = text::Options {
             metric: args.by.metric,
+            unit,
+            only,
             top: args.top.unwrap_or(DEFAULT_TOP),
             all_frames: args.frames.all,
             full_paths: args.frames.full_paths,
@@ -36,13 +45,37 @@ pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     }
     // Messages stand after the results they are about, also where both go to one terminal.
     terminal.out.flush()?;
-    warn(&diff, terminal)?;
+    warn(&diff, unit, terminal)?;
     judge(args, &base, &new, &diff, terminal)
 }
 
-/// Says what makes the figures less than they seem.
-pub(super) fn warn(diff: &Diff, terminal: &mut Terminal<'_>) -> Result<(), Error> {
-    if let Some(factor) = diff.work {
+/// The unit of work to show figures for: the one that is asked for, or the most telling one.
+fn unit<'a>(
+    args: &DiffArgs,
+    base: &Profile,
+    new: &Profile,
+    diff: &'a Diff,
+) -> Result<Option<&'a Unit>, Error> {
+    let unit = diff.unit(args.per.as_deref());
+    match &args.per {
+        Some(name) if unit.is_none() => {
+            let names: Vec<&str> = diff.units.iter().map(|unit| unit.name.as_str()).collect();
+            let (base, new) = (base.path.display(), new.path.display());
+            let error = Error::new(format!("`{base}` and `{new}` have no mark `{name}` in common"));
+            Err(error.with_hint(match names.as_slice() {
+                [] => "a program marks its work with `alloc_probe::mark`, in both runs".to_owned(),
+                names => format!("they both have {}", names.join(", ")),
+            }))
+        }
+        _ => Ok(unit),
+    }
+}
+
+/// Says what makes the figures less than they seem. A difference in work that a unit accounts for is no surprise.
+pub(super) fn warn(diff: &Diff, unit: Option<&Unit>, terminal: &mut Terminal<'_>) -> Result<(), Error> {
+    let is_known =
+        |factor: f64| unit.is_some_and(|unit| (unit.factor() / factor).ln().abs() < KNOWN_WORK.ln());
+    if let Some(factor) = diff.work.filter(|factor| !is_known(*factor)) {
         terminal.warn(&format!(
             "most sites of the new run allocated {factor:.2} times as often: it seems to have done that much of the \
              base's work"

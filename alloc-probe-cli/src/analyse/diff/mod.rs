@@ -4,9 +4,10 @@
 //! each frame, by one numbering for both builds → `group`s of sites without glue → `matching`, pass by pass (`passes`,
 //! `judge`, `lines`, `candidates`, `fill`) → how much was matched ([`share`]), what stood in the way ([`obstacles`]),
 //! whether both did the same [`work`], and why their memory differs: an account of it ([`account`]), and what stands out
-//! ([`findings`]).
+//! ([`findings`]). What became of each pair's blocks has a [`class`].
 
 pub mod account;
+pub mod class;
 pub mod findings;
 pub mod obstacles;
 pub mod share;
@@ -29,11 +30,13 @@ use crate::profile::{Profile, Site};
 use account::Account;
 use alloc_probe_format::dump::Figures;
 use alloc_probe_format::metric::Metric;
+use class::Class;
 use findings::{Finding, Runs, findings};
 use key::Functions;
 use share::Matched;
 use stack::Stack;
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
+use work::Unit;
 
 /// What changed from one profile to another.
 #[derive(Debug)]
@@ -46,10 +49,16 @@ pub struct Diff {
     pub obstacles: Vec<String>,
     /// How many times the base's work the new run seems to have done, where that is not once.
     pub work: Option<f64>,
+    /// The units of work that both marked, the most often passed first.
+    pub units: Vec<Unit>,
     /// What the resident memory of both consists of; none where one of the dumps does not know it.
     pub account: Option<Account>,
     /// Why their memory differs, the largest cause first.
     pub findings: Vec<Finding>,
+    /// What became of the blocks of each pair, by its place in `pairs`; none where nothing did, or can be told.
+    pub classes: Vec<Option<Class>>,
+    /// How much more the new build is optimised than the base: greater where it is, equal where nothing can be told.
+    pub optimisation: Ordering,
     functions: Functions,
 }
 
@@ -119,11 +128,26 @@ impl Sites {
 }
 
 impl Diff {
-    /// The pairs whose sides are furthest apart, those first; without the ones that have nothing of the metric to tell.
-    pub fn by_distance(&self, metric: Metric) -> Vec<&Pair> {
-        let mut pairs: Vec<&Pair> = self.pairs.iter().filter(|pair| pair.distance(metric) > 0).collect();
-        pairs.sort_by_key(|pair| Reverse(pair.distance(metric)));
+    /// The pairs by their places in `pairs`, those first whose sides are furthest apart; of a class, if one is given.
+    pub fn by_distance(&self, metric: Metric, only: Option<Class>) -> Vec<usize> {
+        let wanted = |index: &usize| only.is_none() || self.classes[*index] == only;
+        let mut pairs: Vec<usize> = (0..self.pairs.len()).filter(wanted).collect();
+        pairs.sort_by_key(|index| Reverse(self.pairs[*index].distance(metric)));
         pairs
+    }
+
+    /// The unit of work to show figures by: that of a name, or else the most often passed one, if it was passed more than
+    /// once.
+    pub fn unit(&self, name: Option<&str>) -> Option<&Unit> {
+        match name {
+            Some(name) => self.units.iter().find(|unit| unit.name == name),
+            None => self.units.first().filter(|unit| unit.base.max(unit.new) > 1),
+        }
+    }
+
+    /// The classes that occur, with the figures of their pairs.
+    pub fn sums(&self) -> Vec<class::Sum> {
+        class::sums(&self.pairs, &self.classes)
     }
 
     /// The stacks of two sites side by side, one of each profile: the program's frames, or all of them.
@@ -149,9 +173,12 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let matched = Matched::of(&pairs);
     let account = Account::of(&base.dump, &new.dump);
     Diff {
+        classes: class::classes(base, new, &functions, &pairs, &matched),
+        optimisation: class::optimisation(&base.dump.build, &new.dump.build),
         findings: findings(&Runs { base, new, pairs: &pairs, account: account.as_ref() }),
         obstacles: obstacles::obstacles(base, new, &matched),
         work: work::factor(&pairs),
+        units: work::units(&base.dump.marks, &new.dump.marks),
         account,
         matched,
         pairs,

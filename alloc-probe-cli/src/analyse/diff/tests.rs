@@ -6,7 +6,7 @@ use alloc_probe_format::dump::Dump;
 use std::path::PathBuf;
 
 /// A profile from stacks as people write them, the allocation first: `f:12 < main:3`, with blocks and bytes.
-fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
+pub(super) fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
     let mut frames: Vec<Frame> = Vec::new();
     let mut sites = Vec::new();
     for &(stack, total_blocks, total_bytes) in stacks {

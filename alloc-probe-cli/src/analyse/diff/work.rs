@@ -1,7 +1,9 @@
-//! Whether two runs did the same work.
+//! Whether two runs did the same work, and how much of it: by what the program marked, or by how often it allocated.
 
 use super::Pair;
+use alloc_probe_format::dump::Mark;
 use alloc_probe_format::metric::Metric;
+use std::cmp::Reverse;
 
 /// Counts that differ by less than this factor are no sign of different work.
 const NOTABLE: f64 = 1.1;
@@ -9,6 +11,47 @@ const NOTABLE: f64 = 1.1;
 const NEAR: f64 = 1.05;
 /// The share of the blocks whose pairs must speak for the factor.
 const MAJORITY: f64 = 0.7;
+
+/// A unit of work: a point that both programs marked each time they passed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// What the programs call it.
+    pub name: String,
+    /// How often the base passed it, at least once.
+    pub base: u64,
+    /// How often the new run did, at least once.
+    pub new: u64,
+}
+
+impl Unit {
+    /// Figures of both sides for each unit of work.
+    pub fn of(&self, (base, new): (u64, u64)) -> (f64, f64) {
+        (base as f64 / self.base as f64, new as f64 / self.new as f64)
+    }
+
+    /// How many times the base's work the new run did.
+    pub fn factor(&self) -> f64 {
+        self.new as f64 / self.base as f64
+    }
+}
+
+/// What both runs marked, the most often passed first. Marks of one name count together.
+pub(super) fn units(base: &[Mark], new: &[Mark]) -> Vec<Unit> {
+    let count = |marks: &[Mark], name: &str| {
+        let counts = marks.iter().filter(|mark| mark.name == name).map(|mark| mark.count);
+        counts.fold(0, u64::saturating_add)
+    };
+    let mut units: Vec<Unit> = Vec::new();
+    for mark in base {
+        let unit =
+            Unit { name: mark.name.clone(), base: count(base, &mark.name), new: count(new, &mark.name) };
+        if unit.base.min(unit.new) > 0 && !units.contains(&unit) {
+            units.push(unit);
+        }
+    }
+    units.sort_by_key(|unit| Reverse(unit.base.max(unit.new)));
+    units
+}
 
 /// How many times the base's work the new run did, as far as the counts of blocks tell: where most pairs' counts
 /// differ by one and the same factor, it is the work that differs, not the build. None where the work is the same
@@ -49,6 +92,23 @@ mod tests {
             new: side(new),
         };
         counts.iter().map(pair).collect()
+    }
+
+    fn marks(counts: &[(&str, u64)]) -> Vec<Mark> {
+        let mark = |&(name, count): &(&str, u64)| Mark { name: name.to_owned(), count, ..Mark::default() };
+        counts.iter().map(mark).collect()
+    }
+
+    #[test]
+    fn units_are_what_both_marked() {
+        let base = marks(&[("ready", 1), ("request", 100), ("old", 500), ("never", 0), ("request", 20)]);
+        let new = marks(&[("request", 240), ("new", 900), ("ready", 1), ("never", 9)]);
+        let found = units(&base, &new);
+        let told: Vec<(&str, u64, u64)> =
+            found.iter().map(|unit| (unit.name.as_str(), unit.base, unit.new)).collect();
+        assert_eq!(told, [("request", 120, 240), ("ready", 1, 1)]);
+        assert_eq!(found[0].of((60, 60)), (0.5, 0.25));
+        assert_eq!(found[0].factor(), 2.0);
     }
 
     #[test]

@@ -200,8 +200,11 @@ fn show_difference(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Error> {
     let diff = diff(base, new);
+    let unit = diff.unit(None);
     let options = text::Options {
         metric: args.by.metric,
+        unit,
+        only: None,
         top: args.top,
         all_frames: args.frames.all,
         full_paths: args.frames.full_paths,
@@ -209,7 +212,7 @@ fn show_difference(
     };
     text::write(base, new, &diff, &options, terminal.out.as_mut())?;
     terminal.out.flush()?;
-    super::diff::warn(&diff, terminal)
+    super::diff::warn(&diff, unit, terminal)
 }
 
 /// The path as seen from the current directory, where it is in there.

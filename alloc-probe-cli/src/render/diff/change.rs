@@ -3,6 +3,7 @@
 use crate::term::style;
 use crate::term::units::figure;
 use anstyle::Style;
+use std::cmp::Ordering;
 
 /// A figure of both sides.
 #[derive(Clone, Copy, Debug)]
@@ -41,28 +42,39 @@ impl Change {
     /// The same in percent, or as a factor where percents become unreadable. Empty where there is no base to
     /// compare with, or no difference.
     pub(in crate::render) fn percent(self) -> String {
-        if self.base <= 0 || self.new == self.base {
-            return String::new();
-        }
-        let factor = self.new as f64 / self.base as f64;
-        let percent = (factor - 1.0) * 100.0;
-        let sign = if percent < 0.0 { '−' } else { '+' };
-        match percent.abs() {
-            // The difference itself has the sign.
-            ..0.05 => "<0.1%".to_owned(),
-            ..9.95 => format!("{sign}{:.1}%", percent.abs()),
-            ..999.5 => format!("{sign}{:.0}%", percent.abs()),
-            _ => format!("×{factor:.0}"),
-        }
+        percent(self.base as f64, self.new as f64)
     }
 
     /// What a difference looks like. Its sign says the same.
     pub(in crate::render) fn style(self) -> Style {
-        match self.new.cmp(&self.base) {
-            std::cmp::Ordering::Greater => style::MORE,
-            std::cmp::Ordering::Less => style::LESS,
-            std::cmp::Ordering::Equal => style::FAINT,
-        }
+        style_of(self.base as f64, self.new as f64)
+    }
+}
+
+/// How much more `new` is than `base` in percent, or as a factor where percents become unreadable. Empty where there is
+/// no base to compare with, or no difference.
+pub(in crate::render) fn percent(base: f64, new: f64) -> String {
+    if base <= 0.0 || new == base {
+        return String::new();
+    }
+    let factor = new / base;
+    let percent = (factor - 1.0) * 100.0;
+    let sign = if percent < 0.0 { '−' } else { '+' };
+    match percent.abs() {
+        // The difference itself has the sign.
+        ..0.05 => "<0.1%".to_owned(),
+        ..9.95 => format!("{sign}{:.1}%", percent.abs()),
+        ..999.5 => format!("{sign}{:.0}%", percent.abs()),
+        _ => format!("×{factor:.0}"),
+    }
+}
+
+/// What a difference looks like. Its sign says the same.
+pub(in crate::render) fn style_of(base: f64, new: f64) -> Style {
+    match new.total_cmp(&base) {
+        Ordering::Greater => style::MORE,
+        Ordering::Less => style::LESS,
+        Ordering::Equal => style::FAINT,
     }
 }
 

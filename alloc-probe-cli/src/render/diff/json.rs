@@ -1,8 +1,11 @@
 //! `diff --json`: stable, versioned, and described in `docs/json.md`.
 
+use super::work;
 use crate::analyse::diff::account::{Account as Lines, Line};
+use crate::analyse::diff::class::{self, Class};
 use crate::analyse::diff::findings::Finding;
 use crate::analyse::diff::share::Share;
+use crate::analyse::diff::work::Unit;
 use crate::analyse::diff::{Diff, Pair, Sites};
 use crate::analyse::fold;
 use crate::profile::Profile;
@@ -10,6 +13,21 @@ use crate::render::json::{AllFigures, SCHEMA_VERSION, SiteFrame, Summary};
 use alloc_probe_format::dump::{Build, Category, Mode};
 use alloc_probe_format::metric::Metric;
 use serde::Serialize;
+
+/// What of a diff is printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The figure that sites are ordered by.
+    pub metric: Metric,
+    /// The unit of work that figures are given for, beside the absolute ones.
+    pub unit: Option<&'a Unit>,
+    /// The class of the sites that are printed; all where it is none.
+    pub only: Option<Class>,
+    /// How many sites; all where it is none.
+    pub top: Option<usize>,
+    /// Whether whole stacks are printed.
+    pub all_frames: bool,
+}
 
 /// What `diff --json` prints.
 #[derive(Debug, Serialize)]
@@ -21,6 +39,8 @@ pub struct DiffJson<'a> {
     matched: Matched,
     obstacles: &'a [String],
     work_factor: Option<f64>,
+    unit: Option<PerUnit<'a>>,
+    classes: Vec<ClassSum>,
     memory: Memory<'a>,
     causes: Vec<Cause<'a>>,
     sites: Vec<Site<'a>>,
@@ -117,12 +137,48 @@ struct CauseSite<'a> {
     frames: Vec<SiteFrame<'a>>,
 }
 
+/// The unit of work, and the runs' figures for each.
+#[derive(Debug, Serialize)]
+struct PerUnit<'a> {
+    name: &'a str,
+    count: Both,
+    figures: Vec<FigurePerUnit>,
+}
+
+#[derive(Debug, Serialize)]
+struct FigurePerUnit {
+    name: &'static str,
+    #[serde(flatten)]
+    sides: BothPerUnit,
+}
+
+/// A figure of both sides for each unit of work.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct BothPerUnit {
+    base: f64,
+    new: f64,
+    difference: f64,
+}
+
+/// All sites of a class.
+#[derive(Debug, Serialize)]
+struct ClassSum {
+    class: &'static str,
+    sites: usize,
+    total_bytes: Both,
+    total_blocks: Both,
+    peak_bytes: Both,
+    end_bytes: Both,
+}
+
 #[derive(Debug, Serialize)]
 struct Site<'a> {
     #[serde(rename = "match")]
     matched: Option<&'static str>,
     only_in: Option<&'static str>,
+    class: Option<&'static str>,
     difference: i64,
+    per_unit: Option<BothPerUnit>,
     base: Option<SiteSide<'a>>,
     new: Option<SiteSide<'a>>,
 }
@@ -137,29 +193,24 @@ struct SiteSide<'a> {
 }
 
 impl<'a> DiffJson<'a> {
-    /// The diff with so many of its sites, those furthest apart by the metric first; all of them where it is none.
-    pub fn new(
-        base: &'a Profile,
-        new: &'a Profile,
-        diff: &'a Diff,
-        metric: Metric,
-        top: Option<usize>,
-        all_frames: bool,
-    ) -> DiffJson<'a> {
-        let mut pairs: Vec<&Pair> = diff.pairs.iter().collect();
-        pairs.sort_by_key(|pair| std::cmp::Reverse(pair.distance(metric)));
-        pairs.truncate(top.unwrap_or(usize::MAX));
+    /// The diff, with the sites furthest apart by the metric first.
+    pub fn new(base: &'a Profile, new: &'a Profile, diff: &'a Diff, options: &Options<'a>) -> DiffJson<'a> {
+        let Options { metric, unit, only, top, all_frames } = *options;
+        let mut shown = diff.by_distance(metric, only);
+        shown.truncate(top.unwrap_or(usize::MAX));
         let side = |sites: &Option<Sites>, profile| {
             sites.as_ref().map(|sites| SiteSide::new(sites, profile, metric, all_frames))
         };
-        let site = |pair: &&Pair| Site {
+        let site = |pair: &Pair, class: Option<Class>| Site {
             matched: pair.kind.map(|kind| kind.name()),
             only_in: match (&pair.base, &pair.new) {
                 (Some(_), None) => Some("base"),
                 (None, Some(_)) => Some("new"),
                 _ => None,
             },
+            class: class.map(Class::name),
             difference: Both::of(pair.of(metric)).difference,
+            per_unit: unit.map(|unit| BothPerUnit::of(unit, pair.of(metric))),
             base: side(&pair.base, base),
             new: side(&pair.new, new),
         };
@@ -171,13 +222,15 @@ impl<'a> DiffJson<'a> {
             matched: Matched::new(diff),
             obstacles: &diff.obstacles,
             work_factor: diff.work,
+            unit: unit.map(|unit| PerUnit::new(unit, base, new)),
+            classes: diff.sums().iter().map(ClassSum::new).collect(),
             memory: Memory::new(base, new, diff),
             causes: diff
                 .findings
                 .iter()
                 .map(|finding| Cause::new(finding, base, new, diff, metric, all_frames))
                 .collect(),
-            sites: pairs.iter().map(site).collect(),
+            sites: shown.iter().map(|index| site(&diff.pairs[*index], diff.classes[*index])).collect(),
         }
     }
 }
@@ -263,6 +316,41 @@ impl<'a> Account<'a> {
                 .as_ref()
                 .map(|resident| AtPeak { resident: LineOf::new(resident), lines: lines(&account.at_peak) }),
             notes: &account.notes,
+        }
+    }
+}
+
+impl<'a> PerUnit<'a> {
+    fn new(unit: &'a Unit, base: &Profile, new: &Profile) -> PerUnit<'a> {
+        let figure = |(_, key, of): &work::Figure| FigurePerUnit {
+            name: key,
+            sides: BothPerUnit::of(unit, (of(&base.dump.totals), of(&new.dump.totals))),
+        };
+        PerUnit {
+            name: &unit.name,
+            count: Both::of((unit.base, unit.new)),
+            figures: work::FIGURES.iter().map(figure).collect(),
+        }
+    }
+}
+
+impl BothPerUnit {
+    fn of(unit: &Unit, sides: (u64, u64)) -> BothPerUnit {
+        let (base, new) = unit.of(sides);
+        BothPerUnit { base, new, difference: new - base }
+    }
+}
+
+impl ClassSum {
+    fn new(sum: &class::Sum) -> ClassSum {
+        let both = |metric: Metric| Both::of((metric.of(&sum.base), metric.of(&sum.new)));
+        ClassSum {
+            class: sum.class.name(),
+            sites: sum.pairs,
+            total_bytes: both(Metric::TotalBytes),
+            total_blocks: both(Metric::TotalBlocks),
+            peak_bytes: both(Metric::PeakBytes),
+            end_bytes: both(Metric::EndBytes),
         }
     }
 }

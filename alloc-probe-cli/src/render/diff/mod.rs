@@ -1,13 +1,17 @@
 //! A diff on the terminal: what changed in all, why the process's memory did, and at which sites.
 
 pub(super) mod change;
+mod classes;
 mod findings;
 pub mod json;
 mod sites;
 mod stacks;
 mod tables;
+mod work;
 
 use crate::analyse::diff::Diff;
+use crate::analyse::diff::class::Class;
+use crate::analyse::diff::work::Unit;
 use crate::profile::Profile;
 use crate::term::{style, text};
 use alloc_probe_format::dump::Mode;
@@ -17,9 +21,13 @@ use std::io::{self, Write};
 
 /// How a diff is shown.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// The figure that matters.
     pub metric: Metric,
+    /// The unit of work that figures are shown for, beside the absolute ones.
+    pub unit: Option<&'a Unit>,
+    /// The class of the sites that are listed; all where it is none.
+    pub only: Option<Class>,
     /// How many sites are listed.
     pub top: usize,
     /// Whether whole stacks are listed.
@@ -39,7 +47,7 @@ pub fn write(
     base: &Profile,
     new: &Profile,
     diff: &Diff,
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     headline(base, new, options.metric, out)?;
@@ -52,8 +60,10 @@ pub fn write(
     findings::write(base, new, diff, options, out)?;
     writeln!(out)?;
     tables::figures(base, new, options, out)?;
+    work::write(base, new, options, out)?;
     writeln!(out)?;
     matched(base, new, diff, options.width, out)?;
+    classes::write(diff, options, out)?;
     sites::write(base, new, diff, options, out)
 }
 

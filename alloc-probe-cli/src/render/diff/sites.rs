@@ -1,7 +1,8 @@
 //! The sites that changed most, and those that only one side has.
 
 use super::stacks::{Columns, Line, Stacks};
-use super::{Options, change::Change};
+use super::{Options, change::Change, work};
+use crate::analyse::diff::class::Class;
 use crate::analyse::diff::{Diff, MatchKind, Pair, Sites};
 use crate::profile::Profile;
 use crate::term::units::{bytes, count, plural};
@@ -26,60 +27,75 @@ pub(super) fn write(
     base: &Profile,
     new: &Profile,
     diff: &Diff,
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if base.sites.is_empty() || new.sites.is_empty() {
         return Ok(());
     }
     let stacks = Stacks::new(base, new, diff, options);
-    let changed = diff.by_distance(options.metric);
+    let changed: Vec<Row<'_>> = diff
+        .by_distance(options.metric, options.only)
+        .into_iter()
+        .map(|index| Row { pair: &diff.pairs[index], class: diff.classes[index] })
+        .take_while(|row| row.pair.distance(options.metric) > 0)
+        .collect();
     let top = &changed[..options.top.min(changed.len())];
     most_changed(&stacks, top, changed.len(), options, out)?;
 
-    let sure = diff.matched.bytes.percent >= TRUSTED;
-    let (gone, added) = if sure { ("Gone in new", "Added in new") } else { ("Only in base", "Only in new") };
     // A table by the same figure has shown the largest already.
     let is_total = matches!(options.metric, Metric::TotalBytes | Metric::TotalBlocks);
     let shown = if is_total { top } else { &[] };
-    let width = options.width;
-    one_sided(&stacks, gone, &of_one_side(diff, |pair| (&pair.base, &pair.new)), shown, width, out)?;
-    one_sided(&stacks, added, &of_one_side(diff, |pair| (&pair.new, &pair.base)), shown, width, out)
+    let sure = diff.matched.bytes.percent >= TRUSTED;
+    let (gone, added) = if sure { ("Gone in new", "Added in new") } else { ("Only in base", "Only in new") };
+    for (is_base, elided, other) in [(true, "Elided in new", gone), (false, "Elided in base", added)] {
+        for (title, is_elided) in [(elided, true), (other, false)] {
+            let rows = of_one_side(diff, options.only, is_base, is_elided);
+            one_sided(&stacks, title, &rows, shown, options.width, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// A pair with its class.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    pair: &'a Pair,
+    class: Option<Class>,
 }
 
 /// The largest differences, each with its figures on the left and its stack on the right.
 fn most_changed(
     stacks: &Stacks<'_>,
-    top: &[&Pair],
+    top: &[Row<'_>],
     changed: usize,
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let metric = options.metric;
     let (strong, faint) = (style::STRONG, style::FAINT);
     writeln!(out)?;
+    let of_class = options.only.map_or(String::new(), |class| format!(" and are “{}”", class.word()));
     if changed == 0 {
         return writeln!(out, "No site differs by {}.", metric.name());
     }
     writeln!(
         out,
-        "{strong}Top {} of {} sites that differ{strong:#} by {}",
+        "{strong}Top {} of {} sites that differ{strong:#}{of_class} by {}",
         count(top.len() as u64),
         count(changed as u64),
         metric.name()
     )?;
-    let change = |pair: &Pair| Change::of(pair.of(metric), metric.is_bytes());
-    let below: Vec<[String; 2]> =
-        top.iter().map(|pair| [from_to(pair, change(pair)), how(pair).to_owned()]).collect();
+    let change = |row: &Row<'_>| Change::of(row.pair.of(metric), metric.is_bytes());
+    let below: Vec<Vec<String>> = top.iter().map(|row| notes(*row, change(row), options)).collect();
     let left = below.iter().flatten().map(|text| text::width(text)).max().unwrap_or(0).max(12 + PERCENT);
-    let lines: Vec<Vec<Line>> = top.iter().map(|pair| stacks.lines(pair)).collect();
+    let lines: Vec<Vec<Line>> = top.iter().map(|row| stacks.lines(row.pair)).collect();
     let columns = Columns::fit(lines.iter().flatten(), options.width.saturating_sub(left + GAP));
-    for ((pair, below), lines) in top.iter().zip(&below).zip(&lines) {
-        let change = change(pair);
+    for ((row, below), lines) in top.iter().zip(&below).zip(&lines) {
+        let change = change(row);
         let look = change.style();
-        let rows = lines.len().max(below.iter().filter(|text| !text.is_empty()).count() + 1);
         writeln!(out)?;
-        for row in 0..rows {
+        for row in 0..lines.len().max(below.len() + 1) {
             let width = left - PERCENT;
             match row.checked_sub(1).map(|row| below.get(row).map_or("", String::as_str)) {
                 None => write!(
@@ -102,27 +118,41 @@ fn most_changed(
     Ok(())
 }
 
+/// What stands below a difference: both figures, the same for a unit of work, what became of the blocks, and how the
+/// two were matched.
+fn notes(row: Row<'_>, change: Change, options: &Options<'_>) -> Vec<String> {
+    let mut notes = vec![from_to(row, change)];
+    if let Some(unit) = options.unit.filter(|_| work::is_of_work(options.metric)) {
+        notes.push(work::from_to(unit, row.pair.of(options.metric), options.metric.is_bytes()));
+    }
+    let is_said = |class: &Class| matches!(class, Class::Gone | Class::Added) || row.pair.new.is_none();
+    notes.extend(row.class.filter(|class| !is_said(class)).map(|class| class.word().to_owned()));
+    if matches!(row.pair.kind, Some(MatchKind::Subsequence | MatchKind::Site)) {
+        notes.push("matched loosely".to_owned());
+    }
+    notes
+}
+
 /// Both figures of a pair: `4.0 MiB → 3.5 MiB`.
-fn from_to(pair: &Pair, change: Change) -> String {
-    match (&pair.base, &pair.new) {
-        (Some(_), None) => format!("{} → gone", change.base_text()),
+fn from_to(row: Row<'_>, change: Change) -> String {
+    let gone = if row.class == Some(Class::Elided) { "elided" } else { "gone" };
+    match (&row.pair.base, &row.pair.new) {
+        (Some(_), None) => format!("{} → {gone}", change.base_text()),
         (None, _) => format!("none → {}", change.new_text()),
         _ => format!("{} → {}", change.base_text(), change.new_text()),
     }
 }
 
-/// What is to be known of how a pair was matched.
-fn how(pair: &Pair) -> &'static str {
-    match pair.kind {
-        Some(MatchKind::Subsequence | MatchKind::Site) => "matched loosely",
-        Some(MatchKind::Exact) | None => "",
-    }
-}
-
-/// The pairs that have the first of two sides alone, the largest first.
-fn of_one_side(diff: &Diff, sides: fn(&Pair) -> (&Option<Sites>, &Option<Sites>)) -> Vec<(&Pair, &Sites)> {
-    let alone = diff.pairs.iter().filter_map(|pair| match sides(pair) {
-        (Some(sites), None) => Some((pair, sites)),
+/// The pairs that one side has alone, elided in the other or not, the largest first.
+fn of_one_side(diff: &Diff, only: Option<Class>, is_base: bool, is_elided: bool) -> Vec<(&Pair, &Sites)> {
+    let pairs = diff.pairs.iter().zip(&diff.classes);
+    let wanted = |(pair, class): (_, &Option<Class>)| {
+        let wanted = (*class == Some(Class::Elided)) == is_elided && (only.is_none() || *class == only);
+        wanted.then_some(pair)
+    };
+    let alone = pairs.filter_map(wanted).filter_map(|pair: &Pair| match (&pair.base, &pair.new) {
+        (Some(sites), None) if is_base => Some((pair, sites)),
+        (None, Some(sites)) if !is_base => Some((pair, sites)),
         _ => None,
     });
     let mut alone: Vec<(&Pair, &Sites)> = alone.collect();
@@ -136,7 +166,7 @@ fn one_sided(
     stacks: &Stacks<'_>,
     title: &str,
     pairs: &[(&Pair, &Sites)],
-    shown: &[&Pair],
+    shown: &[Row<'_>],
     width: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -154,7 +184,7 @@ fn one_sided(
         bytes(sum(Metric::TotalBytes)),
         plural(sum(Metric::TotalBlocks), "block")
     )?;
-    let is_shown = |pair: &Pair| shown.iter().any(|shown| std::ptr::eq(*shown, pair));
+    let is_shown = |pair: &Pair| shown.iter().any(|row| std::ptr::eq(row.pair, pair));
     let listed: Vec<&Sites> =
         pairs.iter().filter(|(pair, _)| !is_shown(pair)).map(|(_, sites)| *sites).take(ONE_SIDED).collect();
     let lines: Vec<Line> = pairs

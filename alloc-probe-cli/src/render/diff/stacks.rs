@@ -17,7 +17,7 @@ pub(super) struct Stacks<'a> {
     base: &'a Profile,
     new: &'a Profile,
     diff: &'a Diff,
-    options: &'a Options,
+    options: &'a Options<'a>,
     /// How each side's paths are shown.
     paths: [PathStyle; 2],
 }
@@ -35,7 +35,7 @@ impl<'a> Stacks<'a> {
         base: &'a Profile,
         new: &'a Profile,
         diff: &'a Diff,
-        options: &'a Options,
+        options: &'a Options<'a>,
     ) -> Stacks<'a> {
         let style = |profile: &Profile| {
             PathStyle::of(profile.frames.iter().filter_map(|frame| frame.file.as_deref()), options.full_paths)

@@ -39,7 +39,7 @@ const FIGURES: [Figure; 11] = [
 pub(super) fn figures(
     base: &Profile,
     new: &Profile,
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     header("", out)?;

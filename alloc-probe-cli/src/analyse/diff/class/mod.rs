@@ -1,0 +1,311 @@
+//! What became of the blocks of a pair: each pair whose sides differ has one class of change.
+//!
+//! The rules are tried in the order of [`Class::ALL`], and the first that holds is taken: a count that differs says more
+//! than sizes do, and sizes more than lives.
+
+mod alone;
+mod lives;
+
+use super::group::program_frames;
+use super::key::{Functions, Key};
+use super::share::Matched;
+use super::{Pair, Sites, work};
+use crate::analyse::sampling::relative_error;
+use crate::profile::Profile;
+use alloc_probe_format::dump::{Build, Figures};
+use alloc_probe_format::metric::Metric;
+use alone::without_counterpart;
+use lives::{Buckets, TELLING_LIFETIMES, lifetime_change, typical_change};
+use std::cmp::Ordering;
+
+/// Counts that differ by less than this share of the larger are the same: with several threads, they never are to the
+/// last block.
+const SAME_COUNT: f64 = 0.02;
+/// From this share of the blocks on that have another size, or this share of the bytes, sizes changed.
+const OTHER_SIZES: f64 = 0.1;
+const OTHER_BYTES: f64 = 0.05;
+/// From this share of the blocks on that live at another time, lives changed; and so many of them at least: one block
+/// more or less at the instant of the peak is a matter of that instant.
+const OTHER_LIVES: f64 = 0.05;
+const TELLING_LIVES: u64 = 2;
+/// Powers of two by which lifetimes must have changed, beyond what those of most sites did: a faster build shortens all.
+const OTHER_LIFETIME: f64 = 2.0;
+/// From this share of a run's bytes on whose functions have no name, nothing can be told: what stands beside each other
+/// may be different code.
+const NAMELESS: f64 = 0.05;
+/// Where less than this was matched, in percent, what has no counterpart may have one that was not found.
+const TRUSTED: f64 = 90.0;
+/// Standard errors by which estimates must differ to be taken for different.
+const ERRORS: f64 = 3.0;
+
+/// What became of the blocks of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Optimising removed them, or leaving the debug assertions out. Of two builds of one version of a program, the more
+    /// optimised one has none of them, or fewer; both have the allocating function, or a caller of it; the more optimised
+    /// one has nothing of its own there that could stand for them; and where it has fewer, most other sites have as many
+    /// in both.
+    Elided,
+    /// The base alone has them.
+    Gone,
+    /// The new run alone has them.
+    Added,
+    /// The new run allocated more often: it did more work.
+    MoreWork,
+    /// It allocated less often.
+    LessWork,
+    /// As many blocks, reallocations aside, of other sizes: another capacity, another growth, or a larger type.
+    Capacity,
+    /// As many blocks of the same sizes that live longer, shorter, or at another time: more or fewer of them are live at
+    /// the peak or at the end, or are freed at once, or their lifetimes changed by more than those of most sites.
+    Lifetime,
+}
+
+impl Class {
+    /// All of them, in the order of their rules.
+    pub const ALL: [Class; 7] = [
+        Class::Elided,
+        Class::Gone,
+        Class::Added,
+        Class::MoreWork,
+        Class::LessWork,
+        Class::Capacity,
+        Class::Lifetime,
+    ];
+
+    /// The word for it on the command line and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Elided => "elided",
+            Class::Gone => "gone",
+            Class::Added => "added",
+            Class::MoreWork => "more-work",
+            Class::LessWork => "less-work",
+            Class::Capacity => "capacity",
+            Class::Lifetime => "lifetime",
+        }
+    }
+
+    /// The same for people, in a table.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Class::Elided => "elided",
+            Class::Gone => "gone",
+            Class::Added => "added",
+            Class::MoreWork => "more work",
+            Class::LessWork => "less work",
+            Class::Capacity => "other sizes",
+            Class::Lifetime => "other lives",
+        }
+    }
+
+    /// What it says, in a few words.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Class::Elided => "removed by optimising",
+            Class::Gone => "only the base has them",
+            Class::Added => "only the new run has them",
+            Class::MoreWork => "allocated more often",
+            Class::LessWork => "allocated less often",
+            Class::Capacity => "as many blocks, other sizes",
+            Class::Lifetime => "live at other times",
+        }
+    }
+}
+
+/// All pairs of a class together.
+#[derive(Clone, Copy, Debug)]
+pub struct Sum {
+    /// The class.
+    pub class: Class,
+    /// How many pairs.
+    pub pairs: usize,
+    /// The base's figures of these.
+    pub base: Figures,
+    /// The new run's.
+    pub new: Figures,
+}
+
+/// The classes that occur, in their order.
+pub(super) fn sums(pairs: &[Pair], classes: &[Option<Class>]) -> Vec<Sum> {
+    let sum = |class: Class| {
+        let mut sum = Sum { class, pairs: 0, base: Figures::default(), new: Figures::default() };
+        for (pair, _) in pairs.iter().zip(classes).filter(|(_, of)| **of == Some(class)) {
+            sum.pairs += 1;
+            pair.base.iter().for_each(|sites| sum.base.add(&sites.figures));
+            pair.new.iter().for_each(|sites| sum.new.add(&sites.figures));
+        }
+        (sum.pairs > 0).then_some(sum)
+    };
+    Class::ALL.into_iter().filter_map(sum).collect()
+}
+
+/// How much more the new build is optimised than the base: greater where it is; equal where neither is, or where they
+/// are builds of different code, so that what differs can be anyone's doing.
+pub(super) fn optimisation(base: &Build, new: &Build) -> Ordering {
+    let rank = |build: &Build| match build.opt_level.as_str() {
+        "0" => Some(0),
+        "1" => Some(1),
+        "2" | "s" | "z" => Some(2),
+        "3" => Some(3),
+        _ => None,
+    };
+    let code = |build: &Build| (build.crate_name.clone(), build.crate_version.clone());
+    match (rank(base), rank(new)) {
+        (Some(base_rank), Some(new_rank)) if code(base) == code(new) => new_rank.cmp(&base_rank),
+        _ => Ordering::Equal,
+    }
+}
+
+/// The class of each pair; none where the sides are the same, or where nothing can be told.
+pub(super) fn classes(
+    base: &Profile,
+    new: &Profile,
+    functions: &Functions,
+    pairs: &[Pair],
+    matched: &Matched,
+) -> Vec<Option<Class>> {
+    let judge = Judge {
+        base,
+        new,
+        optimisation: optimisation(&base.dump.build, &new.dump.build),
+        same_work: same_work(pairs),
+        lifetimes: typical_change(base, new, pairs),
+        sure: matched.bytes.percent >= TRUSTED,
+    };
+    if is_nameless(base, &functions.base) || is_nameless(new, &functions.new) {
+        return vec![None; pairs.len()];
+    }
+    let missing = without_counterpart(base, new, functions, pairs);
+    let class = |(pair, missing): (&Pair, bool)| match (&pair.base, &pair.new) {
+        (Some(base), Some(new)) => judge.both(base, new),
+        (Some(_), None) if missing && judge.optimisation == Ordering::Greater => Some(Class::Elided),
+        (None, _) if missing && judge.optimisation == Ordering::Less => Some(Class::Elided),
+        (Some(_), None) => judge.sure.then_some(Class::Gone),
+        (None, _) => judge.sure.then_some(Class::Added),
+    };
+    pairs.iter().zip(missing).map(class).collect()
+}
+
+/// What is known of both runs.
+struct Judge<'a> {
+    base: &'a Profile,
+    new: &'a Profile,
+    optimisation: Ordering,
+    /// Whether most sites of both allocated as often in one run as in the other.
+    same_work: bool,
+    /// By how many powers of two most lifetimes changed.
+    lifetimes: f64,
+    /// Whether enough was matched to say that something has no counterpart.
+    sure: bool,
+}
+
+impl Judge<'_> {
+    /// The class of a pair that both sides have.
+    fn both(&self, base: &Sites, new: &Sites) -> Option<Class> {
+        let (b, n) = (&base.figures, &new.figures);
+        let error = self.error(b, n);
+        let (was, is) = (asked_for(b), asked_for(n));
+        if far(was, is) > SAME_COUNT.max(error) {
+            // The same word for both: the optimiser removes from the build that is optimised more.
+            let fewer_in_new = was.cmp(&is);
+            return Some(match fewer_in_new {
+                _ if self.same_work && self.optimisation == fewer_in_new => Class::Elided,
+                Ordering::Less => Class::MoreWork,
+                _ => Class::LessWork,
+            });
+        }
+        if self.has_other_sizes(base, new, error) {
+            return Some(Class::Capacity);
+        }
+        self.has_other_lives(base, new, error).then_some(Class::Lifetime)
+    }
+
+    /// By how much, as a share, two estimates may differ and still be of the same; 0 where both were counted.
+    fn error(&self, base: &Figures, new: &Figures) -> f64 {
+        let error = |profile: &Profile, figures| {
+            relative_error(&profile.dump, figures, Metric::TotalBytes).unwrap_or(0.0)
+        };
+        ERRORS * error(self.base, base).hypot(error(self.new, new))
+    }
+
+    fn has_other_sizes(&self, base: &Sites, new: &Sites, error: f64) -> bool {
+        let (was, is) = (
+            Buckets::of(self.base, base, |site| &site.sizes),
+            Buckets::of(self.new, new, |site| &site.sizes),
+        );
+        let (was_blocks, is_blocks) = (was.blocks(), is.blocks());
+        let elsewhere: u64 = was.0.iter().zip(&is.0).map(|(was, is)| was.abs_diff(*is)).sum();
+        let blocks = was_blocks.max(is_blocks) as f64;
+        (was_blocks.min(is_blocks) > 0 && elsewhere as f64 / 2.0 > blocks * OTHER_SIZES.max(error))
+            || far(base.figures.total_bytes, new.figures.total_bytes) > OTHER_BYTES.max(error)
+    }
+
+    fn has_other_lives(&self, base: &Sites, new: &Sites, error: f64) -> bool {
+        let (b, n) = (&base.figures, &new.figures);
+        let blocks = b.total_blocks.max(n.total_blocks) as f64;
+        let notable = |was: u64, is: u64| {
+            was.abs_diff(is) >= TELLING_LIVES && was.abs_diff(is) as f64 > blocks * OTHER_LIVES.max(error)
+        };
+        // A single block can only be there or not, and is nothing beside many; but it may be all there is.
+        let alone = |was: u64, is: u64| (was == 0) != (is == 0) && blocks < 2.0 / OTHER_LIVES;
+        let moved = |was: u64, is: u64| notable(was, is) || alone(was, is);
+        // The same blocks were as large in all, but larger ones of them are live.
+        let bytes = b.total_bytes.max(n.total_bytes) as f64;
+        let larger = |was: u64, is: u64| was.abs_diff(is) as f64 > bytes * OTHER_LIVES.max(error);
+        if moved(b.end_blocks, n.end_blocks)
+            || moved(b.peak_blocks, n.peak_blocks)
+            || notable(b.temporary_blocks, n.temporary_blocks)
+            || larger(b.peak_bytes, n.peak_bytes)
+            || larger(b.end_bytes, n.end_bytes)
+        {
+            return true;
+        }
+        let telling = b.freed_blocks().min(n.freed_blocks()) >= TELLING_LIFETIMES;
+        let change = lifetime_change((self.base, base), (self.new, new));
+        telling
+            && error == 0.0
+            && change.is_some_and(|change| (change - self.lifetimes).abs() >= OTHER_LIFETIME)
+    }
+}
+
+/// Blocks that the program asked for: those that came from a `realloc` are earlier ones that grew, which is a matter of
+/// capacity.
+fn asked_for(figures: &Figures) -> u64 {
+    figures.total_blocks.saturating_sub(figures.realloc_calls)
+}
+
+/// How far apart two counts are, as a share of the larger.
+fn far(was: u64, is: u64) -> f64 {
+    was.abs_diff(is) as f64 / was.max(is).max(1) as f64
+}
+
+/// Whether most pairs have as many blocks on one side as on the other. Pairs count alike: one hot site that was elided
+/// would outweigh all others.
+fn same_work(pairs: &[Pair]) -> bool {
+    let both =
+        pairs.iter().filter_map(|pair| Some((&pair.base.as_ref()?.figures, &pair.new.as_ref()?.figures)));
+    let (mut same, mut all) = (0_usize, 0_usize);
+    for (base, new) in both {
+        all += 1;
+        same += usize::from(far(asked_for(base), asked_for(new)) <= SAME_COUNT);
+    }
+    same * 2 > all && work::factor(pairs).is_none()
+}
+
+/// Whether too many of the allocating functions have no name, for want of symbols.
+fn is_nameless(profile: &Profile, keys: &[Key]) -> bool {
+    let (mut nameless, mut all) = (0.0, 0.0);
+    for site in &profile.sites {
+        let bytes = site.figures.total_bytes as f64;
+        all += bytes;
+        let frame = program_frames(site, keys).first().map(|frame| &profile.frames[frame.0 as usize]);
+        if frame.is_none_or(|frame| frame.function.starts_with("0x")) {
+            nameless += bytes;
+        }
+    }
+    nameless > all * NAMELESS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Each class, on pairs made for it and next to it.
+
+use super::*;
+use crate::analyse::diff::tests::profile;
+use crate::analyse::diff::{Diff, diff};
+
+type Stack = (&'static str, u64, u64);
+
+/// Sites that are the same in every run here, so that most of a run is.
+const STEADY: [Stack; 3] = [
+    ("a::steady:1 < a::main:1", 1000, 64_000),
+    ("a::steady:2 < a::main:1", 1000, 64_000),
+    ("a::steady:3 < a::main:1", 1000, 64_000),
+];
+
+fn run(opt_level: &str, more: &[Stack]) -> Profile {
+    let stacks: Vec<Stack> = STEADY.iter().chain(more).copied().collect();
+    let mut profile = profile(&stacks);
+    profile.dump.build.opt_level = opt_level.to_owned();
+    profile.dump.clock.unit_ns = 1.0;
+    profile
+}
+
+/// The classes of the pairs, but for those that did not change.
+fn changed(diff: &Diff) -> Vec<Class> {
+    diff.classes.iter().copied().flatten().collect()
+}
+
+#[track_caller]
+fn check(base: (&str, &[Stack]), new: (&str, &[Stack]), expected: &[Class]) {
+    assert_eq!(changed(&diff(&run(base.0, base.1), &run(new.0, new.1))), expected);
+}
+
+/// The class of one site that is changed on either side.
+#[track_caller]
+fn check_site(
+    base: impl Fn(&mut crate::profile::Site),
+    new: impl Fn(&mut crate::profile::Site),
+    expected: &[Class],
+) {
+    let stack = [("a::f:7 < a::main:2", 100, 6400)];
+    let (mut old, mut young) = (run("0", &stack), run("0", &stack));
+    base(&mut old.sites[3]);
+    new(&mut young.sites[3]);
+    assert_eq!(changed(&diff(&old, &young)), expected);
+}
+
+const TEMPORARY: [Stack; 1] = [("a::f:7 < a::main:2", 500, 8000)];
+const OTHER: [Stack; 1] = [("a::g:8 < a::main:2", 500, 8000)];
+const FEW: [Stack; 1] = [("a::f:7 < a::main:2", 100, 1600)];
+
+#[test]
+fn what_the_more_optimised_build_lacks_was_elided() {
+    check(("0", &TEMPORARY), ("3", &[]), &[Class::Elided]);
+    check(("3", &[]), ("0", &TEMPORARY), &[Class::Elided]);
+    check(("0", &TEMPORARY), ("3", &FEW), &[Class::Elided]);
+    check(("3", &FEW), ("0", &TEMPORARY), &[Class::Elided]);
+}
+
+#[test]
+fn what_the_optimiser_cannot_have_removed_is_gone_or_added() {
+    check(("3", &TEMPORARY), ("3", &[]), &[Class::Gone]);
+    check(("3", &TEMPORARY), ("0", &[]), &[Class::Gone]);
+    check(("0", &[]), ("3", &TEMPORARY), &[Class::Added]);
+    check(("", &TEMPORARY), ("3", &[]), &[Class::Gone]);
+    // Another function allocates as much below the same caller: it may be the same under another name.
+    check(("0", &TEMPORARY), ("3", &OTHER), &[Class::Gone, Class::Added]);
+    // No function of the site's is in the other build: nothing is known of it there.
+    check(("0", &[("b::f:7 < b::start:2", 500, 8000)]), ("3", &[]), &[Class::Gone]);
+}
+
+#[test]
+fn another_version_is_other_code() {
+    let (mut base, new) = (run("0", &TEMPORARY), run("3", &[]));
+    base.dump.build.crate_version = "1.0.0".to_owned();
+    assert_eq!(changed(&diff(&base, &new)), [Class::Gone]);
+}
+
+#[test]
+fn counts_say_how_much_was_done() {
+    check(("3", &FEW), ("3", &TEMPORARY), &[Class::MoreWork]);
+    check(("3", &TEMPORARY), ("3", &FEW), &[Class::LessWork]);
+    // The optimiser adds no blocks.
+    check(("0", &FEW), ("3", &TEMPORARY), &[Class::MoreWork]);
+    check(("0", &[("a::f:7 < a::main:2", 100, 1600)]), ("0", &[("a::f:7 < a::main:2", 101, 1616)]), &[]);
+}
+
+#[test]
+fn half_the_work_is_not_elided() {
+    let half = STEADY.map(|(stack, blocks, bytes)| (stack, blocks / 2, bytes / 2));
+    let (base, mut new) = (run("0", &[]), profile(&half));
+    new.dump.build.opt_level = "3".to_owned();
+    assert_eq!(changed(&diff(&base, &new)), [Class::LessWork; 3]);
+}
+
+#[test]
+fn growth_in_other_steps_is_capacity() {
+    // Five blocks that grew once each, and five that grew three times, which are ten and twenty events.
+    check_site(
+        |site| (site.figures.total_blocks, site.figures.realloc_calls) = (10, 5),
+        |site| {
+            (site.figures.total_blocks, site.figures.realloc_calls, site.figures.total_bytes) = (20, 15, 9000)
+        },
+        &[Class::Capacity],
+    );
+    check_site(
+        |site| site.sizes = vec![(6, 100)],
+        |site| site.sizes = vec![(6, 80), (7, 20)],
+        &[Class::Capacity],
+    );
+    check_site(|site| site.sizes = vec![(6, 100)], |site| site.sizes = vec![(6, 95), (7, 5)], &[]);
+    check_site(|site| site.sizes = vec![(6, 100)], |site| site.sizes = vec![], &[]);
+}
+
+#[test]
+fn blocks_that_live_at_another_time_are_told() {
+    check_site(|site| site.figures.end_blocks = 50, |_| (), &[Class::Lifetime]);
+    check_site(|site| site.figures.peak_blocks = 50, |site| site.figures.peak_blocks = 52, &[]);
+    check_site(|site| site.figures.temporary_blocks = 100, |_| (), &[Class::Lifetime]);
+    check_site(|site| site.figures.peak_bytes = 640, |_| (), &[Class::Lifetime]);
+    check_site(|site| site.figures.peak_bytes = 320, |_| (), &[]);
+    // Of few blocks, each counts.
+    let single = |site: &mut crate::profile::Site| site.figures.total_blocks = 1;
+    check_site(
+        single,
+        |site| (site.figures.total_blocks, site.figures.end_blocks) = (1, 1),
+        &[Class::Lifetime],
+    );
+}
+
+#[test]
+fn lifetimes_are_held_against_those_of_the_other_sites() {
+    let stack = [("a::f:7 < a::main:2", 100, 6400)];
+    let lived = |profile: &mut Profile, buckets: [u8; 4]| {
+        for (site, bucket) in profile.sites.iter_mut().zip(buckets) {
+            site.lifetimes = vec![(bucket, site.figures.total_blocks)];
+        }
+    };
+    let check = |unit_ns: f64, buckets: [u8; 4], expected: &[Class]| {
+        let (mut base, mut new) = (run("0", &stack), run("3", &stack));
+        lived(&mut base, [10, 10, 10, 10]);
+        lived(&mut new, buckets);
+        new.dump.clock.unit_ns = unit_ns;
+        assert_eq!(changed(&diff(&base, &new)), expected, "{buckets:?}");
+    };
+    // Everything is eight times as fast.
+    check(1.0, [7, 7, 7, 7], &[]);
+    check(1.0, [7, 7, 7, 10], &[Class::Lifetime]);
+    check(1.0, [7, 7, 7, 8], &[]);
+    // The same in a unit of its own.
+    check(0.125, [10, 10, 10, 13], &[Class::Lifetime]);
+}
+
+#[test]
+fn estimates_differ_by_chance() {
+    let sampled = |mut profile: Profile| {
+        profile.dump.mode = alloc_probe_format::dump::Mode::Sample;
+        profile.dump.sample_bytes = Some(1000);
+        profile
+    };
+    let large = [("a::f:7 < a::main:2", 40_000, 4_000_000)];
+    let larger = [("a::f:7 < a::main:2", 42_000, 4_200_000)];
+    let twice = [("a::f:7 < a::main:2", 80_000, 8_000_000)];
+    let classes = |new: &[Stack]| changed(&diff(&sampled(run("0", &large)), &sampled(run("0", new))));
+    assert_eq!(classes(&larger), [], "an error of 1.6% on either side");
+    assert_eq!(classes(&twice), [Class::MoreWork]);
+}
+
+#[test]
+fn nothing_is_told_of_functions_without_names() {
+    let nameless = [("0x10 in a < a::main:2", 5000, 320_000)];
+    let other = [("0x20 in a < a::main:2", 5000, 320_000)];
+    check(("0", &nameless), ("3", &other), &[]);
+    check(("0", &[]), ("3", &other), &[]);
+}
+
+#[test]
+fn where_little_is_matched_nothing_is_gone() {
+    let moved = [("b::f:7 < b::main:2", 500_000, 80_000_000)];
+    check(("0", &[]), ("0", &moved), &[]);
+}
