@@ -7,6 +7,10 @@
 //! truth bytes=50331648 site=alloc_probe_tests::causes::retained::spike
 //! ```
 
+pub mod capacity;
+pub mod fragmentation;
+pub mod no_concern;
+pub mod reserved;
 pub mod retained;
 
 /// How a case runs.
@@ -24,7 +28,13 @@ pub enum Variant {
 type Case = fn(Variant);
 
 /// All of them, by the name of the finding.
-const CASES: [(&str, Case); 1] = [("retained", retained::run)];
+const CASES: &[(&str, Case)] = &[
+    ("retained", retained::run),
+    ("fragmentation", fragmentation::run),
+    ("capacity-kept", capacity::run),
+    ("reserved", reserved::run),
+    ("no-concern", no_concern::run),
+];
 
 /// Runs the case and the variant that the program's arguments name.
 ///

@@ -22,6 +22,26 @@ fn retained_memory_is_named() {
     check("retained", &[GLIBC, JEMALLOC]);
 }
 
+#[test]
+fn fragmentation_is_named() {
+    check("fragmentation", &[GLIBC, JEMALLOC]);
+}
+
+#[test]
+fn capacity_that_was_kept_is_named() {
+    check("capacity-kept", &[GLIBC, JEMALLOC]);
+}
+
+#[test]
+fn what_is_reserved_and_not_used_is_named() {
+    check("reserved", &[GLIBC, JEMALLOC]);
+}
+
+#[test]
+fn what_is_no_concern_is_said_to_be_none() {
+    check("no-concern", &[GLIBC, JEMALLOC]);
+}
+
 /// Runs a case with each of these programs, the base in `dev` and the rest in `release`, and holds the diffs against
 /// what it says.
 fn check(case: &str, programs: &[&'static str]) {
