@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub struct FrameId(pub u32);
 
 /// A profile: one dump, with symbols.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Profile {
     /// The file it was read from.
     pub path: PathBuf,

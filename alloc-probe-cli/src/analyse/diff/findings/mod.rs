@@ -9,6 +9,8 @@ mod no_concern;
 mod place;
 mod reserved;
 mod retained;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use super::account::Account;
