@@ -1,5 +1,6 @@
 //! `alloc-probe diff`, from two dumps to the last character of what it prints.
 
+mod account;
 mod classes;
 mod support;
 

@@ -74,13 +74,14 @@ pub(super) fn account(account: &Account, width: usize, out: &mut dyn Write) -> i
     Ok(())
 }
 
-/// The lines of an account and their sum. Those that are small on both sides are one, so that all fit on a page.
+/// The lines of an account and their sum. Those that are small on both sides are one, so that all fit on a page; the last
+/// is what the others leave, and stays where it is.
 fn lines(lines: &[Line], whole: &Line, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    let whole_bytes = whole.base.max(whole.new).unwrap_or(0);
+    let limit = whole.base.max(whole.new).unwrap_or(0) / SMALL;
+    let is_small = |line: &&Line| [line.base, line.new].iter().flatten().all(|bytes| bytes.abs() < limit);
+    let (rest, lines) = lines.split_last().map_or((None, lines), |(rest, lines)| (Some(rest), lines));
     let (small, large): (Vec<&Line>, Vec<&Line>) =
-        lines.iter().filter(|line| !line.is_empty()).partition(|line| {
-            [line.base, line.new].iter().flatten().all(|bytes| bytes.abs() < whole_bytes / SMALL)
-        });
+        lines.iter().filter(|line| !line.is_empty()).partition(is_small);
     for line in large {
         line_row(line, width, out)?;
     }
@@ -93,6 +94,9 @@ fn lines(lines: &[Line], whole: &Line, width: usize, out: &mut dyn Write) -> io:
             let names: Vec<&str> = small.iter().map(|line| line.name).collect();
             row("smaller ones", change, &names.join(", "), width, out)?;
         }
+    }
+    if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
+        line_row(rest, width, out)?;
     }
     let faint = style::FAINT;
     writeln!(out, "{faint}{}{faint:#}", "─".repeat(TABLE.min(width)))?;

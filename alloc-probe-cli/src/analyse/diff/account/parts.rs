@@ -38,7 +38,7 @@ pub(super) const HEAP: [Part; 10] = [
 
 /// The executable and the libraries by what is in them.
 pub(super) const CODE: [Part; 3] = [
-    ("code", "instructions, constants, unwind tables", true, |dump| Some(signed(code(dump)?.text_bytes))),
+    ("code", "instructions and constants", true, |dump| Some(signed(code(dump)?.text_bytes))),
     ("relocations", "constants with addresses in them", true, |dump| {
         Some(signed(code(dump)?.relocations_bytes))
     }),

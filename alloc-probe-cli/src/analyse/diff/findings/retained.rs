@@ -87,7 +87,7 @@ impl Spike {
 
     fn sentence(&self) -> String {
         format!(
-            "{} were live at the peak after {}, less than half of that beyond the {} of the end from {} on",
+            "live bytes were {} at their peak after {}, and nearer to the {} of the end from {} on",
             bytes(self.peak_bytes),
             duration(self.peak_ns),
             bytes(self.end_bytes),
