@@ -20,11 +20,19 @@ pub struct Profile {
     pub sites: Vec<Site>,
     /// The stacks of the last allocations that failed, in the dump's order, as those of sites.
     pub failed: Vec<Vec<FrameId>>,
-    /// For each of the dump's threads, the stack at which its own was deepest, as those of sites; empty where none was
-    /// taken.
-    pub deepest: Vec<Vec<FrameId>>,
+    /// For each of the dump's threads, the stack at which its own was deepest; without frames where none was taken.
+    pub deepest: Vec<Deepest>,
     /// What symbols could not be had, one entry for each image that lacks them.
     pub missing_symbols: Vec<MissingSymbols>,
+}
+
+/// The stack of the allocation at which a thread's stack was deepest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deepest {
+    /// The whole stack with inlined calls expanded, from the allocation outwards.
+    pub frames: Vec<FrameId>,
+    /// Whether frames were left out when it was recorded.
+    pub truncated: bool,
 }
 
 /// One allocation site.

@@ -66,7 +66,7 @@ struct ThreadRow<'a> {
 impl<'a> ThreadRow<'a> {
     /// The row of the profile's `index`th thread.
     fn new(profile: &'a Profile, index: usize, thread: &'a Thread) -> ThreadRow<'a> {
-        let deepest = profile.deepest.get(index).map_or(&[][..], Vec::as_slice);
+        let deepest = profile.deepest.get(index).map_or(&[][..], |deepest| &deepest.frames);
         ThreadRow {
             name: &thread.name,
             tid: thread.tid,

@@ -23,7 +23,7 @@ mod split;
 mod symbols;
 mod table;
 
-use crate::profile::{Frame, FrameId, MissingSymbols, Profile, Role, Site};
+use crate::profile::{Deepest, Frame, FrameId, MissingSymbols, Profile, Role, Site};
 use alloc_probe_format::dump::{Dump, FrameKind, StackNode, SymbolFrame, Symbols};
 use bytes::Bytes;
 use options::Options;
@@ -45,7 +45,11 @@ pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>
     let rows: Vec<Vec<FrameId>> =
         stacks.iter().enumerate().map(|(row, node)| table.row(&dump, &symbols, row, node)).collect();
     let failed = dump.failures.last.iter().map(|failure| expand(failure.stack, &stacks, &rows).0).collect();
-    let deepest = dump.threads.iter().map(|thread| expand(thread.deepest_stack, &stacks, &rows).0).collect();
+    let deepest = |row| {
+        let (frames, truncated) = expand(row, &stacks, &rows);
+        Deepest { frames, truncated }
+    };
+    let deepest = dump.threads.iter().map(|thread| deepest(thread.deepest_stack)).collect();
     let sites = sites
         .into_iter()
         .map(|site| {

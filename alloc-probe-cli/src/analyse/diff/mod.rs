@@ -175,7 +175,13 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
     Diff {
         classes: class::classes(base, new, &functions, &pairs, &matched),
         optimisation: class::optimisation(&base.dump.build, &new.dump.build),
-        findings: findings(&Runs { base, new, pairs: &pairs, account: account.as_ref() }),
+        findings: findings(&Runs {
+            base,
+            new,
+            pairs: &pairs,
+            account: account.as_ref(),
+            functions: &functions,
+        }),
         obstacles: obstacles::obstacles(base, new, &matched),
         work: work::factor(&pairs),
         units: work::units(&base.dump.marks, &new.dump.marks),

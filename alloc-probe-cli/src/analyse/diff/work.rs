@@ -56,9 +56,9 @@ pub(super) fn units(base: &[Mark], new: &[Mark]) -> Vec<Unit> {
 /// How many times the base's work the new run did, as far as the counts of blocks tell: where most pairs' counts
 /// differ by one and the same factor, it is the work that differs, not the build. None where the work is the same
 /// or nothing can be told.
-pub(super) fn factor(pairs: &[Pair]) -> Option<f64> {
+pub(super) fn factor<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> Option<f64> {
     let mut ratios: Vec<(f64, f64)> = pairs
-        .iter()
+        .into_iter()
         .map(|pair| pair.of(Metric::TotalBlocks))
         .filter(|(base, new)| *base > 0 && *new > 0)
         .map(|(base, new)| (new as f64 / base as f64, base as f64 + new as f64))

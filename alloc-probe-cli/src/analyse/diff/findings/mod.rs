@@ -3,17 +3,30 @@
 //! Each kind has a file of its own. It looks at both profiles, at the pairs and at the account of their memory, and says
 //! nothing where there is no evidence, or where what it would say is not [`notable`](Runs::notable_bytes).
 
+mod births;
 mod capacity;
+mod ended_early;
 mod fragmentation;
+mod growth;
+mod lifetimes;
+#[cfg(test)]
+mod made_up;
+mod measure;
+mod more_work;
 mod no_concern;
+mod panics;
 mod place;
+mod pools;
 mod reserved;
 mod retained;
+mod stack_growth;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod words;
 
 use super::account::Account;
+use super::key::Functions;
 use super::{Pair, Sites};
 use crate::profile::{Profile, Site};
 use std::cmp::Reverse;
@@ -105,6 +118,7 @@ pub(super) struct Runs<'a> {
     pub(super) new: &'a Profile,
     pub(super) pairs: &'a [Pair],
     pub(super) account: Option<&'a Account>,
+    pub(super) functions: &'a Functions,
 }
 
 /// What is smaller than this is nothing to speak of, however small the process: an allocator takes as much at once.
@@ -168,8 +182,18 @@ pub(super) fn signed(bytes: u64) -> i64 {
 /// What finds one kind.
 type Finder = fn(&Runs<'_>) -> Vec<Finding>;
 
-const FINDERS: &[Finder] =
-    &[retained::find, fragmentation::find, capacity::find, reserved::find, no_concern::find];
+const FINDERS: &[Finder] = &[
+    retained::find,
+    fragmentation::find,
+    capacity::find,
+    stack_growth::find,
+    lifetimes::find,
+    more_work::find,
+    threads::find,
+    growth::find,
+    reserved::find,
+    no_concern::find,
+];
 
 /// Everything that can be said: first what the runs differ by, then what both have, each the largest first.
 pub(super) fn findings(runs: &Runs<'_>) -> Vec<Finding> {

@@ -1,0 +1,261 @@
+//! When the live blocks of a site were born, and whether their number settles.
+//!
+//! Whoever keeps all that he makes has blocks of every age. A cache that has filled has old ones only; one that evicts
+//! has young ones only; one that fills ever more slowly has few young ones. Time here is that in which something was
+//! allocated: a server that stood idle for an hour has not settled for that.
+
+use crate::profile::Site;
+use alloc_probe_format::dump::Dump;
+
+/// The time of a run in which something was allocated.
+#[derive(Clone, Debug)]
+pub(super) struct Activity {
+    /// The ages of equal parts of it at the dump, in nanoseconds, the youngest first.
+    ages_ns: Vec<u64>,
+    /// How long it was in all, in nanoseconds.
+    active_ns: u64,
+    /// The unit of histograms of ages, in nanoseconds.
+    unit_ns: f64,
+}
+
+/// From so many samples on, the timeline says when a run was active; with fewer, all of its time is taken for it.
+const MIN_SAMPLES: usize = 32;
+/// A pause between samples is no longer than so many ordinary ones.
+const LONGEST_PAUSE: u64 = 4;
+
+impl Activity {
+    /// Of a run. None where its time or its clock is not known.
+    pub(super) fn of(dump: &Dump) -> Option<Activity> {
+        let samples = &dump.timeline.samples;
+        let last_ns = samples.last().map_or(0, |sample| sample.time_ns);
+        let end_ns = dump.process.duration_ns.max(last_ns);
+        let unit_ns = dump.clock.unit_ns;
+        if end_ns == 0 || !(unit_ns.is_finite() && unit_ns > 0.0) {
+            return None;
+        }
+        // The dump takes a sample too, whether anything was allocated since the last one or not.
+        let total = samples.last().map_or(0, |sample| sample.total_blocks);
+        let last = samples.partition_point(|sample| sample.total_blocks < total);
+        let mut times: Vec<u64> =
+            samples[..samples.len().min(last + 1)].iter().map(|sample| sample.time_ns).collect();
+        times.sort_unstable();
+        if times.len() < MIN_SAMPLES {
+            let part = |part: usize| (u128::from(end_ns) * part as u128 / MIN_SAMPLES as u128) as u64;
+            times = (1..=MIN_SAMPLES).map(part).collect();
+        }
+        let starts = [0].into_iter().chain(times.iter().copied());
+        let mut pauses: Vec<u64> = times.iter().zip(starts).map(|(time, start)| time - start).collect();
+        pauses.sort_unstable();
+        let longest = pauses[pauses.len() / 2].saturating_mul(LONGEST_PAUSE);
+        Some(Activity {
+            ages_ns: times.iter().rev().map(|time| end_ns - time).collect(),
+            active_ns: pauses.iter().map(|pause| *pause.min(&longest)).fold(0, u64::saturating_add),
+            unit_ns,
+        })
+    }
+
+    /// How long it was in all, in nanoseconds.
+    pub(super) const fn active_ns(&self) -> u64 {
+        self.active_ns
+    }
+
+    /// Which share of it is no longer ago than the lower bound of the histogram's bucket after this one.
+    fn share_up_to(&self, bucket: u8) -> f64 {
+        let age_ns = 2_f64.powi(i32::from(bucket)) * self.unit_ns;
+        self.ages_ns.partition_point(|age| (*age as f64) < age_ns) as f64 / self.ages_ns.len() as f64
+    }
+}
+
+/// A share of the time, and the share of the live blocks that were born in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Recent {
+    pub(super) of_time: f64,
+    pub(super) of_blocks: f64,
+}
+
+impl Recent {
+    /// How many times as many blocks were born in it as if births were even.
+    pub(super) fn ratio(self) -> f64 {
+        self.of_blocks / self.of_time
+    }
+}
+
+/// When the live blocks of some sites were born.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Births {
+    /// In the last part of the time, about half of it, and in the last half of that: as the histogram's buckets and the
+    /// timeline have it, so that the second can be missing.
+    pub(super) recent: Vec<Recent>,
+    /// How many blocks were live over the time, in the mean, for each one that is at its end: 0.5 where their number
+    /// grew evenly from nothing, 1 where it was the same all the time.
+    pub(super) mean_live: f64,
+}
+
+/// The parts of the time that are looked at: with less, the timeline is too coarse to tell.
+const PARTS: std::ops::RangeInclusive<f64> = 0.04..=0.6;
+/// The first part must be larger than this.
+const LEAST_PART: f64 = 0.1;
+
+impl Births {
+    /// Of the blocks that these sites have live at the end. None where there are none, or the time does not tell.
+    pub(super) fn of<'a>(sites: impl Iterator<Item = &'a Site>, activity: &Activity) -> Option<Births> {
+        let mut by_bucket = [0_u64; 65];
+        let mut lifetimes_ns = 0_u64;
+        for site in sites {
+            lifetimes_ns = lifetimes_ns.saturating_add(site.figures.lifetime_sum_ns);
+            for (bucket, blocks) in &site.ages {
+                let bucket = &mut by_bucket[usize::from(*bucket).min(64)];
+                *bucket = bucket.saturating_add(*blocks);
+            }
+        }
+        let blocks = |buckets: &[u64]| buckets.iter().map(|blocks| *blocks as f64).sum::<f64>();
+        let live = blocks(&by_bucket);
+        let recent: Vec<Recent> = (0..=64_u8)
+            .rev()
+            .map(|bucket| Recent {
+                of_time: activity.share_up_to(bucket),
+                of_blocks: blocks(&by_bucket[..=usize::from(bucket)]) / live,
+            })
+            .filter(|recent| PARTS.contains(&recent.of_time))
+            .take(2)
+            .collect();
+        if live == 0.0 || recent.first()?.of_time < LEAST_PART {
+            return None;
+        }
+        let mut survivors = 0.0;
+        let mut younger = 0.0;
+        for (bucket, blocks) in (0_u8..).zip(by_bucket) {
+            let older = activity.share_up_to(bucket);
+            survivors += blocks as f64 * (younger + older) / 2.0;
+            younger = older;
+        }
+        let ended = lifetimes_ns as f64 / activity.active_ns.max(1) as f64;
+        Some(Births { recent, mean_live: (survivors + ended) / live })
+    }
+
+    /// Whether blocks of every age are there, as many of late as ever, and most are not of a constant number that come
+    /// and go.
+    pub(super) fn go_on(&self) -> bool {
+        let old_stay = |part: &Recent| 1.0 - part.of_blocks >= (1.0 - part.of_time) * 0.5;
+        self.recent.first().is_some_and(old_stay)
+            && self.recent.iter().all(|part| part.ratio() >= 0.5)
+            && self.mean_live <= 0.65
+    }
+
+    /// Whether they are as even as those of a site that keeps everything, and it can be seen in both parts of the time.
+    pub(super) fn are_even(&self) -> bool {
+        self.recent.len() == 2 && self.recent.iter().all(|part| (0.7..=1.4).contains(&part.ratio()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made_up::run;
+    use super::*;
+    use alloc_probe_format::dump::{Figures, Histogram};
+
+    /// A run of 1000 ms with a unit of 1 ms, so that the parts of the histogram are the last 512, 256, 128… ms of it.
+    fn activity() -> Activity {
+        Activity::of(&run(1_000)).unwrap()
+    }
+
+    /// The births of blocks that were born at these milliseconds, with a sum of lifetimes of those that ended.
+    fn births(born: impl Iterator<Item = u64>, ended_ms: u64) -> Births {
+        let mut ages: std::collections::BTreeMap<u8, u64> = std::collections::BTreeMap::new();
+        for born in born {
+            let age = 999 - born;
+            let bucket = (u64::BITS - age.leading_zeros()) as u8;
+            *ages.entry(bucket).or_default() += 1;
+        }
+        let site = Site {
+            ages: ages.into_iter().collect::<Histogram>(),
+            figures: Figures { lifetime_sum_ns: ended_ms * 1_000_000, ..Figures::default() },
+            ..Site::default()
+        };
+        Births::of([site].iter(), &activity()).unwrap()
+    }
+
+    #[test]
+    fn time_is_divided_as_the_histogram_is() {
+        let activity = activity();
+        assert_eq!(activity.active_ns(), 1_000_000_000);
+        // The samples are at 1, 2, … 1000 ms: 256 of them are less than 256 ms before the end.
+        assert_eq!([7, 8, 9].map(|bucket| activity.share_up_to(bucket)), [0.128, 0.256, 0.512]);
+    }
+
+    #[test]
+    fn a_site_that_keeps_everything_goes_on() {
+        let leak = births(0..1000, 0);
+        let shares = [0.512, 0.256].map(|part| Recent { of_time: part, of_blocks: part });
+        assert_eq!(leak.recent, shares);
+        assert!((leak.mean_live - 0.5).abs() < 0.01, "{leak:?}");
+        assert!(leak.go_on() && leak.are_even());
+        // One in ten is kept; the others live for a moment.
+        assert!(births((0..1000).step_by(10), 900).go_on());
+    }
+
+    #[test]
+    fn what_filled_early_has_settled() {
+        assert!(!births(0..200, 0).go_on());
+        // Nine in ten at once, and one in ten all over the rest.
+        assert!(!births((0..90).chain((100..1000).step_by(90)), 0).go_on());
+    }
+
+    #[test]
+    fn what_evicts_has_settled() {
+        // The last hundred of a thousand, each of which lived for a tenth of the run.
+        let evicting = births(900..1000, 900 * 100);
+        assert!(!evicting.go_on(), "{evicting:?}");
+        // Twice as many as fit, replaced at random: young and old are there, but as many all the time.
+        let random = births((0..500).step_by(3).chain((500..1000).step_by(2)), 500 * 350);
+        assert!(!random.go_on(), "{random:?}");
+    }
+
+    #[test]
+    fn what_fills_ever_more_slowly_settles() {
+        // A thousand births, the n-th when 1 - exp(-t / 250 ms) has come to n per mille of what it is at the end.
+        let whole = 1.0 - (-4.0_f64).exp();
+        let born = |n: u32| -250.0 * (1.0 - f64::from(n) / 1000.0 * whole).ln();
+        assert!(!births((0..1000).map(|n| born(n) as u64), 0).go_on());
+    }
+
+    #[test]
+    fn a_batch_at_the_end_is_not_growth() {
+        assert!(!births(980..1000, 0).go_on());
+        assert!(!births(std::iter::repeat_n(500, 64), 0).go_on());
+    }
+
+    #[test]
+    fn idle_time_is_no_time() {
+        // A run as the others, but the dump comes half a second after it: each block is so much older. 524 of its
+        // milliseconds were less than 1024 ms before the dump.
+        let mut dump = run(1_000);
+        dump.process.duration_ns = 1_500_000_000;
+        let activity = Activity::of(&dump).unwrap();
+        assert_eq!(activity.active_ns(), 1_000_000_000);
+        let births = |ages: &[(u8, u64)]| {
+            let site = Site { ages: ages.to_vec(), ..Site::default() };
+            Births::of([site].iter(), &activity).unwrap()
+        };
+        let leak = births(&[(9, 12), (10, 512), (11, 476)]);
+        assert_eq!(leak.recent, [Recent { of_time: 0.524, of_blocks: 0.524 }]);
+        assert!(leak.go_on() && !leak.are_even(), "{leak:?}");
+        assert!(!births(&[(11, 200)]).go_on(), "settled early");
+        assert!(!births(&[(10, 100)]).go_on(), "evicts");
+        // After 9 s, all of it is in one bucket.
+        dump.process.duration_ns = 10_000_000_000;
+        let site = Site { ages: vec![(14, 1000)], ..Site::default() };
+        assert_eq!(Births::of([site].iter(), &Activity::of(&dump).unwrap()), None);
+    }
+
+    #[test]
+    fn without_a_timeline_all_time_counts() {
+        let mut dump = run(1_000);
+        dump.timeline.samples.clear();
+        let activity = Activity::of(&dump).unwrap();
+        assert_eq!(activity.active_ns(), 1_000_000_000);
+        assert_eq!(activity.share_up_to(9), 17.0 / 32.0);
+        dump.process.duration_ns = 0;
+        assert!(Activity::of(&dump).is_none());
+    }
+}

@@ -1,0 +1,333 @@
+//! Growth without end: sites that keep some of what they allocate, early and late alike.
+//!
+//! The verdict is of each site by itself, from the ages of its live blocks (see [`births`](super::births)). How sure it
+//! is, is a matter of doubts: few blocks, uneven births, others that come and go at the same site, a process whose live
+//! bytes did not rise with it. Without any of them the confidence is high, with one it is medium, with more it is low.
+
+use super::births::{Activity, Births};
+use super::{Finding, Kind, Runs, largest_first, place, signed};
+use crate::analyse::diff::{Pair, Sites};
+use crate::profile::Profile;
+use crate::term::units;
+use alloc_probe_format::dump::{Dump, Figures, Mode};
+
+/// Shorter runs tell nothing: what they load is not there yet.
+const LEAST_NS: u64 = 100_000_000;
+/// Neither do fewer blocks, or, of samples, fewer of these.
+const LEAST_BLOCKS: u64 = 32;
+/// With fewer blocks there is a doubt.
+const MANY_BLOCKS: u64 = 200;
+/// What is smaller than this, all sites taken together, is not spoken of. A rate is what counts, so that is less than
+/// of other findings.
+const LEAST_BYTES: u64 = 64 << 10;
+/// So many sites are described.
+const DESCRIBED: usize = 5;
+
+/// How sure a verdict is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Confidence {
+    Low,
+    Medium,
+    High,
+}
+
+impl Confidence {
+    const fn name(self) -> &'static str {
+        match self {
+            Confidence::Low => "low",
+            Confidence::Medium => "medium",
+            Confidence::High => "high",
+        }
+    }
+}
+
+/// A pair's sites of one run that grow.
+#[derive(Clone, Debug)]
+struct Growing {
+    pair: usize,
+    figures: Figures,
+    births: Births,
+    confidence: Confidence,
+}
+
+/// The pairs whose sites grow without end in the new run.
+pub(super) fn pairs(runs: &Runs<'_>) -> Vec<usize> {
+    growing(runs.new, runs.pairs, |pair| pair.new.as_ref()).into_iter().map(|growing| growing.pair).collect()
+}
+
+/// What grows without end in the new run.
+pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
+    let mut found = growing(runs.new, runs.pairs, |pair| pair.new.as_ref());
+    let held = found.iter().map(|growing| growing.figures.end_bytes).fold(0, u64::saturating_add);
+    let (Some(activity), true) = (Activity::of(&runs.new.dump), held >= LEAST_BYTES) else {
+        return Vec::new();
+    };
+    found.sort_by_key(|growing| std::cmp::Reverse(growing.figures.end_bytes));
+    let in_base = growing(runs.base, runs.pairs, |pair| pair.base.as_ref());
+    let base_held = |pair: usize| runs.pairs[pair].base.as_ref().map_or(0, |sites| sites.figures.end_bytes);
+    let base_grows: u64 = (in_base.iter())
+        .filter(|base| found.iter().any(|growing| growing.pair == base.pair))
+        .map(|base| base.figures.end_bytes)
+        .fold(0, u64::saturating_add);
+    let in_both = base_grows > held / 5 * 4 && base_grows / 5 * 4 < held;
+    let sites = found.iter().map(|growing| {
+        let base = if in_both { 0 } else { base_held(growing.pair) };
+        (growing.pair, signed(growing.figures.end_bytes) - signed(base))
+    });
+    let sites = largest_first(sites.collect());
+
+    let largest = &found[0];
+    let rate = (held as f64 / (activity.active_ns() as f64 / 1e9)) as u64;
+    let mut evidence: Vec<String> =
+        found.iter().take(DESCRIBED).map(|growing| growing.describe(runs)).collect();
+    evidence.push(format!(
+        "in the {} in which the run allocated, that is {} a second",
+        units::duration(activity.active_ns()),
+        units::bytes(rate)
+    ));
+    evidence.extend(per_mark(&runs.new.dump, held));
+    evidence.push(match (base_grows, found.iter().map(|growing| base_held(growing.pair)).sum::<u64>()) {
+        (0, 0) => "the base keeps nothing there".to_owned(),
+        (0, kept) => format!("the base keeps {} there, which does not go on growing", units::bytes(kept)),
+        (grows, _) => format!("the base grows there as well, to {}", units::bytes(grows)),
+    });
+    vec![Finding {
+        kind: Kind::Growth,
+        headline: format!(
+            "{} at {} grow without end, {} a second (confidence: {}), most of it at {}.",
+            units::bytes(held),
+            units::plural(found.len() as u64, "site"),
+            units::bytes(rate),
+            largest.confidence.name(),
+            place::of_pair(runs, &runs.pairs[largest.pair])
+        ),
+        bytes: sites.iter().map(|(_, bytes)| bytes).sum(),
+        in_both,
+        evidence,
+        sites,
+        advice: "See what keeps these blocks: drop them when their work is done, or bound the collection \
+                 that holds them."
+            .to_owned(),
+    }]
+}
+
+/// The sites of a run that grow, by their pairs.
+fn growing(profile: &Profile, pairs: &[Pair], side: fn(&Pair) -> Option<&Sites>) -> Vec<Growing> {
+    let dump = &profile.dump;
+    let Some(activity) = Activity::of(dump).filter(|activity| activity.active_ns() >= LEAST_NS) else {
+        return Vec::new();
+    };
+    let verdict = |(pair, sites): (usize, &Sites)| {
+        let figures = sites.figures;
+        let seen = seen(dump, &figures);
+        if seen < LEAST_BLOCKS {
+            return None;
+        }
+        let sites = sites.sites.iter().filter_map(|site| profile.sites.get(*site as usize));
+        let births = Births::of(sites, &activity).filter(Births::go_on)?;
+        let doubts = [
+            seen < MANY_BLOCKS,
+            !births.are_even(),
+            !(0.4..=0.58).contains(&births.mean_live),
+            !rises_with(dump, figures.end_bytes),
+        ];
+        let confidence = match doubts.iter().filter(|doubt| **doubt).count() {
+            0 => Confidence::High,
+            1 => Confidence::Medium,
+            _ => Confidence::Low,
+        };
+        Some(Growing { pair, figures, births, confidence })
+    };
+    let sites = pairs.iter().enumerate().filter_map(|(index, pair)| Some((index, side(pair)?)));
+    sites.filter_map(verdict).collect()
+}
+
+/// How many of the live blocks were seen: those that the sampler drew, where they are estimates.
+fn seen(dump: &Dump, figures: &Figures) -> u64 {
+    match (dump.mode, dump.sample_bytes) {
+        (Mode::Sample, Some(bytes)) => figures.end_blocks.min(figures.end_bytes / bytes.max(1)),
+        _ => figures.end_blocks,
+    }
+}
+
+/// Whether the process's live bytes rose by what a site must have added that holds so much at the end: from the lowest
+/// of the second quarter of the samples to the lowest of the last, half of it would be even growth, and a quarter is
+/// enough.
+fn rises_with(dump: &Dump, end_bytes: u64) -> bool {
+    let samples = &dump.timeline.samples;
+    let lowest = |quarter: usize| {
+        let samples = &samples[samples.len() * (quarter - 1) / 4..samples.len() * quarter / 4];
+        samples.iter().map(|sample| sample.live_bytes).min()
+    };
+    let (Some(second), Some(last)) = (lowest(2), lowest(4)) else { return false };
+    last.saturating_sub(second) >= end_bytes / 4
+}
+
+/// What that is for each time that the program passed one of its marks.
+fn per_mark(dump: &Dump, held: u64) -> Option<String> {
+    let mark = dump.marks.iter().filter(|mark| mark.count >= LEAST_BLOCKS).max_by_key(|mark| mark.count)?;
+    Some(format!(
+        "for each `{}` ({} of them), that is {}",
+        mark.name,
+        units::count(mark.count),
+        units::bytes(held / mark.count)
+    ))
+}
+
+impl Growing {
+    fn describe(&self, runs: &Runs<'_>) -> String {
+        let percent = |share: f64| format!("{:.0}%", share * 100.0);
+        let born: Vec<String> = (self.births.recent.iter())
+            .map(|part| format!("{} in its last {}", percent(part.of_blocks), percent(part.of_time)))
+            .collect();
+        format!(
+            "{}: {} are live in {} of {} that it allocated, born all over the run, {} (confidence: {})",
+            place::of_pair(runs, &runs.pairs[self.pair]),
+            units::bytes(self.figures.end_bytes),
+            units::count(self.figures.end_blocks),
+            units::plural(self.figures.total_blocks, "block"),
+            born.join(", "),
+            self.confidence.name(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made_up::{found, profile, run};
+    use super::*;
+    use crate::profile::Site;
+    use alloc_probe_format::dump::Mark;
+
+    /// A thousand blocks of 1 KiB, one in each millisecond, none of which was freed: of a run of 1000 ms, the ages of
+    /// as many as the buckets are long.
+    fn leak() -> Site {
+        Site {
+            figures: Figures {
+                total_blocks: 1_000,
+                total_bytes: 1_024_000,
+                end_blocks: 1_000,
+                end_bytes: 1_024_000,
+                ..Figures::default()
+            },
+            ages: vec![
+                (0, 1),
+                (1, 1),
+                (2, 2),
+                (3, 4),
+                (4, 8),
+                (5, 16),
+                (6, 32),
+                (7, 64),
+                (8, 128),
+                (9, 256),
+                (10, 488),
+            ],
+            ..Site::default()
+        }
+    }
+
+    /// As many, but they were all there after 40 ms.
+    fn settled() -> Site {
+        Site { ages: vec![(10, 1_000)], ..leak() }
+    }
+
+    /// What is said of a new run with this site, after a base with that one.
+    fn of(base: Site, new: Site) -> Vec<Finding> {
+        let profile = |site| profile(run(1_000), vec![("app::remember:7 < app::main:3", site)]);
+        found(find, &profile(base), &profile(new))
+    }
+
+    #[test]
+    fn what_is_kept_all_the_time_is_found() {
+        let findings = of(Site::default(), leak());
+        let [finding] = &findings[..] else { panic!("{findings:?}") };
+        assert_eq!((finding.kind, finding.bytes, finding.in_both), (Kind::Growth, 1_024_000, false));
+        assert_eq!(finding.sites, [(0, 1_024_000)]);
+        assert_eq!(
+            finding.headline,
+            "1000.0 KiB at 1 site grow without end, 1000.0 KiB a second (confidence: high), most of it at \
+             `app::remember` (src/main.rs:7)."
+        );
+        assert_eq!(
+            finding.evidence,
+            [
+                "`app::remember` (src/main.rs:7): 1000.0 KiB are live in 1,000 of 1,000 blocks that it allocated, \
+                 born all over the run, 51% in its last 51%, 26% in its last 26% (confidence: high)",
+                "in the 1.0 s in which the run allocated, that is 1000.0 KiB a second",
+                "the base keeps nothing there",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_settled_is_not() {
+        assert!(of(Site::default(), settled()).is_empty());
+        let evicting = Site {
+            figures: Figures { lifetime_sum_ns: 900 * 100_000_000, ..leak().figures },
+            ages: vec![(7, 1_000)],
+            ..Site::default()
+        };
+        assert!(of(leak(), evicting).is_empty(), "only the base grows");
+    }
+
+    #[test]
+    fn the_base_may_have_it_as_well() {
+        let findings = of(settled(), leak());
+        assert_eq!((findings[0].bytes, findings[0].in_both), (0, false), "as much is there at the end");
+        assert_eq!(findings[0].evidence[2], "the base keeps 1000.0 KiB there, which does not go on growing");
+        let findings = of(leak(), leak());
+        assert_eq!((findings[0].bytes, findings[0].in_both), (1_024_000, true));
+        assert_eq!(findings[0].evidence[2], "the base grows there as well, to 1000.0 KiB");
+    }
+
+    #[test]
+    fn doubts_are_said() {
+        let confidence = |change: fn(&mut Profile)| {
+            let mut new = profile(run(1_000), vec![("f", leak())]);
+            change(&mut new);
+            let base = profile(run(1_000), vec![]);
+            let headline = found(find, &base, &new).pop().map(|finding| finding.headline);
+            let word =
+                headline.as_deref().and_then(|text| text.split("confidence: ").nth(1)?.split(')').next());
+            word.map(str::to_owned)
+        };
+        assert_eq!(confidence(|_| {}).as_deref(), Some("high"));
+        let level = |run: &mut Profile| {
+            run.dump.timeline.samples.iter_mut().for_each(|sample| sample.live_bytes = 5 << 20);
+        };
+        assert_eq!(confidence(level).as_deref(), Some("medium"));
+        assert_eq!(
+            confidence(|run| {
+                run.dump.timeline.samples.iter_mut().for_each(|sample| sample.live_bytes = 5 << 20);
+                run.sites[0].figures.end_blocks = 100;
+            })
+            .as_deref(),
+            Some("low")
+        );
+        assert_eq!(confidence(|run| run.sites[0].figures.end_blocks = 31), None, "too few");
+        assert_eq!(confidence(|run| run.dump.clock.unit_ns = f64::NAN), None);
+        // Of estimates, those count that were drawn: 1,024,000 bytes are two samples here.
+        assert_eq!(
+            confidence(|run| {
+                run.dump.mode = Mode::Sample;
+                run.dump.sample_bytes = Some(512 << 10);
+            }),
+            None
+        );
+    }
+
+    #[test]
+    fn short_runs_tell_nothing() {
+        let short = || profile(run(99), vec![("f", leak())]);
+        assert!(found(find, &short(), &short()).is_empty());
+    }
+
+    #[test]
+    fn a_mark_tells_what_a_unit_of_work_keeps() {
+        let mut new = profile(run(1_000), vec![("f", leak())]);
+        new.dump.marks = vec![Mark { name: "request".to_owned(), count: 500, ..Mark::default() }];
+        let findings = found(find, &profile(run(1_000), vec![]), &new);
+        assert_eq!(findings[0].evidence[2], "for each `request` (500 of them), that is 2.0 KiB");
+    }
+}

@@ -1,0 +1,264 @@
+//! More work: one run allocated more of the same.
+//!
+//! Where nearly all sites share a factor, it is the run as a whole that did more, and marks can say whether that is all.
+//! Where only some have it, it is these that are said.
+
+use super::measure::Measure;
+use super::{Finding, Kind, Runs, ended_early, place};
+use crate::analyse::diff::{Pair, work};
+use crate::profile::Profile;
+use crate::term::units;
+use alloc_probe_format::metric::Metric;
+
+/// Sizes that differ by less than this factor are the same, and so are figures per mark.
+const SAME: f64 = 1.1;
+/// Counts that differ by less than this factor are no other work, where others did not change.
+const NOTABLE: f64 = 1.5;
+/// Where memory is the same, so large a share of all that was allocated must be more.
+const SHARE_OF_TOTAL: f64 = 0.1;
+/// So many sites are described.
+const DESCRIBED: usize = 5;
+
+/// What one run did more of.
+pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
+    let mut findings = ended_early::find(runs);
+    let mut explained: Vec<usize> =
+        findings.iter().flat_map(|finding| finding.sites.iter().map(|(pair, _)| *pair)).collect();
+    explained.sort_unstable();
+    let counted: Vec<usize> = (0..runs.pairs.len())
+        .filter(|pair| explained.binary_search(pair).is_err())
+        .filter(|pair| ratio(&runs.pairs[*pair]).is_some())
+        .collect();
+    let factor = work::factor(counted.iter().map(|pair| &runs.pairs[*pair])).unwrap_or(1.0);
+    let beyond = |pair: usize| ratio(&runs.pairs[pair]).map_or(1.0, |ratio| ratio / factor);
+    if factor != 1.0 {
+        let with_it = |pair: &usize| (1.0 / SAME..SAME).contains(&beyond(*pair));
+        findings.extend(whole_run(
+            runs,
+            factor,
+            &counted.iter().copied().filter(with_it).collect::<Vec<_>>(),
+        ));
+    }
+    for more in [true, false] {
+        let multiplied = |pair: &usize| {
+            let beyond = if more { beyond(*pair) } else { 1.0 / beyond(*pair) };
+            beyond >= NOTABLE
+        };
+        let pairs: Vec<usize> = counted.iter().copied().filter(multiplied).collect();
+        findings.extend(some_sites(runs, more, &pairs));
+    }
+    findings
+}
+
+/// How many times as many blocks the new run allocated at a pair, where both have it and they are of the same size.
+fn ratio(pair: &Pair) -> Option<f64> {
+    let (blocks, bytes) = (pair.of(Metric::TotalBlocks), pair.of(Metric::TotalBytes));
+    let mean = |blocks: u64, bytes: u64| (blocks > 0 && bytes > 0).then(|| bytes as f64 / blocks as f64);
+    let sizes = mean(blocks.1, bytes.1)? / mean(blocks.0, bytes.0)?;
+    (1.0 / SAME..SAME).contains(&sizes).then(|| blocks.1 as f64 / blocks.0 as f64)
+}
+
+/// The run as a whole did so many times the work.
+fn whole_run(runs: &Runs<'_>, factor: f64, pairs: &[usize]) -> Option<Finding> {
+    let measure = Measure::of(runs, pairs);
+    let bytes = measure.bytes();
+    let whole = runs.pairs.iter().filter(|pair| ratio(pair).is_some()).count();
+    let mut evidence = vec![format!(
+        "of {} that both runs have, {} allocated {factor:.1} times as many blocks of the same size",
+        units::plural(whole as u64, "site"),
+        units::count(pairs.len() as u64)
+    )];
+    let per_mark = per_mark(runs, factor);
+    let advice = match &per_mark {
+        Some(mark) if mark.explains => "Compare runs under the same load, or figures for each unit of work.",
+        Some(_) => "The work is the same, and what it takes is not: see which caller allocates more often.",
+        None => "Compare runs under the same load, or mark each unit of work (`alloc_probe::mark`).",
+    };
+    evidence.extend(per_mark.map(|mark| mark.sentence));
+    (bytes != 0).then(|| Finding {
+        kind: Kind::MoreWork,
+        headline: format!(
+            "The new run did {factor:.1} times the work: {} {} {}.",
+            units::bytes(bytes.unsigned_abs()),
+            if bytes > 0 { "more" } else { "less" },
+            measure.when
+        ),
+        bytes,
+        in_both: false,
+        evidence,
+        sites: measure.parts,
+        advice: advice.to_owned(),
+    })
+}
+
+/// What a mark says of a factor.
+struct PerMark {
+    /// Whether there was just more of what is marked.
+    explains: bool,
+    sentence: String,
+}
+
+/// By the mark that both runs have and that the new one passed most often: whether each pass took the same.
+fn per_mark(runs: &Runs<'_>, factor: f64) -> Option<PerMark> {
+    let count = |profile: &Profile, name: &str| {
+        profile.dump.marks.iter().find(|mark| mark.name == name).map_or(0, |mark| mark.count)
+    };
+    let names = runs.new.dump.marks.iter().map(|mark| mark.name.as_str());
+    let counts = names.map(|name| (name, count(runs.base, name), count(runs.new, name)));
+    let (name, base, new) =
+        counts.filter(|(_, base, new)| *base > 0 && *new > 0).max_by_key(|mark| mark.2)?;
+    let explains = (1.0 / SAME..SAME).contains(&(new as f64 / base as f64 / factor));
+    let each = |profile: &Profile, count: u64| units::bytes(profile.dump.totals.total_bytes / count);
+    let sentence = format!(
+        "it passed `{name}` {} times, the base {}: {} were allocated for each, {} in the base{}",
+        units::count(new),
+        units::count(base),
+        each(runs.new, new),
+        each(runs.base, base),
+        if explains { ", so it is just more of it" } else { "" }
+    );
+    Some(PerMark { explains, sentence })
+}
+
+/// Some sites allocated more of the same, or fewer.
+fn some_sites(runs: &Runs<'_>, more: bool, pairs: &[usize]) -> Option<Finding> {
+    let mut measure = Measure::of(runs, pairs);
+    // What is less where more was allocated has another reason.
+    measure.parts.retain(|(_, bytes)| (*bytes > 0) == more);
+    let bytes = measure.bytes();
+    let totals = [runs.base, runs.new].map(|profile| profile.dump.totals.total_bytes);
+    let share = totals[0].max(totals[1]) as f64 * SHARE_OF_TOTAL;
+    if bytes.abs() < runs.notable_bytes() || (measure.is_total() && (bytes.unsigned_abs() as f64) < share) {
+        return None;
+    }
+    let describe = |(pair, bytes): &(usize, i64)| {
+        let pair = &runs.pairs[*pair];
+        let (base, new) = pair.of(Metric::TotalBlocks);
+        format!(
+            "{}: {}, {} in the base, of the same size; {} {} {}",
+            place::of_pair(runs, pair),
+            units::plural(new, "block"),
+            units::count(base),
+            units::bytes(bytes.unsigned_abs()),
+            if more { "more" } else { "less" },
+            measure.when
+        )
+    };
+    let (often, word) = if more { ("more", "more") } else { ("less", "less") };
+    Some(Finding {
+        kind: Kind::MoreWork,
+        headline: format!(
+            "{} allocated {often} often in the new run, with blocks of the same size: {} {word} {}, most of it at {}.",
+            units::plural(measure.parts.len() as u64, "site"),
+            units::bytes(bytes.unsigned_abs()),
+            measure.when,
+            place::of_pair(runs, &runs.pairs[measure.parts.first()?.0])
+        ),
+        bytes,
+        in_both: false,
+        evidence: measure.parts.iter().take(DESCRIBED).map(describe).collect(),
+        sites: measure.parts,
+        advice: "See whether both runs had the same input; if they had, a loop there runs more often in one of them."
+            .to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made_up::{found, profile, run};
+    use super::*;
+    use crate::profile::Site;
+    use alloc_probe_format::dump::{Figures, Mark};
+
+    /// Sites that allocate blocks of 1 KiB, so many each, of which so many are live at the peak.
+    fn counts(counts: &[(u64, u64)]) -> Profile {
+        let stacks = ["app::a:1 < app::main:9", "app::b:2 < app::main:8", "app::c:3 < app::main:7"];
+        let site = |&(total, peak): &(u64, u64)| Site {
+            figures: Figures {
+                total_blocks: total,
+                total_bytes: total << 10,
+                peak_blocks: peak,
+                peak_bytes: peak << 10,
+                ..Figures::default()
+            },
+            ..Site::default()
+        };
+        let mut profile = profile(run(10), stacks.into_iter().zip(counts.iter().map(site)).collect());
+        profile.dump.totals.total_bytes = counts.iter().map(|(total, _)| total << 10).sum();
+        profile
+    }
+
+    #[test]
+    fn a_common_factor_is_the_whole_run() {
+        let base = counts(&[(1_000, 1_000), (2_000, 0), (300, 100)]);
+        let new = counts(&[(3_000, 3_000), (6_000, 0), (900, 300)]);
+        let findings = found(find, &base, &new);
+        let [finding] = &findings[..] else { panic!("{findings:?}") };
+        assert_eq!((finding.kind, finding.bytes), (Kind::MoreWork, 2_200 << 10));
+        assert_eq!(finding.sites, [(0, 2_000 << 10), (2, 200 << 10)]);
+        assert_eq!(finding.headline, "The new run did 3.0 times the work: 2.1 MiB more at the peak.");
+        assert_eq!(
+            finding.evidence,
+            ["of 3 sites that both runs have, 3 allocated 3.0 times as many blocks of the same size"]
+        );
+        assert_eq!(found(find, &new, &base)[0].bytes, -(2_200 << 10));
+    }
+
+    #[test]
+    fn a_mark_says_whether_that_is_all() {
+        let mut base = counts(&[(1_000, 1_000)]);
+        let mut new = counts(&[(3_000, 3_000)]);
+        let mark = |count| vec![Mark { name: "request".to_owned(), count, ..Mark::default() }];
+        (base.dump.marks, new.dump.marks) = (mark(10), mark(30));
+        assert_eq!(
+            found(find, &base, &new)[0].evidence[1],
+            "it passed `request` 30 times, the base 10: 100.0 KiB were allocated for each, 100.0 KiB in the base, so \
+             it is just more of it"
+        );
+        new.dump.marks = mark(10);
+        let finding = found(find, &base, &new).remove(0);
+        assert!(finding.evidence[1].ends_with("300.0 KiB were allocated for each, 100.0 KiB in the base"));
+        assert!(finding.advice.starts_with("The work is the same"));
+    }
+
+    #[test]
+    fn some_sites_can_do_more() {
+        let base = counts(&[(1_000, 1_000), (2_000, 0), (1_000, 100)]);
+        let new = counts(&[(1_000, 1_000), (2_000, 0), (4_000, 1_124)]);
+        let findings = found(find, &base, &new);
+        let [finding] = &findings[..] else { panic!("{findings:?}") };
+        assert_eq!((finding.bytes, &finding.sites[..]), (1 << 20, &[(2, 1 << 20)][..]));
+        assert_eq!(
+            finding.evidence,
+            [
+                "`app::c` (src/main.rs:3): 4,000 blocks, 1,000 in the base, of the same size; 1.0 MiB more at the peak"
+            ]
+        );
+    }
+
+    #[test]
+    fn where_memory_is_the_same_all_that_was_allocated_counts() {
+        let base = counts(&[(1_000, 1_000), (9_000, 0), (1_000, 10)]);
+        let new = counts(&[(1_000, 1_000), (9_000, 0), (4_000, 10)]);
+        let findings = found(find, &base, &new);
+        assert_eq!(findings[0].bytes, 3_000 << 10);
+        assert!(
+            findings[0]
+                .headline
+                .contains("2.9 MiB more in all, while memory is the same, most of it at `app::c`"),
+            "{findings:?}"
+        );
+    }
+
+    #[test]
+    fn the_same_work_is_silent() {
+        let run = || counts(&[(1_000, 1_000), (2_000, 0), (300, 100)]);
+        assert!(found(find, &run(), &run()).is_empty());
+        let other_size = || {
+            let mut profile = run();
+            profile.sites[0].figures.total_blocks = 2_000;
+            profile
+        };
+        assert!(found(find, &run(), &other_size()).is_empty(), "twice the blocks, of half the size");
+    }
+}

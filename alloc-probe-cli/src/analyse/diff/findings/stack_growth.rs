@@ -1,0 +1,337 @@
+//! Stack growth: threads whose stacks are deeper in one run.
+//!
+//! An optimised build has fewer frames, but larger ones: what is inlined into a function that recurses takes its room in
+//! each of its frames. The deepest stack that was seen at an allocation says which it is: more calls, or more for each.
+
+use super::pools::{Pool, Rows, pools};
+use super::{Finding, Kind, Runs, place, signed};
+use crate::analyse::diff::key::{FunctionId, Key};
+use crate::analyse::fold;
+use crate::profile::{Deepest, Profile, Role};
+use crate::symbolicate::names;
+use crate::term::units;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// So many calls more or fewer are the same.
+const SAME_CALLS: f64 = 1.2;
+/// The deepest stack at an allocation tells of the deepest there was if it is at least this share of it.
+const TELLING: f64 = 0.5;
+/// So many pools of threads, and functions, are described.
+const DESCRIBED: usize = 5;
+
+/// How much deeper a pool's stacks are in the new run, all its threads taken together.
+fn deeper(pool: &Pool<'_>) -> i64 {
+    let rows = pool.base.0.len().max(pool.new.0.len());
+    let stacks = (0..rows).filter_map(|nth| pool.base.stack_bytes(nth).zip(pool.new.stack_bytes(nth)));
+    stacks.map(|(base, new)| signed(new) - signed(base)).sum()
+}
+
+/// Where stacks are deeper in the new run, and where they are less deep.
+pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
+    let pools = pools(&runs.base.dump, &runs.new.dump);
+    let mut differ: Vec<(&Pool<'_>, i64)> = pools.iter().map(|pool| (pool, deeper(pool))).collect();
+    differ.sort_by_key(|(_, bytes)| std::cmp::Reverse(bytes.unsigned_abs()));
+    let finding = |sign: i64| {
+        let pools: Vec<_> = differ.iter().copied().filter(|(_, bytes)| bytes.signum() == sign).collect();
+        let bytes = pools.iter().map(|(_, bytes)| bytes).sum::<i64>();
+        (bytes.abs() >= runs.notable_bytes()).then(|| finding(runs, &pools, bytes))
+    };
+    [1, -1].into_iter().filter_map(finding).collect()
+}
+
+fn finding(runs: &Runs<'_>, pools: &[(&Pool<'_>, i64)], bytes: i64) -> Finding {
+    let (largest, _) = pools[0];
+    let mut evidence: Vec<String> = pools.iter().take(DESCRIBED).map(|(pool, _)| describe(pool)).collect();
+    let depths = Depth::of(runs.base, &largest.base).zip(Depth::of(runs.new, &largest.new));
+    let reason = depths.as_ref().and_then(|(base, new)| Reason::of(base, new));
+    if let Some((base, new)) = &depths {
+        evidence.push(format!(
+            "at the deepest allocation of {}: {}; in the base {}",
+            largest.name,
+            new.describe(runs.new),
+            base.describe(runs.base)
+        ));
+        if reason == Some(Reason::LargerFrames) {
+            evidence.extend(merged(runs, if bytes > 0 { new } else { base }, bytes > 0));
+        }
+    }
+    let because = match reason {
+        Some(Reason::LargerFrames) => ", as its calls take more of the stack each",
+        Some(Reason::MoreCalls) => ", as its calls go deeper",
+        None => "",
+    };
+    let (run, reverse) = if bytes > 0 { ("new run", "base") } else { ("base", "new run") };
+    let site = depths.as_ref().and_then(|(base, new)| {
+        let (depth, profile) = if bytes > 0 { (new, runs.new) } else { (base, runs.base) };
+        let site = profile.sites.iter().position(|site| site.frames == depth.deepest.frames)? as u32;
+        let side = |pair: &crate::analyse::diff::Pair| {
+            let sites = if bytes > 0 { pair.new.as_ref() } else { pair.base.as_ref() };
+            sites.is_some_and(|sites| sites.sites.contains(&site))
+        };
+        runs.pairs.iter().position(side)
+    });
+    Finding {
+        kind: Kind::StackGrowth,
+        headline: format!(
+            "Stacks are {} deeper in the {run} than in the {reverse}, most of it of {}{because}.",
+            units::bytes(bytes.unsigned_abs()),
+            largest.name
+        ),
+        bytes,
+        in_both: false,
+        evidence,
+        sites: site.map(|pair| (pair, bytes)).into_iter().collect(),
+        advice: match reason {
+            Some(Reason::MoreCalls) => {
+                "See why the recursion goes deeper; a loop with a stack of its own in the heap takes far less."
+            }
+            _ => {
+                "Keep large locals out of functions that recurse: put them in the heap, or in a function of their own \
+                 that is marked `#[inline(never)]`."
+            }
+        }
+        .to_owned(),
+    }
+}
+
+fn describe(pool: &Pool<'_>) -> String {
+    let deepest = |rows: &Rows<'_>| units::bytes(rows.stack_bytes(0).unwrap_or(0));
+    let count = match pool.new.ever() {
+        1 => String::new(),
+        threads => format!(" ({} threads)", units::count(threads)),
+    };
+    format!(
+        "{}{count}: {} of stack were touched, {} in the base",
+        pool.name,
+        deepest(&pool.new),
+        deepest(&pool.base)
+    )
+}
+
+/// The deepest stack of a pool's deepest thread.
+#[derive(Clone, Copy, Debug)]
+struct Depth<'a> {
+    bytes: u64,
+    deepest: &'a Deepest,
+}
+
+impl<'a> Depth<'a> {
+    /// None where it is not known, or not near to the deepest that there was.
+    fn of(profile: &'a Profile, rows: &Rows<'_>) -> Option<Depth<'a>> {
+        let (row, thread) = *rows.0.first()?;
+        let deepest = profile.deepest.get(row).filter(|deepest| !deepest.frames.is_empty())?;
+        let telling = thread.deepest_bytes as f64 >= thread.stack_bytes as f64 * TELLING;
+        telling.then_some(Depth { bytes: thread.deepest_bytes, deepest })
+    }
+
+    fn calls(&self) -> u64 {
+        self.deepest.frames.len() as u64
+    }
+
+    fn describe(&self, profile: &Profile) -> String {
+        let calls = self.calls();
+        let inlined = |id: &&crate::profile::FrameId| fold::frame(profile, **id).inlined;
+        let frames = calls - self.deepest.frames.iter().filter(inlined).count() as u64;
+        let bytes = units::bytes(self.bytes);
+        if self.deepest.truncated {
+            return format!("{bytes} in more than {}", units::plural(calls, "call"));
+        }
+        let each = units::bytes(self.bytes / calls.max(1));
+        format!(
+            "{bytes} in {} and {}, {each} for each call",
+            units::plural(calls, "call"),
+            units::plural(frames, "frame")
+        )
+    }
+}
+
+/// Why one stack is deeper than another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// About as many calls took more.
+    LargerFrames,
+    /// There were more calls.
+    MoreCalls,
+}
+
+impl Reason {
+    /// None where the stacks do not tell, as they were cut.
+    fn of(base: &Depth<'_>, new: &Depth<'_>) -> Option<Reason> {
+        if base.deepest.truncated && new.deepest.truncated {
+            return None;
+        }
+        let (deeper, other) = if new.bytes > base.bytes { (new, base) } else { (base, new) };
+        let ratio = deeper.calls() as f64 / other.calls() as f64;
+        if deeper.deepest.truncated || ratio > SAME_CALLS {
+            return Some(Reason::MoreCalls);
+        }
+        (!other.deepest.truncated).then_some(Reason::LargerFrames)
+    }
+}
+
+/// Which functions share a frame with the one that is most often on the deepest stack, in the run that has more of it and
+/// not in the other. Not only those of that stack: what returned before took its room there all the same.
+fn merged(runs: &Runs<'_>, depth: &Depth<'_>, in_new: bool) -> Vec<String> {
+    let sides = [(runs.new, &runs.functions.new), (runs.base, &runs.functions.base)];
+    let [(profile, keys), (other, other_keys)] = if in_new { sides } else { [sides[1], sides[0]] };
+    let Some((holder, times)) = most_frequent(profile, keys, depth) else { return Vec::new() };
+    let inlined = inlined_into(profile, keys, holder);
+    let elsewhere = inlined_into(other, other_keys, holder);
+    let mut names: Vec<&str> = inlined
+        .iter()
+        .filter(|(function, _)| !elsewhere.contains_key(function))
+        .map(|(_, name)| name.as_str())
+        .collect();
+    names.sort_unstable();
+    names.truncate(DESCRIBED);
+    let frame = keys.iter().position(|key| key.function == holder);
+    let name = frame.map_or_else(String::new, |frame| place::of_frame(&profile.frames[frame]));
+    let mut sentences = vec![format!("{name} is on that stack {}", units::plural(times, "time"))];
+    if !names.is_empty() {
+        let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+        let run = if in_new { "new run" } else { "base" };
+        sentences.push(format!("inlined into it in the {run} only: {}", names.join(", ")));
+    }
+    sentences
+}
+
+/// The function of the program that has the most frames of its own on the stack, and how many.
+fn most_frequent(profile: &Profile, keys: &[Key], depth: &Depth<'_>) -> Option<(FunctionId, u64)> {
+    let mut times: BTreeMap<FunctionId, u64> = BTreeMap::new();
+    for id in &depth.deepest.frames {
+        let (frame, key) = (fold::frame(profile, *id), keys[id.0 as usize]);
+        if !frame.inlined && key.role == Role::Program {
+            *times.entry(key.function).or_default() += 1;
+        }
+    }
+    times.into_iter().max_by_key(|(_, times)| *times)
+}
+
+/// The program's functions that are inlined into a function's frame on some stack of the profile, with their names.
+fn inlined_into(profile: &Profile, keys: &[Key], holder: FunctionId) -> HashMap<FunctionId, String> {
+    let mut inlined = HashMap::new();
+    let mut seen: HashSet<u32> = HashSet::new();
+    let stacks = profile
+        .sites
+        .iter()
+        .map(|site| &site.frames)
+        .chain(profile.deepest.iter().map(|deepest| &deepest.frames));
+    for stack in stacks {
+        let mut start = 0;
+        for (place, id) in stack.iter().enumerate() {
+            if fold::frame(profile, *id).inlined {
+                continue;
+            }
+            if keys[id.0 as usize].function == holder {
+                for id in stack[start..place].iter().filter(|id| seen.insert(id.0)) {
+                    let key = keys[id.0 as usize];
+                    if key.role == Role::Program && key.function != holder {
+                        let name = names::display_name(&fold::frame(profile, *id).function);
+                        inlined.insert(key.function, name);
+                    }
+                }
+            }
+            start = place + 1;
+        }
+    }
+    inlined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made_up::{found, profile, run, stack};
+    use super::*;
+    use crate::profile::Site;
+    use alloc_probe_format::dump::{Figures, Thread};
+
+    /// A run with one thread that touched so much of its stack, deepest where the given stack allocated.
+    fn deep(bytes: u64, text: &str) -> Profile {
+        let figures = Figures { total_blocks: 1, ..Figures::default() };
+        let mut profile = profile(run(10), vec![(text, Site { figures, ..Site::default() })]);
+        profile.dump.threads = vec![Thread {
+            name: "walker".to_owned(),
+            tid: Some(5),
+            threads: 1,
+            stack_bytes: bytes,
+            deepest_bytes: bytes,
+            ..Thread::default()
+        }];
+        let frames = profile.sites[0].frames.clone();
+        profile.deepest = vec![Deepest { frames, truncated: false }];
+        profile
+    }
+
+    /// A recursion of so many calls.
+    fn recursion(calls: usize) -> String {
+        format!("app::leaf:5 < {}app::main:3", "app::walk:9 < ".repeat(calls))
+    }
+
+    #[test]
+    fn larger_frames_are_told_from_more_calls() {
+        let findings = found(find, &deep(1 << 20, &recursion(62)), &deep(4 << 20, &recursion(62)));
+        let [finding] = &findings[..] else { panic!("{findings:?}") };
+        assert_eq!((finding.kind, finding.bytes), (Kind::StackGrowth, 3 << 20));
+        assert_eq!(finding.sites, [(0, 3 << 20)]);
+        assert_eq!(
+            finding.headline,
+            "Stacks are 3.0 MiB deeper in the new run than in the base, most of it of thread `walker`, as its calls \
+             take more of the stack each."
+        );
+        assert_eq!(
+            finding.evidence,
+            [
+                "thread `walker`: 4.0 MiB of stack were touched, 1.0 MiB in the base",
+                "at the deepest allocation of thread `walker`: 4.0 MiB in 64 calls and 64 frames, 64.0 KiB for each \
+                 call; in the base 1.0 MiB in 64 calls and 64 frames, 16.0 KiB for each call",
+                "`app::walk` (src/main.rs:9) is on that stack 62 times",
+            ]
+        );
+        let findings = found(find, &deep(1 << 20, &recursion(62)), &deep(4 << 20, &recursion(254)));
+        assert!(findings[0].headline.ends_with("as its calls go deeper."), "{findings:?}");
+        let findings = found(find, &deep(4 << 20, &recursion(254)), &deep(1 << 20, &recursion(62)));
+        assert_eq!(findings[0].bytes, -(3 << 20));
+        assert!(findings[0].headline.starts_with("Stacks are 3.0 MiB deeper in the base"), "{findings:?}");
+    }
+
+    #[test]
+    fn what_is_inlined_into_the_recursion_is_named() {
+        let mut base = deep(1 << 20, &recursion(62));
+        let mut new = deep(4 << 20, &recursion(62));
+        // Beside the deepest stack, a helper with a frame of its own in the base, and none in the new run.
+        for (profile, text) in [
+            (&mut base, "app::fill:7 < app::walk:8 < app::main:3"),
+            (&mut new, "app::fill:7^ < app::walk:8 < app::main:3"),
+        ] {
+            let frames = stack(profile, text);
+            profile.sites.push(Site { frames, ..profile.sites[0].clone() });
+        }
+        let findings = found(find, &base, &new);
+        assert_eq!(findings[0].evidence[3], "inlined into it in the new run only: `app::fill`");
+    }
+
+    #[test]
+    fn stacks_that_do_not_tell_give_no_reason() {
+        let mut new = deep(4 << 20, &recursion(62));
+        new.dump.threads[0].deepest_bytes = 1 << 20;
+        let findings = found(find, &deep(1 << 20, &recursion(62)), &new);
+        assert_eq!(findings[0].evidence.len(), 1);
+        assert!(findings[0].headline.ends_with("most of it of thread `walker`."), "{findings:?}");
+        let mut new = deep(4 << 20, &recursion(62));
+        new.deepest[0].truncated = true;
+        let findings = found(find, &deep(1 << 20, &recursion(62)), &new);
+        assert!(
+            findings[0].evidence[1].contains("4.0 MiB in more than 64 calls; in the base"),
+            "{findings:?}"
+        );
+    }
+
+    #[test]
+    fn the_same_depth_is_silent() {
+        assert!(found(find, &deep(1 << 20, &recursion(62)), &deep(1 << 20, &recursion(62))).is_empty());
+        assert!(
+            found(find, &deep(64 << 10, &recursion(9)), &deep(256 << 10, &recursion(9))).is_empty(),
+            "too little"
+        );
+        assert!(found(find, &deep(0, "a"), &deep(4 << 20, "a")).is_empty(), "not known");
+    }
+}
