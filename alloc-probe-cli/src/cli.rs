@@ -3,6 +3,7 @@
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::threshold::Threshold;
 use crate::commands::compare::setting::Setting;
+use crate::render::flamegraph::Widths;
 use crate::symbolicate::paths::Remap;
 use alloc_probe_format::metric::Metric;
 use clap::builder::styling::{AnsiColor, Styles};
@@ -148,13 +149,20 @@ pub struct DumpArgs {
 Examples:
   alloc-probe flamegraph release.json                      writes release.svg
   alloc-probe flamegraph release.json --by total-blocks -o churn.svg
-  alloc-probe flamegraph --diff debug.json release.json -o diff.svg")]
+  alloc-probe flamegraph --diff debug.json release.json -o diff.svg
+  alloc-probe flamegraph --diff debug.json release.json --widths base -o gone.svg
+
+A difference has the stacks of both dumps as `diff` matches them. Boxes are as wide as what FILE has, so
+what only BASE has can't be seen: --widths base shows that, and what only FILE has can't be seen then.")]
 pub struct FlamegraphArgs {
     /// The dump
     pub file: PathBuf,
     /// Colour by the difference from this dump to FILE: red grew, blue shrank
     #[arg(long, value_name = "BASE")]
     pub diff: Option<PathBuf>,
+    /// Whose figures the widths of a difference are [default: new]
+    #[arg(long, value_name = "SIDE", requires = "diff", value_parser = widths())]
+    pub widths: Option<Widths>,
     /// Where the picture goes [default: FILE with the extension .svg]
     #[arg(short, long, value_name = "OUT.svg")]
     pub output: Option<PathBuf>,
@@ -194,6 +202,9 @@ pub struct DiffArgs {
     /// Print JSON, as docs/json.md describes it
     #[arg(long)]
     pub json: bool,
+    /// Print the tree of calls, callers first, as far as it differs; --top is the number of its branches [default: 30]
+    #[arg(long, conflicts_with_all = ["json", "only"])]
+    pub tree: bool,
     /// Show figures for each unit of work, which is a mark of both runs [default: the most often passed]
     #[arg(long, value_name = "MARK")]
     pub per: Option<String>,
@@ -409,6 +420,11 @@ fn mode(text: &str) -> Result<String, String> {
 
 fn metric() -> impl TypedValueParser<Value = Metric> {
     PossibleValuesParser::new(Metric::ALL.map(Metric::name)).try_map(|name| name.parse::<Metric>())
+}
+
+fn widths() -> impl TypedValueParser<Value = Widths> {
+    PossibleValuesParser::new(["base", "new"])
+        .map(|side| if side == "base" { Widths::Base } else { Widths::New })
 }
 
 fn class() -> impl TypedValueParser<Value = Class> {

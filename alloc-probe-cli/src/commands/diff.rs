@@ -11,6 +11,8 @@ use std::io::Write;
 
 /// Sites in the table, if nothing else is asked for.
 const DEFAULT_TOP: usize = 10;
+/// Branches of the tree.
+const DEFAULT_BRANCHES: usize = 30;
 /// A unit of work accounts for what counts say of the work where the two differ by less than this factor.
 const KNOWN_WORK: f64 = 1.1;
 
@@ -36,7 +38,8 @@ pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
             metric: args.by.metric,
             unit,
             only,
-            top: args.top.unwrap_or(DEFAULT_TOP),
+            view: if args.tree { text::View::Tree } else { text::View::Sites },
+            top: args.top.unwrap_or(if args.tree { DEFAULT_BRANCHES } else { DEFAULT_TOP }),
             all_frames: args.frames.all,
             full_paths: args.frames.full_paths,
             width: terminal.width,

@@ -1,15 +1,16 @@
 //! `alloc-probe flamegraph`.
 
+use crate::analyse::diff::diff;
+use crate::analyse::diff::merged::Merged;
 use crate::analyse::folded::{Names, fold};
 use crate::cli::FlamegraphArgs;
 use crate::error::Error;
 use crate::profile::Profile;
-use crate::render::flamegraph::{self, Labels};
+use crate::render::flamegraph::{self, Labels, Place, Widths};
 use crate::render::summary;
 use crate::term::{Terminal, units};
 use alloc_probe_format::dump::Mode;
 use alloc_probe_format::metric::Metric;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Runs the command.
@@ -21,55 +22,73 @@ pub fn run(args: &FlamegraphArgs, terminal: &mut Terminal<'_>) -> Result<u8, Err
     let mut open = |path: &Path| super::open_with(path, &args.symbols, &args.frames, terminal);
     let base = args.diff.as_deref().map(&mut open).transpose()?;
     let profile = open(&args.file)?;
-    let svg = picture(base.as_ref(), &profile, args.by.metric, args.frames.all)?;
+    let (metric, all_frames) = (args.by.metric, args.frames.all);
+    let svg = match &base {
+        None => picture(&profile, metric, all_frames)?,
+        Some(base) => {
+            let merged = diff(base, &profile).merged(base, &profile, metric, all_frames);
+            let widths = args.widths.unwrap_or(Widths::New);
+            difference(base, &profile, &merged, metric, (widths, Place::File))?
+        }
+    };
     let output = args.output.clone().unwrap_or_else(|| default_output(&args.file));
     std::fs::write(&output, svg).map_err(|error| Error::write(&output, &error))?;
     writeln!(terminal.err, "wrote {}", output.display())?;
     Ok(crate::SUCCESS)
 }
 
-/// Draws a profile, or how it differs from another.
+/// Draws a profile.
 ///
 /// # Errors
 ///
 /// Where there is nothing to draw.
-pub(super) fn picture(
-    base: Option<&Profile>,
-    profile: &Profile,
-    metric: Metric,
-    all_frames: bool,
-) -> Result<Vec<u8>, Error> {
-    let profiles: Vec<&Profile> = base.into_iter().chain([profile]).collect();
-    let names = Names::of(&profiles);
-    let stacks = |profile| fold(profile, &names, metric, all_frames);
-    let drawn = match base {
-        None => flamegraph::draw(&drawable(profile, stacks(profile), metric)?, &labels(profile, metric)),
-        Some(base) => {
-            let new = drawable(profile, stacks(profile), metric)?;
-            flamegraph::draw_difference(&stacks(base), &new, &difference_labels(base, profile, metric))
-        }
-    };
-    drawn.map_err(|error| Error::new(format!("cannot draw `{}`: {error}", profile.path.display())))
+pub(super) fn picture(profile: &Profile, metric: Metric, all_frames: bool) -> Result<Vec<u8>, Error> {
+    let stacks = fold(profile, &Names::of(&[profile]), metric, all_frames);
+    if stacks.is_empty() {
+        return Err(nothing_to_draw(profile, metric));
+    }
+    flamegraph::draw(&stacks, &labels(profile, metric)).map_err(|error| undrawn(profile, &error))
 }
 
-/// The stacks, if there is anything to draw.
-fn drawable(
-    profile: &Profile,
-    stacks: BTreeMap<String, u64>,
+/// Draws how a profile differs from another, by the matched stacks of both.
+///
+/// # Errors
+///
+/// Where the one that gives the widths has nothing to draw.
+pub(super) fn difference(
+    base: &Profile,
+    new: &Profile,
+    merged: &Merged,
     metric: Metric,
-) -> Result<BTreeMap<String, u64>, Error> {
-    if !stacks.is_empty() {
-        return Ok(stacks);
+    (widths, place): (Widths, Place),
+) -> Result<Vec<u8>, Error> {
+    let stacks = merged.folded();
+    let (wide, width): (_, fn(&(u64, u64)) -> u64) = match widths {
+        Widths::Base => (base, |sides| sides.0),
+        Widths::New => (new, |sides| sides.1),
+    };
+    if stacks.values().all(|sides| width(sides) == 0) {
+        return Err(nothing_to_draw(wide, metric));
     }
+    let labels = difference_labels(base, new, metric, widths);
+    flamegraph::draw_difference(&stacks, widths, place, &labels).map_err(|error| undrawn(wide, &error))
+}
+
+fn undrawn(profile: &Profile, error: &std::io::Error) -> Error {
+    Error::new(format!("cannot draw `{}`: {error}", profile.path.display()))
+}
+
+/// Why there is no picture.
+fn nothing_to_draw(profile: &Profile, metric: Metric) -> Error {
     let path = profile.path.display();
-    Err(match profile.dump.mode {
+    match profile.dump.mode {
         Mode::Full | Mode::Sample => {
             Error::new(format!("cannot draw `{path}`: no site has any {}", metric.name()))
                 .with_hint("`--by` draws another figure, such as total-bytes")
         }
         Mode::Count | Mode::Off => Error::new(format!("cannot draw `{path}`: it has no call sites"))
             .with_hint("run the program with ALLOC_PROBE=full, which records them"),
-    })
+    }
 }
 
 fn labels(profile: &Profile, metric: Metric) -> Labels {
@@ -78,14 +97,18 @@ fn labels(profile: &Profile, metric: Metric) -> Labels {
     Labels { title, subtitle: facts(profile), unit: unit(metric) }
 }
 
-fn difference_labels(base: &Profile, new: &Profile, metric: Metric) -> Labels {
+fn difference_labels(base: &Profile, new: &Profile, metric: Metric, widths: Widths) -> Labels {
     let figure = |profile: &Profile| units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
     let title = format!("{}: {}, {} → {}", program(new), meaning(metric), figure(base), figure(new));
+    let (width, shown) = match widths {
+        Widths::Base => (base, "what is gone is there, what came is not"),
+        Widths::New => (new, "what came is there, what is gone is not"),
+    };
     let subtitle = format!(
-        "red: more, blue: less than in {} ({}); widths: {}",
-        file_name(base),
-        build(base),
-        facts(new)
+        "widths: {} ({shown}); red: more, blue: less in {} than in {}",
+        facts(width),
+        file_name(new),
+        file_name(base)
     );
     Labels { title, subtitle, unit: unit(metric) }
 }

@@ -26,33 +26,52 @@ pub struct Labels {
 /// Where there is no stack to draw.
 pub fn draw(stacks: &BTreeMap<String, u64>, labels: &Labels) -> io::Result<Vec<u8>> {
     let lines: Vec<String> = stacks.iter().map(|(stack, value)| format!("{stack} {value}")).collect();
-    svg(&lines, labels)
+    svg(&lines, &mut options(labels))
 }
 
-/// Draws `new`, coloured by what each function has more (red) or less (blue) than in `base`. Functions that `new`
-/// does not have are not in the picture.
+/// Whose figures the widths of a difference are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Widths {
+    /// The base's: what vanished is in the picture, and what came is not.
+    Base,
+    /// The new run's: what came is in the picture, and what vanished is not.
+    New,
+}
+
+/// How a picture is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// By itself: it can be clicked and searched.
+    File,
+    /// As a part of a page, without a script: functions have tooltips.
+    Page,
+}
+
+/// Draws stacks of two runs, each as wide as one run's figure, coloured by what the new run has more (red) or less (blue)
+/// than the base.
 ///
 /// # Errors
 ///
-/// Where there is no stack to draw.
+/// Where no stack has a width.
 pub fn draw_difference(
-    base: &BTreeMap<String, u64>,
-    new: &BTreeMap<String, u64>,
+    stacks: &BTreeMap<String, (u64, u64)>,
+    widths: Widths,
+    place: Place,
     labels: &Labels,
 ) -> io::Result<Vec<u8>> {
-    let mut both: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for (stack, value) in base {
-        both.entry(stack).or_default().0 = *value;
-    }
-    for (stack, value) in new {
-        both.entry(stack).or_default().1 = *value;
-    }
-    let lines: Vec<String> =
-        both.iter().map(|(stack, (base, new))| format!("{stack} {base} {new}")).collect();
-    svg(&lines, labels)
+    // The second figure is the width.
+    let line = |(stack, (base, new)): (&String, &(u64, u64))| match widths {
+        Widths::New => format!("{stack} {base} {new}"),
+        Widths::Base => format!("{stack} {new} {base}"),
+    };
+    let lines: Vec<String> = stacks.iter().map(line).collect();
+    let mut options = options(labels);
+    options.negate_differentials = widths == Widths::Base;
+    options.no_javascript = place == Place::Page;
+    svg(&lines, &mut options)
 }
 
-fn svg(lines: &[String], labels: &Labels) -> io::Result<Vec<u8>> {
+fn options(labels: &Labels) -> Options<'static> {
     let mut options = Options::default();
     options.title.clone_from(&labels.title);
     options.subtitle = Some(labels.subtitle.clone());
@@ -64,8 +83,12 @@ fn svg(lines: &[String], labels: &Labels) -> io::Result<Vec<u8>> {
     options.hash = true;
     // Narrower functions could not be seen, and would only make the file large.
     options.min_width = 0.05;
+    options
+}
+
+fn svg(lines: &[String], options: &mut Options<'_>) -> io::Result<Vec<u8>> {
     let mut svg = Vec::new();
-    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
+    flamegraph::from_lines(options, lines.iter().map(String::as_str), &mut svg)?;
     Ok(svg)
 }
 
@@ -96,11 +119,22 @@ mod tests {
 
     #[test]
     fn differences_are_told_by_figures_and_not_by_colour_alone() {
-        let base = stacks(&[("main;insert", 1_000), ("main;gone", 500)]);
-        let new = stacks(&[("main;insert", 3_000), ("main;came", 1_000)]);
-        let text = String::from_utf8(draw_difference(&base, &new, &labels()).unwrap()).unwrap();
+        let stacks = BTreeMap::from(
+            [("main;insert", (1_000, 3_000)), ("main;gone", (500, 0)), ("main;came", (0, 1_000))]
+                .map(|(stack, sides)| (stack.to_owned(), sides)),
+        );
+        let draw = |widths| {
+            String::from_utf8(draw_difference(&stacks, widths, Place::File, &labels()).unwrap()).unwrap()
+        };
+        let text = draw(Widths::New);
         assert!(text.contains("insert (3,000 bytes, 75.00%; +50.00%)"), "{text}");
         assert!(text.contains("came (1,000 bytes, 25.00%; +25.00%)"), "{text}");
+        assert!(!text.contains("gone"), "{text}");
+        // Of 1,500 bytes, by which all that differs is divided.
+        let text = draw(Widths::Base);
+        assert!(text.contains("insert (1,000 bytes, 66.67%; +133.33%)"), "{text}");
+        assert!(text.contains("gone (500 bytes, 33.33%; -33.33%)"), "{text}");
+        assert!(!text.contains("came"), "{text}");
     }
 
     #[test]

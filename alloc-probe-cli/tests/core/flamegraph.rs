@@ -54,8 +54,34 @@ fn a_difference_names_both_sides() {
     let svg = std::fs::read_to_string(directory.path().join("debug.svg")).unwrap();
     assert!(svg.contains(">orders: bytes live at the peak, 768.5 KiB → 1.0 MiB<"));
     assert!(svg.contains(
-        "red: more, blue: less than in orders.json (opt-level 3); widths: debug.json (opt-level 0)"
+        ">widths: debug.json (opt-level 0) (what came is there, what is gone is not); \
+         red: more, blue: less in debug.json than in orders.json<"
     ));
+}
+
+#[test]
+fn a_difference_is_drawn_by_either_sides_widths() {
+    let directory = directory();
+    let base = orders_in(&directory);
+    let mut dump = orders();
+    let gone = dump.sites.remove(3);
+    dump.totals.peak_bytes -= gone.figures.peak_bytes;
+    let new = write(&dump, &directory.path().join("new.json"));
+    let draw = |more: &[&str]| {
+        let output = directory.path().join("out.svg");
+        let mut args = vec!["flamegraph", "--diff", &base, new.to_str().unwrap()];
+        args.extend(["-o", output.to_str().unwrap()].iter().chain(more));
+        let drawn = alloc_probe(&args);
+        assert_eq!(drawn.status, 0, "{}", drawn.err);
+        std::fs::read_to_string(&output).unwrap()
+    };
+    let (by_new, by_base) = (draw(&[]), draw(&["--widths", "base"]));
+    assert_eq!(by_new, draw(&["--widths", "new"]));
+    assert!(!by_new.contains("orders::walk"));
+    assert!(by_base.contains("<title>orders::walk (131,072 bytes, 16.66%; -16.66%)</title>"));
+    assert!(by_base.contains(">widths: orders.json (opt-level 3) (what is gone is there, what came is not)"));
+    let alone = alloc_probe(&["flamegraph", &base, "--widths", "base"]);
+    assert_eq!(alone.status, 2);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod account;
 mod classes;
 mod support;
+mod tree;
 
 use alloc_probe_format::dump::*;
 use serde_json::Value;
@@ -88,9 +89,14 @@ fn below_a_dependencys_site_stands_the_programs_own_function() {
 #[test]
 fn every_page_keeps_to_its_width() {
     for width in [80, 100, 140] {
-        for more in
-            [&[][..], &["--by", "total-blocks"], &["--all-frames"], &["--by", "end-bytes", "--top", "1"]]
-        {
+        for more in [
+            &[][..],
+            &["--by", "total-blocks"],
+            &["--all-frames"],
+            &["--by", "end-bytes", "--top", "1"],
+            &["--tree"],
+            &["--tree", "--by", "total-blocks"],
+        ] {
             let page = diff_at(width, &debug(), &release(), more).out;
             for line in page.lines() {
                 assert!(line.chars().count() <= width, "{width} {more:?}: {line}");

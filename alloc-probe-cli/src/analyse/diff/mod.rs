@@ -9,10 +9,12 @@
 pub mod account;
 pub mod class;
 pub mod findings;
+pub mod merged;
 pub mod obstacles;
 pub mod share;
 pub mod stack;
 pub mod threshold;
+pub mod tree;
 pub mod work;
 
 mod candidates;

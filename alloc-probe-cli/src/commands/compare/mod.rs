@@ -7,10 +7,12 @@ pub mod setting;
 
 use crate::analyse::diff::diff;
 use crate::cli::{CompareArgs, SymbolArgs};
+use crate::commands::flamegraph;
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::render::compare::{self, Row, Unit};
 use crate::render::diff as text;
+use crate::render::flamegraph::{Place, Widths};
 use crate::term::{Terminal, style};
 use alloc_probe_format::dump::Dump;
 use cargo::{Built, Workspace};
@@ -169,10 +171,10 @@ fn pictures(
     out_dir: &Path,
     terminal: &mut Terminal<'_>,
 ) -> Result<Vec<PathBuf>, Error> {
-    let metric = args.by.metric;
+    let (metric, all_frames) = (args.by.metric, args.frames.all);
     let mut written = Vec::new();
-    let mut draw = |base: Option<&Profile>, profile: &Profile, path: PathBuf| -> Result<(), Error> {
-        match super::flamegraph::picture(base, profile, metric, args.frames.all) {
+    let mut keep = |picture: Result<Vec<u8>, Error>, path: PathBuf| -> Result<(), Error> {
+        match picture {
             Ok(svg) => std::fs::write(&path, svg).map_err(|error| Error::write(&path, &error))?,
             Err(error) => return Ok(terminal.warn(&error.to_string())?),
         }
@@ -180,7 +182,8 @@ fn pictures(
         Ok(())
     };
     for one in compared {
-        draw(None, &one.profile, one.dump_path.with_extension("svg"))?;
+        let picture = flamegraph::picture(&one.profile, metric, all_frames);
+        keep(picture, one.dump_path.with_extension("svg"))?;
     }
     for new in &compared[1..] {
         // With two profiles there is only one difference.
@@ -188,7 +191,10 @@ fn pictures(
             2 => "diff.svg".to_owned(),
             _ => format!("diff-{}.svg", file_stem(&new.built.profile)),
         };
-        draw(Some(&compared[0].profile), &new.profile, out_dir.join(name))?;
+        let (base, new) = (&compared[0].profile, &new.profile);
+        let merged = diff(base, new).merged(base, new, metric, all_frames);
+        let how = (Widths::New, Place::File);
+        keep(flamegraph::difference(base, new, &merged, metric, how), out_dir.join(name))?;
     }
     Ok(written)
 }
@@ -205,6 +211,7 @@ fn show_difference(
         metric: args.by.metric,
         unit,
         only: None,
+        view: text::View::Sites,
         top: args.top,
         all_frames: args.frames.all,
         full_paths: args.frames.full_paths,

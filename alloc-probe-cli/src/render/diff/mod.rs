@@ -7,10 +7,12 @@ pub mod json;
 mod sites;
 mod stacks;
 mod tables;
+mod tree;
 mod work;
 
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
+use crate::analyse::diff::tree::tree as call_tree;
 use crate::analyse::diff::work::Unit;
 use crate::profile::Profile;
 use crate::term::{style, text};
@@ -18,6 +20,15 @@ use alloc_probe_format::dump::Mode;
 use alloc_probe_format::metric::Metric;
 use change::Change;
 use std::io::{self, Write};
+
+/// What of the sites is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Those that changed most, each with its stack.
+    Sites,
+    /// The tree of their callers.
+    Tree,
+}
 
 /// How a diff is shown.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +39,9 @@ pub struct Options<'a> {
     pub unit: Option<&'a Unit>,
     /// The class of the sites that are listed; all where it is none.
     pub only: Option<Class>,
-    /// How many sites are listed.
+    /// What of the sites is shown.
+    pub view: View,
+    /// How many sites are listed, or branches of the tree.
     pub top: usize,
     /// Whether whole stacks are listed.
     pub all_frames: bool,
@@ -64,7 +77,14 @@ pub fn write(
     writeln!(out)?;
     matched(base, new, diff, options.width, out)?;
     classes::write(diff, options, out)?;
-    sites::write(base, new, diff, options, out)
+    match options.view {
+        View::Sites => sites::write(base, new, diff, options, out),
+        View::Tree if base.sites.is_empty() || new.sites.is_empty() => Ok(()),
+        View::Tree => {
+            let merged = diff.merged(base, new, options.metric, options.all_frames);
+            tree::write(call_tree(&merged, options.top).as_ref(), options, out)
+        }
+    }
 }
 
 /// What a person wants to know first, in one line.
