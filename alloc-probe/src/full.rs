@@ -3,7 +3,7 @@
 //! The order of things: a block is recorded after the inner allocator has handed it out, and its record is taken
 //! away before the inner allocator gets it back. So no other thread can ever hold the same address in between.
 
-use crate::capture::{Registers, Tree};
+use crate::capture::{Captured, Registers, Remarks, Tree};
 use crate::clock;
 use crate::counters;
 use crate::memory::spool;
@@ -219,17 +219,26 @@ pub(crate) fn site(thread: &'static Thread, registers: Registers) -> u32 {
     // SAFETY: the kept stack is the thread's own, in memory that stays; the guard is up, so that no other
     // reference to it exists. The registers are those of a frame that lives until this call returns.
     let captured = unsafe { (*kept).capture(&StackTree, registers) };
-    if captured.truncated {
-        spool::header()[header::TRUNCATED].fetch_add(1, Relaxed);
-    }
-    if captured.deepest {
-        stacks::note_deepest(thread, captured);
+    if captured.remarks != Remarks::NONE {
+        note_unusual(thread, captured);
     }
     let site = if captured.node == StackTree::ROOT { None } else { tree::site(captured.node) };
     if site.is_none() {
         spool::header()[header::UNATTRIBUTED].fetch_add(1, Relaxed);
     }
     site.unwrap_or(0)
+}
+
+/// A stack that was cut, or deeper than all before.
+#[cold]
+#[inline(never)]
+fn note_unusual(thread: &Thread, captured: Captured) {
+    if captured.remarks.truncated() {
+        spool::header()[header::TRUNCATED].fetch_add(1, Relaxed);
+    }
+    if captured.remarks.deepest() {
+        stacks::note_deepest(thread, captured);
+    }
 }
 
 /// The thread's counter of a site, unless the site stands for no stack.

@@ -1,6 +1,6 @@
 //! From the frames of a whole stack to its node.
 
-use super::{Captured, FRAMES_RECORDED, FrameKey, Tree};
+use super::{Captured, FRAMES_RECORDED, FrameKey, Remarks, Tree};
 
 /// Of a stack deeper than [`FRAMES_RECORDED`], how many outer frames are recorded. Inward of them comes the cut, and
 /// then as many inner frames as make up the rest.
@@ -38,7 +38,7 @@ impl Frames<'_> {
     /// Finds or adds its node.
     pub(super) fn capture<T: Tree>(self, tree: &T) -> Captured {
         let node = self.recorded().try_fold(T::ROOT, |node, frame| tree.child(node, frame));
-        Captured { node: node.unwrap_or(T::ROOT), truncated: self.truncated(), deepest: false }
+        Captured { node: node.unwrap_or(T::ROOT), remarks: Remarks::new(self.truncated(), false) }
     }
 
     /// Whether frames are missing in what is recorded of it.

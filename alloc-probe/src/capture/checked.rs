@@ -48,7 +48,7 @@ impl KeptStack {
             // SAFETY: the caller's promise.
             let fresh = unsafe { self.plain.walk_afresh(start) };
             let same = fresh.recorded().rev().eq(taken.iter().copied());
-            if !same || fresh.truncated() != captured.truncated {
+            if !same || fresh.truncated() != captured.remarks.truncated() {
                 return Some(Difference { taken, expected: fresh, by: "a fresh walk" });
             }
         }

@@ -117,10 +117,33 @@ impl FrameKey {
 pub(crate) struct Captured {
     /// The node of its innermost frame; [`Tree::ROOT`] where the tree had no space for it.
     pub(crate) node: u32,
+    pub(crate) remarks: Remarks,
+}
+
+/// What is to be said of a stack, which is nothing for nearly all.
+// PERF: one byte beside the node, so that the two are returned in registers of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Remarks(u8);
+
+impl Remarks {
+    pub(crate) const NONE: Remarks = Remarks(0);
+    const TRUNCATED: u8 = 1;
+    const DEEPEST: u8 = 2;
+
+    #[inline(always)]
+    fn new(truncated: bool, deepest: bool) -> Remarks {
+        Remarks(u8::from(truncated) * Remarks::TRUNCATED | u8::from(deepest) * Remarks::DEEPEST)
+    }
+
     /// Whether frames are missing.
-    pub(crate) truncated: bool,
+    pub(crate) fn truncated(self) -> bool {
+        self.0 & Remarks::TRUNCATED != 0
+    }
+
     /// Whether the thread's stack never reached as far at a capture: [`KeptStack::own_stack`] tells how far.
-    pub(crate) deepest: bool,
+    pub(crate) fn deepest(self) -> bool {
+        self.0 & Remarks::DEEPEST != 0
+    }
 }
 
 /// The calling thread's own stack, and how far it has reached.

@@ -352,7 +352,7 @@ fn stack_of(thread: &'static Thread, registers: Registers) -> u32 {
     // SAFETY: the kept stack is the thread's own, in memory that stays; the guard is up, so that no other reference to it
     // exists. The registers are those of a frame that lives until this call returns.
     let captured = unsafe { (*kept).capture(&StackTree, registers) };
-    if captured.deepest {
+    if captured.remarks.deepest() {
         stacks::note_deepest(thread, captured);
     }
     captured.node

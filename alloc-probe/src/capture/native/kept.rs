@@ -48,7 +48,7 @@ use super::registers::Registers;
 use super::rule::Rule;
 use crate::capture::chain::{FRAMES_WALKED, Frames};
 use crate::capture::own_stack::{ask_for_thread_stack, own_stack};
-use crate::capture::{Captured, FrameKey, OwnStack, Tree, images};
+use crate::capture::{Captured, FrameKey, OwnStack, Remarks, Tree, images};
 use crate::memory::os::keeping_errno;
 
 /// Frames that are kept. Of deeper stacks it's the outermost ones: what is further in is unwound each time.
@@ -153,14 +153,10 @@ impl KeptStack {
         match unsafe { self.unwind(start, &mut pending) } {
             Outcome::Joined(base) if pending == 0 => {
                 // As deep as the last one.
-                Captured { node: self.frames[base - 1].node, truncated: self.window != 0, deepest: false }
+                Captured { node: self.frames[base - 1].node, remarks: Remarks::new(self.window != 0, false) }
             }
-            Outcome::Joined(base) => {
-                Captured { deepest: self.deepens(start.sp), ..self.keep(tree, base, pending) }
-            }
-            Outcome::Unusual => {
-                Captured { deepest: self.deepens(start.sp), ..self.capture_carefully(tree, start) }
-            }
+            Outcome::Joined(base) => self.keep(tree, base, pending),
+            Outcome::Unusual => self.capture_carefully(tree, start),
         }
     }
 
@@ -260,7 +256,10 @@ impl KeptStack {
         {
             self.careful_walks += 1;
         }
-        self.walk_carefully(start).capture(tree)
+        let own = start.sp.wrapping_sub(self.low) < self.span;
+        let deepest = own && self.deepens(start.sp);
+        let captured = self.walk_carefully(start).capture(tree);
+        Captured { remarks: Remarks::new(captured.remarks.truncated(), deepest), ..captured }
     }
 
     fn walk_carefully(&mut self, start: Registers) -> Frames<'_> {

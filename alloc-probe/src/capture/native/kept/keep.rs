@@ -5,7 +5,7 @@ use super::{BLOCK, FRAMES, Frame, KeptStack, Pending, WORDS, Word};
 use crate::capture::chain::OUTER;
 use crate::capture::native::registers::Registers;
 use crate::capture::native::rule::Kind;
-use crate::capture::{Captured, FRAMES_RECORDED, FrameKey, Tree};
+use crate::capture::{Captured, FRAMES_RECORDED, FrameKey, Remarks, Tree};
 
 /// Of a stack that is cut, how many inner frames are recorded.
 const INNER: usize = FRAMES_RECORDED - OUTER - 1;
@@ -51,7 +51,7 @@ impl KeptStack {
         self.len = cursor.frames as u32;
         self.plain = self.len;
         self.window = 0;
-        Captured { node, truncated: false, deepest: false }
+        Captured { node, remarks: Remarks::new(false, self.deepens(self.pending[0].state.sp)) }
     }
 
     /// As [`keep`](Self::keep), where the stack, or the last one, is deeper than what is recorded.
@@ -69,9 +69,10 @@ impl KeptStack {
         }
         self.len = cursor.frames as u32;
         let truncated = depth > FRAMES_RECORDED;
+        let remarks = Remarks::new(truncated, self.deepens(self.pending[0].state.sp));
         let Some(node) = self.find_nodes(tree, base, depth) else {
             (self.len, self.plain, self.window) = (0, 0, 0);
-            return Captured { node: T::ROOT, truncated, deepest: false };
+            return Captured { node: T::ROOT, remarks };
         };
         let whole = cursor.frames > depth;
         if whole {
@@ -79,7 +80,7 @@ impl KeptStack {
         }
         self.plain = if truncated { OUTER as u32 } else { self.len };
         self.window = if truncated && whole { (depth - INNER) as u32 } else { 0 };
-        Captured { node, truncated, deepest: false }
+        Captured { node, remarks }
     }
 
     /// Looks up the nodes that frames don't have yet, and tells the innermost one's. The stack is `depth` frames deep;
