@@ -173,21 +173,14 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         })
         .collect();
     let matched = Matched::of(&pairs);
-    let account = Account::of(&base.dump, &new.dump);
     Diff {
         classes: class::classes(base, new, &functions, &pairs, &matched),
         optimisation: class::optimisation(&base.dump.build, &new.dump.build),
-        findings: findings(&Runs {
-            base,
-            new,
-            pairs: &pairs,
-            account: account.as_ref(),
-            functions: &functions,
-        }),
+        findings: findings(&Runs { base, new, pairs: &pairs, functions: &functions }),
         obstacles: obstacles::obstacles(base, new, &matched),
         work: work::factor(&pairs),
         units: work::units(&base.dump.marks, &new.dump.marks),
-        account,
+        account: Account::of(&base.dump, &new.dump),
         matched,
         pairs,
         functions,

@@ -85,5 +85,5 @@ pub(super) fn found(find: Finder, base: &Profile, new: &Profile) -> Vec<Finding>
     };
     let pairs: Vec<Pair> = (0..base.sites.len().max(new.sites.len())).map(pair).collect();
     let functions = Functions::of(&base.frames, &new.frames);
-    find(&Runs { base, new, pairs: &pairs, account: None, functions: &functions })
+    find(&Runs { base, new, pairs: &pairs, functions: &functions })
 }

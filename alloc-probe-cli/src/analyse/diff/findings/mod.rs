@@ -25,7 +25,6 @@ mod tests;
 mod threads;
 mod words;
 
-use super::account::Account;
 use super::key::Functions;
 use super::{Pair, Sites};
 use crate::profile::{Profile, Site};
@@ -117,7 +116,6 @@ pub(super) struct Runs<'a> {
     pub(super) base: &'a Profile,
     pub(super) new: &'a Profile,
     pub(super) pairs: &'a [Pair],
-    pub(super) account: Option<&'a Account>,
     pub(super) functions: &'a Functions,
 }
 

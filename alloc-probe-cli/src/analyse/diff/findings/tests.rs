@@ -56,7 +56,8 @@ fn found(base: &Profile, new: &Profile) -> Vec<Finding> {
         Pair { kind: base.as_ref().and(new.as_ref()).map(|_| MatchKind::Exact), base, new }
     };
     let pairs: Vec<Pair> = (0..base.sites.len().max(new.sites.len())).map(pair).collect();
-    findings(&Runs { base, new, pairs: &pairs, account: None })
+    let functions = Functions::of(&base.frames, &new.frames);
+    findings(&Runs { base, new, pairs: &pairs, functions: &functions })
 }
 
 /// The one finding that there is.
@@ -333,19 +334,20 @@ fn buffers_that_are_used_again_are_no_concern() {
         add(&mut new, &["app::buffer"], buffers(total, kept_mib));
         found(&base, &new)
     };
+    let is_silent = |found: &[Finding]| found.iter().all(|finding| finding.kind != Kind::NoConcern);
     let finding = only(pair(settled, 256, 16));
     assert_eq!((finding.kind, finding.bytes), (Kind::NoConcern, 16 * MIB as i64));
     assert_eq!(finding.sites, [(1, 16 * MIB as i64)]);
     assert_eq!(finding.evidence[0], "it allocates 17.0 MiB in all, the base 313.5 MiB");
     assert!(finding.evidence[1].contains("16.0 MiB at the end"), "{:?}", finding.evidence);
     // It grows; it allocates as much; it keeps nothing.
-    assert!(pair(growing, 256, 16).is_empty());
-    assert!(pair(settled, 5_000, 16).is_empty());
-    assert!(pair(settled, 256, 0).is_empty());
+    assert!(is_silent(&pair(growing, 256, 16)));
+    assert!(is_silent(&pair(settled, 5_000, 16)));
+    assert!(is_silent(&pair(settled, 256, 0)));
     // It did half of the work.
     let (mut base, mut new) = (serving([1; 20]), serving(settled));
     new.sites[0].figures.total_blocks = 5_000;
     add(&mut base, &["app::buffer"], buffers(5_000, 0));
     add(&mut new, &["app::buffer"], buffers(2_500, 16));
-    assert!(found(&base, &new).is_empty());
+    assert!(is_silent(&found(&base, &new)));
 }
