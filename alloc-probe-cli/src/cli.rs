@@ -211,6 +211,9 @@ pub struct DiffArgs {
     /// Only sites that changed in this way
     #[arg(long, value_name = "CLASS", value_parser = class())]
     pub only: Option<Class>,
+    /// Write a page for a browser as well: one file, which needs no network
+    #[arg(long, value_name = "OUT.html")]
+    pub html: Option<PathBuf>,
     /// Fail where this holds, such as 'peak_bytes > +5%'; may be given several times
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Vec<Threshold>,

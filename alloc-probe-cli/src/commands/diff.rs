@@ -3,16 +3,22 @@
 use crate::analyse::diff::work::Unit;
 use crate::analyse::diff::{Diff, diff};
 use crate::cli::DiffArgs;
+use crate::commands::flamegraph;
 use crate::error::Error;
 use crate::profile::Profile;
-use crate::render::diff::{self as text, json, json::DiffJson};
+use crate::render::diff::{self as text, html, json::DiffJson};
+use crate::render::flamegraph::{Place, Widths};
 use crate::term::Terminal;
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
 /// Sites in the table, if nothing else is asked for.
 const DEFAULT_TOP: usize = 10;
 /// Branches of the tree.
 const DEFAULT_BRANCHES: usize = 30;
+/// Sites in the page.
+const DEFAULT_PAGE: usize = 200;
 /// A unit of work accounts for what counts say of the work where the two differ by less than this factor.
 const KNOWN_WORK: f64 = 1.1;
 
@@ -26,28 +32,30 @@ pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let new = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
     let diff = diff(&base, &new);
     let unit = unit(args, &base, &new, &diff)?;
-    let only = args.only;
+    let mut options = text::Options {
+        metric: args.by.metric,
+        unit,
+        only: args.only,
+        view: if args.tree { text::View::Tree } else { text::View::Sites },
+        top: args.top.unwrap_or(if args.tree { DEFAULT_BRANCHES } else { DEFAULT_TOP }),
+        all_frames: args.frames.all,
+        full_paths: args.frames.full_paths,
+        width: terminal.width,
+    };
     if args.json {
-        let options =
-            json::Options { metric: args.by.metric, unit, only, top: args.top, all_frames: args.frames.all };
-        let json = DiffJson::new(&base, &new, &diff, &options);
+        let json = DiffJson::new(&base, &new, &diff, &options, args.top);
         serde_json::to_writer_pretty(&mut terminal.out, &json).map_err(std::io::Error::from)?;
         writeln!(terminal.out)?;
     } else {
-        let options = text::Options {
-            metric: args.by.metric,
-            unit,
-            only,
-            view: if args.tree { text::View::Tree } else { text::View::Sites },
-            top: args.top.unwrap_or(if args.tree { DEFAULT_BRANCHES } else { DEFAULT_TOP }),
-            all_frames: args.frames.all,
-            full_paths: args.frames.full_paths,
-            width: terminal.width,
-        };
         text::write(&base, &new, &diff, &options, terminal.out.as_mut())?;
     }
     // Messages stand after the results they are about, also where both go to one terminal.
     terminal.out.flush()?;
+    if let Some(path) = &args.html {
+        options.top = args.top.unwrap_or(DEFAULT_PAGE);
+        page(path, &base, &new, &diff, &options)?;
+        writeln!(terminal.err, "wrote {}", path.display())?;
+    }
     warn(&diff, unit, terminal)?;
     judge(args, &base, &new, &diff, terminal)
 }
@@ -72,6 +80,35 @@ fn unit<'a>(
         }
         _ => Ok(unit),
     }
+}
+
+/// Writes the page, with the flamegraphs that there is anything to draw for.
+fn page(
+    path: &Path,
+    base: &Profile,
+    new: &Profile,
+    diff: &Diff,
+    options: &text::Options<'_>,
+) -> Result<(), Error> {
+    let merged = diff.merged(base, new, options.metric, options.all_frames);
+    let picture = |widths| {
+        let how = (widths, Place::Page);
+        let svg = flamegraph::difference(base, new, &merged, options.metric, how).ok()?;
+        let caption = match widths {
+            Widths::New => "Boxes are as wide as what the new run has: what only the base has can’t be seen.",
+            Widths::Base => {
+                "Boxes are as wide as what the base has: what only the new run has can’t be seen."
+            }
+        };
+        Some(html::Picture { caption: caption.to_owned(), svg })
+    };
+    let pictures: Vec<html::Picture> = [Widths::New, Widths::Base].into_iter().filter_map(picture).collect();
+    let write = || -> std::io::Result<()> {
+        let mut file = BufWriter::new(File::create(path)?);
+        html::write(base, new, diff, options, &pictures, &mut file)?;
+        file.flush()
+    };
+    write().map_err(|error| Error::write(path, &error))
 }
 
 /// Says what makes the figures less than they seem. A difference in work that a unit accounts for is no surprise.

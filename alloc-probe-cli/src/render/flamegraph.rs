@@ -72,9 +72,11 @@ pub fn draw_difference(
 }
 
 fn options(labels: &Labels) -> Options<'static> {
+    // Pictures must not hold control characters, and programs may be called anything.
+    let plain = |text: &str| text.replace(char::is_control, "\u{fffd}");
     let mut options = Options::default();
-    options.title.clone_from(&labels.title);
-    options.subtitle = Some(labels.subtitle.clone());
+    options.title = plain(&labels.title);
+    options.subtitle = Some(plain(&labels.subtitle));
     options.count_name = labels.unit.to_owned();
     options.name_type = "Function:".to_owned();
     options.colors = Palette::Basic(BasicPalette::Mem);

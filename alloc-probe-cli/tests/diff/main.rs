@@ -2,6 +2,7 @@
 
 mod account;
 mod classes;
+mod html;
 mod support;
 mod tree;
 

@@ -25,7 +25,7 @@ fn on_a_narrow_page_the_figures_of_the_sides_give_way() {
   difference
    −36.0 KiB   −2.0%  all
    −36.0 KiB   −2.0%  └─ orders::main
-  −100.0 KiB   −100%     ├─ orders::serve → … → String::from
+  −100.0 KiB   −100%     ├─ … → orders::trace_id → String::from
    +64.0 KiB             └─ orders::pool::fill
 ";
     let page = diff_at(64, &debug(), &release(), &["--tree", "--by", "total-bytes"]).out;

@@ -44,7 +44,7 @@ pub(super) fn write(diff: &Diff, options: &Options<'_>, out: &mut dyn Write) -> 
 }
 
 /// The figures that tell what classes mean, and the one that is asked for.
-fn metrics(metric: Metric) -> Vec<Metric> {
+pub(super) fn metrics(metric: Metric) -> Vec<Metric> {
     let mut metrics = vec![Metric::TotalBlocks, Metric::TotalBytes];
     if !metrics.contains(&metric) {
         metrics.push(metric);
@@ -52,7 +52,7 @@ fn metrics(metric: Metric) -> Vec<Metric> {
     metrics
 }
 
-fn title(metric: Metric) -> String {
+pub(super) fn title(metric: Metric) -> String {
     match metric {
         Metric::TotalBlocks => "blocks".to_owned(),
         Metric::TotalBytes => "bytes".to_owned(),
@@ -60,7 +60,7 @@ fn title(metric: Metric) -> String {
     }
 }
 
-fn change(sum: &Sum, metric: Metric) -> Change {
+pub(super) fn change(sum: &Sum, metric: Metric) -> Change {
     Change::of((metric.of(&sum.base), metric.of(&sum.new)), metric.is_bytes())
 }
 

@@ -1,6 +1,6 @@
 //! `diff --json`: stable, versioned, and described in `docs/json.md`.
 
-use super::work;
+use super::{Options, work};
 use crate::analyse::diff::account::{Account as Lines, Line};
 use crate::analyse::diff::class::{self, Class};
 use crate::analyse::diff::findings::Finding;
@@ -13,21 +13,6 @@ use crate::render::json::{AllFigures, SCHEMA_VERSION, SiteFrame, Summary};
 use alloc_probe_format::dump::{Build, Category, Mode};
 use alloc_probe_format::metric::Metric;
 use serde::Serialize;
-
-/// What of a diff is printed.
-#[derive(Clone, Copy, Debug)]
-pub struct Options<'a> {
-    /// The figure that sites are ordered by.
-    pub metric: Metric,
-    /// The unit of work that figures are given for, beside the absolute ones.
-    pub unit: Option<&'a Unit>,
-    /// The class of the sites that are printed; all where it is none.
-    pub only: Option<Class>,
-    /// How many sites; all where it is none.
-    pub top: Option<usize>,
-    /// Whether whole stacks are printed.
-    pub all_frames: bool,
-}
 
 /// What `diff --json` prints.
 #[derive(Debug, Serialize)]
@@ -193,9 +178,15 @@ struct SiteSide<'a> {
 }
 
 impl<'a> DiffJson<'a> {
-    /// The diff, with the sites furthest apart by the metric first.
-    pub fn new(base: &'a Profile, new: &'a Profile, diff: &'a Diff, options: &Options<'a>) -> DiffJson<'a> {
-        let Options { metric, unit, only, top, all_frames } = *options;
+    /// The diff with so many of its sites, those furthest apart by the metric first; all of them where it is none.
+    pub fn new(
+        base: &'a Profile,
+        new: &'a Profile,
+        diff: &'a Diff,
+        options: &Options<'a>,
+        top: Option<usize>,
+    ) -> DiffJson<'a> {
+        let Options { metric, unit, only, all_frames, .. } = *options;
         let mut shown = diff.by_distance(metric, only);
         shown.truncate(top.unwrap_or(usize::MAX));
         let side = |sites: &Option<Sites>, profile| {

@@ -3,6 +3,7 @@
 pub(super) mod change;
 mod classes;
 mod findings;
+pub mod html;
 pub mod json;
 mod sites;
 mod stacks;

@@ -26,8 +26,8 @@ pub(super) struct Stacks<'a> {
 pub(super) struct Line {
     /// What comes before the function.
     mark: &'static str,
-    function: String,
-    location: String,
+    pub(super) function: String,
+    pub(super) location: String,
 }
 
 impl<'a> Stacks<'a> {
@@ -43,15 +43,20 @@ impl<'a> Stacks<'a> {
         Stacks { base, new, diff, options, paths: [style(base), style(new)] }
     }
 
-    /// The pair's stack: the allocating function with what it called, and who called it.
+    /// The pair's stack: the allocating function with what it called, and who called it. Never empty.
     pub(super) fn lines(&self, pair: &Pair) -> Vec<Line> {
+        self.stack(pair, CALLERS)
+    }
+
+    /// The same with so many callers.
+    pub(super) fn stack(&self, pair: &Pair, callers: usize) -> Vec<Line> {
         let Options { metric, all_frames, .. } = *self.options;
         let base = pair.base.as_ref().and_then(|sites| sites.shown(self.base, metric));
         let new = pair.new.as_ref().and_then(|sites| sites.shown(self.new, metric));
         let stack = self.diff.stack(base, new, all_frames);
         let mut lines = Vec::new();
         let mut next = 0;
-        for row in self.rows(&stack.steps) {
+        for row in self.rows(&stack.steps, callers) {
             let mark = match row {
                 0 => "",
                 row if row > next => "← … ← ",
@@ -74,11 +79,11 @@ impl<'a> Stacks<'a> {
 
     /// Which steps of a stack are shown: all, or the first ones. In a dependency's depths, the last of these gives way
     /// to the nearest function of the program's own packages.
-    fn rows(&self, steps: &[Step]) -> Vec<usize> {
+    fn rows(&self, steps: &[Step], callers: usize) -> Vec<usize> {
         if self.options.all_frames {
             return (0..steps.len()).collect();
         }
-        let mut rows: Vec<usize> = (0..steps.len().min(1 + CALLERS)).collect();
+        let mut rows: Vec<usize> = (0..steps.len().min(1 + callers)).collect();
         let own = steps.iter().position(|step| self.is_own(step)).unwrap_or(0);
         if let Some(last) = rows.last_mut().filter(|last| own > **last) {
             *last = own;

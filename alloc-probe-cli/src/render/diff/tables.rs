@@ -19,9 +19,9 @@ const LEAST_REMARK: usize = 16;
 const SMALL: i64 = 200;
 
 /// A figure of a dump: its name, whether it counts bytes, and how it is had.
-type Figure = (&'static str, bool, fn(&Dump) -> u64);
+pub(super) type Figure = (&'static str, bool, fn(&Dump) -> u64);
 
-const FIGURES: [Figure; 11] = [
+pub(super) const FIGURES: [Figure; 11] = [
     ("peak", true, |dump| dump.totals.peak_bytes),
     ("peak blocks", false, |dump| dump.totals.peak_blocks),
     ("end", true, |dump| dump.totals.end_bytes),

@@ -1,0 +1,204 @@
+//! Figures, the account, findings and classes, as tables and paragraphs.
+
+use super::text::Escaped;
+use crate::analyse::diff::Diff;
+use crate::analyse::diff::account::Line;
+use crate::profile::Profile;
+use crate::render::diff::change::{self, Change};
+use crate::render::diff::stacks::Stacks;
+use crate::render::diff::{Options, classes, tables, work};
+use crate::term::units::count;
+use std::io::{self, Write};
+
+/// Sites listed with a finding.
+const SITES: usize = 5;
+
+/// The class of a difference, which its colour goes by. Its sign says the same.
+pub(super) fn look(change: Change) -> &'static str {
+    look_of(change.base as f64, change.new as f64)
+}
+
+fn look_of(base: f64, new: f64) -> &'static str {
+    match new.total_cmp(&base) {
+        std::cmp::Ordering::Greater => "more",
+        std::cmp::Ordering::Less => "less",
+        std::cmp::Ordering::Equal => "faint",
+    }
+}
+
+/// Sentences, as a list.
+pub(super) fn sentences(sentences: &[String], out: &mut dyn Write) -> io::Result<()> {
+    if sentences.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "<ul>")?;
+    sentences.iter().try_for_each(|sentence| writeln!(out, "<li>{}</li>", Escaped(sentence)))?;
+    writeln!(out, "</ul>")
+}
+
+/// The figures of both runs, and those for each unit of work.
+pub(super) fn figures(
+    base: &Profile,
+    new: &Profile,
+    options: &Options<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    begin("Figures", out)?;
+    for (name, is_bytes, of) in tables::FIGURES {
+        let change = Change::of((of(&base.dump), of(&new.dump)), is_bytes);
+        if (change.base, change.new) != (0, 0) {
+            row("", name, change, "", out)?;
+        }
+    }
+    end(out)?;
+    let Some(unit) = options.unit else { return Ok(()) };
+    begin(&format!("For each {}", unit.name), out)?;
+    for (name, key, of) in work::FIGURES {
+        let sides = (of(&base.dump.totals), of(&new.dump.totals));
+        if sides == (0, 0) {
+            continue;
+        }
+        let ((was, is), is_bytes) = (unit.of(sides), key.ends_with("_bytes"));
+        let figure = |value| work::figure(value, is_bytes);
+        writeln!(
+            out,
+            "<tr><th scope=\"row\">{name}</th><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+             <td class=\"n {look}\">{}</td><td class=\"n {look}\">{}</td><td></td></tr>",
+            figure(was),
+            figure(is),
+            work::difference(was, is, is_bytes),
+            change::percent(was, is),
+            look = look_of(was, is)
+        )?;
+    }
+    row("", "passed", Change::of((unit.base, unit.new), false), "", out)?;
+    end(out)
+}
+
+/// What the resident memory of both consists of.
+pub(super) fn account(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
+    let Some(account) = &diff.account else { return Ok(()) };
+    begin("Memory at the end", out)?;
+    account.lines.iter().filter(|line| !line.is_empty()).try_for_each(|one| line("", one, out))?;
+    line("sum", &account.resident, out)?;
+    account.beside.iter().try_for_each(|one| line("", one, out))?;
+    end(out)?;
+    if let Some(resident) = &account.resident_at_peak {
+        begin("Memory at the peak", out)?;
+        account.at_peak.iter().filter(|line| !line.is_empty()).try_for_each(|one| line("", one, out))?;
+        line("sum", resident, out)?;
+        end(out)?;
+    }
+    sentences(&account.notes, out)
+}
+
+/// Why the memory differs.
+pub(super) fn findings(
+    base: &Profile,
+    new: &Profile,
+    diff: &Diff,
+    options: &Options<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if diff.findings.is_empty() {
+        return Ok(());
+    }
+    let stacks = Stacks::new(base, new, diff, options);
+    writeln!(out, "<h2>Why</h2>")?;
+    for finding in &diff.findings {
+        let text = |bytes: i64| {
+            let change = Change { base: 0, new: bytes, is_bytes: true };
+            if finding.in_both { change.new_text() } else { change.difference() }
+        };
+        let both = if finding.in_both { " in both" } else { "" };
+        writeln!(out, "<section class=\"finding\">")?;
+        writeln!(out, "<h3>{} {}{both}</h3>", Escaped(finding.kind.title()), text(finding.bytes))?;
+        writeln!(out, "<p>{}</p>", Escaped(&finding.headline))?;
+        sentences(&finding.evidence, out)?;
+        let sites = finding.sites.iter().take(SITES);
+        for (pair, bytes) in sites.filter_map(|(pair, bytes)| Some((diff.pairs.get(*pair)?, bytes))) {
+            let site = stacks.headline(pair);
+            writeln!(
+                out,
+                "<p>{} <code>{}</code> <span class=\"faint\">{}</span></p>",
+                text(*bytes),
+                Escaped(&site.function),
+                Escaped(&site.location)
+            )?;
+        }
+        writeln!(out, "<p>→ {}</p>\n</section>", Escaped(&finding.advice))?;
+    }
+    Ok(())
+}
+
+/// What became of the sites, in all.
+pub(super) fn classes(diff: &Diff, options: &Options<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let (sums, metrics) = (diff.sums(), classes::metrics(options.metric));
+    if sums.is_empty() {
+        return Ok(());
+    }
+    write!(
+        out,
+        "<h2>What changed</h2>\n<div class=\"wide\"><table>\n<thead><tr><th></th><th class=\"n\">sites</th>"
+    )?;
+    metrics.iter().try_for_each(|metric| write!(out, "<th class=\"n\">{}</th>", classes::title(*metric)))?;
+    writeln!(out, "<th></th></tr></thead>\n<tbody>")?;
+    for sum in &sums {
+        let name = classes::name(sum.class, diff.optimisation);
+        write!(out, "<tr><th scope=\"row\">{name}</th><td class=\"n\">{}</td>", count(sum.pairs as u64))?;
+        for metric in &metrics {
+            let change = classes::change(sum, *metric);
+            write!(out, "<td class=\"n {}\">{}</td>", look(change), change.difference())?;
+        }
+        writeln!(out, "<td class=\"faint\">{}</td></tr>", sum.class.meaning())?;
+    }
+    end(out)
+}
+
+fn begin(title: &str, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "<h2>{}</h2>\n<div class=\"wide\"><table>\n<thead><tr><th></th><th class=\"n\">base</th><th class=\"n\">new</th>\
+         <th class=\"n\">difference</th><th></th><th></th></tr></thead>\n<tbody>",
+        Escaped(title)
+    )
+}
+
+fn end(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "</tbody>\n</table></div>")
+}
+
+/// A line of an account. What a side can't tell is a question mark there.
+fn line(class: &str, line: &Line, out: &mut dyn Write) -> io::Result<()> {
+    let &Line { name, meaning, base, new, is_bytes } = line;
+    if let (Some(base), Some(new)) = (base, new) {
+        return row(class, name, Change { base, new, is_bytes }, meaning, out);
+    }
+    let text = |side: Option<i64>| {
+        side.map_or("?".to_owned(), |side| Change { base: side, new: side, is_bytes }.base_text())
+    };
+    writeln!(
+        out,
+        "<tr class=\"{class}\"><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+         <td class=\"n\">?</td><td></td><td class=\"faint\">{}</td></tr>",
+        Escaped(name),
+        text(base),
+        text(new),
+        Escaped(meaning)
+    )
+}
+
+fn row(class: &str, name: &str, change: Change, remark: &str, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "<tr class=\"{class}\"><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+         <td class=\"n {look}\">{}</td><td class=\"n {look}\">{}</td><td class=\"faint\">{}</td></tr>",
+        Escaped(name),
+        change.base_text(),
+        change.new_text(),
+        change.difference(),
+        change.percent(),
+        Escaped(remark),
+        look = look(change)
+    )
+}
