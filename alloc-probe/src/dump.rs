@@ -9,7 +9,7 @@ use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool::{self, LiveSpool};
 use crate::{clock, process, stacks, start, thread, timeline};
-use alloc_probe_format::dump::{Dump, Ended};
+use alloc_probe_format::dump::{Dump, Ended, Memory};
 use alloc_probe_format::snapshot::{Now, snapshot};
 use alloc_probe_format::spool::{HEADER_WORDS, Section, Spool, thread as word};
 use std::fs::{self, File};
@@ -51,7 +51,7 @@ fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
     let now = Now { ticks, mono_ns, ended, signal, from_spool: false };
     let mut dump = snapshot(&Instant::now(), now);
-    dump.memory = process::memory();
+    dump.memory = Memory { at_peak: dump.memory.at_peak, ..process::memory() };
     dump.probe = process::probe_use(spool::file_bytes());
     #[cfg(feature = "checked-stacks")]
     dump.lost.notes.push(crate::capture::verdict());

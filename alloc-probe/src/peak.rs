@@ -17,6 +17,7 @@ use crate::figures::Figures;
 use crate::memory::barrier;
 use crate::memory::spool;
 use crate::mode;
+use crate::resident;
 use crate::thread::{Guard, Thread};
 use crate::word::bump;
 use alloc_probe_format::spool::header;
@@ -87,6 +88,7 @@ fn note_alone(thread: &Thread, live: i64) -> bool {
     let sum = header[header::FLUSHED].load(Relaxed) as i64 + untold;
     if sum > header[header::PEAK].load(Relaxed) as i64 {
         new_peak(sum, 1);
+        resident::at_fall(sum);
     }
     thread.peak_mark.set(live + (header[header::PEAK].load(Relaxed) as i64 - sum).max(0));
     barrier::light();
@@ -118,6 +120,9 @@ fn tell(thread: &Thread, live: i64) {
         let peak = header[header::PEAK].load(Relaxed) as i64;
         if sum > peak {
             new_peak(sum, alive);
+        }
+        if (change as i64) < 0 {
+            resident::at_fall(sum - change as i64);
         }
         if alive <= 1 {
             // Growth alone needs no telling: a peak is over only when something is freed.

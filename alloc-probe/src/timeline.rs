@@ -7,6 +7,7 @@ use crate::memory::lock::Lock;
 use crate::memory::os;
 use crate::memory::spool;
 use crate::peak::Sum;
+use crate::resident::{self, Resident};
 use alloc_probe_format::spool::{Section, TIMELINE_LIMIT, header, sample};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -54,25 +55,32 @@ fn take(now: u64, last: bool) {
         halve();
     }
     let index = count.load(Relaxed) as usize;
-    let sum = Sum::of_process();
-    let ticks = now.wrapping_sub(header[header::START_TICKS].load(Relaxed));
-    for (word, value) in [
-        (sample::TICKS, ticks),
-        (sample::LIVE_BYTES, sum.live.0.max(0) as u64),
-        (sample::LIVE_BLOCKS, sum.live.1.max(0) as u64),
-        (sample::TOTAL_BYTES, sum.total.0),
-        (sample::TOTAL_BLOCKS, sum.total.1),
-        (sample::RESIDENT, os::keeping_errno(resident_bytes)),
-    ] {
+    let resident = resident::now();
+    let words = sample_at(now, resident);
+    for (word, value) in words.into_iter().enumerate() {
         place(index, word).store(value, Relaxed);
     }
     count.store(index as u64 + 1, Release);
+    resident::at_sample(words[sample::LIVE_BYTES] as i64, resident, now);
 
     header[header::LAST_MONO_NS].store(os::monotonic_ns(), Relaxed);
     header[header::LAST_TICKS].store(clock::ticks(), Relaxed);
     let took = clock::ticks().wrapping_sub(now);
     let interval = header[header::TIMELINE_TICKS].load(Relaxed).max(took.saturating_mul(SHARE));
     DUE.store(now.saturating_add(interval), Relaxed);
+}
+
+/// The first words of a sample: the process as it is, at the time `now`.
+pub(crate) fn sample_at(now: u64, resident: Option<Resident>) -> [u64; sample::RESIDENT + 1] {
+    let sum = Sum::of_process();
+    let mut words = [0; sample::RESIDENT + 1];
+    words[sample::TICKS] = now.wrapping_sub(spool::header()[header::START_TICKS].load(Relaxed));
+    words[sample::LIVE_BYTES] = sum.live.0.max(0) as u64;
+    words[sample::LIVE_BLOCKS] = sum.live.1.max(0) as u64;
+    words[sample::TOTAL_BYTES] = sum.total.0;
+    words[sample::TOTAL_BLOCKS] = sum.total.1;
+    words[sample::RESIDENT] = resident.map_or(0, |resident| resident.bytes);
+    words
 }
 
 fn halve() {
@@ -91,17 +99,4 @@ fn halve() {
 fn place(index: usize, word: usize) -> &'static AtomicU64 {
     // SAFETY: `create` made room for `TIMELINE_LIMIT` samples, and both indexes are below their limits.
     unsafe { &*spool::base(Section::TIMELINE).add(index * sample::WORDS + word) }
-}
-
-/// The second figure of `/proc/self/statm`, which is in pages; 0 where the system does not tell.
-fn resident_bytes() -> u64 {
-    let mut buffer = [0u8; 128];
-    let text = os::read_small(c"/proc/self/statm", &mut buffer).unwrap_or_default();
-    let mut fields = text.split(|byte| *byte == b' ');
-    let pages =
-        fields.nth(1).unwrap_or_default().iter().fold(0u64, |pages, digit| {
-            pages.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0')))
-        });
-    // SAFETY: `sysconf` has no preconditions.
-    pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64
 }

@@ -21,5 +21,6 @@ fn the_line_to_add_is_named() {
         assert!(message.contains("this program does not allocate through alloc-probe"), "{message}");
         assert!(message.contains("\n    alloc_probe::install!();\n"), "{message}");
     }
+    alloc_probe::mark("nothing");
     assert_eq!(alloc_probe::here().run(|| 7), 7, "what measures nothing needs nothing");
 }

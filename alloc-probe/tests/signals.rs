@@ -74,6 +74,7 @@ fn handle() {
     // SAFETY: always points to the calling thread's own.
     let errno = unsafe { *libc::__errno_location() };
     let number = HANDLED.fetch_add(1, SeqCst) as usize;
+    alloc_probe::mark("handled");
     // A block that stays until the next time, one that doesn't, and one that grows.
     exchange(number * 7);
     drop(black_box(Box::new([1u8; 100])));
@@ -91,6 +92,7 @@ fn take_all() {
 
 /// What the program itself does: blocks of all kinds, some kept for a while.
 fn allocate(round: usize, kept: &mut Vec<Vec<u8>>) {
+    alloc_probe::mark("round");
     exchange(round * 5);
     kept.push(vec![round as u8; 1 + round % 60]);
     if kept.len() > 30 {
@@ -134,6 +136,7 @@ fn interrupted(signals: u64, mut round: impl FnMut(usize)) {
         round(rounds);
         rounds += 1;
     }
+    tell("handled", HANDLED.load(SeqCst));
     take_all();
     Counted::tell_at_exit();
 }
@@ -239,6 +242,8 @@ fn adds_up(scenario: &str) {
         );
         assert!(found.peak_bytes <= truth.peak_bytes + 1000, "{mode}: {found:?} {truth:?}");
         no_block_is_left(&dump);
+        let handled = dump.marks.iter().find(|mark| mark.name == "handled").map(|mark| mark.count);
+        assert_eq!(handled, Some(outcome.told("handled")), "{mode}: {:?}", dump.marks);
     }
 }
 

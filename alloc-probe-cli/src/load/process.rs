@@ -32,7 +32,7 @@ pub fn load(pid: u32) -> Result<Dump, Error> {
     let spool = SpoolFile::parse(&bytes).map_err(Refusal::new).map_err(refused)?;
     let mut dump = spool.dump_of_running(monotonic_ns());
     check::check(&dump).map_err(refused)?;
-    dump.memory = memory(pid);
+    dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory(pid) };
     dump.threads.iter_mut().for_each(|thread| rename(pid, thread));
     Ok(dump)
 }

@@ -88,6 +88,8 @@ pub mod header {
     pub const THREADS_ALIVE: usize = 134;
     /// Allocations that failed.
     pub const FAILED: usize = 136;
+    /// Marks passed that there was no room for.
+    pub const LOST_MARKS: usize = 137;
     /// The last [`super::FAILURES`] of them, one after the other and around again, of [`super::FAILURE_WORDS`] each.
     pub const FAILURES: usize = 160;
 
@@ -97,6 +99,12 @@ pub mod header {
     pub const PEAK: usize = 145;
     /// Live bytes as far as the threads have told. Apart from the others: threads write it at the same time.
     pub const FLUSHED: usize = 192;
+
+    /// The process's memory at its peak: two readings in turn, of [`super::peak_memory::WORDS`] each, of which the
+    /// later that is whole counts.
+    pub const PEAK_MEMORY: usize = 200;
+    /// How many readings there is room for.
+    pub const PEAK_MEMORY_PLACES: usize = 2;
 
     /// Words in the table of extents that are used.
     pub const EXTENT_COUNT: usize = 1023;
@@ -144,6 +152,8 @@ impl Section {
     pub const ENDED: Section = Section(8);
     /// Timeline samples of [`sample::WORDS`].
     pub const TIMELINE: Section = Section(9);
+    /// Places for [`MARKS`] marks of [`mark::WORDS`], found by their names' hashes.
+    pub const MARKS: Section = Section(10);
 
     /// The `index`th table of live blocks of two words.
     pub const fn narrow_blocks(index: usize) -> Section {
@@ -330,6 +340,55 @@ pub mod sample {
     pub const TOTAL_BLOCKS: usize = 4;
     /// Resident bytes.
     pub const RESIDENT: usize = 5;
+}
+
+/// The words of a reading of the process's memory at its peak.
+pub mod peak_memory {
+    /// Words of a reading.
+    pub const WORDS: usize = 8;
+    /// Ticks since the start.
+    pub const TICKS: usize = 0;
+    /// Live bytes.
+    pub const LIVE: usize = 1;
+    /// Resident bytes.
+    pub const RESIDENT: usize = 2;
+    /// Of these, pages of files and of shared memory.
+    pub const SHARED: usize = 3;
+    /// Bytes of the spool.
+    pub const SPOOL: usize = 4;
+    /// Threads alive.
+    pub const THREADS: usize = 5;
+    /// What [`check`] says of the words before: by that, a reading that is just being written is known.
+    pub const CHECK: usize = 7;
+
+    /// A sum of all words but the last, in which each place counts differently. It is not 0 where all are.
+    pub fn check(words: &[u64; WORDS]) -> u64 {
+        let add = |sum: u64, word: &u64| (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        words[..CHECK].iter().fold(1, add)
+    }
+}
+
+/// How many marks there is room for: those of further names are lost.
+pub const MARKS: usize = 256;
+
+/// The words of a mark.
+pub mod mark {
+    /// Words of a mark: two cache lines.
+    pub const WORDS: usize = 16;
+    /// The hash of its name, which is not 0; 0 for a free place.
+    pub const HASH: usize = 0;
+    /// How often it was passed.
+    pub const COUNT: usize = 1;
+    /// Ticks since the start when it was last passed.
+    pub const LAST: usize = 2;
+    /// One more than the bytes of the name that are kept; 0 while it is being written.
+    pub const LENGTH: usize = 3;
+    /// As a timeline sample's first six words: the process when it was first passed.
+    pub const FIRST: usize = 4;
+    /// The name: the first [`NAME_BYTES`] of it.
+    pub const NAME: usize = 10;
+    /// The bytes of a name that are kept.
+    pub const NAME_BYTES: usize = (WORDS - NAME) * 8;
 }
 
 /// Sites count blocks in this many parts: a block sampled by chance stands for a fraction of blocks more.

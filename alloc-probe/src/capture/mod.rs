@@ -127,22 +127,20 @@ pub(crate) struct Remarks(u8);
 
 impl Remarks {
     pub(crate) const NONE: Remarks = Remarks(0);
-    const TRUNCATED: u8 = 1;
-    const DEEPEST: u8 = 2;
 
     #[inline(always)]
     fn new(truncated: bool, deepest: bool) -> Remarks {
-        Remarks(u8::from(truncated) * Remarks::TRUNCATED | u8::from(deepest) * Remarks::DEEPEST)
+        Remarks(u8::from(truncated) | u8::from(deepest) << 1)
     }
 
     /// Whether frames are missing.
     pub(crate) fn truncated(self) -> bool {
-        self.0 & Remarks::TRUNCATED != 0
+        self.0 & 1 != 0
     }
 
     /// Whether the thread's stack never reached as far at a capture: [`KeptStack::own_stack`] tells how far.
     pub(crate) fn deepest(self) -> bool {
-        self.0 & Remarks::DEEPEST != 0
+        self.0 & 2 != 0
     }
 }
 

@@ -10,7 +10,7 @@ use super::lock::Lock;
 use super::os::{self, PAGE, keeping_errno};
 use crate::clock;
 use alloc_probe_format::spool::{
-    self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, Section, Spool, fact, header,
+    self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MARKS, Section, Spool, fact, header, mark,
 };
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -68,6 +68,7 @@ fn space(section: Section) -> usize {
         Section::THREADS => 16 << 20,
         Section::ENDED => 1 << 20,
         Section::TIMELINE => STEP,
+        Section::MARKS => MARKS * mark::WORDS * 8,
         // A table of live blocks is made in its full size.
         _ => 0,
     }
@@ -374,6 +375,11 @@ impl Spool for LiveSpool {
         // SAFETY: the first `ready` bytes are mapped for good, and are only ever accessed as atomic words.
         unsafe { std::slice::from_raw_parts(base, ready / 8) }
     }
+}
+
+/// How much all sections together have.
+pub(crate) fn taken_bytes() -> u64 {
+    TAKEN.load(Relaxed)
 }
 
 /// The length of the file that has a name.

@@ -64,19 +64,20 @@ pub struct Cgroup {
     pub limit_bytes: u64,
 }
 
-/// The process's resident memory at its peak. It is read inside an allocation, so it is what can be had in one system
-/// call.
+/// The process's resident memory at its peak of live bytes. It is read as the heap falls from there, before what is freed
+/// goes back to the allocator, or with a sample of the timeline; of the readings near the peak it is the one with the
+/// most resident. As that is inside an allocation or a free, it is what can be had by one small file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeakMemory {
     /// When it was read, in nanoseconds from the start of recording.
     pub time_ns: u64,
-    /// Live bytes then: the peak's, or a little less.
+    /// Live bytes then: the peak's, or up to 1/16 less.
     pub live_bytes: u64,
     /// Resident bytes then.
     pub resident_bytes: u64,
     /// Of these, pages of files and shared memory: code, data that was never written to, and the spool.
     pub shared_bytes: u64,
-    /// Of the shared ones, the spool's.
+    /// Of the shared ones, the spool's at the most: as much as it had, touched or not.
     pub spool_bytes: u64,
     /// Threads that allocated and were alive.
     pub threads: u64,

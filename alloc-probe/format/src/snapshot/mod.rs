@@ -5,7 +5,9 @@
 //! the events under way while it is taken; of one that stands still, or has ended, it is exact.
 
 mod facts;
+mod marks;
 mod part;
+mod peak_memory;
 mod tally;
 mod tree;
 
@@ -36,7 +38,7 @@ pub struct Now {
     pub from_spool: bool,
 }
 
-/// The dump that a spool holds. Figures that only the system knows (`memory`, `probe`) are left empty.
+/// The dump that a spool holds. What only the system knows (`memory`, but for the peak; `probe`) is left empty.
 pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
     let clock = ClockScale::of(spool, now);
     let long_lived_ns = spool.header(header::LONG_LIVED_NS);
@@ -50,6 +52,7 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
     if spool.header(header::IN_PART) != 0 && now.from_spool {
         facts.notes.push(IN_PART.to_owned());
     }
+    facts.notes.extend(marks::lost(spool));
     let (mut threads, mut counted) = threads(spool);
     // A peak is noted when it is over. If more is live than at the last one, then this one is now.
     let epoch = spool.header(header::EPOCH);
@@ -91,17 +94,21 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
             ..counted
         };
     }
-    // A killed process may have noted a peak after it last noted the time.
     let peak_time_ns = match spool.header(header::PEAK_TICKS) {
         0 => 0,
         ticks => clock.nanos(ticks.wrapping_sub(clock.start_ticks)),
     };
+    let marks = marks::marks(spool, &clock);
+    let at_peak = peak_memory::read(spool, &clock, counted.peak_bytes);
+    // A killed process may have noted any of these after it last noted the time.
+    let times = marks.iter().map(|mark| mark.last_ns).chain(at_peak.map(|peak| peak.time_ns));
+    let last_ns = times.fold(peak_time_ns, u64::max);
     Dump {
         format: FORMAT.to_owned(),
         version: VERSION,
         mode,
         sample_bytes: (mode == Mode::Sample).then(|| spool.header(header::SAMPLE_BYTES)),
-        process: process(spool, &clock, now, facts.executable, facts.command, peak_time_ns),
+        process: process(spool, &clock, now, facts.executable, facts.command, last_ns),
         build: facts.build,
         clock: Clock::of(spool, &clock),
         totals,
@@ -113,8 +120,8 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
         threads,
         failures,
         timeline: timeline(spool, &clock),
-        marks: Vec::new(),
-        memory: Memory::default(),
+        marks,
+        memory: Memory { at_peak, ..Memory::default() },
         lost: Lost {
             blocks: spool.header(header::LOST_BLOCKS),
             bytes: spool.header(header::LOST_BYTES),
@@ -432,16 +439,21 @@ fn thread_name(slot: &[AtomicU64]) -> String {
 
 fn timeline(spool: &impl Spool, clock: &ClockScale) -> Timeline {
     let count = (spool.count(Section::TIMELINE) as usize).min(TIMELINE_LIMIT);
-    let samples =
-        spool.words(Section::TIMELINE).chunks_exact(sample::WORDS).take(count).map(|words| TimelineSample {
-            time_ns: clock.nanos(load(words, sample::TICKS)),
-            live_bytes: load(words, sample::LIVE_BYTES),
-            live_blocks: load(words, sample::LIVE_BLOCKS),
-            total_bytes: load(words, sample::TOTAL_BYTES),
-            total_blocks: load(words, sample::TOTAL_BLOCKS),
-            resident_bytes: load(words, sample::RESIDENT),
-        });
-    Timeline { interval_ns: clock.nanos(spool.header(header::TIMELINE_TICKS)), samples: samples.collect() }
+    let samples = spool.words(Section::TIMELINE).chunks_exact(sample::WORDS).take(count);
+    let samples = samples.map(|words| timeline_sample(words, clock)).collect();
+    Timeline { interval_ns: clock.nanos(spool.header(header::TIMELINE_TICKS)), samples }
+}
+
+/// A sample from its words.
+fn timeline_sample(words: &[AtomicU64], clock: &ClockScale) -> TimelineSample {
+    TimelineSample {
+        time_ns: clock.nanos(load(words, sample::TICKS)),
+        live_bytes: load(words, sample::LIVE_BYTES),
+        live_blocks: load(words, sample::LIVE_BLOCKS),
+        total_bytes: load(words, sample::TOTAL_BYTES),
+        total_blocks: load(words, sample::TOTAL_BLOCKS),
+        resident_bytes: load(words, sample::RESIDENT),
+    }
 }
 
 #[cfg(test)]
