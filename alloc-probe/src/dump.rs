@@ -7,8 +7,9 @@
 
 use crate::memory::lock::Lock;
 use crate::memory::os;
-use crate::memory::spool::{self, LiveSpool};
-use crate::{clock, process, stacks, start, thread, timeline};
+use crate::memory::spool::LiveSpool;
+use crate::process::Facts;
+use crate::{clock, stacks, start, thread, timeline};
 use alloc_probe_format::dump::{Dump, Ended, Memory};
 use alloc_probe_format::snapshot::{Now, snapshot};
 use alloc_probe_format::spool::{HEADER_WORDS, Section, Spool, thread as word};
@@ -43,6 +44,7 @@ pub(crate) fn reset_lock() {
 }
 
 fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
+    let Facts { memory, probe, sites } = Facts::now();
     timeline::take_now();
     thread::refresh_names();
     if start::takes_stacks() {
@@ -50,9 +52,11 @@ fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     }
     let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
     let now = Now { ticks, mono_ns, ended, signal, from_spool: false };
-    let mut dump = snapshot(&Instant::now(), now);
-    dump.memory = Memory { at_peak: dump.memory.at_peak, ..process::memory() };
-    dump.probe = process::probe_use(spool::file_bytes());
+    let dump = snapshot(&Instant::now(), now, &sites);
+    let memory = Memory { at_peak: dump.memory.at_peak, ..memory };
+    #[cfg_attr(not(feature = "checked-stacks"), expect(unused_mut, reason = "only a verdict is added"))]
+    let mut dump = Dump { memory, probe, ..dump };
+    drop(sites);
     #[cfg(feature = "checked-stacks")]
     dump.lost.notes.push(crate::capture::verdict());
     save(path, &dump)

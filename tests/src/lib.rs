@@ -6,6 +6,7 @@
 
 pub mod causes;
 pub mod reference;
+pub mod resident;
 pub mod subject;
 pub mod usages;
 pub mod workload;

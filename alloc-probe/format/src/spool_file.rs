@@ -99,7 +99,7 @@ impl SpoolFile {
             _ => (Ended::Killed, None),
         };
         let (ticks, mono_ns) = (self.header(header::LAST_TICKS), self.header(header::LAST_MONO_NS));
-        snapshot(self, Now { ticks, mono_ns, ended, signal, from_spool: true })
+        snapshot(self, Now { ticks, mono_ns, ended, signal, from_spool: true }, &[])
     }
 
     /// The same of a process that is still running, which the spool itself can't tell: as of an instant on the
@@ -111,7 +111,7 @@ impl SpoolFile {
         // As many ticks as there were until the process last noted the time, and at the same rate since.
         let rate = if nanos > 0.0 { ticks / nanos } else { 1.0 };
         let ticks = start_ticks.wrapping_add((mono_ns.saturating_sub(start_ns) as f64 * rate) as u64);
-        snapshot(self, Now { ticks, mono_ns, ended: Ended::Running, signal: None, from_spool: true })
+        snapshot(self, Now { ticks, mono_ns, ended: Ended::Running, signal: None, from_spool: true }, &[])
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
             if let Ok(spool) = SpoolFile::parse(&bytes) {
                 let ended = Ended::Killed;
                 let now = Now { ticks: seed, mono_ns: seed / 3, ended, signal: None, from_spool: true };
-                assert!(snapshot(&spool, now).stacks.len() <= 1 << 13);
+                assert!(snapshot(&spool, now, &[]).stacks.len() <= 1 << 13);
             }
         }
     }

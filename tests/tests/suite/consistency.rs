@@ -1,7 +1,7 @@
 //! What every dump must satisfy, whatever the program: its parts agree with each other.
 
 use crate::faults::Faults;
-use alloc_probe_format::dump::{Dump, FORMAT, Figures, FrameKind, Histogram, Mode, Site, VERSION};
+use alloc_probe_format::dump::{Dump, FORMAT, Figures, FrameKind, Histogram, Mode, Site, SitePages, VERSION};
 use std::collections::HashSet;
 
 /// Finds every disagreement within a dump.
@@ -177,9 +177,8 @@ fn memory(dump: &Dump, faults: &mut Faults) {
     faults.check(memory.rss_bytes > 0, "nothing is resident");
     faults.check(memory.threads >= 1, "no thread is alive");
     let sum = memory.categories.iter().map(|category| category.bytes).sum::<u64>();
-    // The kernel keeps the two counts apart, and neither stands still.
-    let about = sum.abs_diff(memory.rss_bytes) <= memory.rss_bytes / 4;
-    faults.check(about, format_args!("{} bytes resident, but the categories have {sum}", memory.rss_bytes));
+    faults.equal("resident bytes of all categories", sum, memory.rss_bytes);
+    heap(dump, faults);
     // The probe takes no memory of the program's for its own. It may use a little more while it looks.
     let own = dump.probe.spool_bytes + dump.probe.private_bytes;
     for category in memory.categories.iter().filter(|category| category.name == "probe") {
@@ -189,6 +188,37 @@ fn memory(dump: &Dump, faults: &mut Faults) {
             format_args!("the probe has {own} bytes, but {} of them are resident", category.bytes),
         );
     }
+}
+
+/// Every resident byte of the heap is in one figure, and every live byte is resident or not.
+fn heap(dump: &Dump, faults: &mut Faults) {
+    let memory = &dump.memory;
+    faults.equal("whether the heap is known", memory.heap.is_some(), dump.mode == Mode::Full);
+    let Some(heap) = &memory.heap else { return };
+    let parts = [
+        heap.live_bytes,
+        heap.slack_bytes,
+        heap.fragmented_bytes,
+        heap.retained_bytes,
+        heap.other_bytes,
+        heap.metadata_bytes,
+    ];
+    faults.equal("parts of the heap", parts.iter().sum(), heap.resident_bytes);
+    let live = heap.live_bytes + heap.untouched_bytes + heap.swapped_bytes;
+    faults.equal("live bytes of the heap", live, dump.totals.end_bytes);
+    let mut pages = SitePages::default();
+    dump.sites.iter().for_each(|site| pages.add(&site.pages));
+    faults.equal("slack of the sites", pages.slack_bytes, heap.slack_bytes);
+    faults.equal("untouched bytes of the sites", pages.untouched_bytes, heap.untouched_bytes);
+    // Some of it is on pages that hold blocks of C's alone.
+    let within = pages.fragmented_bytes <= heap.fragmented_bytes;
+    faults.check(within, format_args!("{pages:?} of {heap:?}"));
+    let of_name = |name: &str| {
+        let of_name = memory.categories.iter().filter(|category| category.name == name);
+        of_name.map(|category| category.bytes).sum::<u64>()
+    };
+    let anonymous = of_name("heap") + of_name("anonymous");
+    faults.check(heap.resident_bytes <= anonymous, format_args!("{heap:?} is more than {anonymous}"));
 }
 
 fn nothing_lost(dump: &Dump, faults: &mut Faults) {

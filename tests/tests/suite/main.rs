@@ -20,6 +20,7 @@ mod memory;
 mod observers;
 mod random;
 mod real_input;
+mod resident;
 mod subjects;
 mod threads;
 

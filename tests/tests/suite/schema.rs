@@ -82,8 +82,10 @@ fn every_key_of_a_dump_is_required_and_no_other_allowed() {
         let is_figure = |key: &str| path == "/totals" || path == "/sites/0" && key != "stack";
         let of_stack =
             |key: &str| path == "/threads/0" && (key.starts_with("stack") || key.starts_with("deepest"));
-        let optional =
-            |key: &str| is_figure(key) || of_stack(key) || ["notes", "tid", "at_peak"].contains(&key);
+        let where_known = ["code", "cgroup", "heap", "allocator", "holes", "unknown", "at_peak"];
+        let optional = |key: &str| {
+            is_figure(key) || of_stack(key) || ["notes", "tid"].contains(&key) || where_known.contains(&key)
+        };
         for key in keys.iter().filter(|key| !optional(key)) {
             let mut less = whole.clone();
             less.pointer_mut(&path).and_then(Value::as_object_mut).and_then(|object| object.remove(key));

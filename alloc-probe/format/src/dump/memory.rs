@@ -1,6 +1,6 @@
 //! What a dump says of the process's memory: what is resident, and why.
 
-use super::{Histogram, is_zero};
+use super::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// What the operating system and the allocator say of the process's memory.
@@ -18,7 +18,7 @@ pub struct Memory {
     pub page_table_bytes: u64,
     /// Threads alive.
     pub threads: u64,
-    /// Resident memory by what the pages are for. They add up to about `rss_bytes`.
+    /// Resident memory by what the pages are for. They add up to `rss_bytes`.
     pub categories: Vec<Category>,
     /// Of the resident code and data of the executable and the libraries, what is what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,10 +57,8 @@ pub struct Cgroup {
     /// Bytes charged to it now.
     pub current_bytes: u64,
     /// The most that there ever was; 0 where the kernel does not tell.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub peak_bytes: u64,
     /// The limit; 0 where there is none.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub limit_bytes: u64,
 }
 
@@ -108,7 +106,6 @@ pub struct Heap {
     /// Not in `resident_bytes`.
     pub untouched_bytes: u64,
     /// The same on pages that were swapped out.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub swapped_bytes: u64,
     /// Free bytes between blocks in use by the size of the hole: bucket *b* counts the holes of 2^*b* to 2^(*b*+1) − 1
     /// bytes. Empty where they are not known.

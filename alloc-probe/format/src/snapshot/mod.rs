@@ -38,8 +38,9 @@ pub struct Now {
     pub from_spool: bool,
 }
 
-/// The dump that a spool holds. What only the system knows (`memory`, but for the peak; `probe`) is left empty.
-pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
+/// The dump that a spool holds. What only the system knows (`memory`, but for the peak; `probe`) is left empty. `pages` is
+/// what each site's live blocks mean for resident memory, by the site's number in the spool, where that is known.
+pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
     let clock = ClockScale::of(spool, now);
     let long_lived_ns = spool.header(header::LONG_LIVED_NS);
     let mode = match spool.header(header::MODE) {
@@ -67,7 +68,7 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
     let deepest = threads.iter().map(|thread| thread.deepest_stack as usize);
     let (rows, mut sites) = match mode {
         Mode::Off | Mode::Count => (Rows::of(spool, &facts, deepest), Vec::new()),
-        Mode::Sample | Mode::Full => sites(spool, &facts, &clock, &scope, deepest),
+        Mode::Sample | Mode::Full => sites(spool, &facts, &clock, &scope, pages, deepest),
     };
     for thread in &mut threads {
         thread.deepest_stack = rows.row(thread.deepest_stack as usize);
@@ -75,7 +76,7 @@ pub fn snapshot(spool: &impl Spool, now: Now) -> Dump {
     let failures = failures(spool, &rows, &clock);
     let stacks = rows.rows;
     if mode == Mode::Full {
-        add_unattributed(&mut sites, &counted);
+        add_unattributed(&mut sites, &counted, pages.first().copied().unwrap_or_default());
     }
     let mut totals = Figures::default();
     for site in &sites {
@@ -224,6 +225,7 @@ fn sites(
     facts: &Facts,
     clock: &ClockScale,
     scope: &Scope,
+    pages: &[SitePages],
     others: impl Iterator<Item = usize>,
 ) -> (Rows, Vec<Site>) {
     let site_nodes = spool.words(Section::SITES);
@@ -234,7 +236,8 @@ fn sites(
     let mut sites: Vec<Site> = Vec::with_capacity(count);
     for_each_site(spool, count, scope, |site, tally| {
         let stack = rows.row(load(site_nodes, site) as usize);
-        sites.extend(tally.site(stack, live.get(site).and_then(Option::as_deref), clock));
+        let row = tally.site(stack, live.get(site).and_then(Option::as_deref), clock);
+        sites.extend(row.map(|row| Site { pages: pages.get(site).copied().unwrap_or_default(), ..row }));
     });
     merge_twins(&mut sites);
     (rows, sites)
@@ -292,7 +295,8 @@ fn live_blocks(spool: &impl Spool, sites: usize, clock: &ClockScale) -> Vec<Opti
     let long_lived_units = (spool.header(header::LONG_LIVED_NS) as f64 / clock.unit_ns()) as u64;
     let sample_bytes = spool.header(header::SAMPLE_BYTES);
     let mut live = vec![None; sites];
-    let mut add = |block: Block, size: u64| {
+    for_each_live_block(spool, |block| {
+        let size = block.size;
         let Some(site) = live.get_mut(block.site as usize) else { return };
         let site = site.get_or_insert_with(|| Box::new(LiveBlocks::NONE));
         let mut age = now.wrapping_sub(block.birth) & block::BIRTH_MASK;
@@ -306,24 +310,28 @@ fn live_blocks(spool: &impl Spool, sites: usize, clock: &ClockScale) -> Vec<Opti
             site.long_lived_parts = site.long_lived_parts.wrapping_add(parts);
             site.long_lived_bytes = site.long_lived_bytes.wrapping_add(bytes);
         }
-    };
+    });
+    live
+}
+
+/// Calls `f` with each block that is live, in no order.
+pub fn for_each_live_block(spool: &impl Spool, mut f: impl FnMut(Block)) {
     for index in 0..BLOCK_TABLES {
         for (section, words) in [(Section::narrow_blocks(index), 2), (Section::wide_blocks(index), 4)] {
             for entry in spool.words(section).chunks_exact(words) {
                 let (first, second) = (load(entry, 0), load(entry, 1));
                 if first > block::REMOVED && second != 0 {
                     let block = Block::unpack(first, second);
-                    add(block, if words == 4 { load(entry, 2) } else { block.size });
+                    f(Block { size: if words == 4 { load(entry, 2) } else { block.size }, ..block });
                 }
             }
         }
     }
-    live
 }
 
 /// What the threads counted and no site has goes to the site without a stack: blocks from before stacks were
 /// recorded, and those for whose stack there was no space. So the sites always add up to the process.
-fn add_unattributed(sites: &mut Vec<Site>, process: &Figures) {
+fn add_unattributed(sites: &mut Vec<Site>, process: &Figures, pages: SitePages) {
     let mut sum = Figures::default();
     for site in sites.iter() {
         sum.add(&site.figures);
@@ -342,8 +350,11 @@ fn add_unattributed(sites: &mut Vec<Site>, process: &Figures) {
         return;
     }
     match sites.iter_mut().find(|site| site.stack == 0) {
-        Some(none) => none.figures.add(&rest),
-        None => sites.push(Site { stack: 0, figures: rest, ..Site::default() }),
+        Some(none) => {
+            none.figures.add(&rest);
+            none.pages.add(&pages);
+        }
+        None => sites.push(Site { stack: 0, figures: rest, pages, ..Site::default() }),
     }
 }
 

@@ -1,0 +1,81 @@
+//! Scenarios that leave the heap in a state whose figures are known. What they keep is never freed.
+
+use std::hint::black_box;
+use std::mem::forget;
+use std::sync::Barrier;
+
+const MIB: usize = 1 << 20;
+
+/// Runs the scenario that the first argument names.
+pub fn run() {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    match name.as_str() {
+        "reserved" => reserved(),
+        "sparse" => sparse(),
+        "spike" => spike(),
+        "foreign" => foreign(),
+        "threads" => threads(),
+        "small" => small(1_500_000),
+        _ => eprintln!("no scenario `{name}`"),
+    }
+}
+
+/// A block of 64 MiB, of which the first quarter is written to.
+fn reserved() {
+    let mut block: Vec<u8> = Vec::with_capacity(64 * MIB);
+    block.resize(16 * MIB, 1);
+    forget(black_box(block));
+}
+
+/// 100,000 blocks of 64 bytes, of which every 64th is left.
+fn sparse() {
+    let blocks: Vec<Box<[u8; 64]>> = (0..100_000).map(|_| black_box(Box::new([1; 64]))).collect();
+    for (index, block) in blocks.into_iter().enumerate() {
+        if index % 64 == 0 {
+            forget(block);
+        }
+    }
+}
+
+/// 200 MB in small blocks, all freed, below one that is kept.
+fn spike() {
+    let blocks: Vec<Box<[u8; 1000]>> = (0..200_000).map(|_| black_box(Box::new([1; 1000]))).collect();
+    forget(black_box(Box::new([1u8; 1000])));
+    drop(blocks);
+}
+
+/// 32 MB that C's `malloc` gave, 16 of them in one block.
+fn foreign() {
+    for (blocks, bytes) in [(1, 16_000_000), (16_000, 1000)] {
+        for _ in 0..blocks {
+            // SAFETY: so many bytes are there to be written to.
+            unsafe { libc::memset(black_box(libc::malloc(bytes)), 1, bytes) };
+        }
+    }
+}
+
+/// Four threads with 5 MB each in blocks of 100 to 1,100 bytes, every other of which is freed by another thread.
+fn threads() {
+    // None ends before all have begun, or its arena would be the next one's.
+    static ALL: Barrier = Barrier::new(4);
+    let own = || -> Vec<Vec<u8>> {
+        let blocks = (0..10_000).map(|i| black_box(vec![1; 100 + i % 1000])).collect();
+        ALL.wait();
+        blocks
+    };
+    let workers: Vec<_> = (0..4).map(|_| std::thread::spawn(own)).collect();
+    for worker in workers {
+        for (index, block) in worker.join().expect("it ends well").into_iter().enumerate() {
+            if index % 2 == 0 {
+                forget(block);
+            }
+        }
+    }
+}
+
+/// So many blocks of 1 to 1,024 bytes.
+fn small(count: usize) {
+    for i in 0..count {
+        forget(black_box(vec![1u8; 1 + i % 1024]));
+    }
+}

@@ -1,0 +1,114 @@
+//! What the heap's resident pages hold, on scenarios whose figures are known.
+
+use crate::binaries::{Profile, subject};
+use crate::consistency;
+use crate::faults::Faults;
+use alloc_probe_format::dump::{Dump, Heap, HeapBasis, Mode};
+use std::process::Command;
+
+const MIB: u64 = 1 << 20;
+const PAGE: u64 = 4096;
+
+/// More than the runtime and the C library take for themselves.
+const LITTLE: u64 = 64 << 10;
+
+/// The dump of a scenario, whose figures agree with each other.
+fn dump(name: &'static str, scenario: &str, profile: Profile, mode: &str) -> Dump {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("dump.json");
+    let mut command = Command::new(subject(name, profile));
+    command.env_clear().arg(scenario).env("ALLOC_PROBE", mode).env("ALLOC_PROBE_OUT", &path);
+    let output = command.output().expect("it runs");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let dump: Dump = serde_json::from_str(&std::fs::read_to_string(path).expect("a dump")).expect("a dump");
+    if dump.mode == Mode::Full {
+        consistency::check(&dump, &mut Faults::of(format_args!("{name} {scenario} ({profile:?})")));
+    }
+    dump
+}
+
+/// The heap of a scenario with glibc, by its chunks.
+fn heap(scenario: &str, profile: Profile) -> (Heap, Dump) {
+    let dump = dump("resident", scenario, profile, "full");
+    assert_eq!(dump.memory.unknown, Vec::<String>::new());
+    let heap = dump.memory.heap.clone().expect("mode full");
+    assert_eq!(heap.basis, HeapBasis::Chunks);
+    (heap, dump)
+}
+
+#[track_caller]
+fn about(figure: u64, expected: u64, within: u64) {
+    assert!(figure.abs_diff(expected) <= within, "{figure} is not about {expected}");
+}
+
+#[test]
+fn capacity_that_was_never_touched() {
+    for profile in Profile::ALL {
+        let (heap, dump) = heap("reserved", profile);
+        // The last page that was written to is resident as a whole.
+        about(heap.untouched_bytes, 48 * MIB, 2 * PAGE);
+        about(heap.live_bytes, 16 * MIB, LITTLE);
+        let most = dump.sites.iter().map(|site| site.pages.untouched_bytes).max();
+        assert_eq!(most, Some(heap.untouched_bytes), "one site has it all");
+    }
+}
+
+#[test]
+fn free_bytes_between_blocks() {
+    let (heap, dump) = heap("sparse", Profile::Release);
+    // A chunk has 80 bytes: 64 and a header of 8, rounded to 16. Of 64 chunks, on 5,120 bytes, one is left. 5,120 is
+    // five quarters of a page. So of five pages four hold a chunk; one in 51 lies on two, and takes one of the fifth.
+    let chunks = 100_000 / 64;
+    let holding = chunks + chunks * 80 / 4096;
+    about(heap.fragmented_bytes, holding * PAGE - chunks * 80, chunks * PAGE / 20);
+    about(heap.retained_bytes, (8_000_000 - holding * PAGE) / PAGE * PAGE, chunks * PAGE / 20);
+    about(heap.slack_bytes, chunks * 16, 512);
+    let site = dump.sites.iter().max_by_key(|site| site.pages.fragmented_bytes).expect("a site");
+    assert_eq!(site.figures.end_blocks, chunks + 1);
+    about(site.pages.fragmented_bytes, heap.fragmented_bytes, LITTLE);
+}
+
+#[test]
+fn free_pages_below_one_that_is_kept() {
+    let (heap, _) = heap("spike", Profile::Release);
+    // 200,000 chunks of 1,008 bytes, but for the array that held them, which had a mapping of its own.
+    about(heap.retained_bytes, 200_000 * 1008, 200_000 * 10);
+    assert!(heap.live_bytes < LITTLE && heap.fragmented_bytes < LITTLE, "{heap:?}");
+}
+
+#[test]
+fn what_c_allocates() {
+    let (heap, _) = heap("foreign", Profile::Release);
+    // 16 MB in one block with a mapping of its own, and 16,000 chunks of 1,008 bytes.
+    let mapping = (16_000_000_u64 + 16).next_multiple_of(PAGE);
+    about(heap.other_bytes, mapping + 16_000 * 1008, LITTLE);
+    assert!(heap.live_bytes + heap.retained_bytes + heap.fragmented_bytes < 4 * LITTLE, "{heap:?}");
+}
+
+#[test]
+fn arenas_of_threads() {
+    let (heap, dump) = heap("threads", Profile::Release);
+    let allocator = dump.memory.allocator.as_ref().expect("glibc");
+    assert_eq!(allocator.arenas, 5, "{allocator:?}");
+    assert!(allocator.name.starts_with("glibc 2."), "{allocator:?}");
+    // 5,000 blocks are left of each thread's: of 100, 102, ... 1,098 bytes, each ten times. A chunk is 8 bytes
+    // longer, rounded up to 16.
+    let sizes = (0..1000).step_by(2).map(|i| 100 + i);
+    let requested = sizes.clone().sum::<u64>() * 10 * 4;
+    let chunks = sizes.map(|bytes: u64| (bytes + 8).next_multiple_of(16)).sum::<u64>() * 10 * 4;
+    about(heap.live_bytes, requested, LITTLE);
+    about(heap.slack_bytes, chunks - requested, 1024);
+    about(heap.other_bytes, 0, LITTLE);
+    assert!(heap.metadata_bytes > 4 * 2000, "each arena has its own tables: {heap:?}");
+}
+
+#[test]
+fn other_modes_know_the_allocator() {
+    for mode in ["count", "sample"] {
+        let dump = dump("resident", "threads", Profile::Release, mode);
+        assert_eq!(dump.memory.heap, None);
+        let allocator = dump.memory.allocator.expect("glibc");
+        assert_eq!(allocator.arenas, 5);
+        assert!(allocator.in_use_bytes >= dump.totals.end_bytes, "{allocator:?}");
+    }
+}
