@@ -36,7 +36,7 @@ pub fn run(variant: Variant) {
 /// All blocks, or only those that stay.
 #[inline(never)]
 fn rows(kept_only: bool) -> Vec<Row> {
-    let mut rows = Vec::with_capacity(BLOCKS);
+    let mut rows = Vec::with_capacity(if kept_only { BLOCKS / KEPT } else { BLOCKS });
     for number in 0..BLOCKS {
         let row: Row = black_box(Box::new([number as u8; SIZE]));
         if !kept_only || number % KEPT == 0 {

@@ -74,15 +74,15 @@ pub(super) fn account(account: &Account, width: usize, out: &mut dyn Write) -> i
     Ok(())
 }
 
-/// The lines of an account and their sum. Those that are small on both sides are one, so that all fit on a page; the last
-/// is what the others leave, and stays where it is.
+/// The lines of an account and their sum. Those that are small on both sides are one, so that all fit on a page: but for
+/// the first, what is live, which everyone looks for, and the last, what the others leave.
 fn lines(lines: &[Line], whole: &Line, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let limit = whole.base.max(whole.new).unwrap_or(0) / SMALL;
     let is_small = |line: &&Line| [line.base, line.new].iter().flatten().all(|bytes| bytes.abs() < limit);
-    let (rest, lines) = lines.split_last().map_or((None, lines), |(rest, lines)| (Some(rest), lines));
+    let [live, lines @ .., rest] = lines else { return Ok(()) };
     let (small, large): (Vec<&Line>, Vec<&Line>) =
         lines.iter().filter(|line| !line.is_empty()).partition(is_small);
-    for line in large {
+    for line in [live].into_iter().chain(large) {
         line_row(line, width, out)?;
     }
     match small[..] {
@@ -95,7 +95,7 @@ fn lines(lines: &[Line], whole: &Line, width: usize, out: &mut dyn Write) -> io:
             row("smaller ones", change, &names.join(", "), width, out)?;
         }
     }
-    if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
+    if !rest.is_empty() {
         line_row(rest, width, out)?;
     }
     let faint = style::FAINT;

@@ -61,6 +61,7 @@ struct Spike {
     end_bytes: u64,
     /// From when on less than half of what the peak had beyond the end was live.
     over_ns: u64,
+    run_ns: u64,
 }
 
 impl Spike {
@@ -82,16 +83,18 @@ impl Spike {
             peak_ns: dump.peak_time_ns,
             end_bytes,
             over_ns: over_ns.max(dump.peak_time_ns),
+            run_ns: dump.process.duration_ns,
         })
     }
 
     fn sentence(&self) -> String {
         format!(
-            "live bytes were {} at their peak after {}, and nearer to the {} of the end from {} on",
+            "live bytes were {} at their peak after {}, and nearer to the {} of the end from {} on, in a run of {}",
             bytes(self.peak_bytes),
             duration(self.peak_ns),
             bytes(self.end_bytes),
-            duration(self.over_ns)
+            duration(self.over_ns),
+            duration(self.run_ns)
         )
     }
 }

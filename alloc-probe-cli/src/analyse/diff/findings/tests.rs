@@ -142,7 +142,8 @@ fn retained_memory_has_its_spike() {
         [
             "resident heap pages that hold no block: 48.0 MiB in the new run, 0 B in the base",
             "of the new run's heap 58.0 MiB are resident, and 10.0 MiB of them are blocks in use",
-            "live bytes were 60.0 MiB at their peak after 100.0 ms, and nearer to the 10.0 MiB of the end from 400.0 ms on",
+            "live bytes were 60.0 MiB at their peak after 100.0 ms, and nearer to the 10.0 MiB of the end from 400.0 ms on, in \
+             a run of 1.0 s",
             "told to give back what it could, glibc 2.36 gave back 47.0 MiB",
         ]
     );
