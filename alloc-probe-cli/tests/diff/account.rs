@@ -163,7 +163,7 @@ fn the_json_has_both_sides() {
         (&cause["kind"], &cause["bytes"], &cause["in_both"]),
         (&json!("retained"), &json!(2048 * KIB), &json!(false))
     );
-    assert_eq!(cause["sites"][0]["bytes"], 2100 * KIB);
+    assert_eq!(cause["sites"][0]["bytes"], 2200 * KIB);
     assert_eq!(cause["sites"][0]["frames"][0]["function"], "orders::report::row");
     assert_eq!(cause["evidence"].as_array().unwrap().len(), 3);
 }

@@ -10,38 +10,50 @@ const SIZE: usize = 512;
 /// One of so many stays.
 const KEPT: usize = 8;
 
-type Row = Box<[u8; SIZE]>;
+/// The same in blocks of many pages, yet not so large that they are mapped one by one.
+const LARGE_SIZE: usize = 112 << 10;
+const LARGE_BLOCKS: usize = BLOCKS * SIZE / LARGE_SIZE;
 
-/// In the base those that don't stay are freed one by one, before the next is made. In the control all are made first, and
-/// the first ones stay.
+/// In the base the first blocks stay, in the new run one of eight. In the control as well, but the blocks are so large that
+/// between two of them most pages are free as a whole.
 pub fn run(variant: Variant) {
-    let mut kept = rows(variant == Variant::Base);
     match variant {
-        Variant::Base => {}
-        Variant::New => {
-            let mut number = 0;
-            kept.retain(|_| {
-                number += 1;
-                number % KEPT == 0
-            });
+        Variant::Base => {
+            let mut rows = black_box(rows());
+            rows.truncate(BLOCKS / KEPT);
+            std::mem::forget(rows);
         }
-        Variant::Control => kept.truncate(BLOCKS / KEPT),
+        Variant::New => std::mem::forget(one_in_eight(black_box(rows()))),
+        Variant::Control => std::mem::forget(one_in_eight(black_box(large()))),
     }
-    std::mem::forget(black_box(kept));
     // Seven of eight blocks are free. glibc adds 16 bytes to each: then there are 7 × 528 = 3,696 free ones between two
     // that are in use, less than a page, so that there is no page without one in use. Jemalloc has them page by page.
-    truth!(BLOCKS / KEPT * (KEPT - 1) * SIZE, rows);
+    truth!(BLOCKS / KEPT * (KEPT - 1) * SIZE, self::rows);
 }
 
-/// All blocks, or only those that stay.
+fn one_in_eight<T>(mut blocks: Vec<T>) -> Vec<T> {
+    let mut number = 0;
+    blocks.retain(|_| {
+        number += 1;
+        number % KEPT == 0
+    });
+    blocks
+}
+
 #[inline(never)]
-fn rows(kept_only: bool) -> Vec<Row> {
-    let mut rows = Vec::with_capacity(if kept_only { BLOCKS / KEPT } else { BLOCKS });
+fn rows() -> Vec<Box<[u8; SIZE]>> {
+    let mut rows = Vec::with_capacity(BLOCKS);
     for number in 0..BLOCKS {
-        let row: Row = black_box(Box::new([number as u8; SIZE]));
-        if !kept_only || number % KEPT == 0 {
-            rows.push(row);
-        }
+        rows.push(black_box(Box::new([number as u8; SIZE])));
     }
     rows
+}
+
+#[inline(never)]
+fn large() -> Vec<Vec<u8>> {
+    let mut blocks = Vec::with_capacity(LARGE_BLOCKS);
+    for number in 0..LARGE_BLOCKS {
+        blocks.push(black_box(vec![number as u8 | 1; LARGE_SIZE]));
+    }
+    blocks
 }

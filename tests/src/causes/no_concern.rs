@@ -28,9 +28,9 @@ pub fn run(variant: Variant) {
             Variant::New | Variant::Control => idle.push_back(buffer),
         }
         idle.truncate(BUFFERS);
-        if request % 100 == 0 {
+        if request % 50 == 0 {
             // For the timeline to have some samples, however fast the machine is.
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
     std::mem::forget(black_box(idle));

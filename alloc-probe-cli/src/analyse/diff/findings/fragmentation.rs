@@ -1,24 +1,23 @@
 //! *Fragmentation*: free memory on pages that blocks in use keep from being given back.
 
 use super::words::{Allocator, both, bucket, heaviest, larger, size};
-use super::{Finding, Kind, Runs, place, signed};
+use super::{Finding, Kind, Runs, largest_first, place, signed};
 use crate::profile::Profile;
 use crate::term::units::{bytes, count, plural};
 
 /// Sites that are named for holding the pages.
 const NAMED: usize = 2;
 
-/// One run has notably more of it.
+/// One run has notably more of it, or it's a large part of the memory of both.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let fragmented = |profile: &Profile| Some(profile.dump.memory.heap.as_ref()?.fragmented_bytes);
     let (Some(base), Some(new)) = (fragmented(runs.base), fragmented(runs.new)) else {
         return Vec::new();
     };
-    let difference = signed(new) - signed(base);
-    if difference.abs() < runs.notable_bytes() {
+    let Some((whole, in_both)) = runs.weigh((base, new)) else {
         return Vec::new();
-    }
-    let (profile, side) = larger(runs, difference);
+    };
+    let (profile, side) = larger(runs, whole);
     let Some(heap) = &profile.dump.memory.heap else { return Vec::new() };
     let mut evidence = vec![format!("free bytes on pages that hold a block in use: {}", both((base, new)))];
     if let Some((size, holes)) = heaviest(&heap.holes) {
@@ -28,27 +27,31 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
             bucket(size)
         ));
     }
-    let sites: Vec<(usize, i64)> = runs
-        .by_pair(|site| site.pages.fragmented_bytes)
-        .into_iter()
-        .filter(|(_, bytes)| bytes.signum() == difference.signum())
-        .collect();
+    let mut sites: Vec<(usize, i64)> = match in_both {
+        false => runs.by_pair(|site| site.pages.fragmented_bytes),
+        true => {
+            let of_new = runs.pairs.iter().map(|pair| {
+                runs.new_sites(pair).map(|site| site.pages.fragmented_bytes).fold(0, u64::saturating_add)
+            });
+            largest_first(of_new.map(signed).enumerate().collect())
+        }
+    };
+    sites.retain(|(_, bytes)| bytes.signum() == whole.signum());
     for (pair, _) in sites.iter().take(NAMED) {
-        evidence.extend(holders(runs, &runs.pairs[*pair], difference));
+        evidence.extend(holders(runs, &runs.pairs[*pair], whole));
     }
     let live = profile.dump.totals.end_bytes;
+    evidence.push(format!("{} are live in {side}", bytes(live)));
+    let (of, more) = if in_both { ("both runs'".to_owned(), "") } else { (format!("{side}'s"), " more") };
     vec![Finding {
         kind: Kind::Fragmentation,
         headline: format!(
-            "{} more of {side}'s resident memory is free, but on pages that blocks in use hold.",
-            size(difference)
+            "{}{more} of {of} resident memory is free, but on pages that blocks in use hold.",
+            size(whole)
         ),
-        bytes: difference,
-        in_both: false,
-        evidence: {
-            evidence.push(format!("{} are live in {side}", bytes(live)));
-            evidence
-        },
+        bytes: whole,
+        in_both,
+        evidence,
         sites,
         advice: advice(Allocator::of(profile)),
     }]

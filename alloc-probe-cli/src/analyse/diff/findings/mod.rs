@@ -123,6 +123,8 @@ pub(super) struct Runs<'a> {
 const LEAST_BYTES: u64 = 256 << 10;
 /// Neither is what is smaller than this share of the resident memory of the larger run.
 const LEAST_SHARE: f64 = 0.02;
+/// What both runs have is large from this part of the resident memory on.
+const LARGE_PART: i64 = 4;
 
 impl<'a> Runs<'a> {
     /// From how many bytes on something is worth a finding: 256 KiB, and 2% of the larger run's resident memory (of its
@@ -134,6 +136,24 @@ impl<'a> Runs<'a> {
         };
         let share = size(self.base).max(size(self.new)) as f64 * LEAST_SHARE;
         signed(LEAST_BYTES.max(share as u64))
+    }
+
+    /// From how many bytes on it's worth to be said that both runs have as much of something, where that is no property
+    /// of a site that could be changed: a quarter of the larger run's resident memory.
+    pub(super) fn large_bytes(&self) -> i64 {
+        let resident = |profile: &Profile| signed(profile.dump.memory.rss_bytes);
+        (resident(self.base).max(resident(self.new)) / LARGE_PART).max(signed(LEAST_BYTES))
+    }
+
+    /// What a figure of both runs is worth as a finding, and whether both have it: the difference where that is notable,
+    /// else what both have where that is large.
+    pub(super) fn weigh(&self, (base, new): (u64, u64)) -> Option<(i64, bool)> {
+        let (difference, common) = (signed(new) - signed(base), signed(new.min(base)));
+        if difference.abs() >= self.notable_bytes() {
+            Some((difference, false))
+        } else {
+            (common >= self.large_bytes()).then_some((common, true))
+        }
     }
 
     /// The base's sites of a pair.

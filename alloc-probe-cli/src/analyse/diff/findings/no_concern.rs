@@ -12,12 +12,14 @@ const FEWER: f64 = 0.5;
 /// Of so few blocks nothing can be concluded.
 const LEAST_BLOCKS: u64 = 1_000;
 /// A timeline with fewer samples does not tell whether the heap has settled.
-const LEAST_SAMPLES: usize = 16;
+const LEAST_SAMPLES: usize = 8;
 /// The equal parts of a run by which that is told, and how many of them are its beginning.
 const STEPS: usize = 8;
 const BEGINNING: usize = 4;
 /// By how much the rest may exceed the beginning.
 const SETTLED: f64 = 1.05;
+/// By how much the units of work of two runs may differ that did the same.
+const SAME_WORK: f64 = 0.05;
 
 /// The new run has notably more live at its end, has allocated far less for the same work, and has settled.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
@@ -77,14 +79,10 @@ fn fewer(base: &Figures, new: &Figures) -> Vec<String> {
     found
 }
 
-/// Whether both did as much, as far as can be told: by marks that both passed, else by the counts of most sites.
+/// Whether both did as much, as far as can be told: by the unit of work that both marked, else by the counts of most sites.
 fn is_same_work(runs: &Runs<'_>) -> bool {
-    let counts = |mark: &alloc_probe_format::dump::Mark| {
-        let other = runs.new.dump.marks.iter().find(|other| other.name == mark.name)?;
-        Some((mark.count, other.count))
-    };
-    match runs.base.dump.marks.iter().filter_map(counts).max() {
-        Some((base, new)) => base == new,
+    match work::units(&runs.base.dump.marks, &runs.new.dump.marks).first() {
+        Some(unit) => (unit.factor() - 1.0).abs() <= SAME_WORK,
         None => work::factor(runs.pairs).is_none(),
     }
 }

@@ -1,57 +1,72 @@
 //! *Retained, not used*: resident pages that hold nothing, and that the allocator has not given back.
 
 use super::words::{Allocator, both, larger, size};
-use super::{Finding, Kind, Runs, signed};
-use crate::profile::Profile;
-use crate::term::units::{bytes, duration};
+use super::{Finding, Kind, Runs, largest_first, signed};
+use crate::profile::{Profile, Site};
+use crate::term::units::{self, duration};
 
-/// One run's allocator holds notably more of such pages.
+/// Parts of a spike that are less than this part of it are not listed.
+const LISTED: i64 = 100;
+
+/// One run's allocator holds notably more of such pages, or those of both hold a large part of their memory.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let retained = |profile: &Profile| Some(profile.dump.memory.heap.as_ref()?.retained_bytes);
     let (Some(base), Some(new)) = (retained(runs.base), retained(runs.new)) else {
         return Vec::new();
     };
-    let difference = signed(new) - signed(base);
-    if difference.abs() < runs.notable_bytes() {
+    let Some((bytes, in_both)) = runs.weigh((base, new)) else {
         return Vec::new();
-    }
-    let (profile, side) = larger(runs, difference);
+    };
+    let (profile, side) = larger(runs, bytes);
     let dump = &profile.dump;
     let heap = dump.memory.heap.as_ref().map_or(0, |heap| heap.resident_bytes);
     let mut evidence = vec![
         format!("resident heap pages that hold no block: {}", both((base, new))),
         format!(
             "of {side}'s heap {} are resident, and {} of them are blocks in use",
-            bytes(heap),
-            bytes(dump.memory.heap.as_ref().map_or(0, |heap| heap.live_bytes))
+            units::bytes(heap),
+            units::bytes(dump.memory.heap.as_ref().map_or(0, |heap| heap.live_bytes))
         ),
     ];
     let spike = Spike::of(profile);
     evidence.extend(spike.as_ref().map(Spike::sentence));
     if let Some(facts) = &dump.memory.allocator {
         evidence.extend(facts.trimmed_bytes.map(|trimmed| {
-            format!("told to give back what it could, {} gave back {}", facts.name, bytes(trimmed))
+            format!("told to give back what it could, {} gave back {}", facts.name, units::bytes(trimmed))
         }));
     }
-    // What was live at the peak and is no more was on these pages, as far as it can be known.
-    let sites = if spike.is_some() {
-        let spikes = runs.by_pair(|site| site.figures.peak_bytes.saturating_sub(site.figures.end_bytes));
-        spikes.into_iter().filter(|(_, bytes)| bytes.signum() == difference.signum()).collect()
-    } else {
-        Vec::new()
-    };
+    let sites = if spike.is_some() { spike_sites(runs, bytes) } else { Vec::new() };
     vec![Finding {
         kind: Kind::Retained,
-        headline: format!(
-            "The allocator of {side} keeps {} more of free pages resident, which nothing uses.",
-            size(difference)
-        ),
-        bytes: difference,
-        in_both: false,
+        headline: match in_both {
+            false => format!(
+                "The allocator of {side} keeps {} more of free pages resident, which nothing uses.",
+                size(bytes)
+            ),
+            true => format!(
+                "In both runs the allocator keeps {} of free pages resident, which nothing uses.",
+                size(bytes)
+            ),
+        },
+        bytes,
+        in_both,
         evidence,
         sites,
         advice: advice(Allocator::of(profile), spike.is_some()),
     }]
+}
+
+/// What was live at the peak and is no more, of the run that keeps more: it was on these pages, as far as can be known.
+fn spike_sites(runs: &Runs<'_>, difference: i64) -> Vec<(usize, i64)> {
+    let over = |site: &Site| site.figures.peak_bytes.saturating_sub(site.figures.end_bytes);
+    let parts = runs.pairs.iter().map(|pair| match difference {
+        ..0 => -signed(runs.base_sites(pair).map(over).fold(0, u64::saturating_add)),
+        _ => signed(runs.new_sites(pair).map(over).fold(0, u64::saturating_add)),
+    });
+    let mut parts = largest_first(parts.enumerate().collect());
+    let whole: i64 = parts.iter().map(|(_, bytes)| bytes.abs()).sum();
+    parts.retain(|(_, bytes)| bytes.abs() >= whole / LISTED);
+    parts
 }
 
 /// A peak of live bytes that is over.
@@ -90,9 +105,9 @@ impl Spike {
     fn sentence(&self) -> String {
         format!(
             "live bytes were {} at their peak after {}, and nearer to the {} of the end from {} on, in a run of {}",
-            bytes(self.peak_bytes),
+            units::bytes(self.peak_bytes),
             duration(self.peak_ns),
-            bytes(self.end_bytes),
+            units::bytes(self.end_bytes),
             duration(self.over_ns),
             duration(self.run_ns)
         )

@@ -147,12 +147,29 @@ fn retained_memory_has_its_spike() {
             "told to give back what it could, glibc 2.36 gave back 47.0 MiB",
         ]
     );
-    assert_eq!(finding.sites, [(1, 49 * MIB as i64)]);
+    assert_eq!(finding.sites, [(1, 50 * MIB as i64)]);
     assert!(finding.advice.contains("malloc_trim"), "{}", finding.advice);
     // The other way round, it's the base that has it.
     let finding = only(found(&new, &base));
-    assert_eq!((finding.bytes, finding.sites), (-48 * MIB as i64, vec![(1, -49 * MIB as i64)]));
+    assert_eq!((finding.bytes, finding.sites), (-48 * MIB as i64, vec![(1, -50 * MIB as i64)]));
     assert!(finding.headline.starts_with("The allocator of the base keeps 48.0 MiB"), "{}", finding.headline);
+}
+
+#[test]
+fn what_both_retain_is_said_where_it_is_a_quarter() {
+    let (mut base, mut new) = (run(), run());
+    for (profile, retained_mib) in [(&mut base, 26), (&mut new, 25)] {
+        heap(profile).retained_bytes = retained_mib * MIB;
+    }
+    let finding = only(found(&base, &new));
+    assert_eq!((finding.kind, finding.bytes, finding.in_both), (Kind::Retained, 25 * MIB as i64, true));
+    assert!(
+        finding.headline.starts_with("In both runs the allocator keeps 25.0 MiB"),
+        "{}",
+        finding.headline
+    );
+    heap(&mut new).retained_bytes = 25 * MIB - 1;
+    assert!(found(&base, &new).is_empty());
 }
 
 #[test]
