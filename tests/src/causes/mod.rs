@@ -9,9 +9,14 @@
 
 pub mod capacity;
 pub mod fragmentation;
+pub mod growth;
+pub mod lifetimes;
+pub mod more_work;
 pub mod no_concern;
 pub mod reserved;
 pub mod retained;
+pub mod stack_growth;
+pub mod threads;
 
 /// How a case runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,12 @@ const CASES: &[(&str, Case)] = &[
     ("retained", retained::run),
     ("fragmentation", fragmentation::run),
     ("capacity-kept", capacity::run),
+    ("stack-growth", stack_growth::run),
+    ("lifetimes", lifetimes::run),
+    ("more-work", more_work::run),
+    ("ended-early", more_work::ended_early),
+    ("threads", threads::run),
+    ("growth", growth::run),
     ("reserved", reserved::run),
     ("no-concern", no_concern::run),
 ];

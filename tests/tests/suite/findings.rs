@@ -33,6 +33,36 @@ fn capacity_that_was_kept_is_named() {
 }
 
 #[test]
+fn stack_growth_by_inlining_is_named() {
+    check("stack-growth", &[GLIBC, JEMALLOC]);
+}
+
+#[test]
+fn longer_lives_are_named() {
+    check("lifetimes", &[GLIBC, JEMALLOC]);
+}
+
+#[test]
+fn more_work_is_named() {
+    check("more-work", &[GLIBC, JEMALLOC]);
+}
+
+#[test]
+fn a_loop_that_a_check_ended_in_the_base_is_named() {
+    check_kind("ended-early", "more-work", &[GLIBC, JEMALLOC]);
+}
+
+#[test]
+fn more_threads_are_named() {
+    check("threads", &[GLIBC, JEMALLOC]);
+}
+
+#[test]
+fn growth_without_end_is_named() {
+    check("growth", &[GLIBC, JEMALLOC]);
+}
+
+#[test]
 fn what_is_reserved_and_not_used_is_named() {
     check("reserved", &[GLIBC, JEMALLOC]);
 }
@@ -42,9 +72,14 @@ fn what_is_no_concern_is_said_to_be_none() {
     check("no-concern", &[GLIBC, JEMALLOC]);
 }
 
-/// Runs a case with each of these programs, the base in `dev` and the rest in `release`, and holds the diffs against
-/// what it says.
+/// Holds the diffs of a case that is called as its finding is.
 fn check(case: &str, programs: &[&'static str]) {
+    check_kind(case, case, programs);
+}
+
+/// Runs a case with each of these programs, the base in `dev` and the rest in `release`, and holds the diffs against
+/// what it says: a finding of this kind.
+fn check_kind(case: &str, kind: &str, programs: &[&'static str]) {
     for program in programs {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut faults = Faults::of(format_args!("{program} {case}"));
@@ -54,11 +89,11 @@ fn check(case: &str, programs: &[&'static str]) {
 
         let causes = causes(&base, &new);
         match causes.first() {
-            Some(first) if first["kind"] == case => truth.check(first, &mut faults),
+            Some(first) if first["kind"] == kind => truth.check(first, &mut faults),
             _ => faults.check(false, format_args!("it's not the first of {}", kinds(&causes))),
         }
         let causes = self::causes(&base, &control);
-        let named = causes.iter().find(|cause| cause["kind"] == case);
+        let named = causes.iter().find(|cause| cause["kind"] == kind);
         faults.check(named.is_none(), format_args!("the control: {named:#?}"));
     }
 }

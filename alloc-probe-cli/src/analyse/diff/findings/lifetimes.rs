@@ -1,10 +1,11 @@
 //! Longer or shorter lives: sites that allocated the same in both runs, but whose blocks end earlier in one of them.
 //!
 //! Runs differ in speed, so a life is measured by the run that it is part of. It is a cause only where more was live
-//! for it, at the peak or at the end; what never ends at all is [growth](super::growth).
+//! for it, at the peak or at the end. What another finding says more of is left to that: what never ends at all is
+//! [growth](super::growth), and what has the size that it once needed is [capacity](super::capacity).
 
 use super::measure::LIVE;
-use super::{Finding, Kind, Runs, growth, largest_first, place, signed};
+use super::{Finding, Kind, Runs, capacity, growth, largest_first, place, signed};
 use crate::analyse::diff::Sites;
 use crate::profile::{Profile, Site};
 use crate::term::units;
@@ -37,9 +38,11 @@ struct Moved {
 
 /// Where blocks live longer in the new run, and where they live shorter, as far as it changes what is live.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
-    let growing = growth::pairs(runs);
+    let mut told: Vec<usize> = growth::pairs(runs);
+    told.extend(capacity::find(runs).iter().flat_map(|finding| finding.sites.iter().map(|(pair, _)| *pair)));
+    told.sort_unstable();
     let moved: Vec<Moved> = (0..runs.pairs.len())
-        .filter(|pair| growing.binary_search(pair).is_err())
+        .filter(|pair| told.binary_search(pair).is_err())
         .filter_map(|pair| moved(runs, pair))
         .collect();
     let directions = [true, false];

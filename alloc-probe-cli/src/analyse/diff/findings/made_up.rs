@@ -5,7 +5,6 @@ use crate::analyse::diff::key::Functions;
 use crate::analyse::diff::{MatchKind, Pair, Sites};
 use crate::profile::{Frame, FrameId, Profile, Role, Site};
 use alloc_probe_format::dump::{Dump, Mode, TimelineSample};
-use std::path::PathBuf;
 
 /// A run of so many milliseconds, which allocated a block in each and freed none, with a unit of 1 ms.
 pub(super) fn run(duration_ms: u64) -> Dump {
@@ -26,15 +25,7 @@ pub(super) fn run(duration_ms: u64) -> Dump {
 
 /// A profile of sites whose stacks are written as people do, the allocation first: `f:12 < main:3`.
 pub(super) fn profile(dump: Dump, sites: Vec<(&str, Site)>) -> Profile {
-    let mut profile = Profile {
-        path: PathBuf::new(),
-        dump,
-        frames: Vec::new(),
-        sites: Vec::new(),
-        failed: Vec::new(),
-        deepest: Vec::new(),
-        missing_symbols: Vec::new(),
-    };
+    let mut profile = Profile { dump, ..Profile::default() };
     for (text, site) in sites {
         let frames = stack(&mut profile, text);
         profile.sites.push(Site { frames, ..site });

@@ -23,9 +23,8 @@ impl Measure {
     pub(super) fn of(runs: &Runs<'_>, pairs: &[usize]) -> Measure {
         let live = LIVE.into_iter().map(|(metric, when)| Measure::by(runs, pairs, metric, when));
         let notable = live.into_iter().find(|measure| measure.bytes().abs() >= runs.notable_bytes());
-        notable.unwrap_or_else(|| {
-            Measure::by(runs, pairs, Metric::TotalBytes, "in all, while memory is the same")
-        })
+        notable
+            .unwrap_or_else(|| Measure::by(runs, pairs, Metric::TotalBytes, "in all, while as much is live"))
     }
 
     /// One figure of the pairs.

@@ -29,16 +29,10 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
         .filter(|pair| explained.binary_search(pair).is_err())
         .filter(|pair| ratio(&runs.pairs[*pair]).is_some())
         .collect();
-    let factor = work::factor(counted.iter().map(|pair| &runs.pairs[*pair])).unwrap_or(1.0);
+    let common = common_factor(runs, &counted);
+    findings.extend(common.as_ref().and_then(|(factor, pairs)| whole_run(runs, *factor, pairs)));
+    let factor = common.map_or(1.0, |(factor, _)| factor);
     let beyond = |pair: usize| ratio(&runs.pairs[pair]).map_or(1.0, |ratio| ratio / factor);
-    if factor != 1.0 {
-        let with_it = |pair: &usize| (1.0 / SAME..SAME).contains(&beyond(*pair));
-        findings.extend(whole_run(
-            runs,
-            factor,
-            &counted.iter().copied().filter(with_it).collect::<Vec<_>>(),
-        ));
-    }
     for more in [true, false] {
         let multiplied = |pair: &usize| {
             let beyond = if more { beyond(*pair) } else { 1.0 / beyond(*pair) };
@@ -58,15 +52,31 @@ fn ratio(pair: &Pair) -> Option<f64> {
     (1.0 / SAME..SAME).contains(&sizes).then(|| blocks.1 as f64 / blocks.0 as f64)
 }
 
+/// The factor that most blocks have and most sites as well, with the pairs that have it. Sites of a single block, as
+/// those of start-up, have no say: nobody starts twice.
+fn common_factor(runs: &Runs<'_>, counted: &[usize]) -> Option<(f64, Vec<usize>)> {
+    let factor = work::factor(counted.iter().map(|pair| &runs.pairs[*pair]))?;
+    let has_it = |pair: &usize| {
+        ratio(&runs.pairs[*pair]).is_some_and(|ratio| (1.0 / SAME..SAME).contains(&(ratio / factor)))
+    };
+    let repeated = |pair: &&usize| runs.pairs[**pair].of(Metric::TotalBlocks).0.max(1) > 1;
+    let (with_it, without): (Vec<usize>, Vec<usize>) =
+        counted.iter().filter(repeated).partition(|pair| has_it(pair));
+    (with_it.len() > without.len()).then_some((factor, with_it))
+}
+
 /// The run as a whole did so many times the work.
 fn whole_run(runs: &Runs<'_>, factor: f64, pairs: &[usize]) -> Option<Finding> {
     let measure = Measure::of(runs, pairs);
     let bytes = measure.bytes();
-    let whole = runs.pairs.iter().filter(|pair| ratio(pair).is_some()).count();
+    let blocks = |pair: &Pair| pair.of(Metric::TotalBlocks).1;
     let mut evidence = vec![format!(
-        "of {} that both runs have, {} allocated {factor:.1} times as many blocks of the same size",
-        units::plural(whole as u64, "site"),
-        units::count(pairs.len() as u64)
+        "{}, with {} of the blocks, allocated {factor:.1} times as many blocks of the same size",
+        units::plural(pairs.len() as u64, "site"),
+        units::percent(
+            pairs.iter().map(|pair| blocks(&runs.pairs[*pair])).sum(),
+            runs.pairs.iter().map(blocks).sum()
+        )
     )];
     let per_mark = per_mark(runs, factor);
     let advice = match &per_mark {
@@ -98,23 +108,18 @@ struct PerMark {
     sentence: String,
 }
 
-/// By the mark that both runs have and that the new one passed most often: whether each pass took the same.
+/// By the mark that both runs passed, the most often: whether each pass took the same.
 fn per_mark(runs: &Runs<'_>, factor: f64) -> Option<PerMark> {
-    let count = |profile: &Profile, name: &str| {
-        profile.dump.marks.iter().find(|mark| mark.name == name).map_or(0, |mark| mark.count)
-    };
-    let names = runs.new.dump.marks.iter().map(|mark| mark.name.as_str());
-    let counts = names.map(|name| (name, count(runs.base, name), count(runs.new, name)));
-    let (name, base, new) =
-        counts.filter(|(_, base, new)| *base > 0 && *new > 0).max_by_key(|mark| mark.2)?;
-    let explains = (1.0 / SAME..SAME).contains(&(new as f64 / base as f64 / factor));
+    let unit = work::units(&runs.base.dump.marks, &runs.new.dump.marks).into_iter().next()?;
+    let explains = (1.0 / SAME..SAME).contains(&(unit.factor() / factor));
     let each = |profile: &Profile, count: u64| units::bytes(profile.dump.totals.total_bytes / count);
     let sentence = format!(
-        "it passed `{name}` {} times, the base {}: {} were allocated for each, {} in the base{}",
-        units::count(new),
-        units::count(base),
-        each(runs.new, new),
-        each(runs.base, base),
+        "it passed `{}` {} times, the base {}: {} were allocated for each, {} in the base{}",
+        unit.name,
+        units::count(unit.new),
+        units::count(unit.base),
+        each(runs.new, unit.new),
+        each(runs.base, unit.base),
         if explains { ", so it is just more of it" } else { "" }
     );
     Some(PerMark { explains, sentence })
@@ -128,7 +133,9 @@ fn some_sites(runs: &Runs<'_>, more: bool, pairs: &[usize]) -> Option<Finding> {
     let bytes = measure.bytes();
     let totals = [runs.base, runs.new].map(|profile| profile.dump.totals.total_bytes);
     let share = totals[0].max(totals[1]) as f64 * SHARE_OF_TOTAL;
-    if bytes.abs() < runs.notable_bytes() || (measure.is_total() && (bytes.unsigned_abs() as f64) < share) {
+    // Memory is the same, and less was allocated: nobody asks why.
+    let is_worth_it = !measure.is_total() || (more && bytes as f64 >= share);
+    if bytes.abs() < runs.notable_bytes() || !is_worth_it {
         return None;
     }
     let describe = |(pair, bytes): &(usize, i64)| {
@@ -199,7 +206,7 @@ mod tests {
         assert_eq!(finding.headline, "The new run did 3.0 times the work: 2.1 MiB more at the peak.");
         assert_eq!(
             finding.evidence,
-            ["of 3 sites that both runs have, 3 allocated 3.0 times as many blocks of the same size"]
+            ["3 sites, with 100.0% of the blocks, allocated 3.0 times as many blocks of the same size"]
         );
         assert_eq!(found(find, &new, &base)[0].bytes, -(2_200 << 10));
     }
@@ -242,10 +249,11 @@ mod tests {
         let new = counts(&[(1_000, 1_000), (9_000, 0), (4_000, 10)]);
         let findings = found(find, &base, &new);
         assert_eq!(findings[0].bytes, 3_000 << 10);
+        assert!(found(find, &new, &base).is_empty());
         assert!(
             findings[0]
                 .headline
-                .contains("2.9 MiB more in all, while memory is the same, most of it at `app::c`"),
+                .contains("2.9 MiB more in all, while as much is live, most of it at `app::c`"),
             "{findings:?}"
         );
     }

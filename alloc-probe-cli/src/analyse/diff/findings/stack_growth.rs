@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// So many calls more or fewer are the same.
 const SAME_CALLS: f64 = 1.2;
-/// The deepest stack at an allocation tells of the deepest there was if it is at least this share of it.
+/// The deepest stack at an allocation tells of the deepest there was if it is at least this share of it. What the run
+/// with less of it has beyond, returned without an allocation.
 const TELLING: f64 = 0.5;
 /// So many pools of threads, and functions, are described.
 const DESCRIBED: usize = 5;
@@ -42,7 +43,9 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
 fn finding(runs: &Runs<'_>, pools: &[(&Pool<'_>, i64)], bytes: i64) -> Finding {
     let (largest, _) = pools[0];
     let mut evidence: Vec<String> = pools.iter().take(DESCRIBED).map(|(pool, _)| describe(pool)).collect();
-    let depths = Depth::of(runs.base, &largest.base).zip(Depth::of(runs.new, &largest.new));
+    let depths = Depth::of(runs.base, &largest.base)
+        .zip(Depth::of(runs.new, &largest.new))
+        .filter(|(base, new)| if bytes > 0 { new.is_telling() } else { base.is_telling() });
     let reason = depths.as_ref().and_then(|(base, new)| Reason::of(base, new));
     if let Some((base, new)) = &depths {
         evidence.push(format!(
@@ -111,17 +114,23 @@ fn describe(pool: &Pool<'_>) -> String {
 /// The deepest stack of a pool's deepest thread.
 #[derive(Clone, Copy, Debug)]
 struct Depth<'a> {
+    /// The bytes of stack at the deepest allocation.
     bytes: u64,
+    /// The most bytes that were ever touched.
+    touched: u64,
     deepest: &'a Deepest,
 }
 
 impl<'a> Depth<'a> {
-    /// None where it is not known, or not near to the deepest that there was.
+    /// None where it is not known.
     fn of(profile: &'a Profile, rows: &Rows<'_>) -> Option<Depth<'a>> {
         let (row, thread) = *rows.0.first()?;
         let deepest = profile.deepest.get(row).filter(|deepest| !deepest.frames.is_empty())?;
-        let telling = thread.deepest_bytes as f64 >= thread.stack_bytes as f64 * TELLING;
-        telling.then_some(Depth { bytes: thread.deepest_bytes, deepest })
+        Some(Depth { bytes: thread.deepest_bytes, touched: thread.stack_bytes, deepest })
+    }
+
+    fn is_telling(&self) -> bool {
+        self.bytes as f64 >= self.touched as f64 * TELLING
     }
 
     fn calls(&self) -> u64 {
