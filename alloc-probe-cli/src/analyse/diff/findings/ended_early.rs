@@ -2,14 +2,20 @@
 //! where that one had stopped.
 
 use super::measure::Measure;
-use super::panics::{self, Panic};
+use super::panics::{NOTHING_TO_UNWRAP, Panic, Panics};
 use super::{Finding, Kind, Runs, place};
-use crate::analyse::diff::key::Key;
+use crate::analyse::diff::key::{FunctionId, Key};
 use crate::analyse::diff::{Pair, Sites};
 use crate::analyse::fold;
 use crate::profile::Profile;
 use crate::term::units;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+/// Of so many functions that panicked in one run only, it is seen what the other run went on with.
+const LOOKED_AT: usize = 8;
+/// So many of the others are named.
+const NAMED: usize = 3;
 
 /// One of the runs, with the side of pairs that is its own.
 #[derive(Clone, Copy)]
@@ -17,43 +23,84 @@ struct Side<'a> {
     profile: &'a Profile,
     sites: fn(&Pair) -> Option<&Sites>,
     keys: &'a [Key],
+    panics: &'a Panics<'a>,
     name: &'static str,
+}
+
+impl Side<'_> {
+    /// The function that panicked.
+    fn function(&self, panic: &Panic<'_>) -> FunctionId {
+        self.keys[panic.stack[0].0 as usize].function
+    }
+
+    /// It with its file and line.
+    fn place(&self, panic: &Panic<'_>) -> String {
+        place::of_frame(fold::frame(self.profile, panic.stack[0]))
+    }
 }
 
 /// What one run did more of, as the other had panicked.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
+    let panics = [Panics::of(runs.base), Panics::of(runs.new)];
     let base = Side {
         profile: runs.base,
         sites: |pair| pair.base.as_ref(),
         keys: &runs.functions.base,
+        panics: &panics[0],
         name: "base",
     };
     let new = Side {
         profile: runs.new,
         sites: |pair| pair.new.as_ref(),
         keys: &runs.functions.new,
+        panics: &panics[1],
         name: "new run",
     };
-    let mut findings = Vec::new();
-    for (stopped, other) in [(base, new), (new, base)] {
-        let mine = panics::panics(stopped.profile);
-        let theirs: Vec<_> = (panics::panics(other.profile).iter())
-            .map(|panic| other.keys[panic.stack[0].0 as usize].function)
-            .collect();
-        let only_here =
-            mine.iter().filter(|panic| !theirs.contains(&stopped.keys[panic.stack[0].0 as usize].function));
-        findings.extend(only_here.filter_map(|panic| finding(runs, panic, stopped, other)));
-    }
-    findings
+    [(base, new, 1), (new, base, -1)]
+        .into_iter()
+        .filter_map(|(stopped, other, sign)| one_way(runs, stopped, other, sign))
+        .collect()
 }
 
-fn finding(runs: &Runs<'_>, panic: &Panic<'_>, stopped: Side<'_>, other: Side<'_>) -> Option<Finding> {
-    let (caller, went_on) = went_on(runs, panic, stopped, other)?;
-    let measure = Measure::of(runs, &went_on);
+/// The panic that explains most of what the other run did more, if there is one. A panic often leads to another, where
+/// someone unwraps what it left behind: that is not the one that is meant.
+fn one_way(runs: &Runs<'_>, stopped: Side<'_>, other: Side<'_>, sign: i64) -> Option<Finding> {
+    let theirs: HashSet<FunctionId> = other.panics.found.iter().map(|panic| other.function(panic)).collect();
+    let only_here: Vec<&Panic<'_>> =
+        stopped.panics.found.iter().filter(|panic| !theirs.contains(&stopped.function(panic))).collect();
+    let explained = only_here.iter().take(LOOKED_AT).filter_map(|panic| {
+        let (caller, pairs) = went_on(runs, panic, stopped, other)?;
+        let measure = Measure::of(runs, &pairs);
+        (measure.bytes() * sign >= runs.notable_bytes()).then_some((*panic, caller, measure))
+    });
+    let (panic, caller, measure) = explained.min_by_key(|(panic, _, measure)| {
+        (panic.what == NOTHING_TO_UNWRAP, Reverse(measure.bytes() * sign))
+    })?;
+    let mut finding = finding(runs, panic, caller, measure, stopped, other);
+    let others = only_here.iter().filter(|other| other.stack != panic.stack);
+    let others: Vec<String> = others.take(NAMED).map(|panic| stopped.place(panic)).collect();
+    if !others.is_empty() {
+        finding.evidence.push(format!(
+            "in the {} only, {} panicked as well",
+            stopped.name,
+            others.join(", ")
+        ));
+    }
+    Some(finding)
+}
+
+fn finding(
+    runs: &Runs<'_>,
+    panic: &Panic<'_>,
+    caller: usize,
+    measure: Measure,
+    stopped: Side<'_>,
+    other: Side<'_>,
+) -> Finding {
     let bytes = measure.bytes();
-    let panicked = place::of_frame(fold::frame(stopped.profile, panic.stack[0]));
+    let panicked = stopped.place(panic);
     let blocks = |side: Side<'_>| {
-        let sites = went_on.iter().filter_map(|pair| (side.sites)(&runs.pairs[*pair]));
+        let sites = measure.parts.iter().filter_map(|(pair, _)| (side.sites)(&runs.pairs[*pair]));
         units::count(sites.map(|sites| sites.figures.total_blocks).sum())
     };
     let mut evidence = vec![
@@ -81,7 +128,7 @@ fn finding(runs: &Runs<'_>, panic: &Panic<'_>, stopped: Side<'_>, other: Side<'_
             stopped.name, other.name
         ));
     }
-    Some(Finding {
+    Finding {
         kind: Kind::MoreWork,
         headline: format!(
             "{panicked} panicked in the {} only ({}): the {} went on and had {} more {}.",
@@ -102,7 +149,7 @@ fn finding(runs: &Runs<'_>, panic: &Panic<'_>, stopped: Side<'_>, other: Side<'_
             "Find out why it panics in one run only, before anything else is compared."
         }
         .to_owned(),
-    })
+    }
 }
 
 /// The innermost function on the way to the panic below which the other run allocated most of what it allocated more,
@@ -124,7 +171,7 @@ fn went_on(
         let mine = (stopped.sites)(pair).map_or(0, |sites| sites.figures.total_blocks);
         let sites = theirs.sites.iter().filter_map(|site| other.profile.sites.get(*site as usize));
         let place = sites
-            .filter(|site| !panics::is_of_panic(other.profile, site))
+            .filter(|site| !other.panics.have(site))
             .flat_map(|site| &site.frames)
             .filter_map(|frame| places.get(&other.keys[frame.0 as usize].function))
             .min();
@@ -146,7 +193,7 @@ fn went_on(
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{found, profile, run};
+    use super::super::made_up::{found, profile, run, stack};
     use super::*;
     use crate::profile::Site;
     use alloc_probe_format::dump::Figures;
@@ -194,6 +241,19 @@ mod tests {
         );
         let findings = found(find, &load(false, 0, 64), &load(true, 1, 3));
         assert_eq!(findings[0].bytes, -(61 << 20));
+    }
+
+    #[test]
+    fn the_first_of_several_panics_is_meant() {
+        let mut base = load(true, 1, 3);
+        let unwrap = "alloc::boxed::Box::new < std::panicking::panic_with_hook < core::result::unwrap_failed < app::main:3";
+        for (text, of_panic) in [("app::other:9", site(0, 0)), (unwrap, site(1, 1))] {
+            let frames = stack(&mut base, text);
+            base.sites.push(Site { frames, ..of_panic });
+        }
+        let findings = found(find, &base, &load(false, 0, 64));
+        assert!(findings[0].headline.starts_with("`app::hash`"), "{findings:?}");
+        assert_eq!(findings[0].evidence[3], "in the base only, `app::main` (src/main.rs:3) panicked as well");
     }
 
     #[test]

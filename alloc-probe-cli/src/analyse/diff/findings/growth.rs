@@ -62,13 +62,13 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let (Some(activity), true) = (Activity::of(&runs.new.dump), held >= LEAST_BYTES) else {
         return Vec::new();
     };
-    found.sort_by_key(|growing| std::cmp::Reverse(growing.figures.end_bytes));
     let in_base = growing(runs.base, runs.pairs, |pair| pair.base.as_ref());
     let base_held = |pair: usize| runs.pairs[pair].base.as_ref().map_or(0, |sites| sites.figures.end_bytes);
     let base_grows: u64 = (in_base.iter())
-        .filter(|base| found.iter().any(|growing| growing.pair == base.pair))
+        .filter(|base| found.binary_search_by_key(&base.pair, |growing| growing.pair).is_ok())
         .map(|base| base.figures.end_bytes)
         .fold(0, u64::saturating_add);
+    found.sort_by_key(|growing| std::cmp::Reverse(growing.figures.end_bytes));
     let in_both = base_grows > held / 5 * 4 && base_grows / 5 * 4 < held;
     let sites = found.iter().map(|growing| {
         let base = if in_both { 0 } else { base_held(growing.pair) };
@@ -94,12 +94,11 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     vec![Finding {
         kind: Kind::Growth,
         headline: format!(
-            "{} at {} grow without end, {} a second (confidence: {}), most of it at {}.",
+            "{} at {} grow without end, {} a second (confidence: {}).",
             units::bytes(held),
             units::plural(found.len() as u64, "site"),
             units::bytes(rate),
-            largest.confidence.name(),
-            place::of_pair(runs, &runs.pairs[largest.pair])
+            largest.confidence.name()
         ),
         bytes: sites.iter().map(|(_, bytes)| bytes).sum(),
         in_both,
@@ -111,7 +110,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     }]
 }
 
-/// The sites of a run that grow, by their pairs.
+/// The sites of a run that grow, in the order of their pairs.
 fn growing(profile: &Profile, pairs: &[Pair], side: fn(&Pair) -> Option<&Sites>) -> Vec<Growing> {
     let dump = &profile.dump;
     let Some(activity) = Activity::of(dump).filter(|activity| activity.active_ns() >= LEAST_NS) else {
@@ -246,8 +245,7 @@ mod tests {
         assert_eq!(finding.sites, [(0, 1_024_000)]);
         assert_eq!(
             finding.headline,
-            "1000.0 KiB at 1 site grow without end, 1000.0 KiB a second (confidence: high), most of it at \
-             `app::remember` (src/main.rs:7)."
+            "1000.0 KiB at 1 site grow without end, 1000.0 KiB a second (confidence: high)."
         );
         assert_eq!(
             finding.evidence,

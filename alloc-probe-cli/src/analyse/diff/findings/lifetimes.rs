@@ -1,11 +1,15 @@
 //! Longer or shorter lives: sites that allocated the same in both runs, but whose blocks end earlier in one of them.
 //!
 //! Runs differ in speed, so a life is measured by the run that it is part of. It is a cause only where more was live
-//! for it, at the peak or at the end. What another finding says more of is left to that: what never ends at all is
-//! [growth](super::growth), and what has the size that it once needed is [capacity](super::capacity).
+//! for it, at the peak or at the end. A peak can come at another instant, too: then other blocks are live there, but as
+//! many in the mean over the run.
+//!
+//! What another finding says more of is left to that: what never ends is [growth](super::growth), what has the size that
+//! it once needed is [capacity](super::capacity), and a peak that is over and whose pages the allocator still holds is
+//! [retained](super::retained) or [fragmented](super::fragmentation).
 
 use super::measure::LIVE;
-use super::{Finding, Kind, Runs, capacity, growth, largest_first, place, signed};
+use super::{Finding, Kind, Runs, capacity, fragmentation, growth, largest_first, place, retained, signed};
 use crate::analyse::diff::Sites;
 use crate::profile::{Profile, Site};
 use crate::term::units;
@@ -16,6 +20,10 @@ use alloc_probe_format::metric::Metric;
 const SAME: f64 = 1.1;
 /// Lives that differ by less than this factor are the same.
 const NOTABLE: f64 = 1.5;
+/// What is live in the mean over the run must change by this share of what the sides differ by at an instant.
+const LASTING: f64 = 0.1;
+/// So much of a peak is left to the finding of what the allocator holds of it.
+const HELD: f64 = 0.5;
 /// So many sites are described.
 const DESCRIBED: usize = 5;
 
@@ -34,6 +42,8 @@ struct Moved {
     pair: usize,
     base: Life,
     new: Life,
+    /// How many more bytes are live in the new run, in the mean over its time.
+    mean_bytes: f64,
 }
 
 /// Where blocks live longer in the new run, and where they live shorter, as far as it changes what is live.
@@ -63,19 +73,23 @@ fn moved(runs: &Runs<'_>, pair: usize) -> Option<Moved> {
     }
     let (base, new) = (Life::of(runs.base, base)?, Life::of(runs.new, new)?);
     let ratio = new.of_run / base.of_run;
-    (ratio >= NOTABLE || ratio * NOTABLE <= 1.0).then_some(Moved { pair, base, new })
+    let (base_bytes, new_bytes) = runs.pairs[pair].of(Metric::TotalBytes);
+    let mean_bytes = new_bytes as f64 * new.of_run - base_bytes as f64 * base.of_run;
+    (ratio >= NOTABLE || ratio * NOTABLE <= 1.0).then_some(Moved { pair, base, new, mean_bytes })
 }
 
 /// What is said of all that moved in one direction: by the peak where that is notable, by the end otherwise.
 fn finding(runs: &Runs<'_>, moved: &[Moved], longer: bool) -> Option<Finding> {
     let parts = |metric: Metric| {
-        let of_direction = moved.iter().filter(|moved| (moved.new.of_run > moved.base.of_run) == longer);
-        let parts = of_direction.map(|moved| {
+        let part = |moved: &Moved| {
             let (base, new) = runs.pairs[moved.pair].of(metric);
-            (moved.pair, signed(new) - signed(base))
-        });
-        // Longer lives are no reason for less.
-        largest_first(parts.filter(|(_, bytes)| (*bytes > 0) == longer).collect())
+            let bytes = signed(new) - signed(base);
+            // Longer lives are no reason for less.
+            let is_reason = (bytes > 0) == longer && (moved.mean_bytes > 0.0) == longer;
+            let lasts = moved.mean_bytes.abs() >= bytes.abs() as f64 * LASTING;
+            (is_reason && lasts).then_some((moved.pair, bytes))
+        };
+        largest_first(moved.iter().filter_map(part).collect())
     };
     let sum = |parts: &[(usize, i64)]| parts.iter().map(|(_, bytes)| bytes).sum::<i64>();
     let (metric, when, sites) = LIVE
@@ -83,6 +97,9 @@ fn finding(runs: &Runs<'_>, moved: &[Moved], longer: bool) -> Option<Finding> {
         .map(|(metric, when)| (metric, when, parts(metric)))
         .find(|(_, _, sites)| sum(sites).abs() >= runs.notable_bytes())?;
     let bytes = sum(&sites);
+    if metric == Metric::PeakBytes && is_held(runs, bytes, sum(&parts(Metric::EndBytes))) {
+        return None;
+    }
     let describe = |(pair, _): &(usize, i64)| {
         let moved = moved.iter().find(|moved| moved.pair == *pair)?;
         Some(describe(runs, moved, metric, when))
@@ -91,10 +108,9 @@ fn finding(runs: &Runs<'_>, moved: &[Moved], longer: bool) -> Option<Finding> {
     Some(Finding {
         kind: Kind::Lifetimes,
         headline: format!(
-            "{} {more} is live {when}, as the blocks of {} live {longer}, most of it at {}.",
+            "{} {more} is live {when}, as the blocks of {} live {longer}.",
             units::bytes(bytes.unsigned_abs()),
-            units::plural(sites.len() as u64, "site"),
-            place::of_pair(runs, &runs.pairs[sites[0].0])
+            units::plural(sites.len() as u64, "site")
         ),
         bytes,
         in_both: false,
@@ -104,6 +120,17 @@ fn finding(runs: &Runs<'_>, moved: &[Moved], longer: bool) -> Option<Finding> {
                  narrower scope, or a `drop` before the next large step, ends it earlier."
             .to_owned(),
     })
+}
+
+/// Whether what was live at the peak is no more, and the allocator holds on to its pages.
+fn is_held(runs: &Runs<'_>, at_peak: i64, at_end: i64) -> bool {
+    let held =
+        retained::find(runs).into_iter().chain(fragmentation::find(runs)).filter(|finding| !finding.in_both);
+    let held: i64 = held.map(|finding| finding.bytes).sum();
+    // Both in the direction of the peak.
+    let over = (at_peak - at_end) * at_peak.signum();
+    let held = held * at_peak.signum();
+    over.min(held) as f64 >= at_peak.abs() as f64 * HELD
 }
 
 fn describe(runs: &Runs<'_>, moved: &Moved, metric: Metric, when: &str) -> String {
@@ -153,7 +180,7 @@ fn ages_ns(ages: &Histogram, unit_ns: f64, run_ns: f64) -> f64 {
 mod tests {
     use super::super::made_up::{found, profile, run};
     use super::*;
-    use alloc_probe_format::dump::Figures;
+    use alloc_probe_format::dump::{Figures, Heap};
 
     const MIB: u64 = 1 << 20;
 
@@ -184,8 +211,7 @@ mod tests {
         assert_eq!(finding.sites, [(0, signed(15 * MIB))]);
         assert_eq!(
             finding.headline,
-            "15.0 MiB more is live at the peak, as the blocks of 1 site live longer, most of it at \
-             `app::read` (src/main.rs:7)."
+            "15.0 MiB more is live at the peak, as the blocks of 1 site live longer."
         );
         assert_eq!(
             finding.evidence,
@@ -201,10 +227,10 @@ mod tests {
 
     #[test]
     fn blocks_that_outlive_the_run_are_found() {
-        // Freed after 10 ms in the base; never in the new run, where they are 16 to 32 ms old.
+        // Freed after 10 ms in the base; never in the new run, where they are 256 to 512 ms old.
         let kept =
             Figures { lifetime_sum_ns: 0, end_blocks: 16, end_bytes: 16 * MIB, ..batches(0, 16).figures };
-        let kept = Site { figures: kept, ages: vec![(5, 16)], ..Site::default() };
+        let kept = Site { figures: kept, ages: vec![(9, 16)], ..Site::default() };
         let findings = of(1_000, batches(10, 16), 1_000, kept);
         assert_eq!(findings[0].bytes, signed(16 * MIB));
         assert!(findings[0].headline.starts_with("16.0 MiB more is live at the end"), "{findings:?}");
@@ -217,6 +243,27 @@ mod tests {
             of(1_000, batches(500, 15), 100, batches(50, 16)).is_empty(),
             "the peak is at another instant"
         );
+    }
+
+    #[test]
+    fn a_peak_at_another_instant_is_another_peak() {
+        // Twice as long, but still for a moment: 0.2% of the run instead of 0.1%.
+        assert!(of(1_000, batches(1, 0), 1_000, batches(2, 16)).is_empty());
+    }
+
+    #[test]
+    fn a_peak_that_the_allocator_holds_is_told_as_that() {
+        let with_retained = |site, retained_bytes| {
+            let mut profile = profile(run(1_000), vec![("app::read:7", site)]);
+            profile.dump.memory.heap = Some(Heap { retained_bytes, ..Heap::default() });
+            profile
+        };
+        let (base, new) = (with_retained(batches(10, 1), 0), batches(500, 16));
+        assert!(found(find, &base, &with_retained(new.clone(), 12 * MIB)).is_empty());
+        assert_eq!(found(find, &base, &with_retained(new.clone(), 3 * MIB)).len(), 1);
+        let mut kept = new;
+        (kept.figures.end_blocks, kept.figures.end_bytes) = (16, 16 * MIB);
+        assert_eq!(found(find, &base, &with_retained(kept, 12 * MIB)).len(), 1, "it is not over");
     }
 
     #[test]

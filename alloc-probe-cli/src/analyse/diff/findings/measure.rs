@@ -23,8 +23,9 @@ impl Measure {
     pub(super) fn of(runs: &Runs<'_>, pairs: &[usize]) -> Measure {
         let live = LIVE.into_iter().map(|(metric, when)| Measure::by(runs, pairs, metric, when));
         let notable = live.into_iter().find(|measure| measure.bytes().abs() >= runs.notable_bytes());
-        notable
-            .unwrap_or_else(|| Measure::by(runs, pairs, Metric::TotalBytes, "in all, while as much is live"))
+        notable.unwrap_or_else(|| {
+            Measure::by(runs, pairs, Metric::TotalBytes, "in all, while what is live hardly differs")
+        })
     }
 
     /// One figure of the pairs.

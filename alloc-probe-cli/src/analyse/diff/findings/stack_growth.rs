@@ -5,12 +5,13 @@
 
 use super::pools::{Pool, Rows, pools};
 use super::{Finding, Kind, Runs, place, signed};
+use crate::analyse::diff::Pair;
 use crate::analyse::diff::key::{FunctionId, Key};
 use crate::analyse::fold;
-use crate::profile::{Deepest, Profile, Role};
+use crate::profile::{Deepest, FrameId, Profile, Role};
 use crate::symbolicate::names;
 use crate::term::units;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// So many calls more or fewer are the same.
 const SAME_CALLS: f64 = 1.2;
@@ -67,7 +68,7 @@ fn finding(runs: &Runs<'_>, pools: &[(&Pool<'_>, i64)], bytes: i64) -> Finding {
     let site = depths.as_ref().and_then(|(base, new)| {
         let (depth, profile) = if bytes > 0 { (new, runs.new) } else { (base, runs.base) };
         let site = profile.sites.iter().position(|site| site.frames == depth.deepest.frames)? as u32;
-        let side = |pair: &crate::analyse::diff::Pair| {
+        let side = |pair: &Pair| {
             let sites = if bytes > 0 { pair.new.as_ref() } else { pair.base.as_ref() };
             sites.is_some_and(|sites| sites.sites.contains(&site))
         };
@@ -139,7 +140,7 @@ impl<'a> Depth<'a> {
 
     fn describe(&self, profile: &Profile) -> String {
         let calls = self.calls();
-        let inlined = |id: &&crate::profile::FrameId| fold::frame(profile, **id).inlined;
+        let inlined = |id: &&FrameId| fold::frame(profile, **id).inlined;
         let frames = calls - self.deepest.frames.iter().filter(inlined).count() as u64;
         let bytes = units::bytes(self.bytes);
         if self.deepest.truncated {
@@ -178,65 +179,80 @@ impl Reason {
     }
 }
 
-/// Which functions share a frame with the one that is most often on the deepest stack, in the run that has more of it and
-/// not in the other. Not only those of that stack: what returned before took its room there all the same.
+/// The functions that are most often on the deepest stack, and which others share their frames in that run and not in
+/// the other. Not only those of that stack: what returned before took its room there all the same.
 fn merged(runs: &Runs<'_>, depth: &Depth<'_>, in_new: bool) -> Vec<String> {
     let sides = [(runs.new, &runs.functions.new), (runs.base, &runs.functions.base)];
     let [(profile, keys), (other, other_keys)] = if in_new { sides } else { [sides[1], sides[0]] };
-    let Some((holder, times)) = most_frequent(profile, keys, depth) else { return Vec::new() };
-    let inlined = inlined_into(profile, keys, holder);
-    let elsewhere = inlined_into(other, other_keys, holder);
-    let mut names: Vec<&str> = inlined
-        .iter()
-        .filter(|(function, _)| !elsewhere.contains_key(function))
-        .map(|(_, name)| name.as_str())
+    let holders = most_frequent(profile, keys, depth);
+    if holders.is_empty() {
+        return Vec::new();
+    }
+    let often: Vec<String> = (holders.iter())
+        .map(|(_, (frame, times))| {
+            let name = place::of_frame(fold::frame(profile, *frame));
+            format!("{name} {}", units::plural(*times, "time"))
+        })
         .collect();
+    let inlined = inlined_into(profile, keys, &holders);
+    let elsewhere = inlined_into(other, other_keys, &holders);
+    let mut names: Vec<&String> =
+        inlined.iter().filter(|(place, _)| !elsewhere.contains_key(place)).map(|(_, name)| name).collect();
     names.sort_unstable();
+    names.dedup();
     names.truncate(DESCRIBED);
-    let frame = keys.iter().position(|key| key.function == holder);
-    let name = frame.map_or_else(String::new, |frame| place::of_frame(&profile.frames[frame]));
-    let mut sentences = vec![format!("{name} is on that stack {}", units::plural(times, "time"))];
+    let mut sentences = vec![format!("on that stack are {}", often.join(", "))];
     if !names.is_empty() {
         let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
         let run = if in_new { "new run" } else { "base" };
-        sentences.push(format!("inlined into it in the {run} only: {}", names.join(", ")));
+        sentences.push(format!("inlined into these in the {run} only: {}", names.join(", ")));
     }
     sentences
 }
 
-/// The function of the program that has the most frames of its own on the stack, and how many.
-fn most_frequent(profile: &Profile, keys: &[Key], depth: &Depth<'_>) -> Option<(FunctionId, u64)> {
-    let mut times: BTreeMap<FunctionId, u64> = BTreeMap::new();
+/// Functions with one of their frames, and how many they have.
+type Frequent = BTreeMap<FunctionId, (FrameId, u64)>;
+
+/// The functions of the program that have the most frames of their own on the stack: those with at least half as many
+/// as the first, and more than one.
+fn most_frequent(profile: &Profile, keys: &[Key], depth: &Depth<'_>) -> Frequent {
+    let mut times = Frequent::new();
     for id in &depth.deepest.frames {
         let (frame, key) = (fold::frame(profile, *id), keys[id.0 as usize]);
         if !frame.inlined && key.role == Role::Program {
-            *times.entry(key.function).or_default() += 1;
+            times.entry(key.function).or_insert((*id, 0)).1 += 1;
         }
     }
-    times.into_iter().max_by_key(|(_, times)| *times)
+    let most = times.values().map(|(_, times)| *times).max().unwrap_or(0);
+    times.retain(|_, (_, times)| *times > 1 && *times * 2 >= most);
+    while times.len() > DESCRIBED {
+        times.pop_last();
+    }
+    times
 }
 
-/// The program's functions that are inlined into a function's frame on some stack of the profile, with their names.
-fn inlined_into(profile: &Profile, keys: &[Key], holder: FunctionId) -> HashMap<FunctionId, String> {
+/// The program's functions that are inlined into the frames of others, with their names: on any stack of the profile.
+fn inlined_into(
+    profile: &Profile,
+    keys: &[Key],
+    holders: &Frequent,
+) -> HashMap<(FunctionId, FunctionId), String> {
     let mut inlined = HashMap::new();
-    let mut seen: HashSet<u32> = HashSet::new();
-    let stacks = profile
-        .sites
-        .iter()
-        .map(|site| &site.frames)
-        .chain(profile.deepest.iter().map(|deepest| &deepest.frames));
-    for stack in stacks {
+    let stacks = profile.sites.iter().map(|site| &site.frames);
+    for stack in stacks.chain(profile.deepest.iter().map(|deepest| &deepest.frames)) {
         let mut start = 0;
         for (place, id) in stack.iter().enumerate() {
             if fold::frame(profile, *id).inlined {
                 continue;
             }
-            if keys[id.0 as usize].function == holder {
-                for id in stack[start..place].iter().filter(|id| seen.insert(id.0)) {
+            let holder = keys[id.0 as usize].function;
+            if holders.contains_key(&holder) {
+                for id in &stack[start..place] {
                     let key = keys[id.0 as usize];
                     if key.role == Role::Program && key.function != holder {
-                        let name = names::display_name(&fold::frame(profile, *id).function);
-                        inlined.insert(key.function, name);
+                        inlined
+                            .entry((holder, key.function))
+                            .or_insert_with(|| names::display_name(&fold::frame(profile, *id).function));
                     }
                 }
             }
@@ -292,7 +308,7 @@ mod tests {
                 "thread `walker`: 4.0 MiB of stack were touched, 1.0 MiB in the base",
                 "at the deepest allocation of thread `walker`: 4.0 MiB in 64 calls and 64 frames, 64.0 KiB for each \
                  call; in the base 1.0 MiB in 64 calls and 64 frames, 16.0 KiB for each call",
-                "`app::walk` (src/main.rs:9) is on that stack 62 times",
+                "on that stack are `app::walk` (src/main.rs:9) 62 times",
             ]
         );
         let findings = found(find, &deep(1 << 20, &recursion(62)), &deep(4 << 20, &recursion(254)));
@@ -315,7 +331,7 @@ mod tests {
             profile.sites.push(Site { frames, ..profile.sites[0].clone() });
         }
         let findings = found(find, &base, &new);
-        assert_eq!(findings[0].evidence[3], "inlined into it in the new run only: `app::fill`");
+        assert_eq!(findings[0].evidence[3], "inlined into these in the new run only: `app::fill`");
     }
 
     #[test]
