@@ -146,7 +146,7 @@ fn the_json_adds_up() {
     let outcome = diff(&["--json"]);
     assert_eq!(outcome.status, 0, "{}", outcome.err);
     let json: Value = serde_json::from_str(&outcome.out).unwrap();
-    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["schema_version"], 2);
     assert_eq!(
         (&json["base"]["peak_bytes"], &json["new"]["peak_bytes"]),
         (&(700 * KIB).into(), &(564 * KIB).into())

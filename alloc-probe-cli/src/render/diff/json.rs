@@ -9,10 +9,13 @@ use crate::analyse::diff::work::Unit;
 use crate::analyse::diff::{Diff, Pair, Sites};
 use crate::analyse::fold;
 use crate::profile::Profile;
-use crate::render::json::{AllFigures, SCHEMA_VERSION, SiteFrame, Summary};
+use crate::render::json::{AllFigures, SiteFrame, Summary};
 use alloc_probe_format::dump::{Build, Category, Mode};
 use alloc_probe_format::metric::Metric;
 use serde::Serialize;
+
+/// What `schema_version` says of a diff. In 1, `causes` were the lines of what is `memory.account` now.
+const SCHEMA_VERSION: u32 = 2;
 
 /// What `diff --json` prints.
 #[derive(Debug, Serialize)]
