@@ -63,11 +63,15 @@ pub(super) fn difference(
     (widths, place): (Widths, Place),
 ) -> Result<Vec<u8>, Error> {
     let stacks = merged.folded();
-    let (wide, width): (_, fn(&(u64, u64)) -> u64) = match widths {
-        Widths::Base => (base, |sides| sides.0),
-        Widths::New => (new, |sides| sides.1),
+    let wide = match widths {
+        Widths::Base => base,
+        Widths::New => new,
     };
-    if stacks.values().all(|sides| width(sides) == 0) {
+    let has_width = |(base, new): &(u64, u64)| match widths {
+        Widths::Base => *base > 0,
+        Widths::New => *new > 0,
+    };
+    if !stacks.values().any(has_width) {
         return Err(nothing_to_draw(wide, metric));
     }
     let labels = difference_labels(base, new, metric, widths);

@@ -1,6 +1,7 @@
 //! Where the subjects' binaries are. Cargo has built them for the profile that the suite itself was built with;
 //! the other profile's are built here, into the same target folder, once for each run of the suite.
 
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -57,6 +58,35 @@ pub(crate) fn orders(profile: Profile) -> PathBuf {
     let what = ["--bin", "orders", "--package", "alloc-probe-examples"];
     BUILT[profile as usize].get_or_init(|| build(&what, profile));
     target().join(profile.folder()).join("orders")
+}
+
+/// The probe as a library, built for programs that are compiled without Cargo.
+pub(crate) fn probe_library() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--lib",
+            "--package",
+            "alloc-probe-tests",
+            "--message-format",
+            "json",
+        ]);
+        cargo.arg("--target-dir").arg(target());
+        cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+        let output = cargo.output().expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let is_rlib = |file: &&Value| file.as_str().is_some_and(|file| file.ends_with(".rlib"));
+        let library = String::from_utf8_lossy(&output.stdout).lines().find_map(|line| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            let files =
+                message["filenames"].as_array().filter(|_| message["target"]["name"] == "alloc_probe")?;
+            Some(PathBuf::from(files.iter().find(is_rlib)?.as_str()?))
+        });
+        library.expect("cargo names the library")
+    })
 }
 
 /// Where Cargo put the subjects of the suite's own profile.

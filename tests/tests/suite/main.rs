@@ -29,5 +29,6 @@ mod command_line;
 mod damaged;
 mod environment;
 mod findings;
+mod mutations;
 mod orders;
 mod outside;

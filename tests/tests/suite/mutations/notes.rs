@@ -1,0 +1,3 @@
+//! A module that functions can move to.
+
+pub const PAGE: u64 = 1;
