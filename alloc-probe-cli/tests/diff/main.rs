@@ -3,6 +3,7 @@
 mod account;
 mod classes;
 mod html;
+mod obstacles;
 mod support;
 mod tree;
 
