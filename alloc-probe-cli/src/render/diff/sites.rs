@@ -7,6 +7,7 @@ use crate::analyse::diff::{Diff, MatchKind, Pair, Sites};
 use crate::profile::Profile;
 use crate::term::units::{bytes, count, plural};
 use crate::term::{style, text};
+use alloc_probe_format::dump::Mode;
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
 
@@ -46,8 +47,11 @@ pub(super) fn write(
     // A table by the same figure has shown the largest already.
     let is_total = matches!(options.metric, Metric::TotalBytes | Metric::TotalBlocks);
     let shown = if is_total { top } else { &[] };
-    let sure = diff.matched.bytes.percent >= TRUSTED;
-    let (gone, added) = if sure { ("Gone in new", "Added in new") } else { ("Only in base", "Only in new") };
+    // A sample may have missed what it does not have.
+    let is_sure =
+        |without: &Profile| diff.matched.bytes.percent >= TRUSTED && without.dump.mode != Mode::Sample;
+    let gone = if is_sure(new) { "Gone in new" } else { "Only in base" };
+    let added = if is_sure(base) { "Added in new" } else { "Only in new" };
     for (is_base, elided, other) in [(true, "Elided in new", gone), (false, "Elided in base", added)] {
         for (title, is_elided) in [(elided, true), (other, false)] {
             let rows = of_one_side(diff, options.only, is_base, is_elided);

@@ -12,7 +12,7 @@ use super::share::Matched;
 use super::{Pair, Sites, work};
 use crate::analyse::sampling::relative_error;
 use crate::profile::Profile;
-use alloc_probe_format::dump::{Build, Figures};
+use alloc_probe_format::dump::{Build, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 use alone::without_counterpart;
 use lives::{Buckets, TELLING_LIFETIMES, lifetime_change, typical_change};
@@ -35,6 +35,8 @@ const OTHER_LIFETIME: f64 = 2.0;
 const NAMELESS: f64 = 0.05;
 /// Where less than this was matched, in percent, what has no counterpart may have one that was not found.
 const TRUSTED: f64 = 90.0;
+/// A sample surely has something of a site that allocated so many times the mean distance between two samples.
+const MISSED: f64 = 10.0;
 /// Standard errors by which estimates must differ to be taken for different.
 const ERRORS: f64 = 3.0;
 
@@ -181,8 +183,8 @@ pub(super) fn classes(
         (Some(base), Some(new)) => judge.both(base, new),
         (Some(_), None) if missing && judge.optimisation == Ordering::Greater => Some(Class::Elided),
         (None, _) if missing && judge.optimisation == Ordering::Less => Some(Class::Elided),
-        (Some(_), None) => judge.sure.then_some(Class::Gone),
-        (None, _) => judge.sure.then_some(Class::Added),
+        (Some(_), None) => judge.is_certain(pair, new).then_some(Class::Gone),
+        (None, _) => judge.is_certain(pair, base).then_some(Class::Added),
     };
     pairs.iter().zip(missing).map(class).collect()
 }
@@ -201,12 +203,22 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// Whether it is certain that a run has nothing of a pair: a sample may have missed it.
+    fn is_certain(&self, pair: &Pair, without: &Profile) -> bool {
+        let (base, new) = pair.of(Metric::TotalBytes);
+        let mean = without.dump.sample_bytes.filter(|_| without.dump.mode == Mode::Sample).unwrap_or(0);
+        self.sure && base.max(new) as f64 >= mean as f64 * MISSED
+    }
+
     /// The class of a pair that both sides have.
     fn both(&self, base: &Sites, new: &Sites) -> Option<Class> {
         let (b, n) = (&base.figures, &new.figures);
         let error = self.error(b, n);
         let (was, is) = (asked_for(b), asked_for(n));
-        if far(was, is) > SAME_COUNT.max(error) {
+        if error > 0.0 {
+            return estimated(b, n, error);
+        }
+        if far(was, is) > SAME_COUNT {
             // The same word for both: the optimiser removes from the build that is optimised more.
             let fewer_in_new = was.cmp(&is);
             return Some(match fewer_in_new {
@@ -215,10 +227,10 @@ impl Judge<'_> {
                 _ => Class::LessWork,
             });
         }
-        if self.has_other_sizes(base, new, error) {
+        if self.has_other_sizes(base, new) {
             return Some(Class::Capacity);
         }
-        self.has_other_lives(base, new, error).then_some(Class::Lifetime)
+        self.has_other_lives(base, new).then_some(Class::Lifetime)
     }
 
     /// By how much, as a share, two estimates may differ and still be of the same; 0 where both were counted.
@@ -229,7 +241,7 @@ impl Judge<'_> {
         ERRORS * error(self.base, base).hypot(error(self.new, new))
     }
 
-    fn has_other_sizes(&self, base: &Sites, new: &Sites, error: f64) -> bool {
+    fn has_other_sizes(&self, base: &Sites, new: &Sites) -> bool {
         let (was, is) = (
             Buckets::of(self.base, base, |site| &site.sizes),
             Buckets::of(self.new, new, |site| &site.sizes),
@@ -237,22 +249,22 @@ impl Judge<'_> {
         let (was_blocks, is_blocks) = (was.blocks(), is.blocks());
         let elsewhere: u64 = was.0.iter().zip(&is.0).map(|(was, is)| was.abs_diff(*is)).sum();
         let blocks = was_blocks.max(is_blocks) as f64;
-        (was_blocks.min(is_blocks) > 0 && elsewhere as f64 / 2.0 > blocks * OTHER_SIZES.max(error))
-            || far(base.figures.total_bytes, new.figures.total_bytes) > OTHER_BYTES.max(error)
+        (was_blocks.min(is_blocks) > 0 && elsewhere as f64 / 2.0 > blocks * OTHER_SIZES)
+            || far(base.figures.total_bytes, new.figures.total_bytes) > OTHER_BYTES
     }
 
-    fn has_other_lives(&self, base: &Sites, new: &Sites, error: f64) -> bool {
+    fn has_other_lives(&self, base: &Sites, new: &Sites) -> bool {
         let (b, n) = (&base.figures, &new.figures);
         let blocks = b.total_blocks.max(n.total_blocks) as f64;
         let notable = |was: u64, is: u64| {
-            was.abs_diff(is) >= TELLING_LIVES && was.abs_diff(is) as f64 > blocks * OTHER_LIVES.max(error)
+            was.abs_diff(is) >= TELLING_LIVES && was.abs_diff(is) as f64 > blocks * OTHER_LIVES
         };
         // A single block can only be there or not, and is nothing beside many; but it may be all there is.
         let alone = |was: u64, is: u64| (was == 0) != (is == 0) && blocks < 2.0 / OTHER_LIVES;
         let moved = |was: u64, is: u64| notable(was, is) || alone(was, is);
         // The same blocks were as large in all, but larger ones of them are live.
         let bytes = b.total_bytes.max(n.total_bytes) as f64;
-        let larger = |was: u64, is: u64| was.abs_diff(is) as f64 > bytes * OTHER_LIVES.max(error);
+        let larger = |was: u64, is: u64| was.abs_diff(is) as f64 > bytes * OTHER_LIVES;
         if moved(b.end_blocks, n.end_blocks)
             || moved(b.peak_blocks, n.peak_blocks)
             || notable(b.temporary_blocks, n.temporary_blocks)
@@ -263,9 +275,19 @@ impl Judge<'_> {
         }
         let telling = b.freed_blocks().min(n.freed_blocks()) >= TELLING_LIFETIMES;
         let change = lifetime_change((self.base, base), (self.new, new));
-        telling
-            && error == 0.0
-            && change.is_some_and(|change| (change - self.lifetimes).abs() >= OTHER_LIFETIME)
+        telling && change.is_some_and(|change| (change - self.lifetimes).abs() >= OTHER_LIFETIME)
+    }
+}
+
+/// The class of a pair whose figures are estimates: sizes and lives of a few drawn blocks tell nothing, and counts only
+/// where the bytes say the same.
+fn estimated(base: &Figures, new: &Figures, error: f64) -> Option<Class> {
+    let apart = |was: u64, is: u64| if far(was, is) > error { is.cmp(&was) } else { Ordering::Equal };
+    let blocks = apart(base.total_blocks, new.total_blocks);
+    match (blocks, apart(base.total_bytes, new.total_bytes)) {
+        (Ordering::Greater, Ordering::Greater) => Some(Class::MoreWork),
+        (Ordering::Less, Ordering::Less) => Some(Class::LessWork),
+        _ => None,
     }
 }
 

@@ -164,6 +164,9 @@ fn estimates_differ_by_chance() {
     let classes = |new: &[Stack]| changed(&diff(&sampled(run("0", &large)), &sampled(run("0", new))));
     assert_eq!(classes(&larger), [], "an error of 1.6% on either side");
     assert_eq!(classes(&twice), [Class::MoreWork]);
+    // A site that allocated no more than some means between two samples may have been missed.
+    assert_eq!(classes(&[large[0], ("a::g:8 < a::main:2", 1, 9_000)]), []);
+    assert_eq!(classes(&[large[0], ("a::g:8 < a::main:2", 1, 11_000)]), [Class::Added]);
 }
 
 #[test]
