@@ -19,6 +19,7 @@ fn main() {
     // Both streams take a buffer at first; after that, nothing is allocated.
     let mut input = std::io::stdin();
     println!("ready");
+    alloc_probe::mark("ready");
     let stats = alloc_probe::stats();
     println!("{} {} {}", stats.live_bytes, stats.live_blocks, stats.total_blocks);
     let mut byte = [0];

@@ -81,6 +81,7 @@ fn make() -> Vec<Box<[u64; 8]>> {
 /// Ten blocks, of which one is lost.
 #[inline(never)]
 fn brief() {
+    alloc_probe::mark("brief");
     for number in 0..10_u64 {
         let block = black_box(Box::new([number; 4]));
         if number == 0 {

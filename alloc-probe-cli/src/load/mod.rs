@@ -7,6 +7,7 @@ mod check;
 mod compressed;
 mod json;
 pub mod process;
+mod stacks;
 
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::Dump;

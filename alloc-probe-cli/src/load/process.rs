@@ -2,7 +2,7 @@
 //!
 //! A process that records has its spool open: beside its output path, or as a file without a name. `/proc` leads there.
 
-use super::{LIMIT_BYTES, Refusal, check, monotonic_ns, read_within};
+use super::{LIMIT_BYTES, Refusal, check, monotonic_ns, read_within, stacks};
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::{Dump, Memory, Thread};
 use alloc_probe_format::spool_file::SpoolFile;
@@ -34,6 +34,7 @@ pub fn load(pid: u32) -> Result<Dump, Error> {
     check::check(&dump).map_err(refused)?;
     dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory(pid) };
     dump.threads.iter_mut().for_each(|thread| rename(pid, thread));
+    stacks::measure(pid, &spool, &mut dump);
     Ok(dump)
 }
 

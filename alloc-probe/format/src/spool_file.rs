@@ -2,8 +2,11 @@
 
 use crate::dump::{Dump, Ended};
 use crate::snapshot::{Now, snapshot};
-use crate::spool::{EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MAGIC, Section, Spool, VERSION, header};
+use crate::spool::{
+    EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MAGIC, Section, Spool, VERSION, header, thread,
+};
 use std::fmt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A spool file, read whole.
@@ -112,6 +115,16 @@ impl SpoolFile {
         let rate = if nanos > 0.0 { ticks / nanos } else { 1.0 };
         let ticks = start_ticks.wrapping_add((mono_ns.saturating_sub(start_ns) as f64 * rate) as u64);
         snapshot(self, Now { ticks, mono_ns, ended: Ended::Running, signal: None, from_spool: true }, &[])
+    }
+
+    /// The live threads whose stacks' bounds are known: their ids, and from where to where their stacks reach. By these,
+    /// whoever can look into the process can tell how much of them was touched.
+    pub fn live_stacks(&self) -> impl Iterator<Item = (u32, Range<u64>)> {
+        self.words(Section::THREADS).chunks_exact(thread::WORDS).filter_map(|slot| {
+            let words = [thread::TID, thread::STACK_LOW, thread::STACK_LIMIT];
+            let [tid, low, bytes] = words.map(|word| slot[word].load(Relaxed));
+            (tid != 0 && bytes != 0).then(|| (tid as u32, low..low.saturating_add(bytes)))
+        })
     }
 }
 

@@ -97,7 +97,15 @@ fn check(dump: &Dump, service: &Service) {
     }
     assert_eq!((dump.process.ended, dump.process.from_spool), (Ended::Running, true));
     assert_eq!(dump.process.pid, service.process.id());
-    assert!(dump.memory.rss_bytes > 0 && dump.threads.iter().any(|thread| thread.name == "service"));
+    assert!(dump.memory.rss_bytes > 0);
+    let main = dump.threads.iter().find(|thread| thread.name == "service").expect("the main thread");
+    if !dump.sites.is_empty() {
+        // It has come up again. Between the two lies what a page may have besides.
+        assert!(main.stack_bytes > 0 && main.stack_bytes + (64 << 10) > main.deepest_bytes, "{main:?}");
+    }
+    let [mark] = dump.marks.as_slice() else { panic!("{:?}", dump.marks) };
+    assert_eq!((mark.name.as_str(), mark.count), ("ready", 1));
+    assert!(mark.first.live_bytes > 0 && mark.first.total_blocks <= totals.total_blocks);
 }
 
 #[test]
