@@ -1,13 +1,16 @@
 //! `show --json`: what `docs/json.md` promises.
 
-use crate::support::{alloc_probe, directory, orders, orders_in, write};
+use crate::support::{alloc_probe, directory, orders, orders_in, orders_with_marks, write};
 use alloc_probe_format::dump::{Figures, Thread, TimelineSample};
 use serde_json::Value;
 
 fn shown(args: &[&str]) -> Value {
     let directory = directory();
-    let file = orders_in(&directory);
-    let output = alloc_probe(&[&["show", &file, "--json"], args].concat());
+    shown_of(&orders_in(&directory), args)
+}
+
+fn shown_of(file: &str, args: &[&str]) -> Value {
+    let output = alloc_probe(&[&["show", file, "--json"], args].concat());
     assert_eq!((output.status, output.err.as_str()), (0, ""));
     serde_json::from_str(&output.out).expect("the output is JSON")
 }
@@ -117,4 +120,34 @@ fn every_field_is_documented() {
         }
     }
     check(&shown(&[]), documentation);
+    check(&shown_with_marks(), documentation);
+}
+
+fn shown_with_marks() -> Value {
+    let directory = directory();
+    let file = write(&orders_with_marks(), &directory.path().join("orders.json"));
+    shown_of(file.to_str().expect("UTF-8"), &[])
+}
+
+#[test]
+fn threads_have_the_frames_of_their_deepest_stack() {
+    let json = shown_with_marks();
+    for (thread, kib) in json["threads"].as_array().unwrap().iter().zip([20, 132]) {
+        assert_eq!(thread["stack_bytes"], kib * 1024);
+        assert_eq!(thread["deepest_bytes"], kib * 1024 - 100);
+        let frames: Vec<&str> = thread["deepest_frames"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|frame| frame["function"].as_str().unwrap())
+            .collect();
+        assert_eq!(frames.iter().filter(|function| **function == "orders::walk").count(), 7, "{frames:?}");
+        assert_eq!(thread.get("deepest_stack"), None, "a number of no meaning here");
+    }
+    let marks = json["marks"].as_array().unwrap();
+    assert_eq!((&marks[1]["name"], &marks[1]["count"]), (&"request".into(), &4_500.into()));
+    assert_eq!(marks[1]["first"]["live_bytes"], 100 * 1024);
+    assert_eq!(json["memory"]["at_peak"]["resident_bytes"], 3000 * 1024);
+    assert_eq!(shown(&[])["threads"][0]["deepest_frames"], Value::Array(Vec::new()));
+    assert_eq!(shown(&[])["marks"], Value::Array(Vec::new()));
 }

@@ -1,6 +1,6 @@
 //! `show`, as text.
 
-use crate::support::{alloc_probe, alloc_probe_at, directory, orders, orders_in, write};
+use crate::support::{alloc_probe, alloc_probe_at, directory, orders, orders_in, orders_with_marks, write};
 use alloc_probe_format::dump::{Dump, Lost, Mode};
 
 #[test]
@@ -37,6 +37,20 @@ peak bytes      blocks       %  site
      512 B           1    0.1%  unix::init                    std std/src/lib.rs:25
 ";
     assert_eq!(shown.out, expected);
+}
+
+#[test]
+fn marks_and_stacks_have_rows_of_their_own() {
+    let directory = directory();
+    let file = write(&orders_with_marks(), &directory.path().join("orders.json"));
+    let shown = alloc_probe(&["show", file.to_str().expect("UTF-8")]);
+    assert_eq!((shown.status, shown.err.as_str()), (0, ""));
+    let expected = "
+   threads           5  allocated: orders 9.0 MiB, worker ×4 1.1 MiB
+    stacks   132.0 KiB  at the most, touched: worker ×4 132.0 KiB, orders 20.0 KiB
+     marks       4,501  passed: ready after 20.0 ms; request ×4,500, first after 25.0 ms
+      live  ";
+    assert!(shown.out.contains(expected), "{}", shown.out);
 }
 
 #[test]

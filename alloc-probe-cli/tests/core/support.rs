@@ -151,6 +151,28 @@ pub(crate) fn orders() -> Dump {
     }
 }
 
+/// The same with what only some dumps have: marks, stacks of threads, the memory at the peak.
+pub(crate) fn orders_with_marks() -> Dump {
+    let mut dump = orders();
+    let deepest_stack = dump.sites[3].stack;
+    for (thread, kib) in dump.threads.iter_mut().zip([20, 132]) {
+        thread.stack_bytes = kib * KIB;
+        thread.stack_limit_bytes = 2048 * KIB;
+        (thread.deepest_bytes, thread.deepest_stack) = (kib * KIB - 100, deepest_stack);
+    }
+    let mark = |name: &str, count, first_ms: u64, last_ms: u64| Mark {
+        name: name.into(),
+        count,
+        first_ns: first_ms * MS,
+        last_ns: last_ms * MS,
+        first: TimelineSample { time_ns: first_ms * MS, live_bytes: 100 * KIB, ..Default::default() },
+    };
+    dump.marks = vec![mark("ready", 1, 20, 20), mark("request", 4_500, 25, 2_400)];
+    dump.memory.at_peak =
+        Some(PeakMemory { live_bytes: 760 * KIB, resident_bytes: 3000 * KIB, ..PeakMemory::default() });
+    dump
+}
+
 fn thread(name: &str, threads: u64, total_bytes: u64) -> Thread {
     Thread { name: name.into(), threads, total_bytes, ..Thread::default() }
 }
