@@ -139,9 +139,11 @@ fn hash(name: &[u8]) -> u64 {
 
 /// Up to eight bytes as a word, with zeros behind them.
 fn padded(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-    u64::from_le_bytes(word)
+    match bytes.try_into() {
+        Ok(whole) => u64::from_le_bytes(whole),
+        // PERF: in a register, as a word that was written byte by byte can't be read back at once.
+        Err(_) => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 #[cfg(test)]
