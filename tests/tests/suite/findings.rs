@@ -3,7 +3,7 @@
 //! construction; of the one that looks alike, nothing of the kind may be said.
 
 use crate::binaries::Profile;
-use crate::command_line::{alloc_probe, json};
+use crate::command_line::alloc_probe;
 use crate::faults::Faults;
 use crate::run::{Subject, mode_name};
 use alloc_probe_format::dump::Mode;
@@ -156,9 +156,11 @@ fn run(
     (dump, Truth::parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// The causes that the command line names, in its order.
+/// The causes that the command line names, in its order. That the work of the two differs, it may say.
 fn causes(base: &Path, new: &Path) -> Vec<Value> {
-    let diff = json(alloc_probe().arg("diff").arg(base).arg(new).arg("--json"));
+    let output = alloc_probe().arg("diff").arg(base).arg(new).arg("--json").output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let diff: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     diff["causes"].as_array().expect("causes").clone()
 }
 

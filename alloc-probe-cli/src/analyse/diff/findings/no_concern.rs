@@ -3,9 +3,8 @@
 use super::words::size;
 use super::{Finding, Kind, Runs, signed};
 use crate::analyse::diff::work;
-use crate::analyse::timeline;
 use crate::term::units::{bytes, count, duration};
-use alloc_probe_format::dump::{Dump, Figures};
+use alloc_probe_format::dump::{Dump, Figures, TimelineSample};
 
 /// From this share of the base's allocations downwards, the new run makes far fewer.
 const FEWER: f64 = 0.5;
@@ -13,10 +12,7 @@ const FEWER: f64 = 0.5;
 const LEAST_BLOCKS: u64 = 1_000;
 /// A timeline with fewer samples does not tell whether the heap has settled.
 const LEAST_SAMPLES: usize = 8;
-/// The equal parts of a run by which that is told, and how many of them are its beginning.
-const STEPS: usize = 8;
-const BEGINNING: usize = 4;
-/// By how much the rest may exceed the beginning.
+/// By how much the rest of a run may exceed its first half.
 const SETTLED: f64 = 1.05;
 /// By how much the units of work of two runs may differ that did the same.
 const SAME_WORK: f64 = 0.05;
@@ -87,11 +83,13 @@ fn is_same_work(runs: &Runs<'_>) -> bool {
     }
 }
 
-/// Whether the heap was as large in the first half of the run as it ever came to be.
+/// Whether the heap was as large in the first half of the run as it ever came to be: half of the blocks, for time may pass
+/// without any work.
 fn has_settled(dump: &Dump) -> bool {
     let samples = &dump.timeline.samples;
-    let live = timeline::live_bytes(samples, dump.process.duration_ns, STEPS);
-    let (beginning, rest) = live.split_at(BEGINNING);
-    let most = |part: &[u64]| part.iter().copied().max().unwrap_or(0) as f64;
+    let half = samples.last().map_or(0, |last| last.total_blocks / 2);
+    let (beginning, rest) = samples.split_at(samples.partition_point(|sample| sample.total_blocks <= half));
+    let most =
+        |part: &[TimelineSample]| part.iter().map(|sample| sample.live_bytes).max().unwrap_or(0) as f64;
     samples.len() >= LEAST_SAMPLES && most(rest) <= most(beginning) * SETTLED
 }

@@ -320,6 +320,7 @@ fn serving(live_mib: [u64; 20]) -> Profile {
     let mut profile = run();
     let samples = live_mib.iter().enumerate().map(|(part, live)| TimelineSample {
         time_ns: part as u64 * 50_000_000 + 1,
+        total_blocks: part as u64 * 500,
         live_bytes: live * MIB,
         ..TimelineSample::default()
     });
