@@ -219,6 +219,80 @@ mod tests {
         assert!(!births((0..1000).map(|n| born(n) as u64), 0).go_on());
     }
 
+    /// The births of what a program has live after 1000 ms in which it makes four blocks each millisecond, by what it
+    /// says of the life of each: how many milliseconds, from when and the how-manieth it is.
+    fn lived(life_ms: impl Fn(f64, u32) -> f64) -> Births {
+        let mut live = Vec::new();
+        let mut ended_ms = 0.0;
+        for number in 0..4000_u32 {
+            let born = f64::from(number) / 4.0;
+            let life = life_ms(born, number);
+            if born + life >= 1000.0 {
+                live.push(born as u64);
+            } else {
+                ended_ms += life;
+            }
+        }
+        births(live.into_iter(), ended_ms as u64)
+    }
+
+    /// A number from 0 to 1 for each number, without any pattern.
+    fn chance(number: u32) -> f64 {
+        let mixed = number.wrapping_mul(2_654_435_761).rotate_left(13).wrapping_mul(2_246_822_519);
+        f64::from(mixed ^ mixed >> 15) / f64::from(u32::MAX)
+    }
+
+    #[test]
+    fn programs_that_grow_are_told_from_those_that_do_not() {
+        const FOREVER: f64 = f64::INFINITY;
+        let exponential = |mean: f64, number: u32| -mean * (1.0 - chance(number)).ln();
+        type Life<'a> = &'a dyn Fn(f64, u32) -> f64;
+        let grow: [(&str, Life<'_>); 5] = [
+            ("one in fifty, between blocks of a moment", &|_, n| if n % 50 == 0 { FOREVER } else { 0.3 }),
+            ("one in ten, at random", &|_, n| {
+                if chance(n) < 0.1 { FOREVER } else { exponential(5.0, n + 1) }
+            }),
+            ("twice as many in the second half", &|born, n| {
+                if n % if born < 500.0 { 20 } else { 10 } == 0 { FOREVER } else { 1.0 }
+            }),
+            ("in bursts", &|born, _| if born as u64 % 100 < 20 { FOREVER } else { 2.0 }),
+            ("ever more slowly, but without end", &|born, n| {
+                if chance(n) < 0.5 / (1.0 + born / 100.0).sqrt() { FOREVER } else { 1.0 }
+            }),
+        ];
+        for (name, life) in grow {
+            let births = lived(life);
+            assert!(births.go_on(), "{name}: {births:?}");
+        }
+        let settle: [(&str, Life<'_>); 9] = [
+            ("as many under way all the time", &|_, _| 100.0),
+            ("the same, at random", &|_, n| exponential(100.0, n)),
+            ("the same, each for a third of the run", &|_, n| exponential(300.0, n)),
+            ("a cache of the latest half", &|_, _| 500.0),
+            ("a cache that throws out at random, which turned over twice", &|born, n| {
+                exponential(333.0, n) + (333.0 - born).max(0.0)
+            }),
+            ("start-up only", &|born, _| if born < 50.0 { FOREVER } else { 1.0 }),
+            ("start-up, and one in a hundred", &|born, n| {
+                if born < 100.0 || n % 100 == 0 { FOREVER } else { 1.0 }
+            }),
+            ("a cache of a hundred keys that come at random", &|born, n| {
+                if chance(n) < 0.2 * (-born / 150.0).exp() { FOREVER } else { 1.0 }
+            }),
+            ("a load that is at its highest at the end", &|born, n| {
+                if chance(n) < (1.0 - (born / 1000.0 * std::f64::consts::TAU * 2.0).cos()) / 2.0 {
+                    60.0
+                } else {
+                    1.0
+                }
+            }),
+        ];
+        for (name, life) in settle {
+            let births = lived(life);
+            assert!(!births.go_on(), "{name}: {births:?}");
+        }
+    }
+
     #[test]
     fn a_batch_at_the_end_is_not_growth() {
         assert!(!births(980..1000, 0).go_on());
