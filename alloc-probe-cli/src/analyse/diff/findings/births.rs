@@ -264,7 +264,10 @@ mod tests {
             let births = lived(life);
             assert!(births.go_on(), "{name}: {births:?}");
         }
-        let settle: [(&str, Life<'_>); 9] = [
+        let settle: [(&str, Life<'_>); 10] = [
+            ("full after four fifths of the run", &|born, n| {
+                if born < 800.0 && n % 10 == 0 { FOREVER } else { 1.0 }
+            }),
             ("as many under way all the time", &|_, _| 100.0),
             ("the same, at random", &|_, n| exponential(100.0, n)),
             ("the same, each for a third of the run", &|_, n| exponential(300.0, n)),
