@@ -181,13 +181,18 @@ pub struct FlamegraphArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  alloc-probe diff debug.json release.json                 how release differs from debug
+  alloc-probe diff debug.json release.json                     how release differs from debug
   alloc-probe diff old.json new.json --by total-blocks --top 20
+  alloc-probe diff old.json new.json --by total-bytes --tree   the calls that lead to it
+  alloc-probe diff debug.json release.json --only elided       what the optimiser removed
+  alloc-probe diff monday.json today.json --per request        for each mark(\"request\")
+  alloc-probe diff old.json new.json --html diff.html          for a browser, too
   alloc-probe diff old.json new.json --fail-if 'peak_bytes > +5%' --fail-if 'end_bytes > 10MiB'
 
-Where a condition of --fail-if holds, the exit status is 1 and stderr says why. A value with a sign is
-the change from BASE, in percent or in units; one without is the new figure itself. The figures are
-those of --json (peak_bytes, total_blocks, peak_rss_bytes, …) and unmatched_bytes, unmatched_blocks.")]
+Where a condition of --fail-if holds, the exit status is 1 and stderr says why. A value with a sign
+is the change from BASE, in percent or in units; one without is the new figure itself. The figures
+are those of --json (peak_bytes, total_blocks, peak_rss_bytes, …) and unmatched_bytes and
+unmatched_blocks, which are shares in percent ('unmatched_bytes > 10%').")]
 pub struct DiffArgs {
     /// The dump to compare with
     pub base: PathBuf,
