@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) memory_bytes: u64,
     /// When dumps are due while the program runs.
     pub(crate) occasions: Occasions,
+    /// Whether the allocator gives back what it can when a dump has been taken.
+    pub(crate) trim: bool,
 }
 
 /// When dumps are due while the program runs. 0 is never.
@@ -103,6 +105,14 @@ pub(crate) fn read(settings: &Settings) -> Config {
             None => reject("ALLOC_PROBE_MEMORY", value, "1MiB or more, such as 64MiB or 1GiB"),
         }
     }
+    let trim = match variable(c"ALLOC_PROBE_TRIM") {
+        Some(b"on") => true,
+        Some(b"off") | None => false,
+        Some(value) => {
+            reject("ALLOC_PROBE_TRIM", value, "on or off");
+            false
+        }
+    };
     let mut occasions = Occasions::default();
     let mut occasion = |name: &CStr, expected: &str, to: &mut u64, parse: fn(&[u8]) -> Option<u64>| {
         let Some(value) = variable(name).filter(|value| *value != b"off") else { return };
@@ -126,7 +136,7 @@ pub(crate) fn read(settings: &Settings) -> Config {
         mode = Mode::Off;
     }
     let memory_bytes = memory_bytes.max(LEAST_MEMORY);
-    Config { mode, out, long_lived_ns, sample_bytes, memory_bytes, occasions }
+    Config { mode, out, long_lived_ns, sample_bytes, memory_bytes, occasions, trim }
 }
 
 /// The number of a signal that a program may use as it likes, by its name with or without `SIG`.

@@ -44,7 +44,7 @@ pub(crate) fn reset_lock() {
 }
 
 fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
-    let Facts { memory, probe, sites } = Facts::now();
+    let Facts { memory, probe, sites } = Facts::now(ended != Ended::Signal);
     timeline::take_now();
     thread::refresh_names();
     if start::takes_stacks() {

@@ -15,6 +15,7 @@
 //! | `ALLOC_PROBE` | `off`, `count`, `sample`, `sample=BYTES`, `full` | how much is recorded; unset: `full` where there is an output path, else `count` |
 //! | `ALLOC_PROBE_OUT` | a path; `%p` is the process's id, `%e` the program's name, `%n` the number of the dump | where the dump goes; unset: no file is ever written |
 //! | `ALLOC_PROBE_LONG_LIVED` | a duration, such as `10s` | the age from which a live block is long-lived; `1s` by default |
+//! | `ALLOC_PROBE_TRIM` | `on` or `off` | whether the allocator is told to give back what it can when a dump has been taken; `off` by default |
 //! | `ALLOC_PROBE_MEMORY` | bytes, such as `64MiB` | the most that the profile may take while it is recorded; no limit by default |
 //!
 //! # What it promises

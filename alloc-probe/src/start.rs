@@ -5,9 +5,8 @@ use crate::memory::lock::Lock;
 use crate::memory::{barrier, os, spool};
 use crate::mode::{self, Mode, State};
 use crate::output::{OUTPUT, Path, Paths};
-use crate::{blocks, capture, clock, finish, loaded, occasions, thread, timeline, tree};
+use crate::{blocks, capture, clock, finish, loaded, occasions, process, thread, timeline, tree};
 use alloc_probe_format::spool::{MAGIC, VERSION, fact, header};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Starts recording as the environment and the settings ask. The first caller does; whoever comes while it is at it
@@ -35,15 +34,8 @@ pub(crate) fn start(settings: &Settings, allocator: &'static str) {
     });
 }
 
-static ALLOCATOR: OnceLock<&'static str> = OnceLock::new();
-
-/// The type of the wrapped allocator.
-pub(crate) fn allocator() -> &'static str {
-    ALLOCATOR.get().copied().unwrap_or_default()
-}
-
 fn prepare(config: &Config, settings: &Settings, allocator: &'static str) -> bool {
-    let _ = ALLOCATOR.set(allocator);
+    process::arrange(allocator, config.trim);
     // SAFETY: this is called once, and recording starts after it.
     let file = config.out.and_then(|out| unsafe { OUTPUT.settle(|paths| open_output(out, paths)) });
     if !spool::create(file, config.memory_bytes) {

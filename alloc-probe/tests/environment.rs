@@ -89,6 +89,7 @@ fn a_bad_value_is_one_line_and_turns_recording_off() {
         ("ALLOC_PROBE_MEMORY", "64MB"),
         ("ALLOC_PROBE_MEMORY", "1000KiB"),
         ("ALLOC_PROBE_LONG_LIVED", "-1s"),
+        ("ALLOC_PROBE_TRIM", "yes"),
         ("ALLOC_PROBE_LONG_LIVED", "soon"),
     ];
     for (name, value) in bad {

@@ -16,6 +16,7 @@ pub fn run() {
         "foreign" => foreign(),
         "threads" => threads(),
         "small" => small(1_500_000),
+        "pool" => pool(),
         _ => eprintln!("no scenario `{name}`"),
     }
 }
@@ -77,5 +78,19 @@ fn threads() {
 fn small(count: usize) {
     for i in 0..count {
         forget(black_box(vec![1u8; 1 + i % 1024]));
+    }
+}
+
+/// Chunks of many sizes by several arenas, of which some are freed, and glibc's own figures of them:
+/// `mallinfo HEAPS IN_USE FREE MAPPED`.
+fn pool() {
+    println!("what glibc says follows");
+    threads();
+    forget(black_box(vec![1u8; MIB]));
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: it has no preconditions.
+        let info = unsafe { libc::mallinfo2() };
+        println!("mallinfo {} {} {} {}", info.arena, info.uordblks, info.fordblks, info.hblkhd);
     }
 }

@@ -137,8 +137,15 @@ impl Malloc {
         }
     }
 
-    /// The mapping of the chunk that holds a block at this address, which is taken. None where none does.
-    pub(super) fn take_mapped(&mut self, block: u64) -> Option<(u64, u64)> {
+    /// From where to where the chunk reaches that holds a block at this address, which is taken. None where none does.
+    pub(super) fn take(&mut self, block: u64) -> Option<(u64, u64)> {
+        match self.chunks.take(block) {
+            Some(bytes) => Some((block - 8, block - 8 + bytes)),
+            None => self.take_mapped(block),
+        }
+    }
+
+    fn take_mapped(&mut self, block: u64) -> Option<(u64, u64)> {
         let behind = self.mapped.partition_point(|chunk| chunk.start < block);
         let chunk = self.mapped[..behind].last_mut().filter(|chunk| chunk.block == block && !chunk.taken)?;
         chunk.taken = true;

@@ -1,6 +1,8 @@
 //! The account of the heap: what each byte of its resident pages is.
 
 use super::glibc::Malloc;
+use super::inner::Inner;
+use super::mappings::Mapping;
 use super::pages::{Page, Pages, Place};
 use crate::memory::os::PAGE;
 use crate::memory::spool::LiveSpool;
@@ -8,12 +10,13 @@ use alloc_probe_format::dump::{Heap, HeapBasis, SitePages};
 use alloc_probe_format::snapshot::for_each_live_block;
 use alloc_probe_format::spool::block::Block;
 
-/// How the wrapped allocator's memory is told from the program's.
-pub(super) enum Basis {
-    /// By nothing but the blocks.
-    Pages,
-    /// By the chunks.
-    Chunks(Box<Malloc>),
+/// How the memory of allocators is told from the program's.
+pub(super) struct Basis {
+    pub(super) inner: Inner,
+    /// What glibc's `malloc` has, whose blocks may be the program's, or C's alone.
+    pub(super) malloc: Option<Box<Malloc>>,
+    /// How much the wrapped allocator says that its own tables take.
+    pub(super) metadata_bytes: u64,
 }
 
 /// The account of the heap.
@@ -23,26 +26,37 @@ pub(super) struct Account {
     pub(super) sites: Vec<SitePages>,
     /// Bytes of live blocks that lie in memory which was not looked at.
     pub(super) elsewhere_bytes: u64,
+    /// Live blocks that are chunks of `malloc`.
+    chunks: u64,
 }
 
 /// Takes the account. Every resident byte of the heap is one of its figures.
-pub(super) fn account(basis: &mut Basis, pages: &mut Pages, sites: usize) -> Account {
-    let mut account =
-        Account { heap: Heap::default(), sites: vec![SitePages::default(); sites], elsewhere_bytes: 0 };
-    for_each_live_block(&LiveSpool, |block| account.add(block, basis, pages));
-    let metadata = match basis {
-        Basis::Chunks(malloc) => add_chunks(malloc, pages),
-        _ => 0,
+pub(super) fn account(basis: &mut Basis, mappings: &[Mapping], pages: &mut Pages, sites: usize) -> Account {
+    let mut account = Account {
+        heap: Heap::default(),
+        sites: vec![SitePages::default(); sites],
+        elsewhere_bytes: 0,
+        chunks: 0,
     };
-    pages.claim_unclaimed();
+    for_each_live_block(&LiveSpool, |block| account.add(block, basis, pages));
+    let of_malloc = basis.malloc.as_mut().map_or(0, |malloc| add_chunks(malloc, pages));
+    pages.claim_with_blocks();
+    basis.inner.claim(mappings, pages);
     let heap = &mut account.heap;
     pages.figures.iter().filter(|page| page.in_heap).for_each(|page| add_page(heap, page));
-    heap.other_bytes -= metadata;
-    heap.metadata_bytes = metadata;
-    (heap.basis, heap.holes) = match basis {
-        Basis::Pages => (HeapBasis::Pages, Vec::new()),
-        Basis::Chunks(malloc) => (HeapBasis::Chunks, malloc.holes()),
+    heap.other_bytes -= of_malloc;
+    // No block lies where another allocator has its tables.
+    let of_inner = heap.retained_bytes.min(basis.metadata_bytes);
+    heap.retained_bytes -= of_inner;
+    heap.metadata_bytes = of_malloc + of_inner;
+    heap.basis = match basis.inner {
+        Inner::Jemalloc(_) | Inner::Mimalloc(_) => HeapBasis::Classes,
+        _ if account.chunks > 0 => HeapBasis::Chunks,
+        _ => HeapBasis::Pages,
     };
+    if let (HeapBasis::Chunks, Some(malloc)) = (heap.basis, &basis.malloc) {
+        heap.holes = malloc.holes();
+    }
     for_each_live_block(&LiveSpool, |block| account.share(block, pages));
     account
 }
@@ -52,12 +66,12 @@ impl Account {
     fn add(&mut self, block: Block, basis: &mut Basis, pages: &mut Pages) {
         let Block { address, size, site, .. } = block;
         let end = address.saturating_add(size);
-        let (first, last) = match basis {
-            Basis::Pages => (address, end),
-            Basis::Chunks(malloc) => match malloc.chunks.take(address) {
-                Some(bytes) => (address - 8, address - 8 + bytes),
-                None => malloc.take_mapped(address).unwrap_or((address, end)),
-            },
+        let (first, last) = match basis.malloc.as_mut().and_then(|malloc| malloc.take(address)) {
+            Some(chunk) => {
+                self.chunks += 1;
+                chunk
+            }
+            None => (address, address.saturating_add(basis.inner.rounded(size))),
         };
         let mut none = SitePages::default();
         let site = self.sites.get_mut(site as usize).unwrap_or(&mut none);

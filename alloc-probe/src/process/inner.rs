@@ -1,63 +1,88 @@
-//! Which allocator the probe wraps, as far as that makes a difference.
+//! The allocator that the probe wraps, as far as it is one whose memory can be told from the program's, or that can be
+//! asked.
 
-use super::glibc;
-use super::heap::Basis;
+use super::jemalloc::Jemalloc;
 use super::mappings::Mapping;
+use super::mimalloc::Mimalloc;
 use super::pages::Pages;
-use crate::start;
 use alloc_probe_format::dump::AllocatorFacts;
 
 /// The wrapped allocator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Inner {
-    /// The C library's, where that is glibc.
     Glibc,
-    /// One that can't be asked.
+    Jemalloc(Jemalloc),
+    Mimalloc(Mimalloc),
+    /// One that is not known.
     Other,
 }
 
 impl Inner {
-    /// By the name of its type, and by what is there of it.
-    pub(super) fn of_process() -> Inner {
-        let is_system = start::allocator().contains("alloc::System");
-        if is_system && cfg!(all(target_env = "gnu", target_pointer_width = "64")) {
-            Inner::Glibc
+    /// By the name of its type, and by what the program has of it.
+    pub(super) fn of_type(name: &str) -> Inner {
+        let name = name.to_ascii_lowercase();
+        let known = if name.contains("jemalloc") {
+            Jemalloc::find().map(Inner::Jemalloc)
+        } else if name.contains("mimalloc") {
+            Mimalloc::find().map(Inner::Mimalloc)
+        } else if name.contains("alloc::system") {
+            let glibc = cfg!(all(target_env = "gnu", target_pointer_width = "64")).then_some(Inner::Glibc);
+            Jemalloc::in_place_of_malloc().map(Inner::Jemalloc).or(glibc)
         } else {
-            Inner::Other
-        }
+            None
+        };
+        known.unwrap_or(Inner::Other)
     }
 
-    /// By what its memory can be told from the program's, with a sentence for what can't.
-    pub(super) fn basis(self, heap: &[Mapping], pages: &mut Pages, unknown: &mut Vec<String>) -> Basis {
+    /// What it rounds a size up to, as far as that is known by the size alone.
+    pub(super) fn rounded(self, bytes: u64) -> u64 {
         match self {
-            Inner::Glibc => match glibc::find(heap, pages) {
-                Some(malloc) if !malloc.heaps.is_empty() => {
-                    if malloc.not_followed > 0 {
-                        let heaps = malloc.not_followed;
-                        unknown.push(format!(
-                            "the chunks of {heaps} of the allocator's heaps could not be followed"
-                        ));
-                    }
-                    Basis::Chunks(Box::new(malloc))
-                }
-                Some(_) => {
-                    unknown.push("the allocator's chunks could not be followed".to_owned());
-                    Basis::Pages
-                }
-                None => {
-                    unknown.push("the system does not let the process read its own memory".to_owned());
-                    Basis::Pages
-                }
-            },
-            Inner::Other => Basis::Pages,
+            Inner::Jemalloc(jemalloc) => jemalloc.rounded(bytes),
+            Inner::Mimalloc(mimalloc) => mimalloc.rounded(bytes),
+            Inner::Glibc | Inner::Other => bytes,
         }
     }
 
-    /// What it says of itself.
-    pub(super) fn facts(self, basis: &Basis) -> Option<AllocatorFacts> {
-        match basis {
-            Basis::Chunks(malloc) => Some(malloc.facts()),
-            _ => None,
+    /// Claims the memory that it says is its own, or that can't well be another's. Much of it may hold no block.
+    pub(super) fn claim(self, mappings: &[Mapping], pages: &mut Pages) {
+        match self {
+            // It can't be asked: `arenas.lookup` crashes for an address that is not its own. But hardly anyone else maps
+            // memory without reserving it.
+            Inner::Jemalloc(_) => {
+                for mapping in mappings.iter().filter(|mapping| mapping.is_not_reserved) {
+                    pages.claim(mapping.start as u64, mapping.end as u64);
+                }
+            }
+            Inner::Mimalloc(mimalloc) => pages.claim_where(|address| mimalloc.has(address)),
+            Inner::Glibc | Inner::Other => {}
+        }
+    }
+
+    /// What it says of itself, and how much its own tables take; and why it does not.
+    pub(super) fn facts(self) -> (Option<AllocatorFacts>, u64, Option<&'static str>) {
+        match self {
+            Inner::Jemalloc(jemalloc) => {
+                let (facts, metadata) = jemalloc.facts();
+                let why =
+                    "jemalloc was built without statistics: what its own tables take counts as retained";
+                (Some(facts), metadata.unwrap_or(0), if metadata.is_none() { Some(why) } else { None })
+            }
+            Inner::Mimalloc(mimalloc) => (Some(mimalloc.facts()), 0, None),
+            Inner::Glibc | Inner::Other => (None, 0, None),
+        }
+    }
+
+    /// Has it give back what it can. Takes locks of its own.
+    pub(super) fn trim(self) {
+        match self {
+            #[cfg(target_env = "gnu")]
+            Inner::Glibc => {
+                // SAFETY: it has no preconditions.
+                unsafe { libc::malloc_trim(0) };
+            }
+            Inner::Jemalloc(jemalloc) => jemalloc.trim(),
+            Inner::Mimalloc(mimalloc) => mimalloc.trim(),
+            _ => {}
         }
     }
 }

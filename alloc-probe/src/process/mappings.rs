@@ -47,6 +47,8 @@ pub(super) struct Mapping {
     /// Of the resident bytes, those that are the process's own, and not the file's.
     anonymous: u64,
     pub(super) swapped: u64,
+    /// Whether the system was told to set nothing aside for it.
+    pub(super) is_not_reserved: bool,
 }
 
 impl Mapping {
@@ -87,7 +89,11 @@ pub(super) fn all() -> Option<Vec<Mapping>> {
                 }
             }
             None => {
-                if let Some(header) = Header::parse(&text) {
+                if let Some(flags) = text.strip_prefix("VmFlags:") {
+                    if let Some(last) = mappings.last_mut() {
+                        last.is_not_reserved = flags.split_whitespace().any(|flag| flag == "nr");
+                    }
+                } else if let Some(header) = Header::parse(&text) {
                     let kind = header.kind(&executable, &stacks, mappings.last());
                     mappings.push(header.mapping(kind));
                 }
@@ -134,6 +140,7 @@ impl<'a> Header<'a> {
             resident: 0,
             anonymous: 0,
             swapped: 0,
+            is_not_reserved: false,
         }
     }
 

@@ -247,16 +247,37 @@ impl Pages {
     }
 
     /// Claims whole mappings where live blocks lie on pages that nobody has claimed.
-    pub(super) fn claim_unclaimed(&mut self) {
-        let bounds = |range: &Range| (range.start * PAGE_BYTES, range.end * PAGE_BYTES);
-        for (start, end) in self.ranges.iter().map(bounds).collect::<Vec<_>>() {
-            let mut holds_blocks = false;
-            self.for_each(start, end, |pages, place, _| {
+    pub(super) fn claim_with_blocks(&mut self) {
+        self.claim_if(|pages, start, end| {
+            let mut found = false;
+            pages.for_each(start, end, |figures, place, _| {
                 if let Place::Resident(index) = place {
-                    holds_blocks |= pages[index].blocks > 0 && !pages[index].in_heap;
+                    found |= figures[index].blocks > 0 && !figures[index].in_heap;
                 }
             });
-            if holds_blocks {
+            found
+        });
+    }
+
+    /// Claims whole mappings with a resident page at whose address something is so.
+    pub(super) fn claim_where(&mut self, is_so: impl Fn(u64) -> bool) {
+        self.claim_if(|pages, start, end| {
+            let mut at = start;
+            while let Some(page) = pages.next_resident(at, end) {
+                if is_so(page) {
+                    return true;
+                }
+                at = page + PAGE_BYTES;
+            }
+            false
+        });
+    }
+
+    fn claim_if(&mut self, mut is_so: impl FnMut(&mut Pages, u64, u64) -> bool) {
+        for index in 0..self.ranges.len() {
+            let Range { start, end, .. } = self.ranges[index];
+            let (start, end) = (start * PAGE_BYTES, end * PAGE_BYTES);
+            if is_so(self, start, end) {
                 self.claim(start, end);
             }
         }

@@ -12,24 +12,25 @@ const PAGE: u64 = 4096;
 /// More than the runtime and the C library take for themselves.
 const LITTLE: u64 = 64 << 10;
 
-/// The dump of a scenario, whose figures agree with each other.
-fn dump(name: &'static str, scenario: &str, profile: Profile, mode: &str) -> Dump {
+/// What a scenario printed, and its dump, whose figures agree with each other.
+fn run(name: &'static str, scenario: &str, profile: Profile, variables: &[(&str, &str)]) -> (String, Dump) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("dump.json");
     let mut command = Command::new(subject(name, profile));
-    command.env_clear().arg(scenario).env("ALLOC_PROBE", mode).env("ALLOC_PROBE_OUT", &path);
+    command.env_clear().arg(scenario).env("ALLOC_PROBE_OUT", &path);
+    command.envs(variables.iter().copied());
     let output = command.output().expect("it runs");
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let dump: Dump = serde_json::from_str(&std::fs::read_to_string(path).expect("a dump")).expect("a dump");
     if dump.mode == Mode::Full {
         consistency::check(&dump, &mut Faults::of(format_args!("{name} {scenario} ({profile:?})")));
     }
-    dump
+    (String::from_utf8(output.stdout).expect("text"), dump)
 }
 
 /// The heap of a scenario with glibc, by its chunks.
 fn heap(scenario: &str, profile: Profile) -> (Heap, Dump) {
-    let dump = dump("resident", scenario, profile, "full");
+    let (_, dump) = run("resident", scenario, profile, &[]);
     assert_eq!(dump.memory.unknown, Vec::<String>::new());
     let heap = dump.memory.heap.clone().expect("mode full");
     assert_eq!(heap.basis, HeapBasis::Chunks);
@@ -105,10 +106,65 @@ fn arenas_of_threads() {
 #[test]
 fn other_modes_know_the_allocator() {
     for mode in ["count", "sample"] {
-        let dump = dump("resident", "threads", Profile::Release, mode);
+        let (_, dump) = run("resident", "threads", Profile::Release, &[("ALLOC_PROBE", mode)]);
         assert_eq!(dump.memory.heap, None);
         let allocator = dump.memory.allocator.expect("glibc");
         assert_eq!(allocator.arenas, 5);
         assert!(allocator.in_use_bytes >= dump.totals.end_bytes, "{allocator:?}");
+    }
+}
+
+#[test]
+fn glibc_says_the_same_of_itself() {
+    let (printed, dump) = run("resident", "pool", Profile::Release, &[]);
+    let line = printed.lines().find_map(|line| line.strip_prefix("mallinfo ")).expect("it is printed");
+    let figures = line.split(' ').map(|figure| figure.parse::<u64>().expect("a figure")).collect::<Vec<_>>();
+    let &[heaps, in_use, free, mapped] = figures.as_slice() else { panic!("{line}") };
+    let allocator = dump.memory.allocator.expect("glibc");
+    assert_eq!(allocator.system_bytes, heaps + mapped, "{line}: {allocator:?}");
+    assert_eq!(allocator.mapped_bytes, mapped, "{line}: {allocator:?}");
+    // What is in threads' caches, at most seven chunks of each of 64 sizes, glibc takes for in use.
+    let cached = 5 * 7 * (1..=64).map(|size| 16 + 16 * size).sum::<u64>();
+    assert!((in_use + mapped).saturating_sub(allocator.in_use_bytes) <= cached, "{line}: {allocator:?}");
+    assert!(allocator.free_bytes.saturating_sub(free) <= cached, "{line}: {allocator:?}");
+    about(allocator.in_use_bytes + allocator.free_bytes, in_use + free + mapped, LITTLE);
+}
+
+#[test]
+fn what_an_allocator_gives_back_when_told_to() {
+    let trim = [("ALLOC_PROBE_TRIM", "on")];
+    for name in ["resident", "resident_jemalloc"] {
+        let (_, dump) = run(name, "spike", Profile::Release, &trim);
+        let heap = dump.memory.heap.expect("mode full");
+        let trimmed = dump.memory.allocator.expect("one that is known").trimmed_bytes.expect("as was asked");
+        assert!(heap.retained_bytes >= 200_000_000, "{name}: {heap:?}");
+        about(trimmed, heap.retained_bytes, heap.retained_bytes / 10);
+        let (_, dump) = run(name, "sparse", Profile::Release, &[]);
+        assert_eq!(dump.memory.allocator.expect("one that is known").trimmed_bytes, None);
+    }
+}
+
+#[test]
+fn allocators_with_size_classes() {
+    for (name, version) in [("resident_jemalloc", "jemalloc 5."), ("resident_mimalloc", "mimalloc ")] {
+        let figures = |scenario| {
+            let (_, dump) = run(name, scenario, Profile::Release, &[]);
+            let allocator = dump.memory.allocator.expect("one that is known");
+            assert!(allocator.name.starts_with(version), "{allocator:?}");
+            let heap = dump.memory.heap.expect("mode full");
+            assert_eq!(heap.basis, HeapBasis::Classes);
+            heap
+        };
+        about(figures("reserved").untouched_bytes, 48 * MIB, 2 * PAGE);
+        // 64 blocks of 64 bytes fill a page, so that one is left on each.
+        let pages = 100_000 / 64;
+        about(figures("sparse").fragmented_bytes, pages * (PAGE - 64), 4 * PAGE);
+        // Classes are four to each doubling: 100 becomes 112, 1,000 becomes 1,024.
+        let heap = figures("threads");
+        let class = |bytes: u64| bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(16));
+        let slack = (0..1000).step_by(2).map(|i| class(100 + i) - (100 + i)).sum::<u64>() * 10 * 4;
+        about(heap.slack_bytes, slack, LITTLE);
+        // What C has is in the C library's own heap.
+        about(figures("foreign").other_bytes, 32_000_000, 200_000);
     }
 }

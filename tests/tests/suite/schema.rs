@@ -82,7 +82,8 @@ fn every_key_of_a_dump_is_required_and_no_other_allowed() {
         let is_figure = |key: &str| path == "/totals" || path == "/sites/0" && key != "stack";
         let of_stack =
             |key: &str| path == "/threads/0" && (key.starts_with("stack") || key.starts_with("deepest"));
-        let where_known = ["code", "cgroup", "heap", "allocator", "holes", "unknown", "at_peak"];
+        let where_known =
+            ["code", "cgroup", "heap", "allocator", "holes", "trimmed_bytes", "unknown", "at_peak"];
         let optional = |key: &str| {
             is_figure(key) || of_stack(key) || ["notes", "tid"].contains(&key) || where_known.contains(&key)
         };
