@@ -111,6 +111,27 @@ fn nothing_changed() {
 }
 
 #[test]
+fn twice_the_orders_are_the_same_for_each() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut after = Sources::new();
+    after.main = after.main.replace("0..20", "0..40");
+    let new = dump(folder.path(), &after, LEVELS[0]);
+    let diff =
+        json(alloc_probe().arg("diff").args([&before()[0], &new]).args(["--json", "--by", "total-blocks"]));
+    assert_eq!(diff["unit"]["name"], "order");
+    assert_eq!((&diff["unit"]["count"]["base"], &diff["unit"]["count"]["new"]), (&20.into(), &40.into()));
+    // The lists of lines and of notes were opened with room for 20. They grow once, which ends the blocks they had.
+    let expected = [
+        "- | Book::enter: alone, added",
+        "- | Book::enter: alone, added",
+        "Book::open | Book::open: exact, lifetime",
+        "line | line: exact, more-work",
+        "note | note: exact, more-work",
+    ];
+    assert_eq!(changed(&diff), expected);
+}
+
+#[test]
 fn lines_were_inserted_above() {
     let lines = "// A comment.\n".repeat(30);
     check(&Sources::new().book("#[inline(never)]\nfn line(", &(lines + "#[inline(never)]\nfn line(")), &[]);
