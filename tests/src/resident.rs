@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::mem::forget;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 const MIB: usize = 1 << 20;
 
@@ -17,6 +18,7 @@ pub fn run() {
         "threads" => threads(),
         "small" => small(1_500_000),
         "pool" => pool(),
+        "churn" => churn(),
         _ => eprintln!("no scenario `{name}`"),
     }
 }
@@ -93,4 +95,28 @@ fn pool() {
         let info = unsafe { libc::mallinfo2() };
         println!("mallinfo {} {} {} {}", info.arena, info.uordblks, info.fordblks, info.hblkhd);
     }
+}
+
+/// Three threads allocate and free all the time, while ten dumps are taken, to the paths that the arguments after the
+/// scenario name.
+fn churn() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    static FILLED: Barrier = Barrier::new(4);
+    let work = |seed: usize| {
+        let mut kept: Vec<Vec<u8>> = (0..1000).map(|i| vec![1; 1 + i * 7 % 3000]).collect();
+        FILLED.wait();
+        let mut random = seed;
+        while !DONE.load(Relaxed) {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (place, bytes) = ((random >> 33) % kept.len(), 1 + (random >> 40) % 3000);
+            kept[place] = black_box(vec![1; if random >> 33 & 0x3fff == 0 { bytes * 100 } else { bytes }]);
+        }
+    };
+    let workers: Vec<_> = (0..3).map(|seed| std::thread::spawn(move || work(seed))).collect();
+    FILLED.wait();
+    for path in std::env::args().skip(2) {
+        alloc_probe::dump(path).expect("it is written");
+    }
+    DONE.store(true, Relaxed);
+    workers.into_iter().for_each(|worker| worker.join().expect("it ends well"));
 }

@@ -54,6 +54,15 @@ pub(crate) fn alloc(layout: Layout) -> *mut u8 {
     start as *mut u8
 }
 
+/// How much there is room for.
+pub(crate) fn room() -> u64 {
+    let _held = STATE.lock_quietly();
+    if LENGTH.load(Relaxed) == 0 && !make() {
+        return 0;
+    }
+    (LENGTH.load(Relaxed) - USED.load(Relaxed)) as u64
+}
+
 fn make() -> bool {
     let mut space = SPACE.min(os::limit(libc::RLIMIT_AS) as usize / 16);
     loop {

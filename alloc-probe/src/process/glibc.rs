@@ -66,7 +66,7 @@ pub(super) fn find(mappings: &[Mapping], pages: &mut Pages) -> Option<Malloc> {
     for neighbours in mappings.chunk_by(|a, b| a.end == b.start && a.kind == b.kind) {
         let (start, end) = (neighbours[0].start as u64, neighbours[neighbours.len() - 1].end as u64);
         match neighbours[0].kind {
-            Kind::Heap => finder.heap(start, end, false),
+            Kind::Heap => finder.main_heap(start, end),
             _ => finder.anonymous(start, end),
         }
     }
@@ -165,14 +165,15 @@ impl Finder<'_> {
         let mut behind = start;
         let mut heap = start.next_multiple_of(HEAP_BYTES);
         while heap < end {
-            if let Some((bytes, arena)) = self.heap_info(heap, end - heap) {
+            if let Some((_, arena)) = self.heap_info(heap) {
                 if !self.malloc.arenas.contains(&arena) {
                     self.malloc.arenas.push(arena);
                 }
                 self.mapped_chunks(behind, heap);
-                self.heap(heap, heap + bytes, true);
                 behind = end.min(heap + HEAP_BYTES);
                 self.pages.claim(heap, behind);
+                // It may have grown by the time that it is walked.
+                self.heap(heap, true, |finder| Some(heap + finder.heap_info(heap)?.0));
             }
             heap += HEAP_BYTES;
         }
@@ -181,7 +182,7 @@ impl Finder<'_> {
 
     /// The size in use and the arena of a heap, if there is one at this address. Where it begins stand its arena, the
     /// arena's heap before it, and the size; the arena itself stands behind that in its first heap.
-    fn heap_info(&mut self, heap: u64, space: u64) -> Option<(u64, u64)> {
+    fn heap_info(&mut self, heap: u64) -> Option<(u64, u64)> {
         let mut word = |index: u64| self.window.word(heap + 8 * index, self.pages);
         let (arena, before, bytes) = (word(0)?, word(1)?, word(2)?);
         let of_first = arena & !(HEAP_BYTES - 1);
@@ -189,16 +190,26 @@ impl Finder<'_> {
             && (before == 0) == (of_first == heap)
             && before % HEAP_BYTES == 0
             && bytes % PAGE as u64 == 0
-            && (PAGE as u64..=space.min(HEAP_BYTES)).contains(&bytes);
+            && (PAGE as u64..=HEAP_BYTES).contains(&bytes);
         plausible.then_some((bytes, arena))
+    }
+
+    /// The heap of the main arena, which ends where `brk` has come to by now.
+    fn main_heap(&mut self, start: u64, end: u64) {
+        self.pages.claim(start, end);
+        self.heap(start, false, |_| {
+            // SAFETY: this asks only.
+            let now = unsafe { libc::sbrk(0) } as u64;
+            Some(if now > end { now } else { end })
+        });
     }
 
     /// A heap, whose first chunk may be behind what glibc keeps of the heap, or behind what somebody else took of it
     /// before.
-    fn heap(&mut self, start: u64, end: u64, in_arena: bool) {
-        self.pages.claim(start, end);
+    fn heap(&mut self, start: u64, in_arena: bool, end: impl Fn(&mut Self) -> Option<u64>) {
         for _ in 0..TRIES {
             self.window.forget();
+            let Some(end) = end(self) else { continue };
             let places = (start..end.min(start + PAGE as u64)).step_by(GRANULE as usize);
             for first in places {
                 let span = Span { start, first, end, in_arena };

@@ -44,7 +44,7 @@ pub(super) fn account(basis: &mut Basis, mappings: &[Mapping], pages: &mut Pages
     basis.inner.claim(mappings, pages);
     let heap = &mut account.heap;
     pages.figures.iter().filter(|page| page.in_heap).for_each(|page| add_page(heap, page));
-    heap.other_bytes -= of_malloc;
+    heap.other_bytes = heap.other_bytes.saturating_sub(of_malloc);
     // No block lies where another allocator has its tables.
     let of_inner = heap.retained_bytes.min(basis.metadata_bytes);
     heap.retained_bytes -= of_inner;

@@ -18,6 +18,7 @@ use self::heap::Basis;
 use self::inner::Inner;
 use self::mappings::Mapping;
 use self::pages::Pages;
+use crate::memory::arena;
 use crate::memory::spool::{self, LiveSpool};
 use crate::mode::Mode;
 use crate::start::mode_number;
@@ -92,6 +93,12 @@ fn probe_use(mappings: &[Mapping]) -> ProbeUse {
 /// What the allocator has, and, where every block is recorded, the account of the heap, and its parts by site.
 fn account(memory: &mut Memory, mappings: &[Mapping], may_lock: bool) -> Vec<SitePages> {
     let heap: Vec<Mapping> = mappings.iter().copied().filter(Mapping::may_hold_blocks).collect();
+    // What has no room would come from the allocator that this is about. Half is for the rest of the dump.
+    let needs: u64 = heap.iter().map(Pages::needs).sum();
+    if needs > arena::room() / 2 {
+        memory.unknown.push("there was no memory to take account of the heap".to_owned());
+        return Vec::new();
+    }
     let Some(mut pages) = Pages::of(&heap) else {
         memory.unknown.push("the system does not tell which pages are resident".to_owned());
         return Vec::new();

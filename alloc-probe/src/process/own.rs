@@ -1,6 +1,6 @@
 //! Reading the process's own memory, which other threads may unmap at any moment: through the kernel, which says so.
 
-use super::pages::Pages;
+use super::pages::{Pages, Place};
 use crate::memory::os::PAGE;
 
 /// A copy of some pages.
@@ -24,7 +24,7 @@ impl Window {
         (self.start, self.end) = (0, 0);
     }
 
-    /// The word at an address. None where it can't be read, or only by bringing a page in that is not resident.
+    /// The word at an address. None where it can't be read, or only by bringing a page in that was swapped out.
     #[inline]
     pub(super) fn word(&mut self, address: u64, pages: &mut Pages) -> Option<u64> {
         if !(self.start..self.end).contains(&address) {
@@ -37,7 +37,12 @@ impl Window {
     fn fill(&mut self, address: u64, pages: &mut Pages) -> Option<()> {
         self.forget();
         let start = address & !(PAGE as u64 - 1);
-        let length = pages.resident_from(start, PAGES) * PAGE;
+        let length = match pages.place(start) {
+            Place::Resident(_) => pages.resident_from(start, PAGES) * PAGE,
+            Place::Swapped => return None,
+            // It may be there by now.
+            Place::Untouched | Place::Elsewhere => PAGE,
+        };
         let copied = copy(start, &mut self.words[..length / 8]) & !(PAGE - 1);
         if copied == 0 {
             return None;

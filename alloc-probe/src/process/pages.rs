@@ -100,6 +100,14 @@ mod entry {
 }
 
 impl Pages {
+    /// More than what is kept of a mapping takes, with its chunks.
+    pub(super) fn needs(mapping: &Mapping) -> u64 {
+        let (space, resident) = ((mapping.end - mapping.start) as u64, mapping.resident);
+        // A bit and a part of a number for each page; figures for each that is resident; two bits for each 16 bytes, and
+        // the links of caches.
+        space / PAGE_BYTES / 4 + resident / PAGE_BYTES * size_of::<Page>() as u64 + resident / 16
+    }
+
     /// The pages of mappings, by address. None where the system does not tell.
     pub(super) fn of(mappings: &[Mapping]) -> Option<Pages> {
         let file = File::open("/proc/self/pagemap").ok()?;

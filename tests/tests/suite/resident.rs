@@ -168,3 +168,26 @@ fn allocators_with_size_classes() {
         about(figures("foreign").other_bytes, 32_000_000, 200_000);
     }
 }
+
+#[test]
+fn figures_add_up_while_threads_go_on() {
+    for name in ["resident", "resident_jemalloc", "resident_mimalloc"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let paths = (0..10).map(|number| folder.path().join(format!("{number}.json"))).collect::<Vec<_>>();
+        let mut command = Command::new(subject(name, Profile::Release));
+        let output = command.env_clear().env("ALLOC_PROBE", "full").arg("churn").args(&paths).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        for path in paths {
+            let dump: Dump =
+                serde_json::from_str(&std::fs::read_to_string(path).expect("a dump")).expect("a dump");
+            let heap = dump.memory.heap.as_ref().expect("mode full");
+            let mut faults = Faults::of(format_args!("{name}: {heap:?}"));
+            consistency::heap_parts(&dump, heap, &mut faults);
+            // What has grown since the pages were looked at is missing: little, unless the machine is busy.
+            let live = heap.live_bytes + heap.untouched_bytes;
+            let far = live.abs_diff(dump.totals.end_bytes) > dump.totals.end_bytes / 2;
+            faults.check(!far, format_args!("{live} bytes live of {}", dump.totals.end_bytes));
+        }
+    }
+}
