@@ -4,67 +4,8 @@
 //! has young ones only; one that fills ever more slowly has few young ones. Time here is that in which something was
 //! allocated: a server that stood idle for an hour has not settled for that.
 
+use super::activity::Activity;
 use crate::profile::Site;
-use alloc_probe_format::dump::Dump;
-
-/// The time of a run in which something was allocated.
-#[derive(Clone, Debug)]
-pub(super) struct Activity {
-    /// The ages of equal parts of it at the dump, in nanoseconds, the youngest first.
-    ages_ns: Vec<u64>,
-    /// How long it was in all, in nanoseconds.
-    active_ns: u64,
-    /// The unit of histograms of ages, in nanoseconds.
-    unit_ns: f64,
-}
-
-/// From so many samples on, the timeline says when a run was active; with fewer, all of its time is taken for it.
-const MIN_SAMPLES: usize = 32;
-/// A pause between samples is no longer than so many ordinary ones.
-const LONGEST_PAUSE: u64 = 4;
-
-impl Activity {
-    /// Of a run. None where its time or its clock is not known.
-    pub(super) fn of(dump: &Dump) -> Option<Activity> {
-        let samples = &dump.timeline.samples;
-        let last_ns = samples.last().map_or(0, |sample| sample.time_ns);
-        let end_ns = dump.process.duration_ns.max(last_ns);
-        let unit_ns = dump.clock.unit_ns;
-        if end_ns == 0 || !(unit_ns.is_finite() && unit_ns > 0.0) {
-            return None;
-        }
-        // The dump takes a sample too, whether anything was allocated since the last one or not.
-        let total = samples.last().map_or(0, |sample| sample.total_blocks);
-        let last = samples.partition_point(|sample| sample.total_blocks < total);
-        let mut times: Vec<u64> =
-            samples[..samples.len().min(last + 1)].iter().map(|sample| sample.time_ns).collect();
-        times.sort_unstable();
-        if times.len() < MIN_SAMPLES {
-            let part = |part: usize| (u128::from(end_ns) * part as u128 / MIN_SAMPLES as u128) as u64;
-            times = (1..=MIN_SAMPLES).map(part).collect();
-        }
-        let starts = [0].into_iter().chain(times.iter().copied());
-        let mut pauses: Vec<u64> = times.iter().zip(starts).map(|(time, start)| time - start).collect();
-        pauses.sort_unstable();
-        let longest = pauses[pauses.len() / 2].saturating_mul(LONGEST_PAUSE);
-        Some(Activity {
-            ages_ns: times.iter().rev().map(|time| end_ns - time).collect(),
-            active_ns: pauses.iter().map(|pause| *pause.min(&longest)).fold(0, u64::saturating_add),
-            unit_ns,
-        })
-    }
-
-    /// How long it was in all, in nanoseconds.
-    pub(super) const fn active_ns(&self) -> u64 {
-        self.active_ns
-    }
-
-    /// Which share of it is no longer ago than the lower bound of the histogram's bucket after this one.
-    fn share_up_to(&self, bucket: u8) -> f64 {
-        let age_ns = 2_f64.powi(i32::from(bucket)) * self.unit_ns;
-        self.ages_ns.partition_point(|age| (*age as f64) < age_ns) as f64 / self.ages_ns.len() as f64
-    }
-}
 
 /// A share of the time, and the share of the live blocks that were born in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,7 +70,7 @@ impl Births {
             survivors += blocks as f64 * (younger + older) / 2.0;
             younger = older;
         }
-        let ended = lifetimes_ns as f64 / activity.active_ns.max(1) as f64;
+        let ended = lifetimes_ns as f64 / activity.active_ns().max(1) as f64;
         Some(Births { recent, mean_live: (survivors + ended) / live })
     }
 
@@ -173,14 +114,6 @@ mod tests {
             ..Site::default()
         };
         Births::of([site].iter(), &activity()).unwrap()
-    }
-
-    #[test]
-    fn time_is_divided_as_the_histogram_is() {
-        let activity = activity();
-        assert_eq!(activity.active_ns(), 1_000_000_000);
-        // The samples are at 1, 2, … 1000 ms: 256 of them are less than 256 ms before the end.
-        assert_eq!([7, 8, 9].map(|bucket| activity.share_up_to(bucket)), [0.128, 0.256, 0.512]);
     }
 
     #[test]
@@ -323,16 +256,5 @@ mod tests {
         dump.process.duration_ns = 10_000_000_000;
         let site = Site { ages: vec![(14, 1000)], ..Site::default() };
         assert_eq!(Births::of([site].iter(), &Activity::of(&dump).unwrap()), None);
-    }
-
-    #[test]
-    fn without_a_timeline_all_time_counts() {
-        let mut dump = run(1_000);
-        dump.timeline.samples.clear();
-        let activity = Activity::of(&dump).unwrap();
-        assert_eq!(activity.active_ns(), 1_000_000_000);
-        assert_eq!(activity.share_up_to(9), 17.0 / 32.0);
-        dump.process.duration_ns = 0;
-        assert!(Activity::of(&dump).is_none());
     }
 }

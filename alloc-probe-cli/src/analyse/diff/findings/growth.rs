@@ -4,7 +4,8 @@
 //! is, is a matter of doubts: few blocks, uneven births, others that come and go at the same site, a process whose live
 //! bytes did not rise with it. Without any of them the confidence is high, with one it is medium, with more it is low.
 
-use super::births::{Activity, Births};
+use super::activity::Activity;
+use super::births::Births;
 use super::{Finding, Kind, Runs, largest_first, place, signed};
 use crate::analyse::diff::{Pair, Sites};
 use crate::profile::Profile;
