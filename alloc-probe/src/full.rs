@@ -53,6 +53,8 @@ pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers:
         thread.last_block.set(address as usize);
         peak::after_growth(thread);
         timeline::tick(now);
+        #[cfg(feature = "truth")]
+        crate::truth::recorded(site, None, size);
     });
 }
 
@@ -203,6 +205,8 @@ fn finish_realloc(
         peak::after_growth(thread);
         peak::after_shrinking(thread);
         timeline::tick(now);
+        #[cfg(feature = "truth")]
+        crate::truth::recorded(site, Some(old_size), size);
     });
 }
 

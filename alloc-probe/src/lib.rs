@@ -66,6 +66,9 @@ mod stats;
 mod thread;
 mod timeline;
 mod tree;
+#[cfg(feature = "truth")]
+#[doc(hidden)]
+pub mod truth;
 mod word;
 
 pub use marks::mark;

@@ -5,6 +5,8 @@
 //! cargo test -p alloc-probe-tests --test every_build
 //! ```
 
+#[path = "suite/cargo.rs"]
+mod cargo;
 #[path = "suite/frames.rs"]
 mod frames;
 

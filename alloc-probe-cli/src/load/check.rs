@@ -84,8 +84,20 @@ fn check_symbols(symbols: &Symbols, dump: &Dump) -> Result<(), Refusal> {
     if symbols.missing.iter().any(|missing| missing.image as usize >= dump.images.len()) {
         return damaged("its symbols are missing for an image that is not listed");
     }
+    if !symbols.tail_calls.is_sorted_by(|one, next| one.row < next.row)
+        || symbols.tail_calls.last().is_some_and(|last| last.row as usize >= rows)
+    {
+        return damaged("its symbols have tail calls of rows that are out of order");
+    }
     let known = |string: u32| (string as usize) < symbols.strings.len();
-    if symbols.frames.iter().flatten().all(|frame| known(frame.function) && frame.file.is_none_or(known)) {
+    let lost = symbols.tail_calls.iter().map(|lost| &lost.frames);
+    if symbols
+        .frames
+        .iter()
+        .chain(lost)
+        .flatten()
+        .all(|frame| known(frame.function) && frame.file.is_none_or(known))
+    {
         Ok(())
     } else {
         damaged("its symbols refer to a string that is not there")

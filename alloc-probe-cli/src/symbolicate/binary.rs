@@ -7,6 +7,7 @@ use super::object_file::ObjectFile;
 use super::roles;
 use super::split::SplitFiles;
 use super::symbols::SymbolTable;
+use super::tail_calls::{Code, TailCalls};
 use addr2line::{Context, Frame, FunctionName, LookupContinuation, LookupResult};
 use gimli::{Dwarf, EndianSlice, RunTimeEndian};
 use object::{Object, ObjectSection};
@@ -53,6 +54,7 @@ pub(super) fn endian(file: &object::File<'_>) -> RunTimeEndian {
 /// may share it.
 pub(super) struct Binary<'a> {
     symbols: SymbolTable<'a>,
+    code: Code<'a>,
     dwarf: Option<Arc<Dwarf<Slice<'a>>>>,
 }
 
@@ -67,13 +69,15 @@ impl<'a> Binary<'a> {
             dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
             Some(Arc::new(dwarf))
         });
-        Binary { symbols: SymbolTable::of(files.iter().map(|file| &file.object)), dwarf }
+        let objects = || files.iter().map(|file| &file.object);
+        Binary { symbols: SymbolTable::of(objects()), code: Code::of(objects()), dwarf }
     }
 }
 
 /// One thread's look at a binary. It keeps what it has read, so addresses should come in order.
 pub(super) struct Lookup<'a> {
     symbols: &'a SymbolTable<'a>,
+    tail_calls: TailCalls<'a>,
     dwarf: Option<Arc<Dwarf<Slice<'a>>>>,
     context: Option<Context<Slice<'a>>>,
     split: SplitFiles<'a>,
@@ -89,6 +93,7 @@ impl<'a> Lookup<'a> {
     pub(super) fn new(binary: &'a Binary<'a>, split: SplitFiles<'a>) -> Lookup<'a> {
         Lookup {
             symbols: &binary.symbols,
+            tail_calls: TailCalls::new(&binary.code, &binary.symbols),
             dwarf: binary.dwarf.clone(),
             context: binary.dwarf.clone().and_then(|dwarf| Context::from_arc_dwarf(dwarf).ok()),
             split,
@@ -112,6 +117,34 @@ impl<'a> Lookup<'a> {
                 symbol
                     .map(|symbol| RawFrame { function: Some(self.demangled(symbol)), ..RawFrame::default() }),
             );
+        }
+        frames
+    }
+
+    /// The frames of functions that a stack lost between an instruction and the call that returns to `return_address`,
+    /// since they ended in a jump.
+    pub(super) fn frames_between(&self, return_address: u64, inner: u64) -> Vec<RawFrame> {
+        let way = self.tail_calls.between(return_address, inner);
+        way.into_iter().flat_map(|jumps| self.frames_of_any(&jumps)).collect()
+    }
+
+    /// The frames of several instructions of a function, as far as they are the same.
+    fn frames_of_any(&self, addresses: &[u64]) -> Vec<RawFrame> {
+        let mut all = addresses.iter().map(|address| self.frames_at(*address));
+        let mut frames = all.next().unwrap_or_default();
+        for others in all {
+            let functions =
+                |frames: &[RawFrame]| frames.iter().map(|frame| frame.function.clone()).collect::<Vec<_>>();
+            if functions(&frames) != functions(&others) {
+                // The function itself is all that is sure.
+                frames.drain(..frames.len().saturating_sub(1));
+            }
+            let outer = others.len().saturating_sub(frames.len());
+            for (frame, other) in frames.iter_mut().zip(&others[outer..]) {
+                if (frame.line, frame.column) != (other.line, other.column) {
+                    (frame.line, frame.column) = (None, None);
+                }
+            }
         }
         frames
     }

@@ -22,6 +22,7 @@ pub mod search;
 mod split;
 mod symbols;
 mod table;
+mod tail_calls;
 
 use crate::profile::{Deepest, Frame, FrameId, MissingSymbols, Profile, Role, Site};
 use alloc_probe_format::dump::{Dump, FrameKind, StackNode, SymbolFrame, Symbols};
@@ -87,7 +88,7 @@ struct FrameTable {
     frames: Vec<Frame>,
     ids: HashMap<Frame, FrameId>,
     /// What equal frames of the table of symbols came to before: most rows share theirs.
-    known: HashMap<(Option<u32>, Vec<SymbolKey>), Vec<FrameId>>,
+    known: HashMap<(Option<u32>, usize, Vec<SymbolKey>), Vec<FrameId>>,
 }
 
 /// What tells frames of the table of symbols apart.
@@ -113,14 +114,16 @@ impl FrameTable {
         let image = node.image.and_then(|image| dump.images.get(image as usize));
         let image_path = image.map(|image| image.path.as_str());
         let carried = symbols.frames.get(row).map_or(&[][..], Vec::as_slice);
+        let lost = symbols.tail_calls.binary_search_by_key(&row, |lost| lost.row as usize);
+        let lost = lost.map_or(&[][..], |lost| &symbols.tail_calls[lost].frames);
         if carried.is_empty() {
             let function = resolve::unnamed(node.address, image);
             let role = roles::role(&function, None, image_path);
             return vec![self.id(Frame { function, image: node.image, role, ..Frame::default() })];
         }
-        let key =
-            carried.iter().map(|frame| (frame.function, frame.file, frame.line, frame.column)).collect();
-        let key = (node.image, key);
+        let all = carried.iter().chain(lost);
+        let key = all.clone().map(|frame| (frame.function, frame.file, frame.line, frame.column)).collect();
+        let key = (node.image, carried.len(), key);
         if let Some(ids) = self.known.get(&key) {
             return ids.clone();
         }
@@ -129,8 +132,7 @@ impl FrameTable {
         let is_entry =
             |frame: &SymbolFrame| roles::is_allocator_entry(&symbols.strings[frame.function as usize]);
         let in_allocator = carried.iter().rposition(is_entry).map_or(0, |entry| entry + 1);
-        let ids: Vec<FrameId> = carried
-            .iter()
+        let ids: Vec<FrameId> = all
             .enumerate()
             .map(|(index, frame)| {
                 let (function, file) = (text(frame.function), frame.file.map(text));
@@ -144,7 +146,7 @@ impl FrameTable {
                     file,
                     line: frame.line,
                     column: frame.column,
-                    inlined: index + 1 < carried.len(),
+                    inlined: index + 1 != carried.len() && index + 1 < carried.len() + lost.len(),
                     image: node.image,
                     role,
                 })

@@ -70,9 +70,16 @@ pub fn resolve(dump: &mut Dump, options: &Options, progress: &mut dyn FnMut(&Ste
     let before = std::mem::take(&mut table.missing);
     for (image_index, wanted) in wanted(dump, &before, table.is_new) {
         let Some(image) = image_index.and_then(|image| dump.images.get(image as usize)) else { continue };
+        let between = between(dump, image_index, &wanted);
         let addresses: Vec<u64> = wanted.keys().copied().collect();
         let rows: Vec<u64> = wanted.values().map(|rows| rows.len() as u64).collect();
-        let mut looked_up = look_up(dump, image, &addresses, options, progress);
+        let places: Vec<Place> =
+            addresses.iter().map(|address| Place::At(*address)).chain(between.keys().copied()).collect();
+        let mut looked_up = look_up(dump, image, &places, options, progress);
+        let lost = looked_up.frames.split_off(addresses.len().min(looked_up.frames.len()));
+        for (rows, frames) in between.values().zip(lost).filter(|(_, frames)| !frames.is_empty()) {
+            table.set_tail_calls(rows, &frames);
+        }
         for (frames, address) in looked_up.frames.iter_mut().zip(&addresses) {
             for frame in frames {
                 frame.function.get_or_insert_with(|| unnamed(*address, Some(image)).into());
@@ -117,6 +124,47 @@ fn wanted(dump: &Dump, missing: &[MissingImage], all: bool) -> Wanted {
     wanted
 }
 
+/// What is looked up in a binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// The frames at an instruction.
+    At(u64),
+    /// The frames that were lost between one and the call outside of it.
+    Between { return_address: u64, inner: u64 },
+}
+
+impl Place {
+    /// The number under which the cache has it. Addresses have the highest bit clear.
+    fn key(self) -> u64 {
+        match self {
+            Place::At(address) => address,
+            Place::Between { return_address, inner } => {
+                let mixed = return_address.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ inner.rotate_left(32);
+                mixed.wrapping_mul(0xd6e8_feb8_6659_fd93) | 1 << 63
+            }
+        }
+    }
+}
+
+/// The rows of an image whose parents are calls in it, by where frames may be lost.
+fn between(
+    dump: &Dump,
+    image: Option<u32>,
+    wanted: &BTreeMap<u64, Vec<usize>>,
+) -> BTreeMap<Place, Vec<usize>> {
+    let mut between = BTreeMap::<Place, Vec<usize>>::new();
+    for (inner, rows) in wanted {
+        for row in rows {
+            let parent = &dump.stacks[dump.stacks[*row].parent as usize];
+            if parent.kind == FrameKind::Call && parent.image == image {
+                let place = Place::Between { return_address: parent.address, inner: *inner };
+                between.entry(place).or_default().push(*row);
+            }
+        }
+    }
+    between
+}
+
 /// What the files of one image know.
 #[derive(Default)]
 struct LookedUp {
@@ -131,16 +179,17 @@ struct LookedUp {
 fn look_up(
     dump: &Dump,
     image: &Image,
-    addresses: &[u64],
+    places: &[Place],
     options: &Options,
     progress: &mut dyn FnMut(&Step<'_>),
 ) -> LookedUp {
     let cache = options.cache.as_ref().filter(|_| !options.force);
-    if let Some((frames, place)) = cache.and_then(|cache| cache.read(&image.build_id, addresses)) {
+    let keys: Vec<u64> = places.iter().map(|place| place.key()).collect();
+    if let Some((frames, place)) = cache.and_then(|cache| cache.read(&image.build_id, &keys)) {
         let tried = vec![Tried { place, outcome: "every address".to_owned() }];
         return LookedUp { frames, tried, ..LookedUp::default() };
     }
-    progress(&Step { image: &image.path, done: 0, all: addresses.len() });
+    progress(&Step { image: &image.path, done: 0, all: places.len() });
     let arena: Arena<Bytes> = Arena::new();
     let search = Search::run(options, dump, image, &arena);
     let refused = search
@@ -152,13 +201,13 @@ fn look_up(
         return LookedUp { why, tried: search.tried, refused, ..LookedUp::default() };
     }
     let binary = Binary::new(&search.files, &arena);
-    let report = |done: usize| progress(&Step { image: &image.path, done, all: addresses.len() });
-    let (frames, missing_split) = look_up_in(&binary, &search.files, image, addresses, options, report);
+    let report = |done: usize| progress(&Step { image: &image.path, done, all: places.len() });
+    let (frames, missing_split) = look_up_in(&binary, &search.files, image, places, options, report);
     let why = missing_split.first().map(|first| Lack::SplitFiles(missing_split.len(), first.clone()));
     // Only what nothing better can be found for later is worth keeping.
     if search.has_debug_info() && why.is_none() {
         if let Some(cache) = cache {
-            cache.write(&image.build_id, addresses, &frames);
+            cache.write(&image.build_id, &keys, &frames);
         }
     }
     LookedUp { frames, why, tried: search.tried, refused }
@@ -170,32 +219,35 @@ fn look_up_in(
     binary: &Binary<'_>,
     files: &[ObjectFile<'_>],
     image: &Image,
-    addresses: &[u64],
+    places: &[Place],
     options: &Options,
     mut report: impl FnMut(usize),
 ) -> (Vec<Vec<RawFrame>>, BTreeSet<PathBuf>) {
-    let look_up = |addresses: &[u64], report: &mut dyn FnMut(usize)| {
+    let look_up = |places: &[Place], report: &mut dyn FnMut(usize)| {
         let arena: Arena<Bytes> = Arena::new();
         let split = SplitFiles::of(files, Path::new(&image.path), &options.debug_dirs, &arena);
         let lookup = Lookup::new(binary, split);
-        let mut frames = Vec::with_capacity(addresses.len());
-        for chunk in addresses.chunks(STEP) {
-            frames.extend(chunk.iter().map(|address| lookup.frames_at(*address)));
+        let mut frames = Vec::with_capacity(places.len());
+        for chunk in places.chunks(STEP) {
+            frames.extend(chunk.iter().map(|place| match place {
+                Place::At(address) => lookup.frames_at(*address),
+                Place::Between { return_address, inner } => lookup.frames_between(*return_address, *inner),
+            }));
             report(frames.len());
         }
         (frames, lookup.missing_split_files())
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = processors.min(addresses.len() / FOR_A_THREAD).max(1);
+    let threads = processors.min(places.len() / FOR_A_THREAD).max(1);
     // Neighbours share what has to be read for them, so each thread has its own part of the binary.
-    let mut parts = addresses.chunks(addresses.len().div_ceil(threads).max(1));
+    let mut parts = places.chunks(places.len().div_ceil(threads).max(1));
     let first = parts.next().unwrap_or_default();
     std::thread::scope(|scope| {
         let others: Vec<_> = parts.map(|part| scope.spawn(move || look_up(part, &mut |_| {}))).collect();
         // The others are about as far as this one.
-        let mut found = look_up(first, &mut |done| report((done * threads).min(addresses.len())));
-        for (part, other) in addresses.chunks(first.len().max(1)).skip(1).zip(others) {
-            // Nothing in it panics on any input; if it did, its addresses would be without names.
+        let mut found = look_up(first, &mut |done| report((done * threads).min(places.len())));
+        for (part, other) in places.chunks(first.len().max(1)).skip(1).zip(others) {
+            // Nothing in it panics on any input; if it did, its places would be without names.
             let (frames, missing) =
                 other.join().unwrap_or_else(|_| (vec![Vec::new(); part.len()], BTreeSet::new()));
             found.0.extend(frames);

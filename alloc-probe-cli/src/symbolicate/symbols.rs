@@ -2,6 +2,7 @@
 
 use super::names;
 use object::{Object, ObjectSymbol, SymbolKind};
+use std::ops::Range;
 
 /// Functions by address, without overlaps but with aliases.
 pub(super) struct SymbolTable<'data> {
@@ -46,6 +47,20 @@ impl<'data> SymbolTable<'data> {
         SymbolTable { symbols }
     }
 
+    /// A table of functions with their starts and ends.
+    #[cfg(test)]
+    pub(super) fn of_functions(functions: &[(u64, u64, &'data str)]) -> SymbolTable<'data> {
+        let symbols = functions.iter().map(|(start, end, name)| Symbol { start: *start, end: *end, name });
+        SymbolTable { symbols: symbols.collect() }
+    }
+
+    /// Where the function that `address` lies in begins and ends.
+    pub(super) fn function_at(&self, address: u64) -> Option<Range<u64>> {
+        let beyond = self.symbols.partition_point(|symbol| symbol.start <= address);
+        let last = self.symbols[..beyond].last()?;
+        (address < last.end).then_some(last.start..last.end)
+    }
+
     /// The name of the function that `address` lies in. Where several share their code, the one whose own name
     /// is `own_name`, as the debug info knows it; else the first by name, so that every run picks the same.
     pub(super) fn name_at(&self, address: u64, own_name: Option<&str>) -> Option<&'data str> {
@@ -68,14 +83,9 @@ impl<'data> SymbolTable<'data> {
 mod tests {
     use super::*;
 
-    fn table(symbols: &[(u64, u64, &'static str)]) -> SymbolTable<'static> {
-        let symbols = symbols.iter().map(|(start, end, name)| Symbol { start: *start, end: *end, name });
-        SymbolTable { symbols: symbols.collect() }
-    }
-
     #[test]
     fn an_address_between_functions_has_no_name() {
-        let table = table(&[(0x10, 0x20, "a"), (0x30, 0x40, "b")]);
+        let table = SymbolTable::of_functions(&[(0x10, 0x20, "a"), (0x30, 0x40, "b")]);
         let cases = [
             (0x0f, None),
             (0x10, Some("a")),
@@ -91,7 +101,7 @@ mod tests {
 
     #[test]
     fn of_functions_that_share_code_the_debug_infos_is_taken() {
-        let table = table(&[
+        let table = SymbolTable::of_functions(&[
             (0x10, 0x20, "_ZN1a3Foo4dropE"),
             (0x10, 0x20, "_ZN1b3Bar4dropE"),
             (0x10, 0x20, "_ZN1b3Bar5clearE"),

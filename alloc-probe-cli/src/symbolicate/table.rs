@@ -1,8 +1,8 @@
 //! The table of symbols while it is filled.
 
 use super::binary::RawFrame;
-use alloc_probe_format::dump::{MissingImage, SymbolFrame, Symbols};
-use std::collections::{BTreeSet, HashMap};
+use alloc_probe_format::dump::{MissingImage, SymbolFrame, Symbols, TailCalls};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Symbols of a dump, with a way to find a string that is there already.
 pub(super) struct Table {
@@ -10,6 +10,8 @@ pub(super) struct Table {
     ids: HashMap<String, u32>,
     /// For each row of the stacks, its frames.
     frames: Vec<Vec<SymbolFrame>>,
+    /// For rows of the stacks, those of functions between them and their parents that left none.
+    tail_calls: BTreeMap<u32, Vec<SymbolFrame>>,
     /// The strings that are names whose path was made from a file.
     pub(super) guessed: BTreeSet<u32>,
     /// The images whose symbols are missing.
@@ -29,6 +31,7 @@ impl Table {
             ids: (0..).zip(&symbols.strings).map(|(id, text)| (text.clone(), id)).collect(),
             strings: symbols.strings,
             frames,
+            tail_calls: symbols.tail_calls.into_iter().map(|lost| (lost.row, lost.frames)).collect(),
             guessed: symbols.guessed.into_iter().collect(),
             missing: symbols.missing,
             is_new,
@@ -42,8 +45,20 @@ impl Table {
 
     /// Gives rows of one address its frames.
     pub(super) fn set(&mut self, rows: &[usize], raw: &[RawFrame]) {
-        let frames: Vec<SymbolFrame> = raw
-            .iter()
+        let frames = self.frames_of(raw);
+        for row in rows {
+            self.frames[*row].clone_from(&frames);
+        }
+    }
+
+    /// Gives rows the frames of functions between them and their parents.
+    pub(super) fn set_tail_calls(&mut self, rows: &[usize], raw: &[RawFrame]) {
+        let frames = self.frames_of(raw);
+        self.tail_calls.extend(rows.iter().map(|row| (*row as u32, frames.clone())));
+    }
+
+    fn frames_of(&mut self, raw: &[RawFrame]) -> Vec<SymbolFrame> {
+        raw.iter()
             .map(|raw| {
                 let function = self.id(raw.function.as_deref().unwrap_or_default());
                 if raw.path_guessed {
@@ -56,20 +71,17 @@ impl Table {
                     column: raw.column,
                 }
             })
-            .collect();
-        for row in rows {
-            self.frames[*row].clone_from(&frames);
-        }
+            .collect()
     }
 
     /// Every frame, to be changed.
     pub(super) fn frames_mut(&mut self) -> impl Iterator<Item = &mut SymbolFrame> {
-        self.frames.iter_mut().flatten()
+        self.frames.iter_mut().chain(self.tail_calls.values_mut()).flatten()
     }
 
     /// The distinct frames, in order.
     pub(super) fn distinct(&self) -> BTreeSet<SymbolFrame> {
-        self.frames.iter().flatten().copied().collect()
+        self.frames.iter().chain(self.tail_calls.values()).flatten().copied().collect()
     }
 
     /// The text of a string.
@@ -94,6 +106,7 @@ impl Table {
             strings: self.strings,
             frames: self.frames,
             guessed: self.guessed.into_iter().collect(),
+            tail_calls: self.tail_calls.into_iter().map(|(row, frames)| TailCalls { row, frames }).collect(),
             missing: self.missing,
         }
     }

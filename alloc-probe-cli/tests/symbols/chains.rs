@@ -131,6 +131,20 @@ fn callbacks() -> usize {
     black_box(unsafe { bsearch(&1, &1, 1, 1, compare) } as usize)
 }
 
+#[inline(never)]
+fn ends_in_a_call(name: &str) -> usize {
+    stack(name)
+}
+
+#[inline(never)]
+fn forwards(name: &str) -> usize {
+    ends_in_a_call(black_box(name))
+}
+
+fn tail_calls() -> usize {
+    black_box(forwards("tail")) + 1
+}
+
 fn main() {
     let sum = descend(3)
         + Pair(2_u8).twice()
@@ -139,7 +153,8 @@ fn main() {
         + asynchronous()
         + iterators(black_box(&[1, 2]))
         + threads()
-        + callbacks();
+        + callbacks()
+        + tail_calls();
     std::process::exit((black_box(sum) == 0) as i32)
 }
 "#;
@@ -164,6 +179,8 @@ const CHAINS: &[(&str, &[&str])] = &[
     ("iterator", &["mapped", "iterators::{{closure}}", "iterators", "main"]),
     ("thread", &["in_thread", "threads::{{closure}}"]),
     ("callback", &["compare", "bsearch", "callbacks", "main"]),
+    // Where they are optimised, the first two have left no frame.
+    ("tail", &["ends_in_a_call", "forwards", "tail_calls", "main"]),
 ];
 
 /// The subject's stacks: a name, and return addresses from the inside outwards.

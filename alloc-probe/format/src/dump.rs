@@ -543,9 +543,22 @@ pub struct Symbols {
     /// right, but a type may be missing (`alloc::vec::push` for `alloc::vec::Vec::push`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guessed: Vec<u32>,
+    /// What is not in the stacks, since its functions ended in a jump to the next, at most once for each row of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tail_calls: Vec<TailCalls>,
     /// The images whose symbols could not be had.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingImage>,
+}
+
+/// Functions between a row of the stacks and its parent, which left no frame there: each ended in a jump to what it
+/// called last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TailCalls {
+    /// The row of [`Dump::stacks`].
+    pub row: u32,
+    /// Their frames, from the row's function outwards.
+    pub frames: Vec<SymbolFrame>,
 }
 
 /// An image whose symbols could not be had, or only in part.

@@ -1,7 +1,8 @@
 //! Not one frame differs: every stack that the subjects take is held against two others.
 
 use crate::binaries::Profile;
-use crate::frames::{Build, Lto, cargo, run, stacks_checked, target};
+use crate::cargo::{cargo, run, target};
+use crate::frames::{Build, Lto, stacks_checked};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -67,7 +68,7 @@ fn stacks_of_random_calls() {
 
 #[test]
 fn stacks_of_real_programs() {
-    let list = |count| crate::real_input::list(count);
+    let list = |count| crate::sources::list(count);
     for (name, files, least) in [("parse_sources", 10, 20_000), ("search_sources", 40, 10_000)] {
         let (_folder, list) = list(files);
         check(name, &[list.to_str().expect("the temporary folder has a plain name")], least);

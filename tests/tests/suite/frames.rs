@@ -1,6 +1,7 @@
 //! Programs whose every stack is checked as it's taken, and one of them, `call_trees`, built in the ways that change
 //! frames.
 
+use crate::cargo::{cargo, run, target};
 use alloc_probe_format::dump::Dump;
 use std::fmt;
 use std::fs;
@@ -72,27 +73,6 @@ impl fmt::Display for Build {
         let gaps = if self.gaps { "-gaps" } else { "" };
         write!(f, "opt-level-{}{pointers}-lto-{:?}{gaps}", self.opt_level, self.lto)
     }
-}
-
-/// A command of Cargo's that puts what it builds into a folder. It shares all that goes on the way there with the rest
-/// of the workspace's builds.
-pub(crate) fn cargo(command: &str, folder: &Path) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([command, "--quiet", "--target-dir"]).arg(folder);
-    cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
-    cargo.env("CARGO_BUILD_BUILD_DIR", target());
-    cargo
-}
-
-pub(crate) fn run(mut command: Command) {
-    let status = command.status().expect("cargo runs");
-    assert!(status.success(), "{command:?}: {status}");
-}
-
-/// The target folder.
-pub(crate) fn target() -> &'static Path {
-    let profile = Path::new(env!("CARGO_BIN_EXE_boxes")).parent().expect("a binary lies in a folder");
-    profile.parent().expect("a profile's folder lies in the target folder")
 }
 
 /// Runs a program that checks its stacks, and tells how many these were. No frame of them may differ.

@@ -2,10 +2,13 @@
 
 // How a subject is built, run and read.
 mod binaries;
+mod cargo;
 mod faults;
 mod frames;
 mod run;
+mod sources;
 mod stacks;
+mod truth;
 
 // What every dump must satisfy.
 mod consistency;
@@ -16,6 +19,7 @@ mod chains;
 mod checked;
 mod endings;
 mod lifetimes;
+mod matching;
 mod memory;
 mod observers;
 mod random;

@@ -80,7 +80,14 @@ mod tests {
 
     fn groups(blocks: impl Iterator<Item = u64>) -> Vec<Group> {
         let figures = blocks.map(|total_blocks| Figures { total_blocks, ..Figures::default() });
-        figures.map(|figures| Group { chain: Box::default(), sites: Vec::new(), figures }).collect()
+        figures
+            .map(|figures| Group {
+                chain: Box::default(),
+                called: Box::default(),
+                sites: Vec::new(),
+                figures,
+            })
+            .collect()
     }
 
     fn entries(keys: impl Iterator<Item = u64>) -> Vec<Entry> {

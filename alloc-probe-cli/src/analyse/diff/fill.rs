@@ -22,6 +22,43 @@ const MAX_TRIES: usize = 256;
 pub(super) fn fill_up(judge: &Judge, base: &mut Side<'_>, new: &mut Side<'_>, matched: &mut [Matched]) {
     fill_side(judge, base, new, matched, |pair| (&mut pair.base, &mut pair.new));
     fill_side(judge, new, base, matched, |pair| (&mut pair.new, &mut pair.base));
+    join_side(judge, (base, true), new, matched, |pair| (&mut pair.base, &mut pair.new));
+    join_side(judge, (new, false), base, matched, |pair| (&mut pair.new, &mut pair.base));
+}
+
+/// Where code of several places was merged, the compiler keeps no line: then one group stands for several of the other
+/// build, which differ from it in nothing else. A left-over group joins the only pair with such a one.
+fn join_side(
+    judge: &Judge,
+    (side, side_is_base): (&mut Side<'_>, bool),
+    other: &Side<'_>,
+    matched: &mut [Matched],
+    members: Members,
+) {
+    let has_no_line = |group: &Group| group.chain.iter().any(|step| step.line == 0);
+    let mut by_chain: HashMap<u64, Vec<(usize, u32)>> = HashMap::new();
+    for (at, pair) in matched.iter_mut().enumerate() {
+        for group in members(pair).1.iter().filter(|group| has_no_line(&other.groups[**group as usize])) {
+            chain(judge, &other.groups[*group as usize], &mut |key| {
+                by_chain.entry(key).or_default().push((at, *group))
+            });
+        }
+    }
+    for group in side.left().collect::<Vec<_>>() {
+        let mut joined = None;
+        chain(judge, &side.groups[group as usize], &mut |key| {
+            let pairs = by_chain.get(&key).into_iter().flatten().take(MAX_TRIES);
+            let mut fitting = pairs.filter(|(_, partner)| {
+                judge.agree(&side.groups[group as usize], &other.groups[*partner as usize], side_is_base)
+            });
+            joined = fitting.next().filter(|_| fitting.next().is_none()).map(|(at, _)| *at);
+        });
+        if let Some(at) = joined {
+            side.free[group as usize] = false;
+            members(&mut matched[at]).0.push(group);
+            matched[at].kind = matched[at].kind.max(Some(MatchKind::Subsequence));
+        }
+    }
 }
 
 /// A pair's groups, those of the side that is filled first.

@@ -23,6 +23,9 @@ pub(super) struct Step {
 pub(super) struct Group {
     /// The program's frames, from the allocation outwards. Never empty where the stack was not.
     pub(super) chain: Box<[Step]>,
+    /// For each of them, whether the next one out has another frame on the machine's stack: it was called from there,
+    /// and not inlined.
+    pub(super) called: Box<[bool]>,
     /// The sites, as indices into the profile's.
     pub(super) sites: Vec<u32>,
     /// The sites' figures added up.
@@ -46,21 +49,41 @@ pub(super) fn groups(sites: &[Site], keys: &[Key]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut by_chain: HashMap<Box<[Step]>, usize> = HashMap::new();
     for (index, site) in sites.iter().enumerate() {
-        let chain = chain(site, keys);
+        let (chain, called) = chain(site, keys);
         let at = *by_chain.entry(chain).or_insert_with_key(|chain| {
-            groups.push(Group { chain: chain.clone(), sites: Vec::new(), figures: Figures::default() });
+            let called = vec![false; chain.len()].into();
+            groups.push(Group {
+                chain: chain.clone(),
+                called,
+                sites: Vec::new(),
+                figures: Figures::default(),
+            });
             groups.len() - 1
         });
+        groups[at].called.iter_mut().zip(called).for_each(|(any, one)| *any |= one);
         groups[at].sites.push(index as u32);
         groups[at].figures.add(&site.figures);
     }
     groups
 }
 
-/// The program's part of a stack, frame by frame.
-fn chain(site: &Site, keys: &[Key]) -> Box<[Step]> {
-    let keys = program_frames(site, keys).into_iter().map(|frame| keys[frame.0 as usize]);
-    keys.map(|key| Step { function: key.function, line: key.line }).collect()
+/// The program's part of a stack, frame by frame, and where it was called and not inlined.
+fn chain(site: &Site, keys: &[Key]) -> (Box<[Step]>, Vec<bool>) {
+    let frames = program_frames(site, keys);
+    let step = |frame: &FrameId| {
+        let key = keys[frame.0 as usize];
+        Step { function: key.function, line: key.line }
+    };
+    let mut called = Vec::with_capacity(frames.len());
+    for frame in &site.frames {
+        if frames.get(called.len()) == Some(frame) {
+            called.push(false);
+        }
+        if let Some(last) = called.last_mut() {
+            *last |= !keys[frame.0 as usize].inlined;
+        }
+    }
+    (frames.iter().map(step).collect(), called)
 }
 
 /// The program's frames of a stack. Where it has none, as for what the runtime allocates before `main`: those that
@@ -79,7 +102,7 @@ mod tests {
     use super::*;
 
     fn key(function: u32, line: u32, role: Role) -> Key {
-        Key { function: FunctionId(function), line, role }
+        Key { function: FunctionId(function), line, role, inlined: false }
     }
 
     fn site(frames: &[u32], total_bytes: u64) -> Site {

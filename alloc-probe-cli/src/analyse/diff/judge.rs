@@ -1,6 +1,8 @@
 //! How alike two groups are: what makes them a possible pair, and the better of two possible ones.
 
+use super::calls::Calls;
 use super::group::{Group, Step};
+use super::key::Functions;
 use super::lines::{Agreement, Lines};
 
 /// With fewer blocks than this, equal figures are no evidence: every program makes a few small blocks all over.
@@ -12,6 +14,8 @@ pub(super) const TELLING_BYTES: u64 = 4096;
 #[derive(Debug)]
 pub(super) struct Judge {
     lines: Lines,
+    base_calls: Calls,
+    new_calls: Calls,
     /// For each function, whether both builds have it in some chain.
     shared: Vec<bool>,
     /// For each function, how much it tells: little where every chain has it.
@@ -22,9 +26,9 @@ pub(super) struct Judge {
 
 impl Judge {
     /// Learns from all groups of both builds.
-    pub(super) fn of(base: &[Group], new: &[Group], functions: usize) -> Judge {
+    pub(super) fn of(base: &[Group], new: &[Group], functions: &Functions) -> Judge {
         let count = |groups: &[Group]| {
-            let mut frequency = vec![0_u32; functions];
+            let mut frequency = vec![0_u32; functions.count];
             for group in groups {
                 group.functions().for_each(|function| frequency[function.0 as usize] += 1);
             }
@@ -35,7 +39,10 @@ impl Judge {
         let frequency: Vec<u32> = in_base.iter().zip(&in_new).map(|(base, new)| base + new).collect();
         let groups = (base.len() + new.len()) as f32;
         let weights = frequency.iter().map(|&times| (groups / times.max(1) as f32).ln_1p()).collect();
-        Judge { lines: Lines::of(base, new, functions), shared, weights, frequency }
+        let lines = Lines::of(base, new, functions.count);
+        let base_calls = Calls::of(base, &functions.base, |step| lines.in_new(step));
+        let new_calls = Calls::of(new, &functions.new, |step| step.line);
+        Judge { lines, base_calls, new_calls, shared, weights, frequency }
     }
 
     /// Whether both builds have the step's function in some chain.
@@ -80,10 +87,13 @@ impl Judge {
     pub(super) fn without_inner(&self, base: &Group, new: &Group) -> Option<f32> {
         let few = base.chain.len().min(new.chain.len());
         let rests = base.chain[base.chain.len() - few..].iter().zip(&new.chain[new.chain.len() - few..]);
-        let same = |(base, new): (&Step, &Step)| {
-            base.function == new.function && self.lines.agreement(*base, *new) == Agreement::Same
+        let same = |(at, (base, new)): (usize, (&Step, &Step))| {
+            // Where a function's ends were merged with what it calls there, it has no line.
+            let is_merged = at == 0 && (base.line == 0 || new.line == 0);
+            base.function == new.function
+                && (is_merged || self.lines.agreement(*base, *new) == Agreement::Same)
         };
-        (few > 0 && rests.into_iter().all(same)).then(|| Alike::of(base, new).ratio)
+        (few > 0 && rests.into_iter().enumerate().all(same)).then(|| Alike::of(base, new).ratio)
     }
 
     /// How good a pair the two are for allocating in the same function under callers that do not contradict each
@@ -93,7 +103,9 @@ impl Judge {
             group.chain.iter().filter(|step| self.is_shared(**step)).copied().collect()
         };
         let (base_chain, new_chain) = (shared(base), shared(new));
-        let walk = self.lay(&base_chain, &new_chain, Alike::of(base, new))?;
+        let alike = Alike::of(base, new);
+        let walk = self.lay(&base_chain, &new_chain, alike);
+        let walk = walk.or_else(|| self.walk(&base_chain, &new_chain, alike.ratio, Strictness::SeenLines))?;
         // The allocating function alone is no proof where both have callers, but none in common.
         (walk.steps > 1 || base.chain.len().min(new.chain.len()) == 1).then_some(walk.score)
     }
@@ -101,26 +113,50 @@ impl Judge {
     /// Whether one of the two may be a part of the other, going by functions alone: where two calls were merged into
     /// one, their lines tell nothing.
     pub(super) fn may_be_part(&self, base: &Group, new: &Group) -> bool {
-        self.walk(&base.chain, &new.chain, 0.0, true).is_some()
+        self.walk(&base.chain, &new.chain, 0.0, Strictness::Figures).is_some()
+    }
+
+    /// Whether two chains are the same, functions and lines, but for lines that are not known.
+    pub(super) fn agree(&self, one: &Group, other: &Group, one_is_base: bool) -> bool {
+        let same = |(one, other): (&Step, &Step)| {
+            let (base, new) = if one_is_base { (*one, *other) } else { (*other, *one) };
+            let has_no_line = base.line == 0 || new.line == 0;
+            base.function == new.function
+                && (has_no_line || self.lines.agreement(base, new) == Agreement::Same)
+        };
+        one.chain.len() == other.chain.len() && one.chain.iter().zip(&other.chain).all(same)
     }
 
     /// Lays the shorter chain into the longer one, the allocating functions on each other. Lines that are known to
     /// differ are taken for the same only where the figures leave little doubt.
     fn lay(&self, base: &[Step], new: &[Step], alike: Alike) -> Option<Walk> {
-        let agreed = self.walk(base, new, alike.ratio, false);
-        agreed.or_else(|| alike.telling.then(|| self.walk(base, new, alike.ratio, true)).flatten())
+        let agreed = self.walk(base, new, alike.ratio, Strictness::Lines);
+        agreed.or_else(|| {
+            alike.telling.then(|| self.walk(base, new, alike.ratio, Strictness::Functions)).flatten()
+        })
     }
 
-    fn walk(&self, base: &[Step], new: &[Step], ratio: f32, may_differ: bool) -> Option<Walk> {
+    /// Whether the build with the shorter chain can't have lost this step of the longer one.
+    fn is_kept(&self, short: &[Step], long: &[Step], at: usize, base_is_longer: bool) -> bool {
+        let calls = if base_is_longer { &self.new_calls } else { &self.base_calls };
+        let with_line = |step: Step| (step, if base_is_longer { self.lines.in_new(step) } else { step.line });
+        let is_recursive = short.iter().any(|other| other.function == long[at].function);
+        let outer = long.get(at + 1).map(|outer| with_line(*outer));
+        calls.keep(long[at - 1], with_line(long[at]), outer, is_recursive)
+    }
+
+    fn walk(&self, base: &[Step], new: &[Step], ratio: f32, strictness: Strictness) -> Option<Walk> {
         let base_is_longer = base.len() > new.len();
         let (short, long) = if base_is_longer { (new, base) } else { (base, new) };
         let (mut whole, mut met, mut same, mut differ) = (0.0, 0.0, 0.0, 0.0);
         let mut steps = 0;
+        // Where figures decide, a recursion may have become a loop.
+        let may_reject = strictness != Strictness::Figures;
         for (at, outer) in long.iter().enumerate() {
             let weight = self.weights[outer.function.0 as usize];
             whole += weight;
             let Some(next) = short.get(steps).filter(|next| next.function == outer.function) else {
-                if at == 0 {
+                if at == 0 || (may_reject && self.is_kept(short, long, at, base_is_longer)) {
                     return None;
                 }
                 continue;
@@ -129,9 +165,18 @@ impl Judge {
             match self.lines.agreement(*base, *new) {
                 Agreement::Same => same += weight,
                 Agreement::Unknown => {}
-                Agreement::Differ if may_differ => differ += weight,
-                Agreement::Differ if at == 0 => return None,
-                Agreement::Differ => continue,
+                Agreement::Moved if strictness >= Strictness::SeenLines => differ += weight,
+                Agreement::Moved | Agreement::Differ if strictness >= Strictness::Functions => {
+                    differ += weight
+                }
+                Agreement::Moved | Agreement::Differ
+                    if at == 0 || (may_reject && self.is_kept(short, long, at, base_is_longer)) =>
+                {
+                    return None;
+                }
+                Agreement::Moved | Agreement::Differ => {
+                    continue;
+                }
             }
             met += weight;
             steps += 1;
@@ -139,6 +184,19 @@ impl Judge {
         let score = (2.0 * met + same - differ) / f32::max(whole, f32::MIN_POSITIVE) + ratio;
         (steps > 0 && steps == short.len()).then_some(Walk { steps, score })
     }
+}
+
+/// How much of the lines may be different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Strictness {
+    /// Nothing that is known.
+    Lines,
+    /// Those that only one build has.
+    SeenLines,
+    /// All of them.
+    Functions,
+    /// The same, and frames may be missing that are known to be there otherwise.
+    Figures,
 }
 
 /// What came of laying one chain into another.

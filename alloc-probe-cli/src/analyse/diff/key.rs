@@ -17,6 +17,8 @@ pub(super) struct Key {
     pub(super) line: u32,
     /// Whose code it is, the same in both builds.
     pub(super) role: Role,
+    /// Whether it has no frame of its own on the machine's stack.
+    pub(super) inlined: bool,
 }
 
 /// The functions of two profiles.
@@ -54,7 +56,8 @@ impl Functions {
             let keys = frames.iter().zip(numbers).map(|(frame, number)| {
                 let function = ids[number as usize];
                 let role = roles[function.0 as usize].unwrap_or(frame.role);
-                Key { function, line: frame.line.unwrap_or(0), role }
+                let role = if names.is_nowhere(frame) { role.min(Role::Standard) } else { role };
+                Key { function, line: frame.line.unwrap_or(0), role, inlined: frame.inlined }
             });
             keys.collect()
         };

@@ -15,7 +15,10 @@ pub(super) enum Agreement {
     Same,
     /// They may be: a line is unknown, or the function was rewritten.
     Unknown,
-    /// They are different lines: one of them is seen on the other side too.
+    /// One of them is seen on the other side too, but not the other: code that was lost or added, or moved by the
+    /// optimiser, as between the fields of a structure and the attribute that derives a function for it.
+    Moved,
+    /// They are different lines: each is seen on the other side too.
     Differ,
 }
 
@@ -70,11 +73,13 @@ impl Lines {
         let Some(shift) = seen.shift else { return Agreement::Unknown };
         if i64::from(base.line) + shift == i64::from(new.line) {
             Agreement::Same
-        } else if has(&seen.new, i64::from(base.line) + shift) || has(&seen.base, i64::from(new.line) - shift)
-        {
-            Agreement::Differ
         } else {
-            Agreement::Unknown
+            let in_new = has(&seen.new, i64::from(base.line) + shift);
+            match (in_new, has(&seen.base, i64::from(new.line) - shift)) {
+                (true, true) => Agreement::Differ,
+                (false, false) => Agreement::Unknown,
+                _ => Agreement::Moved,
+            }
         }
     }
 }
@@ -108,7 +113,7 @@ fn has(lines: &[u32], line: i64) -> bool {
 mod tests {
     use super::*;
     use crate::analyse::diff::key::FunctionId;
-    use Agreement::{Differ, Same, Unknown};
+    use Agreement::{Differ, Moved, Same, Unknown};
     use alloc_probe_format::dump::Figures;
 
     fn step(line: u32) -> Step {
@@ -116,7 +121,12 @@ mod tests {
     }
 
     fn group(line: u32) -> Group {
-        Group { chain: [step(line)].into(), sites: Vec::new(), figures: Figures::default() }
+        Group {
+            chain: [step(line)].into(),
+            called: [true].into(),
+            sites: Vec::new(),
+            figures: Figures::default(),
+        }
     }
 
     fn check(base: &[u32], new: &[u32], pairs: &[(u32, u32, Agreement)]) {
@@ -132,7 +142,7 @@ mod tests {
         check(
             &[10, 13, 16],
             &[10, 16],
-            &[(10, 10, Same), (13, 16, Differ), (10, 16, Differ), (13, 0, Unknown)],
+            &[(10, 10, Same), (13, 16, Moved), (10, 16, Differ), (13, 0, Unknown)],
         );
     }
 
@@ -148,7 +158,7 @@ mod tests {
 
     #[test]
     fn lines_that_neither_side_shares_are_unknown() {
-        check(&[10, 13, 16], &[10, 13, 18], &[(16, 18, Unknown), (13, 18, Differ)]);
+        check(&[10, 13, 16], &[10, 13, 18], &[(16, 18, Unknown), (13, 18, Moved), (13, 10, Differ)]);
         // Rewritten: no shift brings half of the lines together.
         check(&[10, 20, 30, 40, 50], &[11, 23, 34, 47, 58], &[(10, 11, Unknown), (50, 58, Unknown)]);
     }

@@ -7,6 +7,7 @@ use super::candidates::{Candidate, Entry, join, rank};
 use super::fill::fill_up;
 use super::group::Group;
 use super::judge::Judge;
+use super::key::Functions;
 use super::passes::{Keys, PASSES, Pass};
 use std::collections::HashSet;
 
@@ -31,7 +32,7 @@ pub(super) struct Side<'a> {
 }
 
 /// Pairs the groups of two builds. Each group is in exactly one of the results.
-pub(super) fn match_groups(base: &[Group], new: &[Group], functions: usize) -> Vec<Matched> {
+pub(super) fn match_groups(base: &[Group], new: &[Group], functions: &Functions) -> Vec<Matched> {
     let judge = Judge::of(base, new, functions);
     let mut base = Side { groups: base, free: vec![true; base.len()] };
     let mut new = Side { groups: new, free: vec![true; new.len()] };

@@ -2,7 +2,7 @@
 //!
 //! The way: `name`s without what differs from build to build, and what they may stand for (`resolve`) → a `key` for
 //! each frame, by one numbering for both builds → `group`s of sites without glue → `matching`, pass by pass (`passes`,
-//! `judge`, `lines`, `candidates`, `fill`) → how much was matched ([`share`]), what stood in the way ([`obstacles`]),
+//! `judge`, `lines`, `calls`, `candidates`, `fill`) → how much was matched ([`share`]), what stood in the way ([`obstacles`]),
 //! whether both did the same [`work`], and why their memory differs: an account of it ([`account`]), and what stands out
 //! ([`findings`]). What became of each pair's blocks has a [`class`].
 
@@ -17,6 +17,7 @@ pub mod threshold;
 pub mod tree;
 pub mod work;
 
+mod calls;
 mod candidates;
 mod fill;
 mod group;
@@ -163,7 +164,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let functions = Functions::of(&base.frames, &new.frames);
     let base_groups = group::groups(&base.sites, &functions.base);
     let new_groups = group::groups(&new.sites, &functions.new);
-    let matches = matching::match_groups(&base_groups, &new_groups, functions.count);
+    let matches = matching::match_groups(&base_groups, &new_groups, &functions);
     let pairs: Vec<Pair> = matches
         .into_iter()
         .map(|matched| Pair {

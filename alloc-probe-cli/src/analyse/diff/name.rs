@@ -31,11 +31,12 @@ impl Name {
         }
         let mut path = with_plain_closures(&short_name(without_suffixes(function)));
         // An impl that the compiler only numbered hides the type, so all the path is worth nothing.
-        if let Some(numbered) = path.rfind(NUMBERED_IMPL) {
+        let numbered = path.rfind(NUMBERED_IMPL);
+        if let Some(numbered) = numbered {
             path.drain(..numbered + NUMBERED_IMPL.len());
         }
         let leaf = last_separator(&path).map_or(0, |separator| separator + 2);
-        Name { qualified: leaf > 0, leaf, path }
+        Name { qualified: leaf > 0 && numbered.is_none(), leaf, path }
     }
 }
 
@@ -140,6 +141,7 @@ mod tests {
             ("{closure#0}", "{closure}", false),
             ("{async_fn#0}", "{closure}", false),
             ("orders::{impl#4}::get<u8>", "get", false),
+            ("orders::{impl#4}::get::{closure#0}", "{closure}", false),
         ];
         for (given, leaf, qualified) in cases {
             let name = Name::of(given);

@@ -60,11 +60,23 @@ impl<'a> Names<'a> {
         !frame.path_guessed && self.names[frame.function.as_str()].qualified
     }
 
+    /// Whether nothing is known of a frame but its last name: of code that was merged from several places, the compiler
+    /// keeps neither the line nor, at times, the file.
+    pub(super) fn is_nowhere(&self, frame: &Frame) -> bool {
+        let known = || {
+            let file = file_key(frame.file.as_deref()?);
+            self.known.get(&(self.names[frame.function.as_str()].leaf().to_owned(), file))
+        };
+        frame.path_guessed && frame.line.is_none() && known().is_none()
+    }
+
     /// What a frame's function may be: one name, or several that its place does not tell apart.
     pub(super) fn meanings<'s>(&'s self, frame: &'a Frame) -> Vec<Meaning<'s>> {
         let name = &self.names[frame.function.as_str()];
         if self.is_whole(frame) {
-            return vec![(&name.path, "", "")];
+            let mut meanings: Vec<Meaning<'s>> = vec![(&name.path, "", "")];
+            meanings.extend(self.at_the_same_place(name, frame));
+            return meanings;
         }
         let Some(file) = frame.file.as_deref().map(file_key) else { return vec![(&name.path, "", "")] };
         let known = self.known.get(&(name.leaf().to_owned(), file)).map_or(&[][..], Vec::as_slice);
@@ -76,6 +88,19 @@ impl<'a> Names<'a> {
             }
             _ => vec![(name.leaf(), file.0, file.1)],
         }
+    }
+}
+
+impl<'a> Names<'a> {
+    /// The functions of a macro that are at the very place of one of them: optimised builds know them by that place, and
+    /// may merge them into one, since they are often the same code.
+    fn at_the_same_place<'s>(&'s self, name: &Name, frame: &'a Frame) -> impl Iterator<Item = Meaning<'s>> {
+        let place = frame.line.zip(frame.column);
+        let known =
+            frame.file.as_deref().and_then(|file| self.known.get(&(name.leaf().to_owned(), file_key(file))));
+        let known = known.map_or(&[][..], Vec::as_slice).iter();
+        let same = known.filter(move |known| place.is_some_and(|place| known.places.contains(&place)));
+        same.map(|known| (self.names[known.function].path.as_str(), "", ""))
     }
 }
 

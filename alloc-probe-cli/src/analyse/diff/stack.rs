@@ -96,7 +96,9 @@ mod tests {
 
     fn functions(base: &[u32], new: &[u32]) -> Functions {
         let keys = |ids: &[u32]| -> Vec<Key> {
-            ids.iter().map(|id| Key { function: FunctionId(*id), line: 0, role: Role::Program }).collect()
+            ids.iter()
+                .map(|id| Key { function: FunctionId(*id), line: 0, role: Role::Program, inlined: false })
+                .collect()
         };
         Functions { base: keys(base), new: keys(new), count: 9 }
     }
