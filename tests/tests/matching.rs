@@ -16,11 +16,11 @@ use truth::{Build, built, judge, record};
 
 const BUILDS: [(&str, Build); 6] = [
     ("0", Build::Dev),
-    ("1", Build::With("opt-level = 1")),
-    ("3", Build::Release),
-    ("s", Build::With("opt-level = 's'")),
-    ("3, fat LTO", Build::With("lto = 'fat'")),
-    ("3, one unit", Build::With("codegen-units = 1")),
+    ("1", Build::Release(Some("opt-level = 1"))),
+    ("3", Build::Release(None)),
+    ("s", Build::Release(Some("opt-level = 's'"))),
+    ("3, fat LTO", Build::Release(Some("lto = 'fat'"))),
+    ("3, one unit", Build::Release(Some("codegen-units = 1"))),
 ];
 
 /// Which are compared, by their place in the list: all with the first, some with each other, and two runs of one.

@@ -40,7 +40,7 @@ impl<'a> Code<'a> {
             code.architecture = file.architecture();
             let relocations = file.dynamic_relocations().into_iter().flatten();
             let own = relocations.filter(|(_, relocation)| relocation.target() == RelocationTarget::Absolute);
-            code.pointers.extend(own.map(|(at, relocation)| (at, relocation.addend().cast_unsigned())));
+            code.pointers.extend(own.map(|(at, relocation)| (at, relocation.addend() as u64)));
             let sections = file.sections().filter(|section| section.kind() == SectionKind::Text);
             code.sections
                 .extend(sections.filter_map(|section| Some((section.address(), section.data().ok()?))));
@@ -117,7 +117,7 @@ fn relative(from: u64, offset: &[u8]) -> u64 {
 /// Where an instruction of AArch64 branches to, if it is such a branch.
 fn branch(at: u64, instruction: &[u8], operation: u32) -> Option<u64> {
     let word = u32::from_le_bytes([instruction[0], instruction[1], instruction[2], instruction[3]]);
-    let offset = i64::from((word << 6).cast_signed() >> 6) * 4;
+    let offset = i64::from((word << 6) as i32 >> 6) * 4;
     (word >> 26 == operation).then(|| at.wrapping_add_signed(offset))
 }
 

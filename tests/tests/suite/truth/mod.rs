@@ -22,10 +22,8 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) enum Build {
     /// `dev`: not optimised, with full debug info.
     Dev,
-    /// `release`, as it is: with line tables.
-    Release,
-    /// `release` with one setting that differs.
-    With(&'static str),
+    /// `release`, with line tables: as it is, or with one setting that differs.
+    Release(Option<&'static str>),
 }
 
 /// A program's run: what the probe recorded, and what the program logged.
@@ -40,8 +38,8 @@ impl Build {
     fn name(self) -> String {
         match self {
             Build::Dev => "dev".into(),
-            Build::Release => "release".into(),
-            Build::With(setting) => setting.replace([' ', '=', '\''], ""),
+            Build::Release(None) => "release".into(),
+            Build::Release(Some(setting)) => setting.replace([' ', '=', '\''], ""),
         }
     }
 
@@ -53,7 +51,7 @@ impl Build {
         if self != Build::Dev {
             cargo.arg("--release");
         }
-        if let Build::With(setting) = self {
+        if let Build::Release(Some(setting)) = self {
             cargo.args(["--config", &format!("profile.release.{setting}")]);
         }
         run(cargo);
