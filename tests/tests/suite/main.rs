@@ -15,6 +15,7 @@ mod consistency;
 mod schema;
 
 // Against the reference and against figures derived by hand.
+mod account;
 mod chains;
 mod checked;
 mod endings;

@@ -15,7 +15,7 @@ const REQUESTS: u64 = 3_000;
 const PLACED: u64 = REQUESTS - 1 - REQUESTS / 10;
 
 /// Runs the service and leaves its dump at a path.
-fn run(profile: Profile, path: &Path) -> Dump {
+pub(crate) fn run(profile: Profile, path: &Path) -> Dump {
     let mut command = Command::new(binaries::orders(profile));
     let output =
         command.env_clear().env("ALLOC_PROBE_OUT", path).arg(REQUESTS.to_string()).output().expect("it runs");

@@ -222,7 +222,7 @@ impl<'a> DiffJson<'a> {
             causes: diff
                 .findings
                 .iter()
-                .map(|finding| Cause::new(finding, base, new, diff, metric, all_frames))
+                .map(|finding| Cause::new(finding, base, new, diff, metric, (top, all_frames)))
                 .collect(),
             sites: shown.iter().map(|index| site(&diff.pairs[*index], diff.classes[*index])).collect(),
         }
@@ -363,7 +363,7 @@ impl<'a> Cause<'a> {
         new: &'a Profile,
         diff: &'a Diff,
         metric: Metric,
-        all_frames: bool,
+        (top, all_frames): (Option<usize>, bool),
     ) -> Cause<'a> {
         let frames = |pair: &'a Pair| match (&pair.new, &pair.base) {
             (Some(sites), _) => sites_frames(sites, new, metric, all_frames),
@@ -379,6 +379,7 @@ impl<'a> Cause<'a> {
             sites: finding
                 .sites
                 .iter()
+                .take(top.unwrap_or(usize::MAX))
                 .filter_map(|(pair, bytes)| {
                     Some(CauseSite { bytes: *bytes, frames: frames(diff.pairs.get(*pair)?) })
                 })
