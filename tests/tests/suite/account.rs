@@ -4,7 +4,7 @@ use crate::binaries::Profile;
 use crate::command_line::{alloc_probe, json};
 use crate::faults::Faults;
 use crate::run::Subject;
-use crate::{orders, real_input};
+use crate::{orders, sources};
 use alloc_probe_format::dump::Mode;
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn it_explains_the_memory_of_real_programs() {
     let served = folder.path().join("orders.json");
     orders::run(Profile::Release, &served);
     check("orders", &served);
-    let (_folder, list) = real_input::list(FILES);
+    let (_folder, list) = sources::list(FILES);
     for name in ["parse_sources", "search_sources", "jemalloc", "mimalloc"] {
         let subject = Subject::new(name, Profile::Release, Mode::Full).argument(&list);
         let run = subject.run().expect_success();
