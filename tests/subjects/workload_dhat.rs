@@ -1,4 +1,5 @@
-//! The shared workload as `dhat` sees it.
+//! The shared workload as `dhat` sees it. With arguments it leaves a file as well: the first is its path, and with
+//! `whole` after it, stacks are whole.
 
 use alloc_probe_tests::workload::{self, Usage};
 
@@ -6,7 +7,13 @@ use alloc_probe_tests::workload::{self, Usage};
 static ALLOC: dhat::Alloc = dhat::Alloc;
 
 fn main() {
-    let profiler = dhat::Profiler::builder().testing().build();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let builder = dhat::Profiler::builder();
+    let profiler = match arguments.as_slice() {
+        [] => builder.testing().build(),
+        [path] => builder.file_name(path).build(),
+        [path, ..] => builder.file_name(path).trim_backtraces(None).build(),
+    };
     std::hint::black_box(workload::run());
     let stats = dhat::HeapStats::get();
     drop(profiler);

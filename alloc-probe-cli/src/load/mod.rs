@@ -5,6 +5,7 @@
 
 mod check;
 mod compressed;
+mod dhat;
 mod json;
 pub mod process;
 mod stacks;

@@ -65,7 +65,7 @@ fn several_compressed_parts_are_read_as_one() {
 
 #[test]
 fn foreign_files_are_named_for_what_they_are() {
-    let dhat = br#"{"dhatFileVersion":2,"mode":"rust-heap","verb":"Allocated","pps":[],"ftbl":["[root]"]}"#;
+    let dhat = br#"{"dhatFileVersion":1,"mode":"rust-heap","verb":"Allocated","pps":[],"ftbl":["[root]"]}"#;
     let cases: [(&[u8], &str); 9] = [
         (b"", "the file is empty"),
         (&gzip(b""), "the file is empty"),
@@ -73,7 +73,7 @@ fn foreign_files_are_named_for_what_they_are() {
         (b"[1, 2]", "it is not a dump of alloc-probe"),
         (b"{\"a\": 1}", "it is not a dump of alloc-probe"),
         (b"{\"format\": \"other\", \"version\": 1}", "it is not a dump of alloc-probe"),
-        (dhat, "it is a DHAT file, which this version cannot read yet"),
+        (dhat, "it is a DHAT file of version 1, and this tool reads version 2"),
         (b"\x7fELF\x02\x01\x01", "it is a program, not a dump"),
         (b"ALPROBE1\0\0\0\0", "the spool ends within its header"),
     ];

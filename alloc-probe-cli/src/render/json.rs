@@ -15,6 +15,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[derive(Debug, Serialize)]
 pub struct Show<'a> {
     schema_version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded_by: Option<&'a str>,
     mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     sample_bytes: Option<u64>,
@@ -164,6 +166,7 @@ impl<'a> Show<'a> {
         let process = &dump.process;
         Show {
             schema_version: SCHEMA_VERSION,
+            recorded_by: dump.recorded_by.as_deref(),
             mode: dump.mode,
             sample_bytes: dump.sample_bytes,
             process: Process {

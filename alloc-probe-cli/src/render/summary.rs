@@ -149,7 +149,12 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
         Mode::Sample => "recorded samples",
         Mode::Full => "recorded in full",
     };
-    writeln!(out, "ran {} {ended}, {recorded}", duration(process.duration_ns))?;
+    match (&dump.recorded_by, process.duration_ns) {
+        (None, ran) => writeln!(out, "ran {} {ended}, {recorded}", duration(ran))?,
+        // Its files do not say how a process ended, and some not how long it ran.
+        (Some(other), 0) => writeln!(out, "recorded by {other}")?,
+        (Some(other), ran) => writeln!(out, "ran {}, recorded by {other}", duration(ran))?,
+    }
     if let Some(until) = until(dump) {
         wrap(&until, width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }

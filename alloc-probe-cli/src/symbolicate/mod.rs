@@ -11,7 +11,7 @@ mod complete;
 #[cfg(feature = "debuginfod")]
 pub mod debuginfod;
 mod missing;
-mod modules;
+pub(crate) mod modules;
 pub mod names;
 mod object_file;
 pub mod options;
@@ -82,6 +82,19 @@ fn expand(row: u32, stacks: &[StackNode], rows: &[Vec<FrameId>]) -> (Vec<FrameId
     (frames, truncated)
 }
 
+/// A file that is known to be the standard library's.
+const ANY_OF_STD: &str = "library/core/src/lib.rs";
+
+/// Whether frames are of a function that was compiled with the standard library, and of what was inlined into it.
+/// Valgrind has files without directories then; where somebody else's code has been inlined, its unit has directories.
+fn is_of_std_alone(frames: &[SymbolFrame], strings: &[String]) -> bool {
+    let text = |string: u32| strings[string as usize].as_str();
+    let is_bare = |frame: &SymbolFrame| frame.file.is_some_and(|file| !text(file).contains('/'));
+    frames.len() > 1
+        && frames.iter().all(is_bare)
+        && frames.last().is_some_and(|frame| roles::is_of_std(text(frame.function)))
+}
+
 /// Every distinct frame, once.
 #[derive(Default)]
 struct FrameTable {
@@ -132,12 +145,14 @@ impl FrameTable {
         let is_entry =
             |frame: &SymbolFrame| roles::is_allocator_entry(&symbols.strings[frame.function as usize]);
         let in_allocator = carried.iter().rposition(is_entry).map_or(0, |entry| entry + 1);
+        let of_std = is_of_std_alone(carried, &symbols.strings);
         let ids: Vec<FrameId> = all
             .enumerate()
             .map(|(index, frame)| {
                 let (function, file) = (text(frame.function), frame.file.map(text));
                 let role = match index < in_allocator {
                     true => Role::Allocator,
+                    false if of_std => roles::role(&function, Some(ANY_OF_STD), image_path),
                     false => roles::role(&function, file.as_deref(), image_path),
                 };
                 self.id(Frame {

@@ -35,8 +35,7 @@ impl CrateRoots {
     pub(super) fn module(&self, path: &str) -> Option<String> {
         let source = paths::source(path);
         if source.origin == Origin::Std {
-            let (of_crate, inside) = source.path.split_once("/src/")?;
-            return Some(module_path(last_part(of_crate), inside));
+            return module_of_std(path);
         }
         if let Some(name) = self.crates.get(path) {
             return Some(name.clone());
@@ -59,6 +58,13 @@ impl CrateRoots {
         let name = package.rsplit_once('-').map_or(package, |(name, _version)| name);
         Some(module_path(&name.replace('-', "_"), source.path.strip_prefix("src/")?))
     }
+}
+
+/// The module that a file of the standard library is, such as `alloc::vec`; none of other files.
+pub(crate) fn module_of_std(path: &str) -> Option<String> {
+    let source = paths::source(path);
+    let (of_crate, inside) = source.path.split_once("/src/").filter(|_| source.origin == Origin::Std)?;
+    Some(module_path(last_part(of_crate), inside))
 }
 
 /// Root file and crate of a Rust compilation unit's name. Incremental builds have a hash where the crate would be.

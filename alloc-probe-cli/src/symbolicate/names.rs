@@ -27,6 +27,14 @@ pub fn is_mangled(symbol: &str) -> bool {
     ["_Z", "_R", "__ZN"].iter().any(|prefix| symbol.starts_with(prefix))
 }
 
+/// A demangled name without the hash that tools leave at its end: `orders::run::h0123456789abcdef`.
+pub fn without_hash(name: &str) -> &str {
+    match name.rsplit_once("::h") {
+        Some((rest, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => rest,
+        _ => name,
+    }
+}
+
 /// A function's name without generic arguments and without the numbers of closures: `alloc::vec::Vec::push`,
 /// `<orders::Cache as core::fmt::Debug>::fmt`, `orders::main::{{closure}}`.
 pub fn short_name(function: &str) -> String {

@@ -156,7 +156,16 @@ fn in_std(path: &str) -> Option<&str> {
     if let Some(rest) = path.strip_prefix("/rustc/") {
         return rest.split_once("/library/").map(|(_, path)| path);
     }
-    path.split_once("/lib/rustlib/src/rust/library/").map(|(_, path)| path)
+    let installed = path.split_once("/lib/rustlib/src/rust/library/").map(|(_, path)| path);
+    // As Valgrind has them, without the compiler's directory.
+    let alone = || {
+        let path = path.strip_prefix("library/")?;
+        ["alloc/src/", "core/src/", "std/src/"]
+            .iter()
+            .any(|of_crate| path.starts_with(of_crate))
+            .then_some(path)
+    };
+    installed.or_else(alone)
 }
 
 fn in_dependency(path: &str) -> Option<(&str, &str)> {
@@ -185,6 +194,8 @@ mod tests {
                 "/root/.rustup/toolchains/x/lib/rustlib/src/rust/library/core/src/lib.rs",
                 "std core/src/lib.rs",
             ),
+            ("library/alloc/src/vec/mod.rs", "std alloc/src/vec/mod.rs"),
+            ("library/books/src/vec/mod.rs", "books/src/vec/mod.rs"),
             ("/rust/deps/hashbrown-0.16.1/src/raw.rs", "hashbrown 0.16.1 src/raw.rs"),
             (
                 "/root/.cargo/registry/src/index-0123456789abcdef/serde_json-1.0.140/src/value.rs",

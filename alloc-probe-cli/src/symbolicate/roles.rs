@@ -27,6 +27,10 @@ const RULES: &[(Role, Match, &str)] = &[
     // The probe, and the functions that the compiler calls to allocate.
     (Allocator, Starts, "alloc_probe::"),
     (Allocator, Starts, "<alloc_probe::"),
+    // Another recorder, and how it takes stacks.
+    (Allocator, Starts, "dhat::"),
+    (Allocator, Starts, "<dhat::"),
+    (Allocator, Starts, "backtrace::backtrace::"),
     (Allocator, Starts, "__rust_alloc"),
     (Allocator, Starts, "__rust_realloc"),
     (Allocator, Starts, "__rg_"),
@@ -49,6 +53,12 @@ const RULES: &[(Role, Match, &str)] = &[
     (Allocator, Starts, "alloc::boxed::box_new"),
     (Allocator, Is, "alloc::boxed::new"),
     (Allocator, StdOwn, "exchange_malloc"),
+    (Allocator, StdOwn, "alloc"),
+    (Allocator, StdOwn, "alloc_zeroed"),
+    (Allocator, StdOwn, "alloc_impl"),
+    (Allocator, StdOwn, "alloc_impl_runtime"),
+    (Allocator, StdOwn, "allocate"),
+    (Allocator, StdOwn, "allocate_zeroed"),
     (Allocator, StdOwn, "with_capacity_in"),
     (Allocator, StdOwn, "try_with_capacity_in"),
     (Allocator, StdOwn, "with_capacity_zeroed_in"),
@@ -123,8 +133,16 @@ pub fn is_allocator_entry(function: &str) -> bool {
     ["__rust_alloc", "__rust_realloc", "__rg_", "__rdl_"].iter().any(|start| name.starts_with(start))
 }
 
+/// Whether a function is the standard library's by its name.
+pub fn is_of_std(function: &str) -> bool {
+    names::crate_name(&names::short_name(function)).is_some_and(|name| STD_CRATES.contains(&name))
+}
+
 /// Whose code a function is. `function` is demangled; without an image, nobody knows whose it is.
 pub fn role(function: &str, file: Option<&str>, image: Option<&str>) -> Role {
+    if image.is_some_and(is_valgrinds) {
+        return Allocator;
+    }
     let short = names::short_name(function);
     let of_crate = names::crate_name(&short);
     let of_std = match of_crate {
@@ -157,6 +175,11 @@ pub fn role(function: &str, file: Option<&str>, image: Option<&str>) -> Role {
 pub fn is_system_library(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     SYSTEM_LIBRARIES.iter().any(|library| name.starts_with(library))
+}
+
+/// Whether an image is what Valgrind puts in the place of `malloc`.
+fn is_valgrinds(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with("vgpreload_"))
 }
 
 fn is_primitive(name: &str) -> bool {
@@ -275,6 +298,10 @@ mod tests {
         assert_eq!(role("0x2724a in libc.so.6", None, Some("/usr/lib/libc.so.6")), Runtime);
         assert_eq!(role("0x7f00 in unknown code", None, None), Runtime);
         assert_eq!(role("0x7f00 in orders", None, Some("/bin/orders")), Program);
+        assert_eq!(
+            role("malloc", None, Some("/usr/libexec/valgrind/vgpreload_dhat-amd64-linux.so")),
+            Allocator
+        );
         assert_eq!(role("deflate", None, Some("/usr/lib/libz.so.1")), Program);
     }
 }

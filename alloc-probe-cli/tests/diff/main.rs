@@ -2,6 +2,7 @@
 
 mod account;
 mod classes;
+mod dhat;
 mod html;
 mod obstacles;
 mod support;

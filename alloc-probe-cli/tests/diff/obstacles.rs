@@ -147,28 +147,6 @@ fn threads_of_other_names_and_counts() {
 }
 
 #[test]
-fn a_file_of_dhat_is_refused_by_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &[u8]| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let ours = write("ours.json", &serde_json::to_vec(&debug()).unwrap());
-    let dhat = write("dhat-heap.json", br#"{"dhatFileVersion":2,"mode":"rust-heap","pps":[],"ftbl":[]}"#);
-    for pair in [[&ours, &dhat], [&dhat, &ours]] {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let args = ["alloc-probe", "diff", pair[0], pair[1]].map(std::ffi::OsString::from);
-        let mut terminal = alloc_probe_cli::term::Terminal::plain(&mut out, &mut err, 100);
-        let status = alloc_probe_cli::run(args, &mut terminal);
-        drop(terminal);
-        let expected =
-            format!("error: cannot read `{dhat}`: it is a DHAT file, which this version cannot read yet\n");
-        assert_eq!((status, String::from_utf8(err).unwrap()), (2, expected));
-    }
-}
-
-#[test]
 fn a_page_of_a_browser_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("diff.html");

@@ -184,6 +184,11 @@ pub(crate) fn diff_at(width: usize, base: &Dump, new: &Dump, more: &[&str]) -> O
     let files = files.iter().map(|path| OsString::from(AsRef::<Path>::as_ref(path)));
     let args = ["alloc-probe", "diff"].map(OsString::from).into_iter().chain(files);
     let args = args.chain(more.iter().map(OsString::from));
+    run(args, width)
+}
+
+/// Runs a command on a page of so many columns.
+pub(crate) fn run(args: impl Iterator<Item = OsString>, width: usize) -> Outcome {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let status = alloc_probe_cli::run(args, &mut Terminal::plain(&mut out, &mut err, width));
     let text = |bytes| String::from_utf8(bytes).unwrap();

@@ -29,6 +29,9 @@ pub struct Dump {
     pub format: String,
     /// The version of the schema: [`VERSION`] or older.
     pub version: u32,
+    /// Which other tool recorded it, in words that stand in a sentence. Left out where the probe did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded_by: Option<String>,
     /// How much was recorded.
     pub mode: Mode,
     /// Mean bytes between two samples; only where `mode` is `sample`.

@@ -1,9 +1,13 @@
 //! The same program, seen by the probe, by `dhat` and by the bare reference.
 
 use crate::binaries::Profile;
+use crate::command_line::alloc_probe;
 use crate::run::Subject;
 use alloc_probe_format::dump::Mode;
+use alloc_probe_tests::workload::Usage;
+use serde_json::Value;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// What a subject prints.
 fn printed(subject: &'static str, profile: Profile, mode: &str) -> String {
@@ -51,4 +55,49 @@ fn the_inner_allocator_sees_what_it_would_see_without_the_probe() {
             assert_eq!(probed_next, plain_next, "{profile:?}, {mode}: call {same} of {}", plain.len());
         }
     }
+}
+
+/// The workload's file of `dhat`, as of the program that the probe is in: the two have one name here, as one program has.
+fn dhat_file(profile: Profile, folder: &Path) -> PathBuf {
+    let path = folder.join("dhat-heap.json");
+    let output = Subject::new("workload_dhat", profile, Mode::Off)
+        .argument(&path)
+        .argument("whole")
+        .command()
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(&path).expect("dhat has written its file");
+    let (name, other) = ("workload_dhat", "workload_probe");
+    let text = text.replace(&format!("{name}::"), &format!("{other}::"));
+    fs::write(&path, text.replace(&format!("{name}.rs"), &format!("{other}.rs"))).expect("it can be written");
+    path
+}
+
+#[test]
+fn a_file_of_dhat_is_the_profile_of_the_same_program() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = dhat_file(Profile::Dev, folder.path());
+    let output = alloc_probe().arg("show").arg("--json").arg(&file).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let figure = |name: &str| shown["summary"][name].as_u64().expect("a figure");
+    let usage = Usage {
+        total_bytes: figure("total_bytes"),
+        total_blocks: figure("total_blocks"),
+        peak_bytes: figure("peak_bytes"),
+        peak_blocks: figure("peak_blocks"),
+    };
+    assert_eq!(format!("{usage}\n"), printed("workload_probe", Profile::Dev, "full"));
+    assert_eq!(figure("end_blocks"), 0);
+
+    let ours = Subject::new("workload_probe", Profile::Dev, Mode::Full).run().expect_success();
+    let output = alloc_probe().arg("diff").arg("--json").arg(ours.dump_path()).arg(&file).output();
+    let diff: Value = serde_json::from_slice(&output.expect("it runs").stdout).expect("JSON");
+    for percent in ["bytes_percent", "exact_percent"] {
+        let matched = diff["matched"][percent].as_f64().expect("a percentage");
+        assert!(matched >= 99.0, "{percent}: {matched}");
+    }
+    let obstacles = diff["obstacles"].to_string();
+    assert!(obstacles.contains("recorded by alloc-probe, the new one by the `dhat` crate"), "{obstacles}");
 }

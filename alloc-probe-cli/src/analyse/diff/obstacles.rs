@@ -13,6 +13,13 @@ const NOTABLE_CUT: f64 = 0.05;
 /// What stands in the way. Different recordings always; the rest only where too little was matched.
 pub(super) fn obstacles(base: &Profile, new: &Profile, matched: &Matched) -> Vec<String> {
     let mut found = Vec::new();
+    if base.dump.recorded_by != new.dump.recorded_by {
+        found.push(format!(
+            "the base was recorded by {}, the new one by {}: what only one of them counts is no difference of the programs",
+            recorder(base),
+            recorder(new)
+        ));
+    }
     if base.dump.mode != new.dump.mode {
         found.push(format!("the base was recorded with `{}`, the new one with `{}`", mode(base), mode(new)));
     }
@@ -61,6 +68,11 @@ pub(super) fn obstacles(base: &Profile, new: &Profile, matched: &Matched) -> Vec
         found.push("nothing about the dumps is amiss: what is left was removed or added, by the optimiser or in the code".to_owned());
     }
     found
+}
+
+/// Who recorded it.
+fn recorder(profile: &Profile) -> &str {
+    profile.dump.recorded_by.as_deref().unwrap_or("alloc-probe")
 }
 
 fn mode(profile: &Profile) -> &'static str {

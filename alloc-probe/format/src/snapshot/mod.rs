@@ -107,6 +107,7 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
     Dump {
         format: FORMAT.to_owned(),
         version: VERSION,
+        recorded_by: None,
         mode,
         sample_bytes: (mode == Mode::Sample).then(|| spool.header(header::SAMPLE_BYTES)),
         process: process(spool, &clock, now, facts.executable, facts.command, last_ns),
