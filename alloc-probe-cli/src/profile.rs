@@ -26,6 +26,26 @@ pub struct Profile {
     pub missing_symbols: Vec<MissingSymbols>,
 }
 
+impl Profile {
+    /// Leaves what files of other tools have as well, so that nothing is taken for a difference that is none.
+    pub fn keep_what_all_tell(&mut self) {
+        let common = |figures: &Figures| Figures {
+            total_bytes: figures.total_bytes,
+            total_blocks: figures.total_blocks,
+            peak_bytes: figures.peak_bytes,
+            peak_blocks: figures.peak_blocks,
+            end_bytes: figures.end_bytes,
+            end_blocks: figures.end_blocks,
+            ..Figures::default()
+        };
+        self.dump.totals = common(&self.dump.totals);
+        for site in &mut self.sites {
+            let (frames, truncated) = (std::mem::take(&mut site.frames), site.truncated);
+            *site = Site { frames, truncated, figures: common(&site.figures), ..Site::default() };
+        }
+    }
+}
+
 /// The stack of the allocation at which a thread's stack was deepest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deepest {

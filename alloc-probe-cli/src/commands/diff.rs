@@ -28,8 +28,12 @@ const KNOWN_WORK: f64 = 1.1;
 ///
 /// Where a file is no sound dump, or the output can't be written.
 pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let base = super::open_with(&args.base, &args.symbols, &args.frames, terminal)?;
-    let new = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
+    let mut base = super::open_with(&args.base, &args.symbols, &args.frames, terminal)?;
+    let mut new = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
+    if base.dump.recorded_by != new.dump.recorded_by {
+        base.keep_what_all_tell();
+        new.keep_what_all_tell();
+    }
     let diff = diff(&base, &new);
     let unit = unit(args, &base, &new, &diff)?;
     let mut options = text::Options {

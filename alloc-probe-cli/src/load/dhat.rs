@@ -8,6 +8,7 @@ mod tree;
 
 use super::{Refusal, json};
 use alloc_probe_format::dump::{Clock, Dump, FORMAT, Figures, Lost, Mode, Process, Site, VERSION};
+use frames::Frame;
 use serde::Deserialize;
 use std::collections::HashMap;
 use tree::Tree;
@@ -59,12 +60,28 @@ struct Point {
     fs: Vec<u32>,
 }
 
+/// Who writes such files.
+#[derive(Clone, Copy)]
+enum Recorder {
+    Valgrind,
+    Crate,
+}
+
+impl Recorder {
+    fn name(self) -> &'static str {
+        match self {
+            Recorder::Valgrind => "DHAT of Valgrind",
+            Recorder::Crate => "the `dhat` crate",
+        }
+    }
+}
+
 /// Reads a file that says that it is of version 2.
 pub(super) fn parse(text: &[u8]) -> Result<Dump, Refusal> {
     let kind: Kind = serde_json::from_slice(text).map_err(|error| json::damage(text, &error))?;
     let recorder = match kind.mode.as_str() {
-        "heap" => "DHAT of Valgrind",
-        "rust-heap" => "the `dhat` crate",
+        "heap" => Recorder::Valgrind,
+        "rust-heap" => Recorder::Crate,
         "copy" => return Err(Refusal::new("it is a DHAT file of copied memory, not of allocations")),
         "ad-hoc" | "rust-ad-hoc" => {
             return Err(Refusal::new("it is a DHAT file of ad hoc events, not of allocations"));
@@ -78,12 +95,17 @@ pub(super) fn parse(text: &[u8]) -> Result<Dump, Refusal> {
     dump(file, recorder)
 }
 
-fn dump(file: File, recorder: &str) -> Result<Dump, Refusal> {
+fn dump(file: File, recorder: Recorder) -> Result<Dump, Refusal> {
     let command: Vec<String> = file.cmd.split_whitespace().map(str::to_owned).collect();
     let executable = command.first().cloned().unwrap_or_default();
     let unit_ns = unit_ns(&file.tu);
     let nanoseconds = |time: u64| time.saturating_mul(unit_ns.unwrap_or(0));
-    let mut tree = Tree::new(&executable, &file.ftbl);
+    let program = executable.rsplit('/').next().unwrap_or_default();
+    let frame = |text: &String| match recorder {
+        Recorder::Valgrind => Frame::parse(text),
+        Recorder::Crate => Frame::parse_shortened(text, program),
+    };
+    let mut tree = Tree::new(&executable, &file.ftbl.iter().map(frame).collect::<Vec<Frame>>());
     let mut sites: Vec<Site> = Vec::new();
     let mut by_stack: HashMap<u32, usize> = HashMap::new();
     let mut truncated_stacks = 0;
@@ -120,7 +142,7 @@ fn dump(file: File, recorder: &str) -> Result<Dump, Refusal> {
     Ok(Dump {
         format: FORMAT.to_owned(),
         version: VERSION,
-        recorded_by: Some(recorder.to_owned()),
+        recorded_by: Some(recorder.name().to_owned()),
         mode: Mode::Full,
         process: Process {
             pid: file.pid,

@@ -147,6 +147,7 @@ fn every_command_takes_one() {
         vec!["check".into(), path.into(), "--budget".into(), at("budget.toml")]
     });
     assert_eq!(budget.status, 1, "{}", budget.err);
+    assert!(budget.err.contains("a DHAT file does not tell"), "{}", budget.err);
     // A dump of it says the same.
     let symbolized =
         run(VALGRIND.as_bytes(), |path| vec!["symbolize".into(), path.into(), "-o".into(), at("dump.json")]);
@@ -166,8 +167,13 @@ fn two_of_one_recorder_are_compared_like_dumps() {
 fn who_recorded_what_is_said_of_two() {
     let mut other = debug();
     other.recorded_by = Some("the `dhat` crate".into());
-    let outcome = diff_at(300, &debug(), &other, &[]);
-    let expected = "  - the base was recorded by alloc-probe, the new one by the `dhat` crate: what only one of them \
+    let mut base = debug();
+    (base.totals.temporary_blocks, base.totals.realloc_calls) = (1000, 10);
+    assert!(diff_at(300, &base, &debug(), &[]).out.contains("temporary blocks"));
+    let outcome = diff_at(300, &base, &other, &[]);
+    assert!(!outcome.out.contains("temporary") && !outcome.out.contains("realloc"), "{}", outcome.out);
+    let expected = "  - the base was recorded by alloc-probe, the new one by the `dhat` crate: only what both tell \
+                    is compared, and what only one of them \
                     counts is no difference of the programs\n";
     assert!(outcome.out.contains(expected), "{}", outcome.out);
     assert!(!diff(&[]).out.contains("recorded by"));

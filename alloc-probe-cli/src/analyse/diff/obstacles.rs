@@ -15,7 +15,7 @@ pub(super) fn obstacles(base: &Profile, new: &Profile, matched: &Matched) -> Vec
     let mut found = Vec::new();
     if base.dump.recorded_by != new.dump.recorded_by {
         found.push(format!(
-            "the base was recorded by {}, the new one by {}: what only one of them counts is no difference of the programs",
+            "the base was recorded by {}, the new one by {}: only what both tell is compared, and what only one of them counts is no difference of the programs",
             recorder(base),
             recorder(new)
         ));

@@ -2,6 +2,7 @@
 
 use crate::symbolicate::modules::module_of_std;
 use crate::symbolicate::names;
+use crate::symbolicate::roles::is_of_std;
 
 /// What a row of `ftbl` says. All that is not known is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,27 @@ pub(super) struct Frame {
     /// The object that it lies in, where that is told in the place of file and line.
     pub(super) object: Option<String>,
 }
+
+/// Where the `dhat` crate, which keeps the last three parts of a path, has files of the standard library; and where they
+/// are. A project's own may be called so too, but for the first two.
+const SHORTENED: [(&str, &str); 13] = [
+    ("alloc/src/", "library/alloc/src/"),
+    ("std/src/", "library/std/src/"),
+    ("core/src/option.rs", "library/core/src/option.rs"),
+    ("core/src/result.rs", "library/core/src/result.rs"),
+    ("src/vec/", "library/alloc/src/vec/"),
+    ("src/raw_vec/", "library/alloc/src/raw_vec/"),
+    ("collections/btree/", "library/alloc/src/collections/btree/"),
+    ("btree/map/", "library/alloc/src/collections/btree/map/"),
+    ("iter/adapters/", "library/core/src/iter/adapters/"),
+    ("iter/traits/", "library/core/src/iter/traits/"),
+    ("src/alloc/global.rs", "library/core/src/alloc/global.rs"),
+    ("src/ops/function.rs", "library/core/src/ops/function.rs"),
+    ("src/sys/backtrace.rs", "library/std/src/sys/backtrace.rs"),
+];
+
+/// Files of the `dhat` crate itself and of how it takes stacks, and their modules.
+const RECORDER: [(&str, &str); 2] = [("dhat-", "dhat"), ("src/backtrace/", "backtrace::backtrace")];
 
 /// What both tools write for what they do not know.
 const UNKNOWN: &str = "???";
@@ -68,10 +90,29 @@ impl Frame {
     fn name(&mut self, function: &str) {
         let name = names::demangle(function).unwrap_or_else(|| names::without_hash(function).to_owned());
         // Of an inlined function, line tables know its last name only.
-        let is_bare = !names::short_name(&name).contains("::") && !name.starts_with('<');
-        let module = self.file.as_deref().filter(|_| is_bare).and_then(module_of_std);
+        let module = self.file.as_deref().filter(|_| is_bare(&name)).and_then(module_of_std);
         self.path_guessed = module.is_some();
         self.function = Some(module.map_or(name.clone(), |module| format!("{module}::{name}")));
+    }
+
+    /// The same for a row of the `dhat` crate's, in a program of this name.
+    pub(super) fn parse_shortened(text: &str, program: &str) -> Frame {
+        let mut frame = Frame::parse(text);
+        let Some((function, file)) = frame.function.clone().zip(frame.file.clone()) else { return frame };
+        if is_bare(&function) || is_of_std(&function) {
+            if let Some((whole, rest)) = after(&SHORTENED, &file) {
+                frame.file = Some(format!("{whole}{rest}"));
+                frame.name(&function);
+            }
+        }
+        let program = program.replace('-', "_");
+        // Without a path, the program's would be the `main` of C that calls it.
+        let own = (function == "main" && file.ends_with(".rs")).then_some(program.as_str());
+        let module = after(&RECORDER, &file).filter(|_| is_bare(&function)).map(|(module, _)| module);
+        if let Some(module) = own.or(module) {
+            (frame.function, frame.path_guessed) = (Some(format!("{module}::{function}")), true);
+        }
+        frame
     }
 
     /// Whether a thread begins with this function: nothing can have called it that would be of interest.
@@ -86,6 +127,16 @@ impl Frame {
             .iter()
             .any(|start| short.starts_with(start))
     }
+}
+
+/// Whether a function has no path.
+fn is_bare(function: &str) -> bool {
+    !names::short_name(function).contains("::") && !function.starts_with('<')
+}
+
+/// What stands for the beginning of a file in a table, and the rest of the file.
+fn after<'a>(table: &[(&str, &'a str)], file: &'a str) -> Option<(&'a str, &'a str)> {
+    table.iter().find_map(|(start, whole)| Some((*whole, file.strip_prefix(start)?)))
 }
 
 #[cfg(test)]
@@ -142,6 +193,30 @@ mod tests {
             (7, 0),
         );
         assert!(frame.path_guessed);
+    }
+
+    #[test]
+    fn shortened_files_of_the_standard_library_are_known() {
+        for (text, function, file) in [
+            ("push<u8> (src/vec/mod.rs:7:1)", "alloc::vec::push<u8>", "library/alloc/src/vec/mod.rs"),
+            (
+                "alloc::vec::Vec<T>::push (src/vec/mod.rs:7:1)",
+                "alloc::vec::Vec<T>::push",
+                "library/alloc/src/vec/mod.rs",
+            ),
+            ("orders::vec::push (src/vec/mod.rs:7:1)", "orders::vec::push", "src/vec/mod.rs"),
+            ("run (orders/src/run.rs:7:1)", "run", "orders/src/run.rs"),
+            ("alloc (dhat-0.3.3/src/lib.rs:7:1)", "dhat::alloc", "dhat-0.3.3/src/lib.rs"),
+            ("main (orders/src/main.rs:7:1)", "the_orders::main", "orders/src/main.rs"),
+            ("orders::main (orders/src/main.rs:7:1)", "orders::main", "orders/src/main.rs"),
+        ] {
+            let frame = Frame::parse_shortened(&format!("0x1: {text}"), "the-orders");
+            assert_eq!(
+                (frame.function.as_deref(), frame.file.as_deref()),
+                (Some(function), Some(file)),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -38,14 +38,13 @@ struct Known {
 
 impl Tree {
     /// A tree for stacks of the frames of `ftbl`, in a program that was started by this path.
-    pub(super) fn new(executable: &str, ftbl: &[String]) -> Tree {
+    pub(super) fn new(executable: &str, ftbl: &[Frame]) -> Tree {
         let mut strings = Numbers::default();
         let mut paths = Numbers::default();
         // What has no object of its own is the program's.
         let own = paths.of(executable);
         let mut guessed = BTreeSet::new();
-        let known = ftbl.iter().map(|text| {
-            let frame = Frame::parse(text);
+        let known = ftbl.iter().map(|frame| {
             let function = frame.function.as_deref().map(|function| strings.of(function));
             guessed.extend(function.filter(|_| frame.path_guessed));
             let image = match &frame.object {
