@@ -39,6 +39,8 @@ impl Profile {
             ..Figures::default()
         };
         self.dump.totals = common(&self.dump.totals);
+        (self.dump.memory, self.dump.threads) = Default::default();
+        self.deepest.clear();
         for site in &mut self.sites {
             let (frames, truncated) = (std::mem::take(&mut site.frames), site.truncated);
             *site = Site { frames, truncated, figures: common(&site.figures), ..Site::default() };

@@ -14,7 +14,7 @@ fn every_fault_of_a_file_is_one_line_and_status_2() {
         ("empty.json", b"", "the file is empty"),
         ("half.json", half, "the file is truncated: it ends in the middle of a dump, after "),
         ("text.json", b"hello", "it is not a dump of alloc-probe"),
-        ("dhat.json", br#"{"dhatFileVersion":2}"#, "it is a DHAT file, which this version cannot read yet"),
+        ("dhat.json", br#"{"dhatFileVersion":2}"#, "the file is damaged: missing field `mode`"),
         ("newer.json", newer.as_bytes(), "it is a dump of version 7, and this tool reads up to 1"),
         ("no.json.gz", &[0x1f, 0x8b, 8, 0, 1, 2, 3], "the file is truncated: its gzip data ends too early"),
     ];
