@@ -60,6 +60,7 @@ fn known_heap(dump: &mut Dump, retained_bytes: u64) {
 fn the_account_and_what_was_found_in_it() {
     let expected = "\
 peak 700.0 KiB → 2.6 MiB (+281%)
+resident 4.0 MiB → 6.8 MiB (+71%): retained +2.0 MiB, probe +792.0 KiB
 
   base  debug.json    orders 1.2.3, opt-level 0 with debug assertions
   new   release.json  orders 1.2.3, opt-level 3
@@ -81,8 +82,7 @@ arenas                       1           1           =          of the allocator
 At the peak               base         new  difference
 live blocks          700.0 KiB     2.6 MiB    +1.9 MiB   +281%  asked for and not freed
 beyond them          500.0 KiB   500.0 KiB           =          free, rounding, stacks, data
-shared                 1.5 MiB     1.5 MiB           =          code and files
-probe               1000.0 KiB  1000.0 KiB           =          its spool
+shared with files      2.4 MiB     2.4 MiB           =          code, files, the probe's spool
 ──────────────────────────────────────────────────────────────
 resident               3.6 MiB     5.5 MiB    +1.9 MiB    +53%
 

@@ -16,6 +16,7 @@ use support::{KIB, debug, diff, diff_at, dump, release};
 fn the_page() {
     let expected = "\
 peak 700.0 KiB → 564.0 KiB (−19%)
+resident 4.0 MiB → 4.0 MiB (the same)
 
   base  debug.json    orders 1.2.3, opt-level 0 with debug assertions
   new   release.json  orders 1.2.3, opt-level 3

@@ -56,7 +56,22 @@ impl Line {
     }
 }
 
+/// So many lines are named as those that the difference is in.
+const NAMED: usize = 3;
+
 impl Account {
+    /// The lines in which most of the difference is, the largest first: three at the most, and none that has less than a
+    /// tenth of what the largest has.
+    pub fn main_differences(&self) -> Vec<&Line> {
+        let apart = |line: &Line| line.difference().map_or(0, i64::unsigned_abs);
+        let mut lines: Vec<&Line> = self.lines.iter().filter(|line| apart(line) > 0).collect();
+        lines.sort_by_key(|line| std::cmp::Reverse(apart(line)));
+        let least = lines.first().map_or(0, |line| apart(line) / 10);
+        lines.retain(|line| apart(line) >= least);
+        lines.truncate(NAMED);
+        lines
+    }
+
     /// The account of two processes; none where one of them does not know its resident memory.
     pub(super) fn of(base: &Dump, new: &Dump) -> Option<Account> {
         if base.memory.rss_bytes == 0 || new.memory.rss_bytes == 0 {

@@ -12,6 +12,7 @@ mod tree;
 mod work;
 
 use crate::analyse::diff::Diff;
+use crate::analyse::diff::account::{Account, Line};
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::tree::tree as call_tree;
 use crate::analyse::diff::work::Unit;
@@ -65,6 +66,9 @@ pub fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     headline(base, new, options.metric, out)?;
+    if let Some(account) = &diff.account {
+        resident(account, out)?;
+    }
     writeln!(out)?;
     sides(base, new, options.width, out)?;
     if let Some(account) = &diff.account {
@@ -91,16 +95,39 @@ pub fn write(
 /// What a person wants to know first, in one line.
 fn headline(base: &Profile, new: &Profile, metric: Metric, out: &mut dyn Write) -> io::Result<()> {
     let change = Change::of((metric.of(&base.dump.totals), metric.of(&new.dump.totals)), metric.is_bytes());
+    change_line(&word(metric), change, out)?;
+    writeln!(out)
+}
+
+/// The next: the resident memory, and what its difference is.
+fn resident(account: &Account, out: &mut dyn Write) -> io::Result<()> {
+    let change = |line: &Line| {
+        line.base.zip(line.new).map(|(base, new)| Change { base, new, is_bytes: line.is_bytes })
+    };
+    let Some(whole) = change(&account.resident) else { return Ok(()) };
+    change_line("resident", whole, out)?;
+    let parts: Vec<String> = account
+        .main_differences()
+        .into_iter()
+        .filter_map(|line| Some(format!("{} {}", line.name, change(line)?.difference())))
+        .collect();
+    if whole.difference() != "=" && !parts.is_empty() {
+        write!(out, ": {}", parts.join(", "))?;
+    }
+    writeln!(out)
+}
+
+/// A figure of both runs, without the end of the line.
+fn change_line(name: &str, change: Change, out: &mut dyn Write) -> io::Result<()> {
     let (strong, look) = (style::STRONG, change.style());
     let percent = match change.percent() {
         percent if percent.is_empty() => change.difference(),
         percent => percent,
     };
     let percent = if percent == "=" { "the same".to_owned() } else { percent };
-    writeln!(
+    write!(
         out,
-        "{strong}{} {} → {}{strong:#} ({look}{percent}{look:#})",
-        word(metric),
+        "{strong}{name} {} → {}{strong:#} ({look}{percent}{look:#})",
         change.base_text(),
         change.new_text()
     )

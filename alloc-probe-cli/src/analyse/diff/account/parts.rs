@@ -67,18 +67,17 @@ pub(super) const BESIDE: [Part; 4] = [
 pub(super) const RESIDENT_AT_PEAK: Part =
     ("resident", "", true, |dump| Some(signed(at_peak(dump)?.resident_bytes)));
 
-/// What one system call tells. The probe's memory beside its spool is within the second.
-pub(super) const AT_PEAK: [Part; 4] = [
+/// What one system call tells. How much of the spool is resident is not known there, so it is with the files; the probe's
+/// memory beside it is within the second line.
+pub(super) const AT_PEAK: [Part; 3] = [
     ("live blocks", "asked for and not freed", true, |dump| Some(signed(at_peak(dump)?.live_bytes))),
     ("beyond them", "free, rounding, stacks, data", true, |dump| {
         let peak = at_peak(dump)?;
         Some(signed(peak.resident_bytes) - signed(peak.shared_bytes) - signed(peak.live_bytes))
     }),
-    ("shared", "code and files", true, |dump| {
-        let peak = at_peak(dump)?;
-        Some(signed(peak.shared_bytes) - signed(peak.spool_bytes))
+    ("shared with files", "code, files, the probe's spool", true, |dump| {
+        Some(signed(at_peak(dump)?.shared_bytes))
     }),
-    ("probe", "its spool", true, |dump| Some(signed(at_peak(dump)?.spool_bytes))),
 ];
 
 fn live(dump: &Dump) -> i64 {

@@ -169,7 +169,7 @@ fn at_the_peak_there_is_what_both_have_read() {
     let both = |name, bytes| (name, Some(bytes), Some(bytes));
     assert_eq!(
         lines(&account.at_peak),
-        [both("live blocks", 900), both("beyond them", 1000), both("shared", 400), both("probe", 300)]
+        [both("live blocks", 900), both("beyond them", 1000), both("shared with files", 700)]
     );
     assert_eq!(account.resident_at_peak.unwrap().new, Some(2600));
     let account = Account::of(&fine(), &peak).unwrap();
