@@ -5,6 +5,7 @@
 //! [`term`]inal. Arrows go forward only: analysis opens no files, and rendering computes nothing.
 #![deny(unsafe_code)]
 
+mod at_once;
 pub mod cli;
 pub mod error;
 pub mod term;

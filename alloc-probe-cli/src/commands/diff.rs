@@ -28,8 +28,8 @@ const KNOWN_WORK: f64 = 1.1;
 ///
 /// Where a file is no sound dump, or the output can't be written.
 pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let mut base = super::open_with(&args.base, &args.symbols, &args.frames, terminal)?;
-    let mut new = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
+    let paths = (args.base.as_path(), args.file.as_path());
+    let (mut base, mut new) = super::open_both(paths, &args.symbols, &args.frames, terminal)?;
     if base.dump.recorded_by != new.dump.recorded_by {
         base.keep_what_all_tell();
         new.keep_what_all_tell();

@@ -19,16 +19,17 @@ use std::path::{Path, PathBuf};
 ///
 /// Where a file is no sound dump or has nothing to draw, or the picture can't be written.
 pub fn run(args: &FlamegraphArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let mut open = |path: &Path| super::open_with(path, &args.symbols, &args.frames, terminal);
-    let base = args.diff.as_deref().map(&mut open).transpose()?;
-    let profile = open(&args.file)?;
     let (metric, all_frames) = (args.by.metric, args.frames.all);
-    let svg = match &base {
-        None => picture(&profile, metric, all_frames)?,
+    let svg = match &args.diff {
+        None => {
+            let profile = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
+            picture(&profile, metric, all_frames)?
+        }
         Some(base) => {
-            let merged = diff(base, &profile).merged(base, &profile, metric, all_frames);
+            let (base, new) = super::open_both((base, &args.file), &args.symbols, &args.frames, terminal)?;
+            let merged = diff(&base, &new).merged(&base, &new, metric, all_frames);
             let widths = args.widths.unwrap_or(Widths::New);
-            difference(base, &profile, &merged, metric, (widths, Place::File))?
+            difference(&base, &new, &merged, metric, (widths, Place::File))?
         }
     };
     let output = args.output.clone().unwrap_or_else(|| default_output(&args.file));

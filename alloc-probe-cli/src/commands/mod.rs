@@ -11,6 +11,7 @@ pub mod show;
 pub mod symbolize;
 
 use crate::analyse::filter::{self, Filter};
+use crate::at_once::at_once;
 use crate::cli::{Frames, SymbolArgs};
 use crate::error::Error;
 use crate::profile::Profile;
@@ -46,6 +47,29 @@ pub fn open_with(
     let mut dump = load::load(path)?;
     let report = resolve(&mut dump, symbols, terminal)?;
     Ok(profile(path, dump, report, frames))
+}
+
+/// The same for two dumps at once: a base, and what is compared with it. Messages are those of one after the other.
+///
+/// # Errors
+///
+/// Like [`open`].
+pub fn open_both(
+    (base_path, new_path): (&Path, &Path),
+    symbols: &SymbolArgs,
+    frames: &Frames,
+    terminal: &mut Terminal<'_>,
+) -> Result<(Profile, Profile), Error> {
+    let (base, new) = at_once(|| load::load(base_path), || load::load(new_path));
+    // Looking symbols up uses all processors anyway.
+    let mut base = base?;
+    let base_report = resolve(&mut base, symbols, terminal)?;
+    let mut new = new?;
+    let new_report = resolve(&mut new, symbols, terminal)?;
+    Ok(at_once(
+        || profile(base_path, base, base_report, frames),
+        || profile(new_path, new, new_report, frames),
+    ))
 }
 
 /// The same, for a dump that was just made on this machine: its symbols are written into it, so that it can be read

@@ -1,7 +1,8 @@
-//! Makes two dumps of many sites for the benchmark of the diff: `bench_dumps SITES BASE NEW`.
+//! Makes two dumps of many sites for the benchmark of the diff: `bench_dumps SITES BASE NEW [apart]`.
 //!
 //! The base has whole names and all frames; the new one has the last words of names, as line tables know them, and one
-//! in ten of its stacks has lost a fifth of its frames. The two list their sites in opposite orders.
+//! in ten of its stacks has lost a fifth of its frames. The two list their sites in opposite orders. With `apart`, the
+//! new one's stacks are others of the same functions: there is much to compare, and next to nothing that matches.
 
 use alloc_probe_format::dump::*;
 use std::collections::HashMap;
@@ -83,8 +84,10 @@ impl Builder {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, sites, base_path, new_path] = &arguments[..] else {
-        return Err("usage: bench_dumps SITES BASE NEW".into());
+    let (sites, base_path, new_path, are_apart) = match &arguments[..] {
+        [_, sites, base, new] => (sites, base, new, false),
+        [_, sites, base, new, apart] if apart == "apart" => (sites, base, new, true),
+        _ => return Err("usage: bench_dumps SITES BASE NEW [apart]".into()),
     };
     let mut numbers = Numbers(5);
     let mut base = Builder::new(|function| format!("program::m{}::function{function}", function % 200));
@@ -105,6 +108,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     sites.iter().for_each(|(stack, figures)| base.add(stack, *figures));
     sites.reverse();
     for (stack, figures) in &mut sites {
+        if are_apart {
+            *stack = numbers.stack();
+        }
         if numbers.below(10) == 0 {
             let innermost = stack.pop();
             stack.retain(|_| numbers.below(5) > 0);

@@ -9,8 +9,8 @@ use super::group::Group;
 use super::judge::{Judge, TELLING_BLOCKS, TELLING_BYTES};
 use super::matching::{Matched, Side};
 use super::passes::{Keys, chain, site};
+use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 /// How much of a lack may stay after it is filled: one in so many.
 const CLOSELY: u64 = 10;
@@ -36,7 +36,7 @@ fn join_side(
     members: Members,
 ) {
     let has_no_line = |group: &Group| group.chain.iter().any(|step| step.line == 0);
-    let mut by_chain: HashMap<u64, Vec<(usize, u32)>> = HashMap::new();
+    let mut by_chain: FxHashMap<u64, Vec<(usize, u32)>> = FxHashMap::default();
     for (at, pair) in matched.iter_mut().enumerate() {
         for group in members(pair).1.iter().filter(|group| has_no_line(&other.groups[**group as usize])) {
             chain(judge, &other.groups[*group as usize], &mut |key| {
@@ -79,7 +79,7 @@ fn fill_side(
     }
     lacking.sort_by_key(|(lack, at)| (Reverse(lack.bytes), *at));
     for keys in [chain as Keys, site] {
-        let mut left: HashMap<u64, Vec<u32>> = HashMap::new();
+        let mut left: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
         for group in side.left() {
             keys(judge, &side.groups[group as usize], &mut |key| left.entry(key).or_default().push(group));
         }

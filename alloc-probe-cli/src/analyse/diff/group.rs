@@ -7,7 +7,7 @@
 use super::key::{FunctionId, Key};
 use crate::profile::{FrameId, Role, Site};
 use alloc_probe_format::dump::Figures;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A frame of a group's chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,20 +47,21 @@ impl Group {
 /// Groups a profile's sites, in the order of each group's first.
 pub(super) fn groups(sites: &[Site], keys: &[Key]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let mut by_chain: HashMap<Box<[Step]>, usize> = HashMap::new();
+    let mut by_chain: FxHashMap<Box<[Step]>, usize> = FxHashMap::default();
+    let (mut chain, mut called) = (Vec::new(), Vec::new());
     for (index, site) in sites.iter().enumerate() {
-        let (chain, called) = chain(site, keys);
-        let at = *by_chain.entry(chain).or_insert_with_key(|chain| {
-            let called = vec![false; chain.len()].into();
+        read_chain(site, keys, &mut chain, &mut called);
+        let at = by_chain.get(chain.as_slice()).copied().unwrap_or_else(|| {
+            by_chain.insert(chain.as_slice().into(), groups.len());
             groups.push(Group {
-                chain: chain.clone(),
-                called,
+                chain: chain.as_slice().into(),
+                called: vec![false; chain.len()].into(),
                 sites: Vec::new(),
                 figures: Figures::default(),
             });
             groups.len() - 1
         });
-        groups[at].called.iter_mut().zip(called).for_each(|(any, one)| *any |= one);
+        groups[at].called.iter_mut().zip(&called).for_each(|(any, one)| *any |= one);
         groups[at].sites.push(index as u32);
         groups[at].figures.add(&site.figures);
     }
@@ -68,33 +69,35 @@ pub(super) fn groups(sites: &[Site], keys: &[Key]) -> Vec<Group> {
 }
 
 /// The program's part of a stack, frame by frame, and where it was called and not inlined.
-fn chain(site: &Site, keys: &[Key]) -> (Box<[Step]>, Vec<bool>) {
-    let frames = program_frames(site, keys);
-    let step = |frame: &FrameId| {
-        let key = keys[frame.0 as usize];
-        Step { function: key.function, line: key.line }
-    };
-    let mut called = Vec::with_capacity(frames.len());
+fn read_chain(site: &Site, keys: &[Key], chain: &mut Vec<Step>, called: &mut Vec<bool>) {
+    chain.clear();
+    called.clear();
+    let wanted = program_roles(site, keys);
     for frame in &site.frames {
-        if frames.get(called.len()) == Some(frame) {
+        let key = keys[frame.0 as usize];
+        if wanted(key.role) {
+            chain.push(Step { function: key.function, line: key.line });
             called.push(false);
         }
         if let Some(last) = called.last_mut() {
-            *last |= !keys[frame.0 as usize].inlined;
+            *last |= !key.inlined;
         }
     }
-    (frames.iter().map(step).collect(), called)
 }
 
 /// The program's frames of a stack. Where it has none, as for what the runtime allocates before `main`: those that
 /// are not the allocator's.
-pub(super) fn program_frames(site: &Site, keys: &[Key]) -> Vec<FrameId> {
-    let only = |wanted: fn(Role) -> bool| -> Vec<FrameId> {
-        site.frames.iter().copied().filter(|frame| wanted(keys[frame.0 as usize].role)).collect()
-    };
+pub(super) fn program_frames<'a>(site: &'a Site, keys: &'a [Key]) -> impl Iterator<Item = FrameId> + 'a {
+    let wanted = program_roles(site, keys);
+    site.frames.iter().copied().filter(move |frame| wanted(keys[frame.0 as usize].role))
+}
+
+/// Whether a frame of a stack is one of the program's, by whose code it is.
+fn program_roles(site: &Site, keys: &[Key]) -> fn(Role) -> bool {
     let wanted: [fn(Role) -> bool; 2] = [|role| role == Role::Program, |role| role != Role::Allocator];
-    let kept = wanted.into_iter().map(only).find(|frames| !frames.is_empty());
-    kept.unwrap_or_else(|| site.frames.clone())
+    let is_there =
+        |wanted: &fn(Role) -> bool| site.frames.iter().any(|frame| wanted(keys[frame.0 as usize].role));
+    wanted.into_iter().find(is_there).unwrap_or(|_| true)
 }
 
 #[cfg(test)]

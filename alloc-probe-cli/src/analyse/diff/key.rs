@@ -2,7 +2,7 @@
 
 use super::resolve::{Meaning, Names};
 use crate::profile::{Frame, Role};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A function of either build, by the numbering of one [`Functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +68,7 @@ impl Functions {
 /// Numbers of names, where several names can come to mean one function.
 #[derive(Debug, Default)]
 struct Numbers<'a> {
-    by_name: HashMap<Meaning<'a>, u32>,
+    by_name: FxHashMap<Meaning<'a>, u32>,
     /// For each number, one that means the same; its own where it stands for itself.
     same_as: Vec<u32>,
 }

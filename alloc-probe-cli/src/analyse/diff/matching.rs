@@ -9,7 +9,8 @@ use super::group::Group;
 use super::judge::Judge;
 use super::key::Functions;
 use super::passes::{Keys, PASSES, Pass};
-use std::collections::HashSet;
+use crate::at_once::at_once;
+use rustc_hash::FxHashSet;
 
 /// Groups of both builds that are the same, or groups that have no counterpart.
 #[derive(Clone, Debug)]
@@ -60,13 +61,16 @@ fn candidates(pass: &Pass, judge: &Judge, base: &Side<'_>, new: &Side<'_>) -> Ve
             candidates.push(Candidate { base: b, new: n, score, distance: judge.distance(base, new) });
         }
     };
-    let (base_probes, new_probes) = (base.entries(judge, pass.probe), new.entries(judge, pass.probe));
+    let (base_probes, new_probes) =
+        at_once(|| base.entries(judge, pass.probe), || new.entries(judge, pass.probe));
     match pass.index {
         None => join((base.groups, base_probes), (new.groups, new_probes), &mut consider),
         // Either side may be the one that lost frames.
         Some(index) => {
-            let new_index = new.entries_for(&base_probes, judge, index);
-            let base_index = base.entries_for(&new_probes, judge, index);
+            let (new_index, base_index) = at_once(
+                || new.entries_for(&base_probes, judge, index),
+                || base.entries_for(&new_probes, judge, index),
+            );
             join((base.groups, base_probes), (new.groups, new_index), &mut consider);
             join((new.groups, new_probes), (base.groups, base_index), |n, b| consider(b, n));
         }
@@ -92,7 +96,7 @@ impl Side<'_> {
 
     /// The same, with those keys alone that somebody looks for.
     fn entries_for(&self, probes: &[Entry], judge: &Judge, keys: Keys) -> Vec<Entry> {
-        let wanted: HashSet<u64> = probes.iter().map(|probe| probe.key).collect();
+        let wanted: FxHashSet<u64> = probes.iter().map(|probe| probe.key).collect();
         let mut entries = Vec::new();
         for group in self.left() {
             keys(judge, &self.groups[group as usize], &mut |key| {

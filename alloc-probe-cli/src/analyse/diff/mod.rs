@@ -29,6 +29,7 @@ mod name;
 mod passes;
 mod resolve;
 
+use crate::at_once::at_once;
 use crate::profile::{Profile, Site};
 use account::Account;
 use alloc_probe_format::dump::Figures;
@@ -162,8 +163,8 @@ impl Diff {
 /// Compares two profiles.
 pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let functions = Functions::of(&base.frames, &new.frames);
-    let base_groups = group::groups(&base.sites, &functions.base);
-    let new_groups = group::groups(&new.sites, &functions.new);
+    let (base_groups, new_groups) =
+        at_once(|| group::groups(&base.sites, &functions.base), || group::groups(&new.sites, &functions.new));
     let matches = matching::match_groups(&base_groups, &new_groups, &functions);
     let pairs: Vec<Pair> = matches
         .into_iter()
@@ -174,10 +175,14 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         })
         .collect();
     let matched = Matched::of(&pairs);
+    let (classes, findings) = at_once(
+        || class::classes(base, new, &functions, &pairs, &matched),
+        || findings(&Runs { base, new, pairs: &pairs, functions: &functions }),
+    );
     Diff {
-        classes: class::classes(base, new, &functions, &pairs, &matched),
+        classes,
         optimisation: class::optimisation(&base.dump.build, &new.dump.build),
-        findings: findings(&Runs { base, new, pairs: &pairs, functions: &functions }),
+        findings,
         obstacles: obstacles::obstacles(base, new, &matched),
         work: work::factor(&pairs),
         units: work::units(&base.dump.marks, &new.dump.marks),

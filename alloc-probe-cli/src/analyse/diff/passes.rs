@@ -10,7 +10,8 @@
 use super::MatchKind;
 use super::group::{Group, Step};
 use super::judge::Judge;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use rustc_hash::FxHasher;
+use std::hash::Hasher;
 
 /// How many of the innermost functions may be missing from a chain.
 const MAX_LOST_INNER: usize = 3;
@@ -82,9 +83,26 @@ pub(super) fn site(_: &Judge, group: &Group, emit: &mut dyn FnMut(u64)) {
     emit(hash(group.chain.first()));
 }
 
-/// A hash of the steps' functions, the same in every run.
+/// A hash of the steps' functions, the same in every run. Numbers go in from 1, so that a recursion of the first function
+/// has another hash at each depth.
 fn hash<'a>(steps: impl IntoIterator<Item = &'a Step>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    steps.into_iter().for_each(|step| step.function.hash(&mut hasher));
+    let mut hasher = FxHasher::default();
+    steps.into_iter().for_each(|step| hasher.write_u64(u64::from(step.function.0) + 1));
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::diff::key::FunctionId;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_recursion_has_another_hash_at_each_depth_whatever_its_number() {
+        for function in [0, 1, u32::MAX] {
+            let chain = vec![Step { function: FunctionId(function), line: 0 }; 1000];
+            let hashes: HashSet<u64> = (0..=chain.len()).map(|depth| hash(&chain[..depth])).collect();
+            assert_eq!(hashes.len(), chain.len() + 1, "{function}");
+        }
+    }
 }

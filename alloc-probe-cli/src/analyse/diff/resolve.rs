@@ -8,7 +8,8 @@
 use super::name::Name;
 use crate::profile::Frame;
 use crate::symbolicate::paths::{self, Origin};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
 
 /// What a function is known by: its whole name, or its last with the file it is in.
 pub(super) type Meaning<'s> = (&'s str, &'s str, &'s str);
@@ -16,9 +17,15 @@ pub(super) type Meaning<'s> = (&'s str, &'s str, &'s str);
 /// All names there are, and which whole ones stand behind each short one.
 #[derive(Debug, Default)]
 pub(super) struct Names<'a> {
-    names: HashMap<&'a str, Name>,
-    /// By last name and file, the functions known by their whole name.
-    known: HashMap<(String, File<'a>), Vec<Known<'a>>>,
+    names: Vec<Name>,
+    /// The place in `names` of what the symbols say.
+    by_text: FxHashMap<&'a str, usize>,
+    /// The last names' numbers, and that of each of `names`.
+    leaves: (FxHashMap<String, u32>, Vec<u32>),
+    /// By paths of files, what builds agree on about them.
+    files: FxHashMap<&'a str, File<'a>>,
+    /// By the number of the last name and the file, the functions known by their whole name.
+    known: FxHashMap<(u32, File<'a>), Vec<Known>>,
 }
 
 /// What two builds agree on about a file: its package, and its path in there.
@@ -26,27 +33,29 @@ type File<'a> = (&'a str, &'a str);
 
 /// A function known by its whole name, in one file.
 #[derive(Debug)]
-struct Known<'a> {
-    /// As the symbols spell it: the key of its name in [`Names::names`].
-    function: &'a str,
+struct Known {
+    /// The place of its name in [`Names::names`].
+    name: usize,
     lines: BTreeSet<u32>,
     /// The lines with their columns.
-    places: HashSet<(u32, u32)>,
+    places: FxHashSet<(u32, u32)>,
 }
 
 impl<'a> Names<'a> {
     /// Learns from a frame. Only then can the frame be asked for.
     pub(super) fn learn(&mut self, frame: &'a Frame) {
-        let name = self.names.entry(&frame.function).or_insert_with(|| Name::of(&frame.function));
-        let (true, Some(file)) = (name.qualified && !frame.path_guessed, &frame.file) else { return };
-        let path = &name.path;
-        let place = (name.leaf().to_owned(), file_key(file));
+        let name = self.read(&frame.function);
+        let Some(file) = &frame.file else { return };
+        let file = *self.files.entry(file).or_insert_with(|| file_key(file));
+        if !self.names[name].qualified || frame.path_guessed {
+            return;
+        }
+        let known = self.known.entry((self.leaves.1[name], file)).or_default();
         // The spelling of a function may differ in its generic arguments.
-        let path = path.clone();
-        let known = self.known.entry(place).or_default();
-        let at = known.iter().position(|known| self.names[known.function].path == path);
-        let at = at.unwrap_or_else(|| {
-            known.push(Known { function: &frame.function, lines: BTreeSet::new(), places: HashSet::new() });
+        let is_same =
+            |known: &Known| known.name == name || self.names[known.name].path == self.names[name].path;
+        let at = known.iter().position(is_same).unwrap_or_else(|| {
+            known.push(Known { name, lines: BTreeSet::new(), places: FxHashSet::default() });
             known.len() - 1
         });
         if let Some(line) = frame.line {
@@ -55,52 +64,76 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// The place in `names` of what the symbols say; each is read once.
+    fn read(&mut self, function: &'a str) -> usize {
+        if let Some(name) = self.by_text.get(function) {
+            return *name;
+        }
+        let name = Name::of(function);
+        let (leaves, numbers) = &mut self.leaves;
+        let next = leaves.len() as u32;
+        let number = leaves.get(name.leaf()).copied().unwrap_or_else(|| {
+            leaves.insert(name.leaf().to_owned(), next);
+            next
+        });
+        numbers.push(number);
+        self.names.push(name);
+        self.by_text.insert(function, self.names.len() - 1);
+        self.names.len() - 1
+    }
+
+    /// The functions that are known by their whole name, and have the last name and the file of a frame.
+    fn known(&self, frame: &Frame) -> Option<&[Known]> {
+        let file = self.files[frame.file.as_deref()?];
+        let leaf = self.leaves.1[self.by_text[frame.function.as_str()]];
+        self.known.get(&(leaf, file)).map(Vec::as_slice)
+    }
+
     /// Whether a frame's whole name is known.
     pub(super) fn is_whole(&self, frame: &Frame) -> bool {
-        !frame.path_guessed && self.names[frame.function.as_str()].qualified
+        !frame.path_guessed && self.name(frame).qualified
     }
 
     /// Whether nothing is known of a frame but its last name: of code that was merged from several places, the compiler
     /// keeps neither the line nor, at times, the file.
     pub(super) fn is_nowhere(&self, frame: &Frame) -> bool {
-        let known = || {
-            let file = file_key(frame.file.as_deref()?);
-            self.known.get(&(self.names[frame.function.as_str()].leaf().to_owned(), file))
-        };
-        frame.path_guessed && frame.line.is_none() && known().is_none()
+        frame.path_guessed && frame.line.is_none() && self.known(frame).is_none()
     }
 
     /// What a frame's function may be: one name, or several that its place does not tell apart.
-    pub(super) fn meanings<'s>(&'s self, frame: &'a Frame) -> Vec<Meaning<'s>> {
-        let name = &self.names[frame.function.as_str()];
+    pub(super) fn meanings<'s>(&'s self, frame: &Frame) -> Vec<Meaning<'s>> {
+        let name = self.name(frame);
         if self.is_whole(frame) {
             let mut meanings: Vec<Meaning<'s>> = vec![(&name.path, "", "")];
-            meanings.extend(self.at_the_same_place(name, frame));
+            meanings.extend(self.at_the_same_place(frame));
             return meanings;
         }
-        let Some(file) = frame.file.as_deref().map(file_key) else { return vec![(&name.path, "", "")] };
-        let known = self.known.get(&(name.leaf().to_owned(), file)).map_or(&[][..], Vec::as_slice);
+        let Some(file) = &frame.file else { return vec![(&name.path, "", "")] };
+        let known = self.known(frame).unwrap_or_default();
         let distances = known.iter().map(|known| known.distance(frame));
         match distances.min() {
             Some(least) if known.len() == 1 || least < Distance::UNKNOWN => {
                 let nearest = known.iter().filter(|known| known.distance(frame) == least);
-                nearest.map(|known| (self.names[known.function].path.as_str(), "", "")).collect()
+                nearest.map(|known| (self.names[known.name].path.as_str(), "", "")).collect()
             }
-            _ => vec![(name.leaf(), file.0, file.1)],
+            _ => {
+                let (package, path) = self.files[file.as_str()];
+                vec![(name.leaf(), package, path)]
+            }
         }
     }
-}
 
-impl<'a> Names<'a> {
     /// The functions of a macro that are at the very place of one of them: optimised builds know them by that place, and
     /// may merge them into one, since they are often the same code.
-    fn at_the_same_place<'s>(&'s self, name: &Name, frame: &'a Frame) -> impl Iterator<Item = Meaning<'s>> {
+    fn at_the_same_place(&self, frame: &Frame) -> impl Iterator<Item = Meaning<'_>> {
         let place = frame.line.zip(frame.column);
-        let known =
-            frame.file.as_deref().and_then(|file| self.known.get(&(name.leaf().to_owned(), file_key(file))));
-        let known = known.map_or(&[][..], Vec::as_slice).iter();
+        let known = place.and_then(|_| self.known(frame)).unwrap_or_default().iter();
         let same = known.filter(move |known| place.is_some_and(|place| known.places.contains(&place)));
-        same.map(|known| (self.names[known.function].path.as_str(), "", ""))
+        same.map(|known| (self.names[known.name].path.as_str(), "", ""))
+    }
+
+    fn name(&self, frame: &Frame) -> &Name {
+        &self.names[self.by_text[frame.function.as_str()]]
     }
 }
 
@@ -119,7 +152,7 @@ impl Distance {
     const UNKNOWN: Distance = Distance { rank: 3, lines: 0, length: 0 };
 }
 
-impl Known<'_> {
+impl Known {
     fn distance(&self, frame: &Frame) -> Distance {
         let (Some(line), Some(first), Some(last)) = (frame.line, self.lines.first(), self.lines.last())
         else {

@@ -36,7 +36,7 @@ impl Stack {
         let frames = |site: Option<&Site>, keys: &[Key]| -> Vec<FrameId> {
             match site {
                 Some(site) if all_frames => site.frames.clone(),
-                Some(site) => program_frames(site, keys),
+                Some(site) => program_frames(site, keys).collect(),
                 None => Vec::new(),
             }
         };

@@ -12,6 +12,7 @@ pub struct Symbols {
     /// The strings that the rest refers to.
     pub strings: Vec<String>,
     /// For each row of the stacks, its frames, inlined ones first.
+    #[serde(deserialize_with = "rows::deserialize")]
     pub frames: Vec<Vec<SymbolFrame>>,
     /// The strings, in ascending order, that are names of functions whose path was made from their file: the module is
     /// right, but a type may be missing (`alloc::vec::push` for `alloc::vec::Vec::push`).
@@ -89,6 +90,63 @@ impl<'de> Deserialize<'de> for SymbolFrame {
             }
         }
         deserializer.deserialize_seq(Items)
+    }
+}
+
+/// Rows of frames. There are millions of them, most of one frame: so each gets just the room that it needs.
+mod rows {
+    use super::*;
+    use serde::de::DeserializeSeed;
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Vec<SymbolFrame>>, D::Error> {
+        deserializer.deserialize_seq(Rows)
+    }
+
+    struct Rows;
+
+    impl<'de> Visitor<'de> for Rows {
+        type Value = Vec<Vec<SymbolFrame>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("rows of frames")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let (mut rows, mut row) = (Vec::new(), Vec::new());
+            while seq.next_element_seed(Row(&mut row))?.is_some() {
+                rows.push(row.as_slice().to_vec());
+            }
+            Ok(rows)
+        }
+    }
+
+    /// Reads a row into room that is used again and again.
+    struct Row<'r>(&'r mut Vec<SymbolFrame>);
+
+    impl<'de> DeserializeSeed<'de> for Row<'_> {
+        type Value = ();
+
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+            deserializer.deserialize_seq(self)
+        }
+    }
+
+    impl<'de> Visitor<'de> for Row<'_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a row of frames")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+            self.0.clear();
+            while let Some(frame) = seq.next_element()? {
+                self.0.push(frame);
+            }
+            Ok(())
+        }
     }
 }
 

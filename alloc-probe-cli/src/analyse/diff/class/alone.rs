@@ -18,39 +18,43 @@ pub(super) fn without_counterpart(
     functions: &Functions,
     pairs: &[Pair],
 ) -> Vec<bool> {
-    let chains = |profile: &Profile, keys: &[Key], sites: &Option<Sites>| -> Vec<FunctionId> {
-        let first = sites.iter().flat_map(|sites| &sites.sites).next();
-        let site = first.and_then(|site| profile.sites.get(*site as usize));
-        let frames = site.map(|site| program_frames(site, keys)).unwrap_or_default();
-        frames.into_iter().map(|frame| keys[frame.0 as usize].function).collect()
-    };
-    let chains: Vec<[Vec<FunctionId>; 2]> = pairs
-        .iter()
-        .map(|pair| [chains(base, &functions.base, &pair.base), chains(new, &functions.new, &pair.new)])
-        .collect();
+    let runs = [(base, &functions.base), (new, &functions.new)];
     let mut known = [vec![false; functions.count], vec![false; functions.count]];
     let mut alone = [vec![0_u64; functions.count], vec![0_u64; functions.count]];
-    for (pair, chains) in pairs.iter().zip(&chains) {
-        let blocks = |sites: &Option<Sites>| sites.as_ref().map_or(0, |sites| sites.figures.total_blocks);
-        for (side, blocks) in [blocks(&pair.base), blocks(&pair.new)].into_iter().enumerate() {
-            for function in &chains[side] {
+    for pair in pairs {
+        for (side, sites) in [&pair.base, &pair.new].into_iter().enumerate() {
+            let Some(sites) = sites else { continue };
+            for function in chain(runs[side], sites) {
                 known[side][function.0 as usize] = true;
                 if pair.kind.is_none() {
                     // A function that calls itself counts the same blocks twice, which only makes it less sure.
                     let sum = &mut alone[side][function.0 as usize];
-                    *sum = sum.saturating_add(blocks);
+                    *sum = sum.saturating_add(sites.figures.total_blocks);
                 }
             }
         }
     }
-    let missing = |(pair, chains): (&Pair, &[Vec<FunctionId>; 2])| {
-        let side = usize::from(pair.base.is_none());
-        let anchor = chains[side].iter().find(|function| known[1 - side][function.0 as usize]);
+    let missing = |pair: &Pair| {
+        let (side, sites) = match (&pair.kind, &pair.base, &pair.new) {
+            (None, Some(base), _) => (0, base),
+            (None, None, Some(new)) => (1, new),
+            _ => return false,
+        };
+        let anchor = chain(runs[side], sites).find(|function| known[1 - side][function.0 as usize]);
         let (base, new) = pair.of(Metric::TotalBlocks);
-        pair.kind.is_none()
-            && anchor.is_some_and(|anchor| {
-                (alone[1 - side][anchor.0 as usize] as f64) < base.max(new) as f64 * COUNTERPART
-            })
+        anchor.is_some_and(|anchor| {
+            (alone[1 - side][anchor.0 as usize] as f64) < base.max(new) as f64 * COUNTERPART
+        })
     };
-    pairs.iter().zip(&chains).map(missing).collect()
+    pairs.iter().map(missing).collect()
+}
+
+/// The program's functions on the stack of a pair's side.
+fn chain<'a>(
+    (profile, keys): (&'a Profile, &'a Vec<Key>),
+    sites: &Sites,
+) -> impl Iterator<Item = FunctionId> + use<'a> {
+    let site = sites.sites.first().and_then(|site| profile.sites.get(*site as usize));
+    let frames = site.into_iter().flat_map(|site| program_frames(site, keys));
+    frames.map(|frame| keys[frame.0 as usize].function)
 }

@@ -321,7 +321,7 @@ fn is_nameless(profile: &Profile, keys: &[Key]) -> bool {
     for site in &profile.sites {
         let bytes = site.figures.total_bytes as f64;
         all += bytes;
-        let frame = program_frames(site, keys).first().map(|frame| &profile.frames[frame.0 as usize]);
+        let frame = program_frames(site, keys).next().map(|frame| &profile.frames[frame.0 as usize]);
         if frame.is_none_or(|frame| frame.function.starts_with("0x")) {
             nameless += bytes;
         }

@@ -1,0 +1,181 @@
+//! The frames that each row of the stacks stands for.
+//!
+//! A dump of many sites has a million rows, and a hundredth of it in different frames: rows with the same symbols share
+//! theirs.
+
+use super::{resolve, roles};
+use crate::profile::{Frame, FrameId, Role};
+use alloc_probe_format::dump::{Dump, FrameKind, StackNode, SymbolFrame, Symbols};
+use rustc_hash::FxHashMap;
+
+/// The rows of a dump's stacks with their frames.
+pub(super) struct Rows {
+    /// Every distinct frame, once.
+    pub(super) frames: Vec<Frame>,
+    stacks: Vec<StackNode>,
+    /// For each row, which of `runs` it stands for.
+    run: Vec<u32>,
+    /// For each row, how many frames there are from it out to the root.
+    depths: Vec<u32>,
+    /// The different frames that rows stand for, inlined ones first.
+    runs: Vec<Box<[FrameId]>>,
+}
+
+impl Rows {
+    /// Takes the stacks and the symbols of a sound dump.
+    pub(super) fn of(dump: &mut Dump) -> Rows {
+        let stacks = std::mem::take(&mut dump.stacks);
+        let symbols = dump.symbols.take().unwrap_or_default();
+        let mut table = FrameTable::default();
+        let mut run = Vec::with_capacity(stacks.len());
+        let mut depths: Vec<u32> = Vec::with_capacity(stacks.len());
+        for (row, node) in stacks.iter().enumerate() {
+            let frames = table.row(dump, &symbols, row, node);
+            // The root is a row of its own, and has no parent before it.
+            let outer = depths.get(node.parent as usize).copied().unwrap_or(0);
+            depths.push(outer.saturating_add(table.runs[frames as usize].len() as u32));
+            run.push(frames);
+        }
+        Rows { frames: table.frames, stacks, run, depths, runs: table.runs }
+    }
+
+    /// The frames from a row out to the root, and whether some were left out.
+    pub(super) fn expand(&self, row: u32) -> (Vec<FrameId>, bool) {
+        let mut row = row as usize;
+        let mut frames = Vec::with_capacity(self.depths[row] as usize);
+        let mut truncated = false;
+        while row != 0 {
+            frames.extend_from_slice(&self.runs[self.run[row] as usize]);
+            truncated |= self.stacks[row].kind == FrameKind::Cut;
+            row = self.stacks[row].parent as usize;
+        }
+        (frames, truncated)
+    }
+}
+
+/// A file that is known to be the standard library's.
+const ANY_OF_STD: &str = "library/core/src/lib.rs";
+
+/// Whether frames are of a function that was compiled with the standard library, and of what was inlined into it.
+/// Valgrind has files without directories then; where somebody else's code has been inlined, its unit has directories.
+fn is_of_std_alone(frames: &[SymbolFrame], strings: &[String]) -> bool {
+    let text = |string: u32| strings[string as usize].as_str();
+    let is_bare = |frame: &SymbolFrame| frame.file.is_some_and(|file| !text(file).contains('/'));
+    frames.len() > 1
+        && frames.iter().all(is_bare)
+        && frames.last().is_some_and(|frame| roles::is_of_std(text(frame.function)))
+}
+
+/// Every distinct frame, and every distinct run of them, once.
+#[derive(Default)]
+struct FrameTable {
+    frames: Vec<Frame>,
+    ids: FxHashMap<Frame, FrameId>,
+    runs: Vec<Box<[FrameId]>>,
+    /// The runs of one frame, as most are, by their image and what the symbols say.
+    single: FxHashMap<(Option<u32>, SymbolFrame), u32>,
+    /// The others by what they were made from.
+    known: FxHashMap<Box<[u64]>, u32>,
+    /// What the run that is looked for is made from.
+    wanted: Vec<u64>,
+}
+
+impl FrameTable {
+    fn id(&mut self, frame: Frame) -> FrameId {
+        if let Some(id) = self.ids.get(&frame) {
+            return *id;
+        }
+        // There are at most as many as there are addresses and inlined calls in a file of limited size.
+        let id = FrameId(u32::try_from(self.frames.len()).unwrap_or(u32::MAX));
+        self.frames.push(frame.clone());
+        self.ids.insert(frame, id);
+        id
+    }
+
+    /// The run that a row stands for.
+    fn row(&mut self, dump: &Dump, symbols: &Symbols, row: usize, node: &StackNode) -> u32 {
+        let carried = symbols.frames.get(row).map_or(&[][..], Vec::as_slice);
+        let lost = symbols.tail_calls.binary_search_by_key(&row, |lost| lost.row as usize);
+        let lost = lost.map_or(&[][..], |lost| &symbols.tail_calls[lost].frames);
+        let is_frame = !matches!(node.kind, FrameKind::Root | FrameKind::Cut);
+        if let (true, [frame], []) = (is_frame, carried, lost) {
+            let key = (node.image, *frame);
+            if let Some(run) = self.single.get(&key) {
+                return *run;
+            }
+            let frames = self.new_run(dump, symbols, node, (carried, lost));
+            let run = self.add(frames);
+            self.single.insert(key, run);
+            return run;
+        }
+        self.wanted.clear();
+        if is_frame {
+            let number = |number: Option<u32>| number.map_or(0, |number| u64::from(number) + 1);
+            self.wanted.extend([number(node.image), carried.len() as u64]);
+            if carried.is_empty() {
+                self.wanted.push(node.address);
+            } else {
+                self.wanted.extend(carried.iter().chain(lost).flat_map(|frame| {
+                    [u64::from(frame.function), number(frame.file), number(frame.line), number(frame.column)]
+                }));
+            }
+        }
+        if let Some(run) = self.known.get(self.wanted.as_slice()) {
+            return *run;
+        }
+        let frames = match is_frame {
+            true => self.new_run(dump, symbols, node, (carried, lost)),
+            false => Box::default(),
+        };
+        let run = self.add(frames);
+        self.known.insert(self.wanted.as_slice().into(), run);
+        run
+    }
+
+    fn add(&mut self, run: Box<[FrameId]>) -> u32 {
+        self.runs.push(run);
+        self.runs.len() as u32 - 1
+    }
+
+    /// The ids of the frames of a row; one that says where it is if nothing is known.
+    fn new_run(
+        &mut self,
+        dump: &Dump,
+        symbols: &Symbols,
+        node: &StackNode,
+        (carried, lost): (&[SymbolFrame], &[SymbolFrame]),
+    ) -> Box<[FrameId]> {
+        let image = node.image.and_then(|image| dump.images.get(image as usize));
+        let image_path = image.map(|image| image.path.as_str());
+        if carried.is_empty() {
+            let function = resolve::unnamed(node.address, image);
+            let role = roles::role(&function, None, image_path);
+            return [self.id(Frame { function, image: node.image, role, ..Frame::default() })].into();
+        }
+        let text = |string: u32| symbols.strings[string as usize].clone();
+        // What a function that the compiler calls to allocate calls in turn, is the allocator's.
+        let is_entry =
+            |frame: &SymbolFrame| roles::is_allocator_entry(&symbols.strings[frame.function as usize]);
+        let in_allocator = carried.iter().rposition(is_entry).map_or(0, |entry| entry + 1);
+        let of_std = is_of_std_alone(carried, &symbols.strings);
+        let frames = carried.iter().chain(lost).enumerate().map(|(index, frame)| {
+            let (function, file) = (text(frame.function), frame.file.map(text));
+            let role = match index < in_allocator {
+                true => Role::Allocator,
+                false if of_std => roles::role(&function, Some(ANY_OF_STD), image_path),
+                false => roles::role(&function, file.as_deref(), image_path),
+            };
+            self.id(Frame {
+                path_guessed: symbols.guessed.binary_search(&frame.function).is_ok(),
+                function,
+                file,
+                line: frame.line,
+                column: frame.column,
+                inlined: index + 1 != carried.len() && index + 1 < carried.len() + lost.len(),
+                image: node.image,
+                role,
+            })
+        });
+        frames.collect()
+    }
+}
