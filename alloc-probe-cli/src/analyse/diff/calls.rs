@@ -49,6 +49,11 @@ impl Calls {
         calls
     }
 
+    /// Whether hardly anything is inlined.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
     /// Whether the build can't have lost `step`, which is at `line` there, though a chain of its has the step inside of
     /// it and not `step` itself. `outer` is the next one further out, with its line; a recursive function is in the
     /// chain elsewhere.
@@ -64,6 +69,10 @@ impl Calls {
         }
         let has = |inner: Step, (outer, line): (Step, u32)| self.pairs.contains(&pair(inner, outer, line));
         let is_physical = || self.physical.contains(&caller(step, line));
+        // A function right inside of itself is a turn of a recursion: without it, the stack is that of another depth.
+        if inner.function == step.function && is_physical() {
+            return true;
+        }
         has(inner, (step, line))
             && (outer.is_none_or(|outer| has(step, outer)) || is_recursive && is_physical())
     }

@@ -49,7 +49,11 @@ fn join_side(
         chain(judge, &side.groups[group as usize], &mut |key| {
             let pairs = by_chain.get(&key).into_iter().flatten().take(MAX_TRIES);
             let mut fitting = pairs.filter(|(_, partner)| {
-                judge.agree(&side.groups[group as usize], &other.groups[*partner as usize], side_is_base)
+                judge.agree(
+                    &side.groups[group as usize].chain,
+                    &other.groups[*partner as usize].chain,
+                    side_is_base,
+                )
             });
             joined = fitting.next().filter(|_| fitting.next().is_none()).map(|(at, _)| *at);
         });
@@ -62,7 +66,7 @@ fn join_side(
 }
 
 /// A pair's groups, those of the side that is filled first.
-type Members = fn(&mut Matched) -> (&mut Vec<u32>, &mut Vec<u32>);
+pub(super) type Members = fn(&mut Matched) -> (&mut Vec<u32>, &mut Vec<u32>);
 
 fn fill_side(
     judge: &Judge,
@@ -109,13 +113,14 @@ fn fill_side(
 
 /// Blocks and bytes.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sum {
+pub(super) struct Sum {
     blocks: u64,
     bytes: u64,
 }
 
 impl Sum {
-    fn of(members: &[u32], groups: &[Group]) -> Sum {
+    /// What some groups have together.
+    pub(super) fn of(members: &[u32], groups: &[Group]) -> Sum {
         members.iter().map(|group| &groups[*group as usize].figures).fold(Sum::default(), |sum, figures| {
             Sum {
                 blocks: sum.blocks.saturating_add(figures.total_blocks),
@@ -135,21 +140,22 @@ impl Sum {
         self.blocks > 0 && self.bytes > 0 && (self.blocks >= TELLING_BLOCKS || self.bytes >= TELLING_BYTES)
     }
 
-    fn is_filled_by(self, sum: Sum) -> bool {
-        self.blocks.abs_diff(sum.blocks) <= self.blocks / CLOSELY
-            && self.bytes.abs_diff(sum.bytes) <= self.bytes / CLOSELY
+    /// Whether another sum is this one, but for one in so many.
+    pub(super) fn is_filled_by(self, sum: Sum, one_in: u64) -> bool {
+        self.blocks.abs_diff(sum.blocks) <= self.blocks / one_in
+            && self.bytes.abs_diff(sum.bytes) <= self.bytes / one_in
     }
 
     /// Those left-over groups that fill the lack: all the possible ones together, or else one of them; or none.
     fn filling(self, left: &[u32], possible: impl Fn(u32) -> bool, side: &Side<'_>) -> Vec<u32> {
         let possible: Vec<u32> =
             left.iter().copied().take(MAX_TRIES).filter(|group| possible(*group)).collect();
-        if self.is_filled_by(Sum::of(&possible, side.groups)) {
+        if self.is_filled_by(Sum::of(&possible, side.groups), CLOSELY) {
             return possible;
         }
         possible
             .into_iter()
-            .filter(|group| self.is_filled_by(Sum::of(&[*group], side.groups)))
+            .filter(|group| self.is_filled_by(Sum::of(&[*group], side.groups), CLOSELY))
             .take(1)
             .collect()
     }

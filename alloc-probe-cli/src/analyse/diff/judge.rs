@@ -4,6 +4,8 @@ use super::calls::Calls;
 use super::group::{Group, Step};
 use super::key::Functions;
 use super::lines::{Agreement, Lines};
+use super::passes::MAX_LOST_INNER;
+use super::turns::is_without_turns;
 use crate::at_once::at_once;
 
 /// With fewer blocks than this, equal figures are no evidence: every program makes a few small blocks all over.
@@ -53,9 +55,24 @@ impl Judge {
         self.shared[step.function.0 as usize]
     }
 
+    /// The steps of a chain whose functions both builds have.
+    pub(super) fn shared_steps(&self, group: &Group) -> Vec<Step> {
+        group.chain.iter().filter(|step| self.is_shared(**step)).copied().collect()
+    }
+
     /// The step of a chain whose function the fewest groups have; the innermost of several.
     pub(super) fn rarest<'a>(&self, chain: impl Iterator<Item = &'a Step>) -> Option<Step> {
         chain.min_by_key(|step| self.frequency[step.function.0 as usize]).copied()
+    }
+
+    /// The line that a step of the base has in the new build, as far as that is known.
+    pub(super) fn line_in_new(&self, step: Step) -> u32 {
+        self.lines.in_new(step)
+    }
+
+    /// Whether a build is optimised enough to lose frames.
+    pub(super) fn may_lose(&self, is_base: bool) -> bool {
+        !if is_base { &self.base_calls } else { &self.new_calls }.is_plain()
     }
 
     /// How many lines lie between the two sites, once the base's is where the new build has it.
@@ -102,10 +119,7 @@ impl Judge {
     /// How good a pair the two are for allocating in the same function under callers that do not contradict each
     /// other. What only one build knows is no contradiction: it may have been renamed, removed or added.
     pub(super) fn same_site(&self, base: &Group, new: &Group) -> Option<f32> {
-        let shared = |group: &Group| -> Vec<Step> {
-            group.chain.iter().filter(|step| self.is_shared(**step)).copied().collect()
-        };
-        let (base_chain, new_chain) = (shared(base), shared(new));
+        let (base_chain, new_chain) = (self.shared_steps(base), self.shared_steps(new));
         let alike = Alike::of(base, new);
         let walk = self.lay(&base_chain, &new_chain, alike);
         let walk = walk.or_else(|| self.walk(&base_chain, &new_chain, alike.ratio, Strictness::SeenLines))?;
@@ -120,14 +134,33 @@ impl Judge {
     }
 
     /// Whether two chains are the same, functions and lines, but for lines that are not known.
-    pub(super) fn agree(&self, one: &Group, other: &Group, one_is_base: bool) -> bool {
+    pub(super) fn agree(&self, one: &[Step], other: &[Step], one_is_base: bool) -> bool {
         let same = |(one, other): (&Step, &Step)| {
             let (base, new) = if one_is_base { (*one, *other) } else { (*other, *one) };
             let has_no_line = base.line == 0 || new.line == 0;
             base.function == new.function
                 && (has_no_line || self.lines.agreement(base, new) == Agreement::Same)
         };
-        one.chain.len() == other.chain.len() && one.chain.iter().zip(&other.chain).all(same)
+        one.len() == other.len() && one.iter().zip(other).all(same)
+    }
+
+    /// Whether one group's chain is the other's without turns of a recursion, and without a few of the innermost functions:
+    /// where those are gone, the line of the next tells nothing. What only one build knows is no contradiction, but for
+    /// the function that allocates.
+    pub(super) fn is_without_turns(&self, long: &Group, short: &Group, long_is_base: bool) -> bool {
+        let same = |long: Step, short: Step| {
+            let (base, new) = if long_is_base { (long, short) } else { (short, long) };
+            matches!(self.lines.agreement(base, new), Agreement::Same | Agreement::Unknown)
+        };
+        if !short.site().is_some_and(|site| self.is_shared(site)) {
+            return false;
+        }
+        let (long, short) = (self.shared_steps(long), self.shared_steps(short));
+        let mut starts = (0..=MAX_LOST_INNER).filter(|lost| {
+            let met = long.get(*lost).filter(|step| step.function == short[0].function);
+            met.is_some_and(|step| *lost > 0 || same(*step, short[0]))
+        });
+        short.len() > 1 && starts.any(|lost| is_without_turns(&long[lost..], &short, same))
     }
 
     /// Lays the shorter chain into the longer one, the allocating functions on each other. Lines that are known to

@@ -8,7 +8,9 @@ use super::fill::fill_up;
 use super::group::Group;
 use super::judge::Judge;
 use super::key::Functions;
+use super::loops::join_depths;
 use super::passes::{Keys, PASSES, Pass};
+use super::turns::pair_turns;
 use crate::at_once::at_once;
 use rustc_hash::FxHashSet;
 
@@ -46,6 +48,8 @@ pub(super) fn match_groups(base: &[Group], new: &[Group], functions: &Functions)
             }
         }
     }
+    join_depths(&judge, &mut base, &mut new, &mut matched);
+    pair_turns(&judge, &mut base, &mut new, &mut matched);
     fill_up(&judge, &mut base, &mut new, &mut matched);
     matched.extend(base.left().map(|group| Matched { kind: None, base: vec![group], new: vec![] }));
     matched.extend(new.left().map(|group| Matched { kind: None, base: vec![], new: vec![group] }));

@@ -2,7 +2,7 @@
 //!
 //! The way: `name`s without what differs from build to build, and what they may stand for (`resolve`) → a `key` for
 //! each frame, by one numbering for both builds → `group`s of sites without glue → `matching`, pass by pass (`passes`,
-//! `judge`, `lines`, `calls`, `candidates`, `fill`) → how much was matched ([`share`]), what stood in the way ([`obstacles`]),
+//! `judge`, `lines`, `calls`, `candidates`, `loops`, `turns`, `fill`) → how much was matched ([`share`]), what stood in the way ([`obstacles`]),
 //! whether both did the same [`work`], and why their memory differs: an account of it ([`account`]), and what stands out
 //! ([`findings`]). What became of each pair's blocks has a [`class`].
 
@@ -24,10 +24,12 @@ mod group;
 mod judge;
 mod key;
 mod lines;
+mod loops;
 mod matching;
 mod name;
 mod passes;
 mod resolve;
+mod turns;
 
 use crate::at_once::at_once;
 use crate::profile::{Profile, Site};

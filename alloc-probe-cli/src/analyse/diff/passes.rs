@@ -14,7 +14,7 @@ use rustc_hash::FxHasher;
 use std::hash::Hasher;
 
 /// How many of the innermost functions may be missing from a chain.
-const MAX_LOST_INNER: usize = 3;
+pub(super) const MAX_LOST_INNER: usize = 3;
 
 /// One pass.
 pub(super) struct Pass {

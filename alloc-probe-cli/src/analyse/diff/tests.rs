@@ -48,7 +48,21 @@ pub(super) fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
 
 /// Compares, and writes each pair as `kind: base stacks | new stacks`, by their numbers.
 fn matched(base: &[(&str, u64, u64)], new: &[(&str, u64, u64)]) -> Vec<String> {
-    let diff = diff(&profile(base), &profile(new));
+    pairs(&profile(base), &profile(new))
+}
+
+/// The same, of builds that are optimised: `x` is inlined.
+fn matched_inlined(base: &[(&str, u64, u64)], new: &[(&str, u64, u64)]) -> Vec<String> {
+    let [base, new] = [base, new].map(|stacks| {
+        let mut profile = profile(stacks);
+        profile.frames.iter_mut().for_each(|frame| frame.inlined = frame.function == "a::x");
+        profile
+    });
+    pairs(&base, &new)
+}
+
+fn pairs(base: &Profile, new: &Profile) -> Vec<String> {
+    let diff = diff(base, new);
     let numbers = |sites: &Option<Sites>| {
         let sites = sites.iter().flat_map(|sites| &sites.sites);
         sites.map(ToString::to_string).collect::<Vec<_>>().join(",")
@@ -234,4 +248,38 @@ fn a_profile_is_its_own_exact_match() {
         assert!(diff.pairs.iter().all(|pair| pair.distance(Metric::TotalBytes) == 0), "round {round}");
         assert_eq!(diff.matched.bytes.exact_percent, 100.0, "round {round}");
     }
+}
+
+#[test]
+fn a_recursion_that_became_a_loop_has_all_of_its_depths() {
+    // `f` calls itself through `g`, and that call became a jump.
+    let base = [
+        ("a::x:1 < a::f:10 < a::main:3", 2, 200),
+        ("a::x:1 < a::f:10 < a::g:20 < a::f:12 < a::main:3", 3, 700),
+        ("a::x:1 < a::f:10 < a::g:20 < a::f:12 < a::g:20 < a::f:12 < a::main:3", 4, 100),
+    ];
+    let new = [("a::x:1 < a::f:10 < a::main:3", 9, 1000)];
+    assert_eq!(matched_inlined(&base, &new), ["subsequence: 0,1,2 | 0"]);
+    assert_eq!(matched_inlined(&new, &base), ["subsequence: 0 | 0,1,2"]);
+    // Figures that don't add up are of something else.
+    let other = [("a::x:1 < a::f:10 < a::main:3", 2, 200)];
+    assert_eq!(matched_inlined(&base, &other), ["-: 1 | ", "-: 2 | ", "exact: 0 | 0"]);
+    // A build that shows the turns has made no loop of them.
+    let shown = [new[0], ("a::y:1 < a::f:10 < a::g:20 < a::f:12 < a::main:3", 1, 1)];
+    assert_eq!(matched_inlined(&base, &shown), ["-:  | 1", "-: 1 | ", "-: 2 | ", "exact: 0 | 0"]);
+}
+
+#[test]
+fn merged_code_of_a_recursion_is_found_by_its_figures() {
+    // Two arms of `f` that end in one call: the line is that of either, and what the other arm had called is gone.
+    let base = [
+        ("a::x:1 < a::f:10 < a::g:20 < a::f:12 < a::main:3", 50, 777),
+        ("a::y:1 < a::g:20 < a::f:10 < a::main:3", 1, 1),
+    ];
+    let new = [("a::x:1 < a::f:12 < a::main:3", 50, 777), ("a::y:1 < a::g:20 < a::f:10 < a::main:3", 1, 1)];
+    assert_eq!(matched(&base, &new), ["exact: 1 | 1", "subsequence: 0 | 0"]);
+    // Of two with the same figures, none is known to be the one.
+    let twice =
+        [base[0], base[1], ("a::x:1 < a::f:10 < a::g:20 < a::f:10 < a::g:20 < a::f:12 < a::main:3", 50, 777)];
+    assert_eq!(matched(&twice, &new), ["-:  | 0", "-: 0 | ", "-: 2 | ", "exact: 1 | 1"]);
 }
