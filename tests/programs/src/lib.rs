@@ -1,11 +1,11 @@
-//! What the programs share: an allocator that logs every block with the site that the probe gave it, and [`step`]s
+//! What the programs share: an allocator that logs every block with the site that the probe gave it, and `step`s
 //! that say what the program is doing.
 //!
 //! The log is the truth that the matching of two builds is held against. It owes nothing to stacks: the same program
 //! with the same input takes the same steps, and in each it allocates in the same order, whatever the optimiser does.
 //!
 //! Each thread writes a file, `TRUTH_LOG` with its number for an ending: words of 64 bits, the first of which says how
-//! many there are. A block is [`BLOCK`], its site, the size of the block it replaces, and its size; a step is [`STEP`],
+//! many there are. A block is `BLOCK`, its site, the size of the block it replaces, and its size; a step is `STEP`,
 //! its number, and two words for nothing.
 #![cfg(feature = "truth")]
 

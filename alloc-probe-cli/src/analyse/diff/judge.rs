@@ -145,14 +145,14 @@ impl Judge {
     }
 
     /// Whether one group's chain is the other's without turns of a recursion, and without a few of the innermost functions:
-    /// where those are gone, the line of the next tells nothing. What only one build knows is no contradiction, but for
-    /// the function that allocates.
+    /// where those are gone, the line of the next tells nothing. What only one build knows is no contradiction.
     pub(super) fn is_without_turns(&self, long: &Group, short: &Group, long_is_base: bool) -> bool {
         let same = |long: Step, short: Step| {
             let (base, new) = if long_is_base { (long, short) } else { (short, long) };
             matches!(self.lines.agreement(base, new), Agreement::Same | Agreement::Unknown)
         };
-        if !short.site().is_some_and(|site| self.is_shared(site)) {
+        // Two functions that allocate, of which each build knows one, are two functions.
+        if ![long, short].iter().any(|group| group.site().is_some_and(|site| self.is_shared(site))) {
             return false;
         }
         let (long, short) = (self.shared_steps(long), self.shared_steps(short));

@@ -1,7 +1,7 @@
 //! Why the memory of two runs differs, in words: findings, each with its evidence, its size, its sites and what to do.
 //!
 //! Each kind has a file of its own. It looks at both profiles, at the pairs and at the account of their memory, and says
-//! nothing where there is no evidence, or where what it would say is not [`notable`](Runs::notable_bytes).
+//! nothing where there is no evidence, or where what it would say is not notable (`Runs::notable_bytes`).
 
 mod activity;
 mod births;
