@@ -185,7 +185,7 @@ fn a_function_was_split_in_two() {
         "#[inline(never)]\nfn title(",
         "#[inline(never)]\nfn begin() -> Vec<u8> {\n    let title = title();\n    let mut report = Vec::with_capacity(4001);\n    report.extend_from_slice(&title);\n    report\n}\n\n#[inline(never)]\nfn title(",
     );
-    check(&after, &["- | begin: alone", "report | -: alone", "title | title: subsequence"]);
+    check(&after, &["report | begin: site", "title | title: subsequence"]);
 }
 
 #[test]
