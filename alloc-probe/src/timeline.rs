@@ -15,9 +15,6 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 /// When the next sample is due, in ticks.
 static DUE: AtomicU64 = AtomicU64::new(0);
 
-/// What the sample before took, in ticks.
-static BEFORE: AtomicU64 = AtomicU64::new(0);
-
 /// Where taking samples takes long, as with ten thousand threads, it gets this share of the time at the most.
 const SHARE: u64 = 128;
 
@@ -69,10 +66,7 @@ fn take(now: u64, last: bool) {
     header[header::LAST_MONO_NS].store(os::monotonic_ns(), Relaxed);
     header[header::LAST_TICKS].store(clock::ticks(), Relaxed);
     let took = clock::ticks().wrapping_sub(now);
-    // A sample that took long because the thread had to wait is no reason to take the next one late: the cost is what
-    // two in a row took at the least.
-    let cost = took.min(BEFORE.swap(took, Relaxed));
-    let interval = header[header::TIMELINE_TICKS].load(Relaxed).max(cost.saturating_mul(SHARE));
+    let interval = header[header::TIMELINE_TICKS].load(Relaxed).max(took.saturating_mul(SHARE));
     DUE.store(now.saturating_add(interval), Relaxed);
 }
 
