@@ -5,10 +5,11 @@
 //! [`term`]inal. Arrows go forward only: analysis opens no files, and rendering computes nothing.
 #![deny(unsafe_code)]
 
-mod at_once;
 pub mod cli;
 pub mod error;
+mod join;
 pub mod term;
+pub mod units;
 
 pub mod load;
 pub mod profile;

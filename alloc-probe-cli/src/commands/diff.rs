@@ -3,11 +3,10 @@
 use crate::analyse::diff::work::Unit;
 use crate::analyse::diff::{Diff, diff};
 use crate::cli::DiffArgs;
-use crate::commands::flamegraph;
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::render::diff::{self as text, html, json::DiffJson};
-use crate::render::flamegraph::{Place, Widths};
+use crate::render::flamegraph::{self, Place, Widths};
 use crate::term::Terminal;
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -11,15 +11,16 @@ pub mod show;
 pub mod symbolize;
 
 use crate::analyse::filter::{self, Filter};
-use crate::at_once::at_once;
 use crate::cli::{Frames, SymbolArgs};
 use crate::error::Error;
+use crate::join::join;
 use crate::profile::Profile;
 use crate::symbolicate::cache::Cache;
 use crate::symbolicate::options::Options;
 use crate::symbolicate::resolve::{self, Report, Step};
+use crate::term::Terminal;
 use crate::term::progress::Progress;
-use crate::term::{Terminal, units};
+use crate::units;
 use crate::{load, symbolicate};
 use alloc_probe_format::dump::Dump;
 use std::path::Path;
@@ -60,16 +61,13 @@ pub fn open_both(
     frames: &Frames,
     terminal: &mut Terminal<'_>,
 ) -> Result<(Profile, Profile), Error> {
-    let (base, new) = at_once(|| load::load(base_path), || load::load(new_path));
+    let (base, new) = join(|| load::load(base_path), || load::load(new_path));
     // Looking symbols up uses all processors anyway.
     let mut base = base?;
     let base_report = resolve(&mut base, symbols, terminal)?;
     let mut new = new?;
     let new_report = resolve(&mut new, symbols, terminal)?;
-    Ok(at_once(
-        || profile(base_path, base, base_report, frames),
-        || profile(new_path, new, new_report, frames),
-    ))
+    Ok(join(|| profile(base_path, base, base_report, frames), || profile(new_path, new, new_report, frames)))
 }
 
 /// The same, for a dump that was just made on this machine: its symbols are written into it, so that it can be read

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::load;
 use crate::render::sources;
 use crate::term::Terminal;
-use crate::term::units::count;
+use crate::units::count;
 use std::path::{Path, PathBuf};
 
 /// Runs the command.

@@ -1,6 +1,6 @@
 //! Whether a dump holds together. What is checked here, later stages rely on.
 
-use super::Refusal;
+use super::refusal::Refusal;
 use alloc_probe_format::dump::{Dump, FrameKind, Histogram, Symbols};
 
 /// All sites' stacks together, in frames: memory for as many is had, and real dumps have a hundredth of it.

@@ -1,6 +1,7 @@
 //! Compressed dumps, told by their first bytes: gzip and Zstandard.
 
-use super::{Refusal, read_within};
+use super::read::read_within;
+use super::refusal::Refusal;
 use crate::error::io_reason;
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};

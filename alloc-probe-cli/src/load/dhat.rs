@@ -6,7 +6,7 @@
 mod frames;
 mod tree;
 
-use super::{Refusal, json};
+use super::refusal::{self, Refusal};
 use alloc_probe_format::dump::{Clock, Dump, FORMAT, Figures, Lost, Mode, Process, Site, VERSION};
 use frames::Frame;
 use serde::Deserialize;
@@ -78,7 +78,7 @@ impl Recorder {
 
 /// Reads a file that says that it is of version 2.
 pub(super) fn parse(text: &[u8]) -> Result<Dump, Refusal> {
-    let kind: Kind = serde_json::from_slice(text).map_err(|error| json::damage(text, &error))?;
+    let kind: Kind = serde_json::from_slice(text).map_err(|error| refusal::damage(text, &error))?;
     let recorder = match kind.mode.as_str() {
         "heap" => Recorder::Valgrind,
         "rust-heap" => Recorder::Crate,
@@ -91,7 +91,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Dump, Refusal> {
     if !kind.bklt {
         return Err(Refusal::new("it is a DHAT file without the lives of blocks, so it has no peak"));
     }
-    let file: File = serde_json::from_slice(text).map_err(|error| json::damage(text, &error))?;
+    let file: File = serde_json::from_slice(text).map_err(|error| refusal::damage(text, &error))?;
     dump(file, recorder)
 }
 

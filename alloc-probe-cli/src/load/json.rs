@@ -1,10 +1,10 @@
 //! The JSON of a dump, and what a file is that is none.
 
-use super::{Refusal, dhat};
+use super::dhat;
+use super::refusal::{NOT_A_DUMP, Refusal, damage};
 use alloc_probe_format::dump::{Dump, FORMAT, VERSION};
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::error::Category;
 
 /// What tells dumps, newer dumps and other tools' files apart. The rest of the file is passed over.
 #[derive(Deserialize)]
@@ -24,8 +24,6 @@ pub(super) fn parse(text: &[u8]) -> Result<Dump, Refusal> {
         Err(error) => other_file(text).unwrap_or_else(|| Err(damage(text, &error))),
     }
 }
-
-const NOT_A_DUMP: &str = "it is not a dump of alloc-probe";
 
 /// What a sound JSON file is, if it is no dump of this version: a DHAT file is read, others are refused.
 fn other_file(text: &[u8]) -> Option<Result<Dump, Refusal>> {
@@ -51,19 +49,4 @@ fn other_file(text: &[u8]) -> Option<Result<Dump, Refusal>> {
         ))),
         None => Err(Refusal::new(NOT_A_DUMP)),
     })
-}
-
-/// What is wrong with a file that could have been a dump.
-pub(super) fn damage(text: &[u8], error: &serde_json::Error) -> Refusal {
-    let starts_an_object = text.trim_ascii_start().starts_with(b"{");
-    match error.classify() {
-        _ if !starts_an_object => Refusal::new(NOT_A_DUMP),
-        Category::Eof => Refusal::new(format_args!(
-            "the file is truncated: it ends in the middle of a dump, after {}",
-            crate::term::units::bytes(text.len() as u64)
-        )),
-        Category::Data | Category::Syntax | Category::Io => {
-            Refusal::new(format_args!("the file is damaged: {error}"))
-        }
-    }
 }

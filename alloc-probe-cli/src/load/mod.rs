@@ -8,19 +8,19 @@ mod compressed;
 mod dhat;
 mod json;
 pub mod process;
+mod read;
+mod refusal;
 mod stacks;
 
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::Dump;
 use alloc_probe_format::spool_file::SpoolFile;
+use read::{LIMIT_BYTES, monotonic_ns, read_within};
+use refusal::Refusal;
 use rustix::fs::FlockOperation;
-use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
-
-/// No dump comes near it, but a few compressed bytes can become more than any memory holds.
-const LIMIT_BYTES: u64 = 2 << 30;
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 
@@ -52,12 +52,6 @@ fn is_locked(spool: &File) -> bool {
     asked == Err(rustix::io::Errno::WOULDBLOCK)
 }
 
-/// The system's monotonic clock, by which every process of the machine records.
-fn monotonic_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
-}
-
 /// Makes a dump of the bytes of a file, decompressed to at most `limit` bytes. A spool may be that of a process that is
 /// running.
 fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
@@ -78,42 +72,6 @@ fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
     };
     check::check(&dump)?;
     Ok(dump)
-}
-
-/// Reads to the end, but never more than `limit` bytes.
-fn read_within(source: impl Read, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        let reason = format!("it holds more than {}, as no dump does", crate::term::units::bytes(limit));
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
-    }
-    Ok(bytes)
-}
-
-/// Why bytes are no sound dump.
-#[derive(Debug, PartialEq, Eq)]
-struct Refusal {
-    reason: String,
-    hint: Option<&'static str>,
-}
-
-impl Refusal {
-    fn new(reason: impl fmt::Display) -> Refusal {
-        Refusal { reason: reason.to_string(), hint: None }
-    }
-
-    fn with_hint(self, hint: &'static str) -> Refusal {
-        Refusal { hint: Some(hint), ..self }
-    }
-
-    fn of(self, path: &Path) -> Error {
-        let error = Error::read(path, self.reason);
-        match self.hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
-    }
 }
 
 #[cfg(test)]

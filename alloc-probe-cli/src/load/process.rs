@@ -2,7 +2,9 @@
 //!
 //! A process that records has its spool open: beside its output path, or as a file without a name. `/proc` leads there.
 
-use super::{LIMIT_BYTES, Refusal, check, monotonic_ns, read_within, stacks};
+use super::read::{LIMIT_BYTES, monotonic_ns, read_within};
+use super::refusal::Refusal;
+use super::{check, stacks};
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::{Dump, Memory, Thread};
 use alloc_probe_format::spool_file::SpoolFile;

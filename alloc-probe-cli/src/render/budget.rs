@@ -2,7 +2,7 @@
 
 use crate::analyse::budget::Verdict;
 use crate::term::text::{printable, width};
-use crate::term::units;
+use crate::units;
 use std::io::{self, Write};
 use std::path::Path;
 

@@ -1,7 +1,8 @@
 //! Several builds of a program side by side, as a table.
 
 use super::diff::change::Change;
-use crate::term::{style, text, units};
+use crate::term::{style, text};
+use crate::units;
 use std::io::{self, Write};
 
 /// A figure of every build.

@@ -3,7 +3,7 @@
 use crate::symbolicate::resolve::Searched;
 use crate::term::style;
 use crate::term::text::printable;
-use crate::term::units::count;
+use crate::units::count;
 use std::io::{self, Write};
 
 /// Writes one paragraph for each image.

@@ -2,8 +2,8 @@
 
 use crate::analyse::fold;
 use crate::profile::{Profile, Role};
-use crate::term::units::{bytes, count, duration, instant, percent, plural};
 use crate::term::{style, text};
+use crate::units::{bytes, count, duration, instant, percent, plural};
 use alloc_probe_format::dump::{Dump, Ended, Mark, Mode, Thread};
 use std::io::{self, Write};
 

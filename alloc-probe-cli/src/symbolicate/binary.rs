@@ -1,17 +1,15 @@
 //! One binary: what its files know of addresses.
 
-use super::Bytes;
+use super::bytes::Bytes;
 use super::modules::CrateRoots;
 use super::names;
-use super::object_file::ObjectFile;
+use super::object_file::{ObjectFile, Slice, section};
 use super::roles;
 use super::split::SplitFiles;
 use super::symbols::SymbolTable;
 use super::tail_calls::{Code, TailCalls};
 use addr2line::{Context, Frame, FunctionName, LookupContinuation, LookupResult};
-use gimli::{Dwarf, EndianSlice, RunTimeEndian};
-use object::{Object, ObjectSection};
-use std::borrow::Cow;
+use gimli::Dwarf;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -29,25 +27,6 @@ pub(super) struct RawFrame {
     pub(super) line: Option<u32>,
     pub(super) column: Option<u32>,
     pub(super) inlined: bool,
-}
-
-/// What is read of debug info.
-pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
-
-/// A section of a file, decompressed where it must be. One that can't be had is as good as none: symbols are left.
-pub(super) fn section<'a>(file: &object::File<'a>, name: &str, arena: &'a Arena<Bytes>) -> Slice<'a> {
-    let data = file.section_by_name(name).and_then(|section| section.uncompressed_data().ok());
-    let data: &'a [u8] = match data {
-        Some(Cow::Borrowed(data)) => data,
-        Some(Cow::Owned(data)) => arena.alloc(Bytes::Owned(data)),
-        None => &[],
-    };
-    EndianSlice::new(data, endian(file))
-}
-
-/// The byte order of a file.
-pub(super) fn endian(file: &object::File<'_>) -> RunTimeEndian {
-    if file.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big }
 }
 
 /// What the files of one binary know: the debug info of the first that has any, and the symbol tables of all. Threads

@@ -3,7 +3,7 @@
 //!
 //! What was fetched is kept where the clients of elfutils keep it, so that debuggers and this share one copy.
 
-use super::search::Tried;
+use super::tried::Tried;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;

@@ -24,10 +24,10 @@ mod split;
 mod symbols;
 mod table;
 mod tail_calls;
+pub mod tried;
 
 use crate::profile::{Deepest, MissingSymbols, Profile, Site};
 use alloc_probe_format::dump::Dump;
-use bytes::Bytes;
 use frames::Rows;
 use options::Options;
 use std::path::Path;

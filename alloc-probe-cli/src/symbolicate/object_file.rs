@@ -1,13 +1,34 @@
 //! A file that may know symbols: mapped, and asked what it is.
 
-use super::Bytes;
+use super::bytes::Bytes;
 use crate::error::io_reason;
+use gimli::{EndianSlice, RunTimeEndian};
 use lzma_rust2::XzReader;
 use object::{Object, ObjectSection, ObjectSymbol};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use typed_arena::Arena;
+
+/// What is read of debug info.
+pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
+
+/// A section of a file, decompressed where it must be. One that can't be had is as good as none: symbols are left.
+pub(super) fn section<'a>(file: &object::File<'a>, name: &str, arena: &'a Arena<Bytes>) -> Slice<'a> {
+    let data = file.section_by_name(name).and_then(|section| section.uncompressed_data().ok());
+    let data: &'a [u8] = match data {
+        Some(Cow::Borrowed(data)) => data,
+        Some(Cow::Owned(data)) => arena.alloc(Bytes::Owned(data)),
+        None => &[],
+    };
+    EndianSlice::new(data, endian(file))
+}
+
+/// The byte order of a file.
+pub(super) fn endian(file: &object::File<'_>) -> RunTimeEndian {
+    if file.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big }
+}
 
 /// Symbols packed into a stripped binary are a few megabytes; more is no one's.
 const MAX_PACKED_BYTES: u64 = 512 << 20;

@@ -3,15 +3,16 @@
 //! Each address is looked up once, image by image and in ascending order, so that debug info is walked from front to
 //! back. What a dump carries already is taken as it is.
 
-use super::Bytes;
 use super::binary::{Binary, Lookup, RawFrame};
+use super::bytes::Bytes;
 use super::complete;
 use super::missing::{self, Lack};
 use super::object_file::ObjectFile;
 use super::options::Options;
-use super::search::{Search, Tried};
+use super::search::Search;
 use super::split::SplitFiles;
 use super::table::Table;
+use super::tried::Tried;
 use crate::profile::MissingSymbols;
 use alloc_probe_format::dump::{Dump, FrameKind, Image, MissingImage, StackNode};
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,9 +3,10 @@
 //! A file belongs to an image if it has its build id, wherever it is and whatever its name. So the search may be
 //! generous: what doesn't belong is refused, and the next source is tried.
 
-use super::Bytes;
+use super::bytes::Bytes;
 use super::object_file::{NOT_THERE, ObjectFile};
 use super::options::Options;
+use super::tried::Tried;
 use alloc_probe_format::dump::{Dump, Image};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,15 +14,6 @@ use typed_arena::Arena;
 
 /// Where the system has debug files.
 const SYSTEM_DEBUG_DIR: &str = "/usr/lib/debug";
-
-/// One place that was looked at, and what was there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// The place: a path, with the option that named it where one did.
-    pub place: String,
-    /// What was found, in a clause.
-    pub outcome: String,
-}
 
 /// Why no file of an image can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! Split DWARF: the greater part of debug info, which the linker left in files of its own. `split-debuginfo =
 //! "unpacked"` leaves one `.dwo` for each code generation unit, `"packed"` one `.dwp` for a program.
 
-use super::Bytes;
-use super::binary::{Slice, endian, section};
-use super::object_file::ObjectFile;
+use super::bytes::Bytes;
+use super::object_file::{ObjectFile, Slice, endian, section};
 use addr2line::SplitDwarfLoad;
 use gimli::{Dwarf, DwarfPackage, EndianSlice};
 use std::cell::RefCell;

@@ -6,7 +6,6 @@
 pub mod progress;
 pub mod style;
 pub mod text;
-pub mod units;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 

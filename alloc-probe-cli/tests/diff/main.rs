@@ -1,10 +1,10 @@
 //! `alloc-probe diff`, from two dumps to the last character of what it prints.
 
 mod account;
+mod caveats;
 mod classes;
 mod dhat;
 mod html;
-mod obstacles;
 mod support;
 mod tree;
 

@@ -45,7 +45,7 @@ fn debug_files_of_another_build_are_refused() {
     let (found, report) = frames(dump, &Options { debug_dirs: vec![folder], ..Options::default() });
     assert_eq!(report.missing[0].reason, "it was stripped of them");
     assert!(found.iter().flatten().all(|frame| frame.function.ends_with(" in shop")));
-    let refused = |tried: &alloc_probe_cli::symbolicate::search::Tried| {
+    let refused = |tried: &alloc_probe_cli::symbolicate::tried::Tried| {
         tried.place.ends_with(".debug") && tried.outcome.starts_with("another build")
     };
     assert!(report.searched[0].tried.iter().any(refused), "{:?}", report.searched[0].tried);

@@ -8,8 +8,8 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
-use super::findings::signed;
-use crate::term::units;
+use super::findings::words::signed;
+use crate::units;
 use alloc_probe_format::dump::{AllocatorFacts, Dump, HeapBasis, Mode};
 
 /// The resident memory of both, line by line.

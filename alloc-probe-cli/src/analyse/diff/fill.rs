@@ -4,10 +4,10 @@
 //! other has one with the figures of both. The figures alone give that away, so they must fit closely, and be no
 //! small numbers that could fit by chance.
 
-use super::MatchKind;
 use super::group::Group;
 use super::judge::{Judge, TELLING_BLOCKS, TELLING_BYTES};
 use super::matching::{Matched, Side};
+use super::pair::MatchKind;
 use super::passes::{Keys, chain, site};
 use rustc_hash::FxHashMap;
 use std::cmp::Reverse;

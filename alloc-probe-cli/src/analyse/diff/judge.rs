@@ -6,7 +6,7 @@ use super::key::Functions;
 use super::lines::{Agreement, Lines};
 use super::passes::MAX_LOST_INNER;
 use super::turns::is_without_turns;
-use crate::at_once::at_once;
+use crate::join::join;
 
 /// With fewer blocks than this, equal figures are no evidence: every program makes a few small blocks all over.
 pub(super) const TELLING_BLOCKS: u64 = 8;
@@ -37,13 +37,13 @@ impl Judge {
             }
             frequency
         };
-        let (in_base, in_new) = at_once(|| count(base), || count(new));
+        let (in_base, in_new) = join(|| count(base), || count(new));
         let shared = in_base.iter().zip(&in_new).map(|(base, new)| *base > 0 && *new > 0).collect();
         let frequency: Vec<u32> = in_base.iter().zip(&in_new).map(|(base, new)| base + new).collect();
         let groups = (base.len() + new.len()) as f32;
         let weights = frequency.iter().map(|&times| (groups / times.max(1) as f32).ln_1p()).collect();
         let lines = Lines::of(base, new, functions.count);
-        let (base_calls, new_calls) = at_once(
+        let (base_calls, new_calls) = join(
             || Calls::of(base, &functions.base, |step| lines.in_new(step)),
             || Calls::of(new, &functions.new, |step| step.line),
         );

@@ -4,12 +4,12 @@
 //! The other build has a stack for each depth. What gives a loop away is that a build shows the turns of the recursion
 //! nowhere, and that its one stack has the figures of all the depths together.
 
-use super::MatchKind;
 use super::fill::{Members, Sum};
 use super::group::{Group, Step};
 use super::judge::Judge;
 use super::key::FunctionId;
 use super::matching::{Matched, Side};
+use super::pair::MatchKind;
 use std::collections::{BTreeMap, HashSet};
 
 /// How far the figures of all depths may be from those of the loop: one in so many.

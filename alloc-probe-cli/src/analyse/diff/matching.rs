@@ -2,16 +2,15 @@
 //!
 //! In each pass the best pairs go first, and a group is paired once: no byte is counted twice, and none is lost.
 
-use super::MatchKind;
 use super::candidates::{Candidate, Entry, join, rank};
 use super::fill::fill_up;
 use super::group::Group;
 use super::judge::Judge;
 use super::key::Functions;
 use super::loops::join_depths;
+use super::pair::MatchKind;
 use super::passes::{Keys, PASSES, Pass};
 use super::turns::pair_turns;
-use crate::at_once::at_once;
 use rustc_hash::FxHashSet;
 
 /// Groups of both builds that are the same, or groups that have no counterpart.
@@ -66,12 +65,12 @@ fn candidates(pass: &Pass, judge: &Judge, base: &Side<'_>, new: &Side<'_>) -> Ve
         }
     };
     let (base_probes, new_probes) =
-        at_once(|| base.entries(judge, pass.probe), || new.entries(judge, pass.probe));
+        crate::join::join(|| base.entries(judge, pass.probe), || new.entries(judge, pass.probe));
     match pass.index {
         None => join((base.groups, base_probes), (new.groups, new_probes), &mut consider),
         // Either side may be the one that lost frames.
         Some(index) => {
-            let (new_index, base_index) = at_once(
+            let (new_index, base_index) = crate::join::join(
                 || new.entries_for(&base_probes, judge, index),
                 || base.entries_for(&new_probes, judge, index),
             );

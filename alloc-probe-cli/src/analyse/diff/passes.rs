@@ -7,9 +7,9 @@
 //! 2. one chain that is the other with frames missing;
 //! 3. the same allocating function, under callers that do not contradict each other.
 
-use super::MatchKind;
 use super::group::{Group, Step};
 use super::judge::Judge;
+use super::pair::MatchKind;
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
 

@@ -1,8 +1,10 @@
 //! The whole matching on profiles made up for the purpose.
 
-use super::*;
-use crate::profile::{Frame, FrameId, Role};
-use alloc_probe_format::dump::Dump;
+use super::diff;
+use super::pair::{MatchKind, Pair, Sites};
+use crate::profile::{Frame, FrameId, Profile, Role, Site};
+use alloc_probe_format::dump::{Dump, Figures};
+use alloc_probe_format::metric::Metric;
 use std::path::PathBuf;
 
 /// A profile from stacks as people write them, the allocation first: `f:12 < main:3`, with blocks and bytes.

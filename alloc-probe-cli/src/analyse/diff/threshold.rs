@@ -6,7 +6,7 @@
 
 use super::Diff;
 use crate::profile::Profile;
-use crate::term::units;
+use crate::units;
 use std::fmt;
 use std::str::FromStr;
 

@@ -3,10 +3,10 @@
 //! Where code of several calls was merged and one of them was a recursive one, neither frames nor lines are what they
 //! were. Two such groups are the same where their figures are, and nobody else's that could be meant.
 
-use super::MatchKind;
 use super::group::{Group, Step};
 use super::judge::{Judge, TELLING_BLOCKS, TELLING_BYTES};
 use super::matching::{Matched, Side};
+use super::pair::MatchKind;
 use std::collections::BTreeMap;
 
 /// With more groups of one build that have the same figures, these tell nothing.

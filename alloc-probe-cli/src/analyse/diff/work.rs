@@ -1,6 +1,6 @@
 //! Whether two runs did the same work, and how much of it: by what the program marked, or by how often it allocated.
 
-use super::Pair;
+use super::pair::Pair;
 use alloc_probe_format::dump::Mark;
 use alloc_probe_format::metric::Metric;
 use std::cmp::Reverse;
@@ -79,7 +79,7 @@ pub(super) fn factor<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> Option<f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyse::diff::{MatchKind, Sites};
+    use crate::analyse::diff::pair::{MatchKind, Sites};
     use alloc_probe_format::dump::Figures;
 
     fn pairs(counts: &[(u64, u64)]) -> Vec<Pair> {

@@ -7,12 +7,11 @@ pub mod setting;
 
 use crate::analyse::diff::diff;
 use crate::cli::{CompareArgs, SymbolArgs};
-use crate::commands::flamegraph;
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::render::compare::{self, Row, Unit};
 use crate::render::diff as text;
-use crate::render::flamegraph::{Place, Widths};
+use crate::render::flamegraph::{self, Place, Widths};
 use crate::term::{Terminal, style};
 use alloc_probe_format::dump::Dump;
 use cargo::{Built, Workspace};

@@ -1,7 +1,7 @@
 //! Figures that changed: `−2.1 MiB`, `+1,204`, `−18%`.
 
 use crate::term::style;
-use crate::term::units::figure;
+use crate::units::figure;
 use anstyle::Style;
 use std::cmp::Ordering;
 

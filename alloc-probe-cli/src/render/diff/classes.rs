@@ -3,8 +3,8 @@
 use super::{Options, change::Change, word};
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::{Class, Sum};
-use crate::term::units::count;
 use crate::term::{style, text};
+use crate::units::count;
 use alloc_probe_format::metric::Metric;
 use std::cmp::Ordering;
 use std::io::{self, Write};

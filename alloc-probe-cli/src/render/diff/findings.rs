@@ -3,10 +3,10 @@
 use super::stacks::{Columns, Line, Stacks};
 use super::{Options, change::Change, tables};
 use crate::analyse::diff::Diff;
-use crate::analyse::diff::findings::Finding;
+use crate::analyse::diff::findings::finding::Finding;
 use crate::profile::Profile;
 use crate::term::style;
-use crate::term::units::plural;
+use crate::units::plural;
 use std::io::{self, Write};
 
 /// Sites listed with a finding.

@@ -1,12 +1,13 @@
 //! `diff --json`: stable, versioned, and described in `docs/json.md`.
 
 use super::{Options, work};
+use crate::analyse::diff::Diff;
 use crate::analyse::diff::account::{Account as Lines, Line};
 use crate::analyse::diff::class::{self, Class};
-use crate::analyse::diff::findings::Finding;
-use crate::analyse::diff::share::Share;
+use crate::analyse::diff::coverage::Share;
+use crate::analyse::diff::findings::finding::Finding;
+use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::diff::work::Unit;
-use crate::analyse::diff::{Diff, Pair, Sites};
 use crate::analyse::fold;
 use crate::profile::Profile;
 use crate::render::json::{AllFigures, SiteFrame, Summary};
@@ -214,7 +215,7 @@ impl<'a> DiffJson<'a> {
             base: Side::new(base),
             new: Side::new(new),
             matched: Matched::new(diff),
-            obstacles: &diff.obstacles,
+            obstacles: &diff.caveats,
             work_factor: diff.work,
             unit: unit.map(|unit| PerUnit::new(unit, base, new)),
             classes: diff.sums().iter().map(ClassSum::new).collect(),

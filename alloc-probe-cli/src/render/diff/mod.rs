@@ -14,7 +14,7 @@ mod work;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::account::{Account, Line};
 use crate::analyse::diff::class::Class;
-use crate::analyse::diff::tree::tree as call_tree;
+use crate::analyse::diff::view::tree::tree as call_tree;
 use crate::analyse::diff::work::Unit;
 use crate::profile::Profile;
 use crate::term::{style, text};
@@ -199,8 +199,8 @@ fn matched(base: &Profile, new: &Profile, diff: &Diff, width: usize, out: &mut d
             share(blocks.exact_percent)
         )?;
     }
-    for obstacle in &diff.obstacles {
-        tables::sentence("  - ", obstacle, width, out)?;
+    for caveat in &diff.caveats {
+        tables::sentence("  - ", caveat, width, out)?;
     }
     Ok(())
 }

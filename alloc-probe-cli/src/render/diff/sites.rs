@@ -2,11 +2,12 @@
 
 use super::stacks::{Columns, Line, Stacks};
 use super::{Options, change::Change, work};
+use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
-use crate::analyse::diff::{Diff, MatchKind, Pair, Sites};
+use crate::analyse::diff::pair::{MatchKind, Pair, Sites};
 use crate::profile::Profile;
-use crate::term::units::{bytes, count, plural};
 use crate::term::{style, text};
+use crate::units::{bytes, count, plural};
 use alloc_probe_format::dump::Mode;
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};

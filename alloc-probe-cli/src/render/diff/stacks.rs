@@ -1,8 +1,9 @@
 //! The stack of a pair, as lines of functions and places: one text for what is the same in both builds.
 
 use super::Options;
-use crate::analyse::diff::stack::Step;
-use crate::analyse::diff::{Diff, Pair};
+use crate::analyse::diff::Diff;
+use crate::analyse::diff::pair::Pair;
+use crate::analyse::diff::view::stack::Step;
 use crate::profile::{Frame, FrameId, Profile};
 use crate::symbolicate::names;
 use crate::symbolicate::paths::{self, Origin, PathStyle};

@@ -1,9 +1,9 @@
 //! The call tree of what differs: a row for each branch, with its figures on the left.
 
 use super::{Options, change::Change};
-use crate::analyse::diff::tree::Branch;
-use crate::term::units::count;
+use crate::analyse::diff::view::tree::Branch;
 use crate::term::{style, text};
+use crate::units::count;
 use std::io::{self, Write};
 
 /// Columns of a figure, of a percentage, and of the gap before the tree.

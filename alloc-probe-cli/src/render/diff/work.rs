@@ -3,8 +3,8 @@
 use super::{Options, change};
 use crate::analyse::diff::work::Unit;
 use crate::profile::Profile;
-use crate::term::units::{self, count};
 use crate::term::{style, text};
+use crate::units::{self, count};
 use alloc_probe_format::dump::Figures;
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};

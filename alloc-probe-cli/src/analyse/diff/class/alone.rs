@@ -2,7 +2,7 @@
 
 use crate::analyse::diff::group::program_frames;
 use crate::analyse::diff::key::{FunctionId, Functions, Key};
-use crate::analyse::diff::{Pair, Sites};
+use crate::analyse::diff::pair::{Pair, Sites};
 use crate::profile::Profile;
 use alloc_probe_format::metric::Metric;
 

@@ -1,6 +1,6 @@
 //! Histograms of a pair's sides, and by how much its lifetimes changed.
 
-use crate::analyse::diff::{Pair, Sites};
+use crate::analyse::diff::pair::{Pair, Sites};
 use crate::profile::{Profile, Site};
 use alloc_probe_format::dump::Histogram;
 

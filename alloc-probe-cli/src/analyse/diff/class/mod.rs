@@ -6,10 +6,11 @@
 mod alone;
 mod lives;
 
+use super::coverage::Coverage;
 use super::group::program_frames;
 use super::key::{Functions, Key};
-use super::share::Matched;
-use super::{Pair, Sites, work};
+use super::pair::{Pair, Sites};
+use super::work;
 use crate::analyse::sampling::relative_error;
 use crate::profile::Profile;
 use alloc_probe_format::dump::{Build, Figures, Mode};
@@ -165,7 +166,7 @@ pub(super) fn classes(
     new: &Profile,
     functions: &Functions,
     pairs: &[Pair],
-    matched: &Matched,
+    matched: &Coverage,
 ) -> Vec<Option<Class>> {
     let judge = Judge {
         base,

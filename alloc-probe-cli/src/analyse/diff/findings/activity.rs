@@ -121,7 +121,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::run;
+    use super::super::fixtures::run;
     use super::*;
 
     #[test]

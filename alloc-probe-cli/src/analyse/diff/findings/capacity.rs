@@ -4,10 +4,12 @@
 //! `realloc` that made it larger with room to spare, nobody has touched its size for most of the run, and how much of it
 //! is on pages that were never written to. So it's a candidate, and the finding says so.
 
-use super::words::{bucket, size};
-use super::{Finding, Kind, Runs, largest_first, place, signed};
+use super::finding::{Finding, Kind};
+use super::place;
+use super::runs::{Runs, largest_first};
+use super::words::{bucket, signed, size};
 use crate::profile::{Profile, Site};
-use crate::term::units::{bytes, count, plural};
+use crate::units::{bytes, count, plural};
 use alloc_probe_format::dump::{Clock, Histogram};
 
 /// A block is old that has been as it is for this share of the run. As ages are known to a factor of two, one that was
@@ -131,7 +133,7 @@ impl Grown {
     }
 
     fn sentence(&self, profile: &Profile, place: &str) -> String {
-        let run = crate::term::units::duration(profile.dump.process.duration_ns);
+        let run = crate::units::duration(profile.dump.process.duration_ns);
         let largest = self.sizes.iter().map(|(size, _)| *size).max().unwrap_or(0);
         format!(
             "{} from {place}, {} resident: grown by `realloc` {} times, to {}, and unchanged for at least {:.0}% of \

@@ -1,9 +1,12 @@
 //! *Fragmentation*: free memory on pages that blocks in use keep from being given back.
 
-use super::words::{Allocator, both, bucket, heaviest, larger, size};
-use super::{Finding, Kind, Runs, largest_first, place, signed};
+use super::finding::{Finding, Kind};
+use super::place;
+use super::runs::{Runs, largest_first};
+use super::words::{Allocator, both, bucket, heaviest, larger, signed, size};
+use crate::analyse::diff::pair::Pair;
 use crate::profile::Profile;
-use crate::term::units::{bytes, count, plural};
+use crate::units::{bytes, count, plural};
 
 /// Sites that are named for holding the pages.
 const NAMED: usize = 2;
@@ -58,7 +61,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
 }
 
 /// Which blocks of a pair hold the pages.
-fn holders(runs: &Runs<'_>, pair: &super::Pair, difference: i64) -> Option<String> {
+fn holders(runs: &Runs<'_>, pair: &Pair, difference: i64) -> Option<String> {
     let (mut blocks, mut live, mut free) = (0_u64, 0_u64, 0_u64);
     let mut add = |site: &crate::profile::Site| {
         blocks = blocks.saturating_add(site.figures.end_blocks);

@@ -1,15 +1,18 @@
 //! Growth without end: sites that keep some of what they allocate, early and late alike.
 //!
-//! The verdict is of each site by itself, from the ages of its live blocks (see [`births`](super::births)). How sure it
+//! The verdict is of each site by itself, from the ages of its live blocks (see [`ages`](super::ages)). How sure it
 //! is, is a matter of doubts: few blocks, uneven births, others that come and go at the same site, a process whose live
 //! bytes did not rise with it. Without any of them the confidence is high, with one it is medium, with more it is low.
 
 use super::activity::Activity;
-use super::births::Births;
-use super::{Finding, Kind, Runs, largest_first, place, signed};
-use crate::analyse::diff::{Pair, Sites};
+use super::ages::Births;
+use super::finding::{Finding, Kind};
+use super::place;
+use super::runs::{Runs, largest_first};
+use super::words::signed;
+use crate::analyse::diff::pair::{Pair, Sites};
 use crate::profile::Profile;
-use crate::term::units;
+use crate::units;
 use alloc_probe_format::dump::{Dump, Figures, Mode};
 
 /// Shorter runs tell nothing: what they load is not there yet.
@@ -199,7 +202,7 @@ impl Growing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{found, profile, run};
+    use super::super::fixtures::{found, profile, run};
     use super::*;
     use crate::profile::Site;
     use alloc_probe_format::dump::Mark;

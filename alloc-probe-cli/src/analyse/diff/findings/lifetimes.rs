@@ -8,11 +8,14 @@
 //! it once needed is [capacity](super::capacity), and a peak that is over and whose pages the allocator still holds is
 //! [retained](super::retained) or [fragmented](super::fragmentation).
 
+use super::finding::{Finding, Kind};
 use super::measure::LIVE;
-use super::{Finding, Kind, Runs, capacity, fragmentation, growth, largest_first, place, retained, signed};
-use crate::analyse::diff::Sites;
+use super::runs::{Runs, largest_first};
+use super::words::signed;
+use super::{capacity, fragmentation, growth, place, retained};
+use crate::analyse::diff::pair::Sites;
 use crate::profile::{Profile, Site};
-use crate::term::units;
+use crate::units;
 use alloc_probe_format::dump::Histogram;
 use alloc_probe_format::metric::Metric;
 
@@ -178,7 +181,7 @@ fn ages_ns(ages: &Histogram, unit_ns: f64, run_ns: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{found, profile, run};
+    use super::super::fixtures::{found, profile, run};
     use super::*;
     use alloc_probe_format::dump::{Figures, Heap};
 

@@ -1,7 +1,8 @@
 //! Which figure some pairs differ by: what was live at the peak, or at the end, or, where memory is the same, all that
 //! was allocated.
 
-use super::{Runs, largest_first, signed};
+use super::runs::{Runs, largest_first};
+use super::words::signed;
 use alloc_probe_format::metric::Metric;
 
 /// The figure by which some pairs differ most tellingly.

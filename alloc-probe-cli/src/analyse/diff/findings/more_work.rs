@@ -3,11 +3,14 @@
 //! Where nearly all sites share a factor, it is the run as a whole that did more, and marks can say whether that is all.
 //! Where only some have it, it is these that are said.
 
+use super::finding::{Finding, Kind};
 use super::measure::Measure;
-use super::{Finding, Kind, Runs, ended_early, place};
-use crate::analyse::diff::{Pair, work};
+use super::runs::Runs;
+use super::{panicked, place};
+use crate::analyse::diff::pair::Pair;
+use crate::analyse::diff::work;
 use crate::profile::Profile;
-use crate::term::units;
+use crate::units;
 use alloc_probe_format::metric::Metric;
 
 /// Sizes that differ by less than this factor are the same, and so are figures per mark.
@@ -21,7 +24,7 @@ const DESCRIBED: usize = 5;
 
 /// What one run did more of.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
-    let mut findings = ended_early::find(runs);
+    let mut findings = panicked::find(runs);
     let mut explained: Vec<usize> =
         findings.iter().flat_map(|finding| finding.sites.iter().map(|(pair, _)| *pair)).collect();
     explained.sort_unstable();
@@ -171,7 +174,7 @@ fn some_sites(runs: &Runs<'_>, more: bool, pairs: &[usize]) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{found, profile, run};
+    use super::super::fixtures::{found, profile, run};
     use super::*;
     use crate::profile::Site;
     use alloc_probe_format::dump::{Figures, Mark};

@@ -98,7 +98,7 @@ fn what(entry: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{profile, run};
+    use super::super::fixtures::{profile, run};
     use super::*;
     use alloc_probe_format::dump::Figures;
 

@@ -1,7 +1,7 @@
 //! How findings name what they are about.
 
-use super::Runs;
-use crate::analyse::diff::Pair;
+use super::runs::Runs;
+use crate::analyse::diff::pair::Pair;
 use crate::analyse::fold;
 use crate::profile::{Frame, FrameId, Profile};
 use crate::symbolicate::{names, paths};
@@ -9,7 +9,7 @@ use alloc_probe_format::metric::Metric;
 
 /// Where a pair's blocks come from, in the new build if it has them: `` `orders::cache::insert` (src/cache.rs:31) ``.
 pub(super) fn of_pair(runs: &Runs<'_>, pair: &Pair) -> String {
-    let shown = |sites: &Option<crate::analyse::diff::Sites>, profile| {
+    let shown = |sites: &Option<crate::analyse::diff::pair::Sites>, profile| {
         let site = sites.as_ref()?.shown(profile, Metric::TotalBytes)?;
         Some(of_stack(profile, &site.frames))
     };

@@ -1,10 +1,12 @@
 //! *Reserved, not used*: what the program asked for and never touched, which monitoring of live bytes or of address space
 //! shows and resident memory does not.
 
-use super::words::{both, size};
-use super::{Finding, Kind, Runs, largest_first, place, signed};
+use super::finding::{Finding, Kind};
+use super::place;
+use super::runs::{Runs, largest_first};
+use super::words::{both, signed, size};
 use crate::profile::Profile;
-use crate::term::units::{bytes, plural};
+use crate::units::{bytes, plural};
 
 /// Notably more of it in one run, or else notably much in both.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {

@@ -1,9 +1,10 @@
 //! *Retained, not used*: resident pages that hold nothing, and that the allocator has not given back.
 
-use super::words::{Allocator, both, larger, size};
-use super::{Finding, Kind, Runs, largest_first, signed};
+use super::finding::{Finding, Kind};
+use super::runs::{Runs, largest_first};
+use super::words::{Allocator, both, larger, signed, size};
 use crate::profile::{Profile, Site};
-use crate::term::units::{self, duration};
+use crate::units::{self, duration};
 
 /// Parts of a spike that are less than this part of it are not listed.
 const LISTED: i64 = 100;

@@ -3,14 +3,17 @@
 //! An optimised build has fewer frames, but larger ones: what is inlined into a function that recurses takes its room in
 //! each of its frames. The deepest stack that was seen at an allocation says which it is: more calls, or more for each.
 
+use super::finding::{Finding, Kind};
+use super::place;
 use super::pools::{Pool, Rows, pools};
-use super::{Finding, Kind, Runs, place, signed};
-use crate::analyse::diff::Pair;
+use super::runs::Runs;
+use super::words::signed;
 use crate::analyse::diff::key::{FunctionId, Key};
+use crate::analyse::diff::pair::Pair;
 use crate::analyse::fold;
 use crate::profile::{Deepest, FrameId, Profile, Role};
 use crate::symbolicate::names;
-use crate::term::units;
+use crate::units;
 use std::collections::{BTreeMap, HashMap};
 
 /// So many calls more or fewer are the same.
@@ -264,7 +267,7 @@ fn inlined_into(
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{found, profile, run, stack};
+    use super::super::fixtures::{found, profile, run, stack};
     use super::*;
     use crate::profile::Site;
     use alloc_probe_format::dump::{Figures, Thread};

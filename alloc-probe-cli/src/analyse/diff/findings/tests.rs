@@ -1,8 +1,11 @@
 //! Findings of made-up runs: what is said, and where nothing must be.
 
-use super::*;
-use crate::analyse::diff::MatchKind;
-use crate::profile::{Frame, FrameId, Role};
+use super::finding::{Finding, Kind};
+use super::findings;
+use super::runs::Runs;
+use crate::analyse::diff::key::Functions;
+use crate::analyse::diff::pair::{MatchKind, Pair, Sites};
+use crate::profile::{Frame, FrameId, Profile, Role, Site};
 use alloc_probe_format::dump::{
     AllocatorFacts, Cgroup, Dump, Figures, Heap, HeapBasis, Memory, Mode, SitePages, TimelineSample,
 };

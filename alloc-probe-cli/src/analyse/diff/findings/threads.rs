@@ -1,9 +1,11 @@
 //! Threads: more of them at once, or more arenas, and what they cost: the stacks that they touched, and what an
 //! allocator keeps for each arena.
 
+use super::finding::{Finding, Kind};
 use super::pools::{Pool, pools};
-use super::{Finding, Kind, Runs, signed};
-use crate::term::units;
+use super::runs::Runs;
+use super::words::signed;
+use crate::units;
 use alloc_probe_format::dump::Dump;
 
 /// So many pools of threads are described.
@@ -163,7 +165,7 @@ fn arenas(base: &Dump, new: &Dump) -> Option<Arenas> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{found, profile, run};
+    use super::super::fixtures::{found, profile, run};
     use super::*;
     use crate::profile::Profile;
     use alloc_probe_format::dump::{AllocatorFacts, Heap, PeakMemory, Thread};

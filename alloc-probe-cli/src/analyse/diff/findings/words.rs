@@ -1,9 +1,15 @@
 //! Words that several findings use.
 
-use super::Runs;
+use super::runs::Runs;
 use crate::profile::Profile;
-use crate::term::units;
+use crate::units;
 use alloc_probe_format::dump::Histogram;
+
+/// Leaves room for sums and differences. No process has so much memory that this would cut it; a damaged file may say
+/// so.
+pub(in crate::analyse::diff) fn signed(bytes: u64) -> i64 {
+    bytes.min(1 << 56) as i64
+}
 
 /// A number of bytes without its sign.
 pub(super) fn size(bytes: i64) -> String {

@@ -111,7 +111,7 @@ fn matched(base: &Profile, new: &Profile, diff: &Diff, out: &mut dyn Write) -> i
             floor(blocks.exact_percent)
         )?;
     }
-    parts::sentences(&diff.obstacles, out)
+    parts::sentences(&diff.caveats, out)
 }
 
 /// The flamegraphs.

@@ -7,7 +7,7 @@ use crate::profile::Profile;
 use crate::render::diff::change::{self, Change};
 use crate::render::diff::stacks::Stacks;
 use crate::render::diff::{Options, classes, tables, work};
-use crate::term::units::count;
+use crate::units::count;
 use std::io::{self, Write};
 
 /// Sites listed with a finding.

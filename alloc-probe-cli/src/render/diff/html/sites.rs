@@ -2,13 +2,14 @@
 
 use super::parts::look;
 use super::text::Escaped;
+use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
-use crate::analyse::diff::{Diff, MatchKind, Pair};
+use crate::analyse::diff::pair::{MatchKind, Pair};
 use crate::profile::Profile;
 use crate::render::diff::change::Change;
 use crate::render::diff::stacks::{Line, Stacks};
 use crate::render::diff::{Options, word};
-use crate::term::units::{count, plural};
+use crate::units::{count, plural};
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
 

@@ -1,7 +1,8 @@
 //! The two stacks of a pair, side by side.
 
-use super::group::program_frames;
-use super::key::{FunctionId, Functions, Key};
+use crate::analyse::diff::Diff;
+use crate::analyse::diff::group::program_frames;
+use crate::analyse::diff::key::{FunctionId, Functions, Key};
 use crate::profile::{FrameId, Role, Site};
 
 /// Longer stacks are not aligned: nobody reads that far.
@@ -25,14 +26,16 @@ pub struct Step {
     pub new: Option<FrameId>,
 }
 
+impl Diff {
+    /// The stacks of two sites side by side, one of each profile: the program's frames, or all of them.
+    pub fn stack(&self, base: Option<&Site>, new: Option<&Site>, all_frames: bool) -> Stack {
+        Stack::of(&self.functions, base, new, all_frames)
+    }
+}
+
 impl Stack {
     /// Lays the two side by side: the program's frames, or all of them.
-    pub(super) fn of(
-        functions: &Functions,
-        base: Option<&Site>,
-        new: Option<&Site>,
-        all_frames: bool,
-    ) -> Stack {
+    fn of(functions: &Functions, base: Option<&Site>, new: Option<&Site>, all_frames: bool) -> Stack {
         let frames = |site: Option<&Site>, keys: &[Key]| -> Vec<FrameId> {
             match site {
                 Some(site) if all_frames => site.frames.clone(),

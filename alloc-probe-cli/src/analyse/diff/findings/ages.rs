@@ -91,7 +91,7 @@ impl Births {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::run;
+    use super::super::fixtures::run;
     use super::*;
     use alloc_probe_format::dump::{Figures, Histogram};
 

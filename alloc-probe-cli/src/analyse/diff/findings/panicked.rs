@@ -1,14 +1,16 @@
 //! More work because the other run ended early: a function that panicked in one run only, and what the other allocated
 //! where that one had stopped.
 
+use super::finding::{Finding, Kind};
 use super::measure::Measure;
 use super::panics::{NOTHING_TO_UNWRAP, Panic, Panics};
-use super::{Finding, Kind, Runs, place};
+use super::place;
+use super::runs::Runs;
 use crate::analyse::diff::key::{FunctionId, Key};
-use crate::analyse::diff::{Pair, Sites};
+use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::fold;
 use crate::profile::Profile;
-use crate::term::units;
+use crate::units;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
@@ -193,7 +195,7 @@ fn went_on(
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{found, profile, run, stack};
+    use super::super::fixtures::{found, profile, run, stack};
     use super::*;
     use crate::profile::Site;
     use alloc_probe_format::dump::Figures;

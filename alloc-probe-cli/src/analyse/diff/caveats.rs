@@ -1,6 +1,6 @@
 //! What keeps two profiles from being matched, in sentences.
 
-use super::share::Matched;
+use super::coverage::Coverage;
 use crate::profile::Profile;
 use alloc_probe_format::dump::{Build, Mode};
 use std::path::Path;
@@ -11,7 +11,7 @@ const ENOUGH: f64 = 90.0;
 const NOTABLE_CUT: f64 = 0.05;
 
 /// What stands in the way. Different recordings always; the rest only where too little was matched.
-pub(super) fn obstacles(base: &Profile, new: &Profile, matched: &Matched) -> Vec<String> {
+pub(super) fn caveats(base: &Profile, new: &Profile, matched: &Coverage) -> Vec<String> {
     let mut found = Vec::new();
     if base.dump.recorded_by != new.dump.recorded_by {
         found.push(format!(

@@ -1,9 +1,10 @@
 //! *No concern*: more is live, but it's kept to be used again, and does not grow.
 
-use super::words::size;
-use super::{Finding, Kind, Runs, signed};
+use super::finding::{Finding, Kind};
+use super::runs::Runs;
+use super::words::{signed, size};
 use crate::analyse::diff::work;
-use crate::term::units::{bytes, count, duration};
+use crate::units::{bytes, count, duration};
 use alloc_probe_format::dump::{Dump, Figures, TimelineSample};
 
 /// From this share of the base's allocations downwards, the new run makes far fewer.

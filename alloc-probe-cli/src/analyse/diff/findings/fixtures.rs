@@ -1,8 +1,9 @@
 //! Runs made up for tests.
 
-use super::{Finder, Finding, Runs};
+use super::finding::Finding;
+use super::runs::Runs;
 use crate::analyse::diff::key::Functions;
-use crate::analyse::diff::{MatchKind, Pair, Sites};
+use crate::analyse::diff::pair::{MatchKind, Pair, Sites};
 use crate::profile::{Frame, FrameId, Profile, Role, Site};
 use alloc_probe_format::dump::{Dump, Mode, TimelineSample};
 
@@ -65,7 +66,7 @@ pub(super) fn stack(profile: &mut Profile, text: &str) -> Vec<FrameId> {
 }
 
 /// What a finder says of two profiles whose sites are the same by their places; those without blocks are not there.
-pub(super) fn found(find: Finder, base: &Profile, new: &Profile) -> Vec<Finding> {
+pub(super) fn found(find: fn(&Runs<'_>) -> Vec<Finding>, base: &Profile, new: &Profile) -> Vec<Finding> {
     let side = |profile: &Profile, index: usize| {
         let site = profile.sites.get(index).filter(|site| site.figures.total_blocks > 0)?;
         Some(Sites { sites: vec![index as u32], figures: site.figures })

@@ -13,7 +13,7 @@ fn foreign() -> Dump {
 }
 
 /// The sentences below the line that says how much was matched.
-fn obstacles(outcome: &Outcome) -> Vec<String> {
+fn caveats(outcome: &Outcome) -> Vec<String> {
     assert_eq!(outcome.status, 0, "{}", outcome.err);
     let below = outcome.out.split("\nMatched ").nth(1).unwrap_or(&outcome.out);
     let end = below.find("\n\n").unwrap_or(below.len());
@@ -30,7 +30,7 @@ fn obstacles(outcome: &Outcome) -> Vec<String> {
 
 #[track_caller]
 fn check(base: &Dump, new: &Dump, expected: &[&str]) {
-    assert_eq!(obstacles(&diff_at(200, base, new, &[])), expected);
+    assert_eq!(caveats(&diff_at(200, base, new, &[])), expected);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn missing_symbols() {
         vec![MissingImage { image: 0, reason: "it was rebuilt since the dump".into() }];
     let outcome = diff_at(200, &debug(), &new, &[]);
     let expected = ["the new one lacks the symbols of `orders`: it was rebuilt since the dump"];
-    assert_eq!(obstacles(&outcome), expected);
+    assert_eq!(caveats(&outcome), expected);
     assert!(outcome.err.starts_with("warning: no symbols for "), "{}", outcome.err);
     assert!(outcome.err.contains("\nhint: "), "{}", outcome.err);
     check(&new, &debug(), &["the base lacks the symbols of `orders`: it was rebuilt since the dump"]);
@@ -120,7 +120,7 @@ fn a_sample_against_every_block() {
         "the base was recorded with `full`, the new one with `sample`",
         "the new one was sampled: its figures are estimates",
     ];
-    assert_eq!(obstacles(&outcome), expected);
+    assert_eq!(caveats(&outcome), expected);
     assert!(
         outcome.out.contains(
             "new   release.json  orders 1.2.3, opt-level 0 with debug assertions, sampled: estimates"
@@ -143,7 +143,7 @@ fn threads_of_other_names_and_counts() {
     let new = threads(debug(), &[("orders", 1), ("tokio-runtime-w", 16)]);
     let outcome = diff_at(100, &base, &new, &[]);
     assert!(outcome.out.contains("Matched 100% of the bytes (100% exactly)"), "{}", outcome.out);
-    assert_eq!(obstacles(&outcome), [""; 0]);
+    assert_eq!(caveats(&outcome), [""; 0]);
 }
 
 #[test]

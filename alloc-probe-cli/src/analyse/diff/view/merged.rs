@@ -4,8 +4,8 @@
 //! in the base calls in the new one too. Where both have callers of their own at one place, as after a function was
 //! renamed, the new one's stand for both.
 
-use super::Diff;
 use super::stack::{Stack, Step};
+use crate::analyse::diff::Diff;
 use crate::profile::{Frame, FrameId, Profile};
 use crate::symbolicate::names;
 use alloc_probe_format::metric::Metric;
@@ -113,7 +113,9 @@ impl<'a> Names<'a> {
     }
 
     fn number(&mut self, step: &Step) -> u32 {
-        let key = |keys: &[super::key::Key], frame: FrameId| keys[frame.0 as usize].function.0 as usize;
+        let key = |keys: &[crate::analyse::diff::key::Key], frame: FrameId| {
+            keys[frame.0 as usize].function.0 as usize
+        };
         let functions = &self.diff.functions;
         let function = match (step.new, step.base) {
             (Some(frame), _) => key(&functions.new, frame),

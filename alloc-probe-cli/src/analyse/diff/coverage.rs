@@ -1,11 +1,11 @@
 //! How much of two profiles was matched.
 
-use super::{MatchKind, Pair};
+use super::pair::{MatchKind, Pair};
 use alloc_probe_format::metric::Metric;
 
 /// The share of two profiles that was matched, by what is counted.
 #[derive(Clone, Copy, Debug)]
-pub struct Matched {
+pub struct Coverage {
     /// Of all bytes allocated.
     pub bytes: Share,
     /// Of all blocks allocated.
@@ -23,9 +23,9 @@ pub struct Share {
     pub exact_percent: f64,
 }
 
-impl Matched {
-    pub(super) fn of(pairs: &[Pair]) -> Matched {
-        Matched {
+impl Coverage {
+    pub(super) fn of(pairs: &[Pair]) -> Coverage {
+        Coverage {
             bytes: Share::of(pairs, Metric::TotalBytes),
             blocks: Share::of(pairs, Metric::TotalBlocks),
             peak_bytes: Share::of(pairs, Metric::PeakBytes),

@@ -10,13 +10,13 @@ const PAPER: Color = Color { r: 0xee, g: 0xee, b: 0xe8 };
 
 /// What is written around the stacks.
 #[derive(Debug)]
-pub struct Labels {
+pub(super) struct Labels {
     /// The line at the top.
-    pub title: String,
+    pub(super) title: String,
     /// The line below it.
-    pub subtitle: String,
+    pub(super) subtitle: String,
     /// What the figures count: `bytes` or `blocks`.
-    pub unit: &'static str,
+    pub(super) unit: &'static str,
 }
 
 /// Draws stacks, outermost function first, each as wide as its figure.
@@ -24,7 +24,7 @@ pub struct Labels {
 /// # Errors
 ///
 /// Where there is no stack to draw.
-pub fn draw(stacks: &BTreeMap<String, u64>, labels: &Labels) -> io::Result<Vec<u8>> {
+pub(super) fn draw(stacks: &BTreeMap<String, u64>, labels: &Labels) -> io::Result<Vec<u8>> {
     let lines: Vec<String> = stacks.iter().map(|(stack, value)| format!("{stack} {value}")).collect();
     svg(&lines, &mut options(labels))
 }
@@ -53,7 +53,7 @@ pub enum Place {
 /// # Errors
 ///
 /// Where no stack has a width.
-pub fn draw_difference(
+pub(super) fn draw_difference(
     stacks: &BTreeMap<String, (u64, u64)>,
     widths: Widths,
     place: Place,

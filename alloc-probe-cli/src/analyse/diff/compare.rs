@@ -1,0 +1,109 @@
+//! The comparison itself: what belongs together, and all that is concluded from it.
+
+use super::account::Account;
+use super::class::Class;
+use super::coverage::Coverage;
+use super::findings::finding::Finding;
+use super::findings::findings;
+use super::findings::runs::Runs;
+use super::key::Functions;
+use super::pair::{Pair, Sites};
+use super::work::Unit;
+use super::{caveats, class, group, matching, work};
+use crate::join::join;
+use crate::profile::Profile;
+use alloc_probe_format::metric::Metric;
+use std::cmp::{Ordering, Reverse};
+
+/// What changed from one profile to another.
+#[derive(Debug)]
+pub struct Diff {
+    /// Every site of both, matched or not: each side adds up to the sites of its profile.
+    pub pairs: Vec<Pair>,
+    /// How much was matched.
+    pub matched: Coverage,
+    /// What stands in the way of matching more, in sentences; what is not said is not known to be wrong.
+    pub caveats: Vec<String>,
+    /// How many times the base's work the new run seems to have done, where that is not once.
+    pub work: Option<f64>,
+    /// The units of work that both marked, the most often passed first.
+    pub units: Vec<Unit>,
+    /// What the resident memory of both consists of; none where one of the dumps does not know it.
+    pub account: Option<Account>,
+    /// Why their memory differs, the largest cause first.
+    pub findings: Vec<Finding>,
+    /// What became of the blocks of each pair, by its place in `pairs`; none where nothing did, or can be told.
+    pub classes: Vec<Option<Class>>,
+    /// How much more the new build is optimised than the base: greater where it is, equal where nothing can be told.
+    pub optimisation: Ordering,
+    pub(super) functions: Functions,
+}
+
+impl Diff {
+    /// The pairs by their places in `pairs`, those first whose sides are furthest apart; of a class, if one is given.
+    pub fn by_distance(&self, metric: Metric, only: Option<Class>) -> Vec<usize> {
+        let wanted = |index: &usize| only.is_none() || self.classes[*index] == only;
+        let mut pairs: Vec<usize> = (0..self.pairs.len()).filter(wanted).collect();
+        pairs.sort_by_key(|index| Reverse(self.pairs[*index].distance(metric)));
+        pairs
+    }
+
+    /// The unit of work to show figures by: that of a name, or else the most often passed one, if it was passed more than
+    /// once.
+    pub fn unit(&self, name: Option<&str>) -> Option<&Unit> {
+        match name {
+            Some(name) => self.units.iter().find(|unit| unit.name == name),
+            None => self.units.first().filter(|unit| unit.base.max(unit.new) > 1),
+        }
+    }
+
+    /// The classes that occur, with the figures of their pairs.
+    pub fn sums(&self) -> Vec<class::Sum> {
+        class::sums(&self.pairs, &self.classes)
+    }
+}
+
+/// Compares two profiles.
+pub fn diff(base: &Profile, new: &Profile) -> Diff {
+    let functions = Functions::of(&base.frames, &new.frames);
+    let (base_groups, new_groups) =
+        join(|| group::groups(&base.sites, &functions.base), || group::groups(&new.sites, &functions.new));
+    let matches = matching::match_groups(&base_groups, &new_groups, &functions);
+    let pairs: Vec<Pair> = matches
+        .into_iter()
+        .map(|matched| Pair {
+            kind: matched.kind,
+            base: sites(&matched.base, &base_groups),
+            new: sites(&matched.new, &new_groups),
+        })
+        .collect();
+    let matched = Coverage::of(&pairs);
+    let (classes, findings) = join(
+        || class::classes(base, new, &functions, &pairs, &matched),
+        || findings(&Runs { base, new, pairs: &pairs, functions: &functions }),
+    );
+    Diff {
+        classes,
+        optimisation: class::optimisation(&base.dump.build, &new.dump.build),
+        findings,
+        caveats: caveats::caveats(base, new, &matched),
+        work: work::factor(&pairs),
+        units: work::units(&base.dump.marks, &new.dump.marks),
+        account: Account::of(&base.dump, &new.dump),
+        matched,
+        pairs,
+        functions,
+    }
+}
+
+/// The sites of some groups; none of no group.
+fn sites(members: &[u32], groups: &[group::Group]) -> Option<Sites> {
+    let (first, rest) = members.split_first()?;
+    let first = &groups[*first as usize];
+    let mut sites = Sites { sites: first.sites.clone(), figures: first.figures };
+    for group in rest.iter().map(|group| &groups[*group as usize]) {
+        sites.sites.extend(&group.sites);
+        sites.figures.add(&group.figures);
+    }
+    Some(sites)
+}
