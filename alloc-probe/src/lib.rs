@@ -33,49 +33,33 @@
 #[cfg(feature = "assertions")]
 #[macro_use]
 mod assertions;
-mod blocks;
+mod api;
 mod capture;
-mod clock;
-mod config;
-mod count;
-mod counters;
 mod dump;
-mod failures;
-mod figures;
-mod finish;
-mod full;
-mod loaded;
-mod marks;
-mod memory;
+mod images;
+mod lifecycle;
 mod mode;
-mod occasions;
-mod output;
-mod peak;
+mod os;
 mod probe;
-mod process;
-mod resident;
-mod sample;
+mod profile;
+mod record;
 mod scope;
-mod signals;
-mod stacks;
+mod spool;
 #[cfg(feature = "stages")]
 #[doc(hidden)]
 pub mod stages;
-mod start;
-mod stats;
 mod thread;
-mod timeline;
-mod tree;
-#[cfg(feature = "truth")]
-#[doc(hidden)]
-pub mod truth;
-mod word;
 
-pub use marks::mark;
+pub use api::control::{Stats, dump, mode, set_mode, start, stats, stop, thread_stats};
+pub use api::future::{InScope, measure_future};
+pub use api::scope::{Entered, Here, Scope, here, measure};
+pub use api::usage::Usage;
 pub use mode::Mode;
 pub use probe::AllocProbe;
-pub use scope::{Entered, Here, InScope, Scope, Usage, here, measure, measure_future};
-pub use stats::{Stats, dump, mode, set_mode, start, stats, stop, thread_stats};
+pub use profile::marks::mark;
+#[cfg(feature = "truth")]
+#[doc(hidden)]
+pub use record::truth;
 
 /// What the macros expand to. Nobody else's.
 #[cfg(feature = "assertions")]

@@ -4,12 +4,13 @@
 //! once. What is recorded happens before or after that call, never instead of it.
 
 use crate::capture::Registers;
-use crate::config::{Program, Settings};
-use crate::memory::arena;
+use crate::lifecycle::config::{Program, Settings};
+use crate::lifecycle::start;
 use crate::mode::{self, Mode, State};
+use crate::os::arena;
+use crate::record::{count, failures, full, sample, site};
 use crate::scope::record;
 use crate::thread::{self, Guard, Thread};
-use crate::{count, failures, full, sample, start};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::time::Duration;
 
@@ -143,7 +144,7 @@ impl<A> AllocProbe<A> {
         }
         let thread = thread::attach();
         if thread.is_none() {
-            full::lose(0);
+            site::lose_block(0);
         }
         Some((thread?, state))
     }

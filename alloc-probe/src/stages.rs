@@ -4,10 +4,11 @@
 //! All of it is to be called in a process that records everything. The figures of its profile mean nothing afterwards.
 
 use crate::capture::{FrameKey, KeptStack, Registers, Tree};
-use crate::memory::os;
+use crate::os;
+use crate::profile::tree::{self, StackTree};
+use crate::profile::{blocks, peak};
+use crate::record::site;
 use crate::thread::{self, Thread};
-use crate::tree::{self, StackTree};
-use crate::{blocks, full, peak};
 use alloc_probe_format::spool::SAMPLE_BLOCK;
 use alloc_probe_format::spool::block::Block;
 use std::hint::black_box;
@@ -83,7 +84,7 @@ pub fn remove_block(address: u64, size: u64) -> bool {
 #[inline(never)]
 pub fn count_birth(site: u32, size: u64) {
     let thread = own();
-    if let Some(counter) = full::known(thread, site) {
+    if let Some(counter) = site::counter(thread, site) {
         counter.add(thread, size, SAMPLE_BLOCK, peak::epoch(thread));
         counter.tally_size(thread, size);
     }
@@ -93,7 +94,7 @@ pub fn count_birth(site: u32, size: u64) {
 #[inline(never)]
 pub fn count_end(site: u32, size: u64) {
     let thread = own();
-    if let Some(counter) = full::known(thread, site) {
+    if let Some(counter) = site::counter(thread, site) {
         counter.remove(thread, size, SAMPLE_BLOCK, peak::epoch(thread));
         counter.tally_lifetime(thread, 1);
     }

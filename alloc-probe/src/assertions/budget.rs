@@ -3,7 +3,8 @@
 use super::budget_file::{Budget, BudgetFile, Key};
 use super::figure::Figure;
 use super::{Origin, message, shown};
-use crate::scope::{Scope, Usage};
+use crate::api::scope::Scope;
+use crate::api::usage::Usage;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};

@@ -1,6 +1,6 @@
 //! The figures that can be held against a limit, and how they are compared and named.
 
-use crate::scope::{Bytes, Usage};
+use crate::api::usage::{Bytes, Usage};
 use alloc_probe_format::dump::Figures;
 
 /// A figure of a [`Usage`], by the name of its field.

@@ -3,9 +3,10 @@
 use super::figure::{Comparison, Figure, blocks};
 use super::sites::{CallSite, call_sites};
 use super::{Origin, shown, target_folder};
+use crate::api::report;
+use crate::api::scope::Scope;
+use crate::api::usage::{Bytes, Usage};
 use crate::dump;
-use crate::scope::report;
-use crate::scope::{Bytes, Scope, Usage};
 use alloc_probe_format::dump::Dump;
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -14,7 +14,8 @@ mod sites;
 
 pub use figure::{Comparison, Figure};
 
-use crate::scope::{Here, InScope, Scope};
+use crate::api::future::InScope;
+use crate::api::scope::{Here, Scope};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

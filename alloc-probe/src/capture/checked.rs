@@ -7,7 +7,7 @@
 
 use super::chain::{FRAMES_WALKED, Frames};
 use super::{Captured, FRAMES_RECORDED, FrameKey, Registers, Tree, trace, unwinder};
-use crate::memory::os::keeping_errno;
+use crate::os::keeping_errno;
 
 /// A [`KeptStack`](unwinder::KeptStack) with room for what its stacks are compared with. All-zero bytes are a valid one.
 #[repr(C)]
@@ -99,7 +99,7 @@ fn gave_up(_: Frames<'_>) -> bool {
 mod always {
     use super::{Captured, Difference, KeptStack, Registers, Tree};
     use crate::capture::OwnStack;
-    use crate::memory::os;
+    use crate::os;
     use std::io::Write as _;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

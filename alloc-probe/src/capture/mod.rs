@@ -12,7 +12,6 @@
 mod chain;
 #[cfg(any(test, feature = "checked-stacks"))]
 mod checked;
-mod images;
 #[cfg(native_unwinder)]
 mod native;
 pub(crate) mod own_stack;
@@ -25,15 +24,16 @@ mod trace;
 
 #[cfg(feature = "checked-stacks")]
 pub(crate) use checked::{KeptStack, verdict};
-pub(crate) use images::ImageInfo;
 #[cfg(not(feature = "checked-stacks"))]
 pub(crate) use unwinder::KeptStack;
 pub(crate) use unwinder::Registers;
 
+use crate::images;
 #[cfg(native_unwinder)]
 use native as unwinder;
 #[cfg(not(native_unwinder))]
 use portable as unwinder;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use unwinder::{forget_rules, prepare};
 
 /// Frames of a stack that are recorded. Of a deeper one it's the outer half and the inner half less one, with
@@ -161,12 +161,11 @@ pub(crate) struct OwnStack {
 /// Where an image was unloaded, all that is known of addresses is forgotten, as other code may stand there now.
 /// A capture that meets code of an image not yet listed does that too, and goes on without the list.
 pub(crate) fn refresh_images() {
+    static PREPARED: AtomicBool = AtomicBool::new(false);
+    if !PREPARED.swap(true, Relaxed) {
+        prepare();
+    }
     if images::refresh() {
         forget_rules();
     }
-}
-
-/// Calls `f` for each image seen so far, also for unloaded ones, in the order in which they were first seen.
-pub(crate) fn images(f: &mut dyn FnMut(ImageInfo<'_>)) {
-    images::each(f);
 }

@@ -1,6 +1,6 @@
 //! From where to where the calling thread's stack reaches.
 
-use crate::memory::os::Quiet;
+use crate::os::Quiet;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 

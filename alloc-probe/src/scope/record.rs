@@ -5,11 +5,11 @@
 //! which no assertion passes.
 
 use super::blocks::{self, Owner};
-use super::slots::{self, Number, add, slot};
-use super::{sites, stack_of, starting};
+use super::open::{self as slots, Number, add, slot};
+use super::{sites, starting};
 use crate::capture::Registers;
-use crate::full;
-use crate::thread::{Guard, Thread};
+use crate::record::site;
+use crate::thread::{Guard, Thread, recording};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A block that a scope owned, and that may be gone when its reallocation returns.
@@ -23,7 +23,7 @@ pub(crate) struct Detached {
 #[inline(never)]
 pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers: Registers) {
     let Some((scope, node)) = birth(thread, address, registers) else { return };
-    full::recording(thread, || match slots::lock(scope) {
+    recording(thread, || match slots::lock(scope) {
         Some(_locked) => begin(Owner { scope, node }, address, size, false),
         None => lose(scope),
     });
@@ -43,7 +43,7 @@ pub(crate) fn dealloc(thread: &'static Thread, address: u64, size: u64) {
 #[inline(never)]
 fn dealloc_owned(thread: &'static Thread, address: u64, size: u64) {
     let temporary = thread.scope_last.get() == address as usize;
-    full::recording(thread, || {
+    recording(thread, || {
         with_owner(address, |owner| {
             slots::each_open(owner.scope, |number, this| {
                 end(number, owner.node, size, temporary);
@@ -57,7 +57,7 @@ fn dealloc_owned(thread: &'static Thread, address: u64, size: u64) {
 /// The block at `address` is about to be reallocated: another may lie there before that returns.
 pub(crate) fn detach(thread: &'static Thread, address: u64, size: u64) -> Option<Detached> {
     blocks::find(address)?;
-    full::recording(thread, || {
+    recording(thread, || {
         let owner = with_owner(address, |owner| {
             slots::hold(owner.scope);
             owner
@@ -77,7 +77,7 @@ pub(crate) fn realloc(
         return old.into_iter().for_each(|old| reattach(thread, old));
     }
     let born = birth(thread, address, registers);
-    full::recording(thread, || {
+    recording(thread, || {
         match (&old, born) {
             (Some(old), Some((scope, node))) if slots::are_related(old.owner.scope, scope) => {
                 // One instant for the scopes around both.
@@ -110,7 +110,7 @@ pub(crate) fn realloc(
 
 #[cold]
 fn reattach(thread: &'static Thread, old: Detached) {
-    full::recording(thread, || {
+    recording(thread, || {
         let owner = old.owner;
         match slots::lock(owner.scope) {
             Some(_locked) => {
@@ -138,7 +138,7 @@ fn birth(thread: &'static Thread, address: u64, registers: Registers) -> Option<
     }
     // A handler that interrupted the probe must not use the thread's kept stack.
     let wanted = thread.guard.get() == Guard::Idle && slot(scope).any_sites.load(Relaxed);
-    let node = if wanted { full::recording(thread, || stack_of(thread, registers)) } else { 0 };
+    let node = if wanted { recording(thread, || site::node_of_caller(thread, registers)) } else { 0 };
     Some((scope, node))
 }
 

@@ -1,6 +1,6 @@
 //! What each scope that asks for call sites counts at each stack.
 
-use super::slots::{Figures, Number, add, slot};
+use super::open::{Figures, Number, add, slot};
 use super::table::{Entry, MIX, Table};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,7 +15,7 @@ static SITES: Table<Site> = Table::new();
 
 /// A scope's figures of one stack. The key is `scope << 32 | node`.
 #[repr(C)]
-pub(super) struct Site {
+pub(crate) struct Site {
     word: AtomicU64,
     /// The next of the scope's sites: its place plus one, so that 0 ends the chain.
     next: AtomicU64,
@@ -44,7 +44,7 @@ unsafe impl Entry for Site {
 
 /// A scope's figures of one stack, as they are now.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SiteFigures {
+pub(crate) struct SiteFigures {
     /// The node of the stack.
     pub(crate) node: u32,
     pub(crate) total: (u64, u64),
@@ -67,7 +67,7 @@ impl SiteFigures {
 }
 
 /// Makes the table. Called once.
-pub(super) fn create() -> bool {
+pub(crate) fn create() -> bool {
     SITES.create(BITS)
 }
 
@@ -86,7 +86,7 @@ fn site(number: Number, node: u32) -> Option<&'static Site> {
 }
 
 /// A block begins at a site. The tree's lock is held, and the scope's figures don't have the block yet.
-pub(super) fn begin(number: Number, figures: &Figures, node: u32, size: u64, realloc: bool) {
+pub(crate) fn begin(number: Number, figures: &Figures, node: u32, size: u64, realloc: bool) {
     let Some(site) = site(number, node) else { return add(&figures.lost, 1) };
     site.settle(figures);
     add(&site.total_bytes, size);
@@ -97,7 +97,7 @@ pub(super) fn begin(number: Number, figures: &Figures, node: u32, size: u64, rea
 }
 
 /// A block ends that began at a site. The tree's lock is held.
-pub(super) fn end(number: Number, figures: &Figures, node: u32, size: u64, temporary: bool) {
+pub(crate) fn end(number: Number, figures: &Figures, node: u32, size: u64, temporary: bool) {
     let Some(site) = site(number, node) else { return };
     site.settle(figures);
     add(&site.live_bytes, size.wrapping_neg());
@@ -106,7 +106,7 @@ pub(super) fn end(number: Number, figures: &Figures, node: u32, size: u64, tempo
 }
 
 /// Calls `f` for each site of a scope. The tree's lock is held.
-pub(super) fn each(number: Number, mut f: impl FnMut(SiteFigures)) {
+pub(crate) fn each(number: Number, mut f: impl FnMut(SiteFigures)) {
     let epoch = slot(number).figures.epoch.load(Relaxed);
     let mut place = slot(number).sites.load(Relaxed);
     while place != 0 {
@@ -117,7 +117,7 @@ pub(super) fn each(number: Number, mut f: impl FnMut(SiteFigures)) {
 }
 
 /// Forgets all sites of a scope. The tree's lock is held.
-pub(super) fn clear(number: Number) {
+pub(crate) fn clear(number: Number) {
     let mut place = slot(number).sites.swap(0, Relaxed);
     while place != 0 {
         let next = SITES.at(place - 1).next.load(Relaxed) as u32;

@@ -8,7 +8,7 @@
 //! A thread of C's never gets one. It is told by allocating more than the map ever would, or by ending; what was left out
 //! of it is then lost, so that no assertion passes. One line in what it calls makes it count: [`here`](super::here).
 
-use super::slots::{self, Number};
+use super::open::{self as slots, Number};
 use crate::thread::Thread;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;

@@ -4,7 +4,7 @@
 //! were ever pushed away, its *reach*, and nobody looks further. So a key that isn't there, which is what nearly every
 //! free asks for, costs one load, however many entries came and went.
 
-use crate::memory::os;
+use crate::os;
 use std::marker::PhantomData;
 use std::ptr::null_mut;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};

@@ -48,8 +48,9 @@ use super::registers::Registers;
 use super::rule::Rule;
 use crate::capture::chain::{FRAMES_WALKED, Frames};
 use crate::capture::own_stack::{ask_for_thread_stack, own_stack};
-use crate::capture::{Captured, FrameKey, OwnStack, Remarks, Tree, images};
-use crate::memory::os::keeping_errno;
+use crate::capture::{Captured, FrameKey, OwnStack, Remarks, Tree};
+use crate::images;
+use crate::os::keeping_errno;
 
 /// Frames that are kept. Of deeper stacks it's the outermost ones: what is further in is unwound each time.
 const FRAMES: usize = 8192;

@@ -2,7 +2,7 @@
 
 use super::rule::Rule;
 use super::{arch, cfi, objects, rule_cache};
-use crate::capture::images;
+use crate::images;
 
 /// The rule of `address`, which isn't in the cache yet. About a microsecond.
 #[cold]
@@ -10,7 +10,10 @@ use crate::capture::images;
 pub(super) fn learn(address: u64) -> Rule {
     let object = objects::find(address);
     if let Some(object) = &object {
-        images::met(object.start, object.path());
+        if let Some(unlisted) = images::find_unlisted(object.start, object.path()) {
+            rule_cache::forget();
+            unlisted.list();
+        }
     }
     let rule = object.and_then(|object| cfi::with_row(&object, address, |found| arch::simplify(&found)));
     let rule = rule.unwrap_or(Rule::GUESS);

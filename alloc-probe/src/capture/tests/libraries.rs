@@ -1,7 +1,8 @@
 //! Libraries that come and go.
 
 use super::check::Subject;
-use crate::capture::{images, refresh_images};
+use crate::capture::refresh_images;
+use crate::images;
 use std::cell::Cell;
 use std::ffi::{CString, c_void};
 use std::path::{Path, PathBuf};
@@ -83,7 +84,7 @@ fn call_through(subject: &Subject, library: &Path, loaded: impl Fn()) -> u64 {
 
 fn listed(name: &str) -> Vec<(bool, usize)> {
     let mut found = Vec::new();
-    images(&mut |image| {
+    images::each(&mut |image| {
         if image.path.ends_with(name.as_bytes()) {
             found.push((image.loaded, image.build_id.len()));
         }

@@ -1,0 +1,176 @@
+//! What a program can ask and tell the probe while it runs.
+
+use crate::lifecycle::exit;
+use crate::lifecycle::start::{mode_number, prepare_stacks, takes_stacks};
+use crate::mode::{self, Mode, State};
+use crate::profile::peak::Sum;
+use crate::spool;
+use crate::thread;
+use alloc_probe_format::spool::header;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// The figures of the process, or of a thread. Bytes are those asked for, without the allocator's rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// How much is recorded now.
+    pub mode: Mode,
+    /// Bytes ever allocated. A reallocation counts with its whole new size.
+    pub total_bytes: u64,
+    /// Blocks ever allocated. A reallocation counts as a block.
+    pub total_blocks: u64,
+    /// Bytes freed, or replaced by a reallocation.
+    pub freed_bytes: u64,
+    /// Blocks freed, or replaced by a reallocation.
+    pub freed_blocks: u64,
+    /// Bytes allocated and not freed. For a thread: what it allocated less what it freed, whoever allocated that; 0
+    /// where it freed more.
+    pub live_bytes: u64,
+    /// Blocks allocated and not freed.
+    pub live_blocks: u64,
+    /// The most bytes that were live at one instant.
+    pub peak_bytes: u64,
+    /// The blocks that were live at that instant.
+    pub peak_blocks: u64,
+    /// Blocks that came from a reallocation.
+    pub realloc_calls: u64,
+}
+
+impl Stats {
+    fn of(total: (u64, u64), live: (i64, i64), peak: (i64, i64), realloc_calls: u64) -> Stats {
+        let positive = |figure: i64| figure.max(0) as u64;
+        Stats {
+            mode: mode(),
+            total_bytes: total.0,
+            total_blocks: total.1,
+            freed_bytes: total.0.wrapping_sub(live.0 as u64),
+            freed_blocks: total.1.wrapping_sub(live.1 as u64),
+            live_bytes: positive(live.0),
+            live_blocks: positive(live.1),
+            peak_bytes: positive(peak.0),
+            peak_blocks: positive(peak.1),
+            realloc_calls,
+        }
+    }
+}
+
+/// The figures of the process so far, over all its threads. All zero where nothing was recorded, as without
+/// [`install!`](crate::install).
+///
+/// ```
+/// alloc_probe::install!();
+///
+/// fn main() {
+///     let before = alloc_probe::stats();
+///     let block = vec![0u8; 1000];
+///     let after = alloc_probe::stats();
+///     assert_eq!(after.live_bytes - before.live_bytes, 1000);
+///     drop(block);
+/// }
+/// ```
+pub fn stats() -> Stats {
+    if !prepared() {
+        return Stats::of((0, 0), (0, 0), (0, 0), 0);
+    }
+    let sum = Sum::of_process();
+    // Below zero where blocks that were never counted were freed, as after a pause in mode `count`.
+    let live = (sum.live.0.max(0), sum.live.1.max(0));
+    Stats::of(sum.total, live, sum.at_peak, sum.reallocs)
+}
+
+/// The figures of the calling thread. Its peak is the thread's own, not its share of the process's.
+pub fn thread_stats() -> Stats {
+    let Some(thread) = thread::current() else { return Stats::of((0, 0), (0, 0), (0, 0), 0) };
+    let record = thread.record;
+    let own_peak = (&record.own_peak_bytes, &record.own_peak_blocks);
+    let own_peak = (own_peak.0.load(Relaxed) as i64, own_peak.1.load(Relaxed) as i64);
+    let live = record.figures.live();
+    // A peak is noted when it is over.
+    let own_peak = if live.0 > own_peak.0 { live } else { own_peak };
+    Stats::of(record.figures.total(), live, own_peak, record.reallocs.load(Relaxed))
+}
+
+/// How much is recorded now.
+pub fn mode() -> Mode {
+    match mode::state().without_scopes() {
+        State::COUNT | State::COUNT_MIXED => Mode::Count,
+        State::SAMPLE | State::SAMPLE_MIXED => Mode::Sample,
+        State::FULL => Mode::Full,
+        _ => Mode::Off,
+    }
+}
+
+/// Changes how much is recorded, for the whole process, from now on.
+///
+/// What was recorded stays, and so does what is known of the blocks that are live: their ends are seen in every mode
+/// but one that follows [`Mode::Count`] and [`Mode::Off`] alone, where nothing tells one block from another, and
+/// blocks that end while recording is off stay in the count of live ones. Blocks made while recording was off are
+/// never counted, not even when they end.
+///
+/// The dump of a process that was ever in [`Mode::Full`] says `full`, and shows blocks that were only counted under
+/// no stack.
+///
+/// # Errors
+///
+/// Where the process started with recording off (the probe was then never prepared), or where the system has no
+/// memory for stacks.
+pub fn set_mode(mode: Mode) -> io::Result<()> {
+    if !prepared() {
+        return Err(io::Error::other(NOTHING));
+    }
+    let recorded = takes_stacks();
+    if matches!(mode, Mode::Sample | Mode::Full) && !thread::as_own(prepare_stacks) {
+        return Err(io::Error::from(io::ErrorKind::OutOfMemory));
+    }
+    // The dump speaks of the most that was ever recorded.
+    spool::header()[header::MODE].fetch_max(mode_number(mode), Relaxed);
+    mode::switch(mode, recorded);
+    Ok(())
+}
+
+/// Records everything, with stacks, from now on: [`set_mode`] with [`Mode::Full`].
+///
+/// # Errors
+///
+/// As for [`set_mode`].
+pub fn start() -> io::Result<()> {
+    set_mode(Mode::Full)
+}
+
+/// Records no new blocks from now on: [`set_mode`] with [`Mode::Off`].
+///
+/// # Errors
+///
+/// As for [`set_mode`].
+pub fn stop() -> io::Result<()> {
+    set_mode(Mode::Off)
+}
+
+/// Writes a dump of what was recorded so far, and goes on. Replaces what is at the path, when it is whole.
+///
+/// Other threads are not stopped: what they do meanwhile may be in the dump or not.
+///
+/// # Errors
+///
+/// Where nothing is recorded, and where the file can't be written.
+pub fn dump(path: impl AsRef<Path>) -> io::Result<()> {
+    if !prepared() {
+        return Err(io::Error::other(NOTHING));
+    }
+    let path = path.as_ref();
+    thread::as_own(|| crate::dump::write(path, false))
+}
+
+/// Why there is nothing, for those who want something.
+const NOTHING: &str = "nothing is recorded here: alloc_probe::install!() is missing, or the process was started with \
+     ALLOC_PROBE=off, or forked from one that records";
+
+/// Whether recording was ever prepared in this process. Asking has the first allocation made, if there was none.
+pub(crate) fn prepared() -> bool {
+    if mode::state() == State::UNSTARTED {
+        drop(std::hint::black_box(Box::new(0u8)));
+    }
+    !spool::base(alloc_probe_format::spool::Section::HEADER).is_null() && !exit::is_forked()
+}

@@ -1,0 +1,7 @@
+//! What a program can ask the probe, and tell it, while it runs.
+
+pub(crate) mod control;
+pub(crate) mod future;
+pub(crate) mod report;
+pub(crate) mod scope;
+pub(crate) mod usage;

@@ -1,0 +1,324 @@
+//! Scopes: what a piece of code allocates, exactly, whatever other threads do meanwhile.
+//!
+//! See the module [`scope`](crate::scope) for how they are counted.
+
+use super::control;
+use super::future::InScope;
+use super::report;
+use super::usage::Usage;
+use crate::lifecycle::{exit, start};
+use crate::mode;
+use crate::mode::State;
+use crate::scope::open::Number;
+use crate::scope::sites::SiteFigures;
+use crate::scope::{inherit, open as slots, sites};
+use crate::thread::{self, Thread, recording};
+use std::future::Future;
+use std::io;
+use std::marker::PhantomData;
+use std::path::Path;
+
+/// Measures what code allocates.
+///
+/// A scope counts what the threads that [`enter`](Scope::enter) it allocate while they are in it, and what threads
+/// allocate that were *started* in it, by `std::thread` or otherwise; nothing else, whatever goes on in the process at
+/// the same time. A block belongs to its scope until it is freed, on whichever thread that is. The figures are exact,
+/// the peak of several threads included, and the same in every mode.
+///
+/// A scope that is opened in another is part of it: what it counts, that one counts, too. Work that is handed to threads
+/// which were there before, as a pool's, comes along by [`here`].
+///
+/// It is open as long as it, or a clone of it, lives. Then nothing is kept of it, and blocks that are still live belong to
+/// the scope around it.
+///
+/// ```
+/// # alloc_probe::install!();
+/// # fn main() {
+/// let scope = alloc_probe::Scope::new();
+/// let list = scope.run(|| vec![0u8; 100]);
+/// assert_eq!(scope.usage().live_bytes, 100);
+/// drop(list);
+/// assert_eq!(scope.usage().live_bytes, 0);
+///
+/// // It can be sent to threads, and read at any time.
+/// let worker = scope.clone();
+/// std::thread::spawn(move || worker.run(|| drop(vec![0u8; 500]))).join().unwrap();
+/// assert_eq!(scope.usage().peak_bytes, 500);
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Scope(Number);
+
+impl Scope {
+    /// Opens a scope, in the one that the thread is in, if it is in any. The thread does not enter it.
+    ///
+    /// # Panics
+    ///
+    /// Where nothing can be measured: without [`install!`](crate::install), in a process that was started with
+    /// `ALLOC_PROBE=off`, in the forked child of one that records, with 16,383 scopes in use, and where the system has
+    /// no memory. The message says which.
+    #[must_use = "a scope closes when it is dropped"]
+    #[track_caller]
+    #[allow(clippy::new_without_default, reason = "a default that panics would be a surprise")]
+    pub fn new() -> Scope {
+        Scope::open(false).unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    /// A scope that knows the call sites of its blocks, which costs as much for each as mode `full`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Scope::new`].
+    #[must_use = "a scope closes when it is dropped"]
+    #[track_caller]
+    pub fn with_sites() -> Scope {
+        Scope::open(true).unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    pub(crate) fn open(with_sites: bool) -> Result<Scope, &'static str> {
+        if !control::prepared() {
+            return Err(why_not());
+        }
+        let thread = this_thread().ok_or(NO_MEMORY)?;
+        if with_sites && !thread::as_own(start::prepare_tree) {
+            return Err(NO_MEMORY);
+        }
+        let number = recording(thread, || slots::open(thread.scope.get(), with_sites));
+        number.map(Scope).ok_or(NO_MEMORY)
+    }
+
+    /// The thread is in the scope, and in no other that is not around it, until the result is dropped.
+    #[must_use = "the thread leaves the scope when this is dropped"]
+    pub fn enter(&self) -> Entered<'_> {
+        Entered { _inside: Inside::enter(self.0), _scope: PhantomData }
+    }
+
+    /// Runs something in the scope.
+    pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
+        let _entered = self.enter();
+        f()
+    }
+
+    /// A future that is in the scope while it is polled.
+    pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
+        InScope { place: Place(Some(self.clone())), future }
+    }
+
+    /// What was measured so far.
+    pub fn usage(&self) -> Usage {
+        quietly(|| {
+            let _locked = slots::lock(self.0);
+            Usage::of(&slots::slot(self.0).figures)
+        })
+    }
+
+    /// Writes what was measured so far to a file, as a dump for `alloc-probe`: by call site for
+    /// [a scope with sites](Scope::with_sites), else without any.
+    ///
+    /// # Errors
+    ///
+    /// Where the file can't be written.
+    pub fn dump(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        Here::nowhere().run(|| crate::dump::save(path.as_ref(), &report::of(self)))
+    }
+
+    /// What was measured so far, and for [a scope with sites](Scope::with_sites) at which.
+    pub(crate) fn usage_by_site(&self) -> (Usage, Vec<SiteFigures>) {
+        let mut sites = Vec::new();
+        loop {
+            // Room is made without the lock, which whoever makes it may need.
+            let room = sites.capacity();
+            let mut count = 0;
+            let usage = quietly(|| {
+                let _locked = slots::lock(self.0);
+                sites::each(self.0, |site| {
+                    if count < room {
+                        sites.push(site);
+                    }
+                    count += 1;
+                });
+                Usage::of(&slots::slot(self.0).figures)
+            });
+            if count <= room {
+                return (usage, sites);
+            }
+            sites = Vec::with_capacity(count + 16);
+        }
+    }
+}
+
+impl Clone for Scope {
+    fn clone(&self) -> Scope {
+        slots::add_handle(self.0);
+        Scope(self.0)
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        if !exit::is_forked() {
+            quietly(|| slots::drop_handle(self.0));
+        }
+    }
+}
+
+/// A thread is in a scope: [`Scope::enter`] returns it. These are dropped in the reverse order of their making.
+#[derive(Debug)]
+pub struct Entered<'a> {
+    _inside: Inside,
+    _scope: PhantomData<&'a Scope>,
+}
+
+/// Where the calling thread counts to, for work that it hands to threads which were there before: in a pool, or a
+/// runtime.
+///
+/// ```
+/// # alloc_probe::install!();
+/// # fn main() {
+/// let (jobs, results) = (std::sync::mpsc::channel::<Box<dyn FnOnce() + Send>>(), std::sync::mpsc::channel());
+/// let pool = std::thread::spawn(move || jobs.1.into_iter().for_each(|job| job()));
+///
+/// let scope = alloc_probe::Scope::new();
+/// scope.run(|| {
+///     let (here, result) = (alloc_probe::here(), results.0.clone());
+///     let job = Box::new(move || here.run(|| result.send(vec![1u8; 1000]).unwrap()));
+///     jobs.0.send(job).unwrap();
+/// });
+/// assert_eq!(results.1.recv().unwrap().len(), 1000);
+/// assert_eq!(scope.usage().largest_block, 1000);
+/// # drop(jobs.0);
+/// # pool.join().unwrap();
+/// # }
+/// ```
+///
+/// With rayon: `items.par_iter().map(|item| here.run(|| parse(item)))`. With tokio: `tokio::spawn(here.wrap(task))`.
+pub fn here() -> Here {
+    let number = thread::current().map_or(0, |thread| slots::handle_of_open(thread.scope.get()));
+    Here(Place(if number == 0 { None } else { Some(Scope(number)) }))
+}
+
+/// Where a thread counts to: [`here`] returns it. It keeps the scope open.
+#[derive(Clone, Debug)]
+pub struct Here(Place);
+
+impl Here {
+    /// In no scope.
+    pub(crate) fn nowhere() -> Here {
+        Here(Place(None))
+    }
+
+    /// Runs something as if it were done there: in the same scope, or in none if that is where the thread was.
+    pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
+        let _inside = self.0.enter();
+        f()
+    }
+
+    /// A future that is polled as if it were done there.
+    pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
+        InScope { place: self.0.clone(), future }
+    }
+}
+
+/// In a scope, or in none.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(Option<Scope>);
+
+impl Place {
+    pub(crate) fn enter(&self) -> Inside {
+        Inside::enter(self.0.as_ref().map_or(0, |scope| scope.0))
+    }
+}
+
+/// The thread is in a scope, or in none, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Inside {
+    number: Number,
+    before: Number,
+    slack: u64,
+    /// It's the thread's.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Inside {
+    /// The number is that of an open scope, or 0.
+    fn enter(number: Number) -> Inside {
+        let before = this_thread().map_or(0, |thread| {
+            if number != 0 {
+                slots::hold(number);
+            }
+            // Whoever started it, it runs the program's code now.
+            thread.starting.set(0);
+            thread.scope.replace(number)
+        });
+        let slack = if number == before { 0 } else { inherit::mark(number) };
+        Inside { number, before, slack, _not_send: PhantomData }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if exit::is_forked() {
+            return;
+        }
+        if let Some(thread) = thread::current() {
+            thread.scope.set(self.before);
+        }
+        if self.slack != 0 {
+            inherit::restore(self.slack);
+        }
+        if self.number != 0 {
+            quietly(|| slots::release(self.number));
+        }
+    }
+}
+
+/// Runs something and measures what it allocates: its value, and the usage.
+///
+/// ```
+/// # alloc_probe::install!();
+/// # fn main() {
+/// let (sum, usage) = alloc_probe::measure(|| (1..=10).collect::<Vec<u64>>().iter().sum::<u64>());
+/// assert_eq!(sum, 55);
+/// assert_eq!((usage.allocations, usage.peak_bytes, usage.live_bytes), (1, 80, 0));
+/// # }
+/// ```
+///
+/// See [`Scope`] for what is counted.
+///
+/// # Panics
+///
+/// As [`Scope::new`], and where the code does.
+#[track_caller]
+pub fn measure<T>(f: impl FnOnce() -> T) -> (T, Usage) {
+    let scope = Scope::new();
+    let value = scope.run(f);
+    (value, scope.usage())
+}
+
+/// The calling thread's state, made if need be. None where nothing is recorded, and where there is no memory for it.
+fn this_thread() -> Option<&'static Thread> {
+    thread::current().or_else(|| if control::prepared() { thread::attach() } else { None })
+}
+
+/// Marks the thread as recording, as whoever takes locks of the probe must.
+fn quietly<T>(f: impl FnOnce() -> T) -> T {
+    match this_thread() {
+        Some(thread) => recording(thread, f),
+        None => f(),
+    }
+}
+
+const NO_MEMORY: &str = "nothing can be measured: the system has no memory for another scope";
+
+/// Why nothing can be measured in this process.
+fn why_not() -> &'static str {
+    if exit::is_forked() {
+        "nothing can be measured in the forked child of a process that records"
+    } else if mode::state() == State::UNSTARTED {
+        "nothing can be measured: this program does not allocate through alloc-probe. Add this line to its main file \
+         (for tests, to each file in `tests/`, and to `lib.rs` under `#[cfg(test)]`):\n\n    alloc_probe::install!();\n"
+    } else {
+        "nothing can be measured: recording was turned off when the process started, by ALLOC_PROBE=off or by a \
+         variable that could not be understood. Unset it"
+    }
+}

@@ -1,0 +1,186 @@
+//! What the operating system and the allocator say of the process's memory, and what its resident pages hold. Library
+//! code: it runs as the probe's own, when a dump is written.
+
+use super::heap::{self, Basis};
+use super::inner::Inner;
+use super::mappings::{self, Mapping};
+use super::pages::Pages;
+use super::{cgroup, glibc};
+use crate::lifecycle::start::mode_number;
+use crate::mode::Mode;
+use crate::os::arena;
+use crate::spool::{self, LiveSpool};
+use alloc_probe_format::dump::{HeapBasis, Memory, ProbeUse, SitePages};
+use alloc_probe_format::spool::{Section, Spool as _, header};
+use std::fs;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// What a dump says of resident memory.
+pub(crate) struct Facts {
+    pub(crate) memory: Memory,
+    pub(crate) probe: ProbeUse,
+    /// What the live blocks of each site mean for it, by the site's number in the spool.
+    pub(crate) sites: Vec<SitePages>,
+}
+
+impl Facts {
+    /// The process's memory now. What the system does not tell is zero, or not there. `may_lock` is whether the
+    /// allocator's locks may be waited for: not in the name of a thread that a signal has stopped, maybe inside it.
+    pub(crate) fn now(may_lock: bool) -> Facts {
+        let mut memory = status();
+        let mappings = mappings::all().unwrap_or_default();
+        let mut sites = Vec::new();
+        memory.cgroup = cgroup::read();
+        if mappings.is_empty() {
+            memory.unknown.push("the system does not tell the process's mappings".to_owned());
+        } else {
+            memory.rss_bytes = mappings.iter().map(|mapping| mapping.resident).sum();
+            memory.categories = mappings::categories(&mappings);
+            memory.code = Some(mappings::code(&mappings));
+            sites = account(&mut memory, &mappings, may_lock);
+        }
+        if may_lock {
+            if let (Some(allocator), Some(bytes)) = (&mut memory.allocator, trim()) {
+                allocator.trimmed_bytes = Some(bytes);
+            }
+        }
+        Facts { memory, probe: probe_use(&mappings), sites }
+    }
+}
+
+fn status() -> Memory {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    Memory {
+        rss_bytes: field("VmRSS") << 10,
+        peak_rss_bytes: field("VmHWM") << 10,
+        virtual_bytes: field("VmSize") << 10,
+        swap_bytes: field("VmSwap") << 10,
+        page_table_bytes: field("VmPTE") << 10,
+        threads: field("Threads"),
+        ..Memory::default()
+    }
+}
+
+/// The probe's own memory.
+fn probe_use(mappings: &[Mapping]) -> ProbeUse {
+    let resident = |of: fn(&Mapping) -> bool| {
+        mappings.iter().filter(|mapping| of(mapping)).map(|mapping| mapping.resident).sum()
+    };
+    ProbeUse {
+        spool_bytes: spool::file_bytes(),
+        private_bytes: resident(Mapping::is_private_to_probe),
+        resident_bytes: resident(Mapping::is_probe),
+    }
+}
+
+/// What the allocator has, and, where every block is recorded, the account of the heap, and its parts by site.
+fn account(memory: &mut Memory, mappings: &[Mapping], may_lock: bool) -> Vec<SitePages> {
+    let heap: Vec<Mapping> = mappings.iter().copied().filter(Mapping::may_hold_blocks).collect();
+    // What has no room would come from the allocator that this is about. Half is for the rest of the dump.
+    let needs: u64 = heap.iter().map(Pages::needs).sum();
+    if needs > arena::room() / 2 {
+        memory.unknown.push("there was no memory to take account of the heap".to_owned());
+        return Vec::new();
+    }
+    let Some(mut pages) = Pages::of(&heap) else {
+        memory.unknown.push("the system does not tell which pages are resident".to_owned());
+        return Vec::new();
+    };
+    let inner = match inner() {
+        Inner::Jemalloc(_) if !may_lock => {
+            let why = "jemalloc was not asked, as a signal has stopped a thread that may have been inside it";
+            memory.unknown.push(why.to_owned());
+            Inner::Other
+        }
+        inner => inner,
+    };
+    let malloc = if cfg!(all(target_env = "gnu", target_pointer_width = "64")) {
+        glibc::find(&heap, &mut pages).map(Box::new)
+    } else {
+        None
+    };
+    match &malloc {
+        Some(malloc) if malloc.not_followed > 0 => {
+            let heaps = malloc.not_followed;
+            memory.unknown.push(format!("the chunks of {heaps} of malloc's heaps could not be followed"));
+        }
+        None if matches!(inner, Inner::Glibc) => {
+            memory.unknown.push("the system does not let the process read its own memory".to_owned());
+        }
+        _ => {}
+    }
+    let (facts, metadata_bytes, why) = inner.facts();
+    memory.unknown.extend(why.map(str::to_owned));
+    let mut basis = Basis { inner, malloc, metadata_bytes };
+    let mut sites = Vec::new();
+    if LiveSpool.header(header::MODE) == mode_number(Mode::Full) {
+        let count = LiveSpool.count(Section::SITES) as usize;
+        let account = heap::account(&mut basis, &heap, &mut pages, count);
+        if account.elsewhere_bytes > 0 {
+            let bytes = account.elsewhere_bytes;
+            memory.unknown.push(format!("{bytes} bytes of live blocks lie in memory of another kind"));
+        }
+        memory.heap = Some(account.heap);
+        sites = account.sites;
+    }
+    let is_malloc = matches!(inner, Inner::Glibc)
+        || memory.heap.as_ref().is_some_and(|heap| heap.basis == HeapBasis::Chunks);
+    memory.allocator = match basis.malloc.filter(|_| is_malloc) {
+        Some(mut malloc) => {
+            malloc.free_cached();
+            Some(malloc.facts())
+        }
+        None => facts,
+    };
+    sites
+}
+
+/// The type of the wrapped allocator.
+static INNER: OnceLock<&'static str> = OnceLock::new();
+
+/// Whether the allocator is told to give back what it can.
+static TRIM: AtomicBool = AtomicBool::new(false);
+
+/// Tells what the facts depend on. Called once.
+pub(crate) fn arrange(inner: &'static str, trim: bool) {
+    let _ = INNER.set(inner);
+    TRIM.store(trim, Relaxed);
+}
+
+fn inner() -> Inner {
+    Inner::of_type(INNER.get().copied().unwrap_or_default())
+}
+
+/// Has the allocator give back what it can, if that was asked for. Returns by how much the memory that it may have
+/// shrank.
+fn trim() -> Option<u64> {
+    if !TRIM.load(Relaxed) {
+        return None;
+    }
+    let resident = || {
+        let mappings = mappings::all().unwrap_or_default();
+        let heap = mappings.iter().filter(|mapping| mapping.may_hold_blocks());
+        heap.map(|mapping| mapping.resident).sum::<u64>()
+    };
+    let before = resident();
+    inner().trim();
+    Some(before.saturating_sub(resident()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn categories_add_up_to_the_resident_memory() {
+        let Facts { memory, .. } = Facts::now(true);
+        let sum: u64 = memory.categories.iter().map(|category| category.bytes).sum();
+        assert_eq!(sum, memory.rss_bytes);
+        assert!(memory.unknown.is_empty(), "{:?}", memory.unknown);
+    }
+}

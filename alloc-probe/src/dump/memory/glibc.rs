@@ -1,0 +1,275 @@
+//! Where glibc's `malloc` has its chunks: in the heap that `brk` gave, in the heaps of its other arenas, and in mappings
+//! of one chunk each. What it says of itself (`mallinfo2`) takes locks, so everything is found by looking.
+
+use super::chunks::{Chunks, FLAGS, GRANULE, MAPPED, Span};
+use super::mappings::{Kind, Mapping};
+use super::pages::Pages;
+use super::self_memory::{self, Window};
+use crate::os::PAGE;
+use alloc_probe_format::dump::{AllocatorFacts, Histogram};
+use std::ffi::CStr;
+
+/// What `malloc` has.
+pub(super) struct Malloc {
+    pub(super) chunks: Chunks,
+    /// Mappings of one chunk each, by address.
+    pub(super) mapped: Vec<MappedChunk>,
+    /// The heaps, by address.
+    pub(super) heaps: Vec<Span>,
+    /// The arenas beside the main one, each by its address.
+    pub(super) arenas: Vec<u64>,
+    /// Heaps whose chunks could not be followed.
+    pub(super) not_followed: u64,
+    mixes_links: bool,
+    in_use_bytes: u64,
+    free_bytes: u64,
+    /// Free chunks between others, by the logarithm of their size.
+    holes: [u64; 64],
+}
+
+/// A chunk with a mapping of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MappedChunk {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    /// The block that it holds.
+    pub(super) block: u64,
+    pub(super) taken: bool,
+}
+
+/// Heaps of other arenas lie at multiples of this, which is also the most they can have.
+const HEAP_BYTES: u64 = 64 << 20;
+
+/// How often a heap is tried to be walked.
+const TRIES: usize = 4;
+
+/// The version, as in `2.36`.
+pub(super) fn version() -> String {
+    // SAFETY: it returns a C string that lives as long as the program.
+    unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy().into_owned()
+}
+
+/// Whether links of caches have the bits of their own address mixed in, by which they can be told.
+pub(super) fn mixes_links(version: &str) -> bool {
+    let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(2), Some(32))
+}
+
+/// What glibc's `malloc` has, in the mappings in which it may be, which come by address. Claims it. None where memory can't be
+/// read.
+pub(super) fn find(mappings: &[Mapping], pages: &mut Pages) -> Option<Malloc> {
+    let here = [0u64];
+    if self_memory::copy(here.as_ptr() as u64, &mut [0]) == 0 {
+        return None;
+    }
+    let mut finder = Finder { malloc: Malloc::new(), window: Window::new(), pages };
+    for neighbours in mappings.chunk_by(|a, b| a.end == b.start && a.kind == b.kind) {
+        let (start, end) = (neighbours[0].start as u64, neighbours[neighbours.len() - 1].end as u64);
+        match neighbours[0].kind {
+            Kind::Heap => finder.main_heap(start, end),
+            _ => finder.anonymous(start, end),
+        }
+    }
+    let mut malloc = finder.malloc;
+    malloc.count();
+    Some(malloc)
+}
+
+impl Malloc {
+    fn new() -> Malloc {
+        Malloc {
+            chunks: Chunks::default(),
+            mapped: Vec::new(),
+            heaps: Vec::new(),
+            arenas: Vec::new(),
+            not_followed: 0,
+            mixes_links: mixes_links(&version()),
+            in_use_bytes: 0,
+            free_bytes: 0,
+            holes: [0; 64],
+        }
+    }
+
+    /// Adds up what is in use and what is free.
+    fn count(&mut self) {
+        let Malloc { chunks, in_use_bytes, free_bytes, holes, .. } = self;
+        chunks.for_each(|chunk| match chunk.in_use {
+            true => *in_use_bytes += chunk.size,
+            false => {
+                *free_bytes += chunk.size;
+                holes[chunk.size.ilog2() as usize] += u64::from(!chunk.is_last);
+            }
+        });
+    }
+
+    /// Makes the chunks free that nobody has taken and that are in caches of freed ones. Those of a glibc before 2.32
+    /// can't be told from others.
+    pub(super) fn free_cached(&mut self) {
+        if !self.mixes_links {
+            return;
+        }
+        let Malloc { chunks, in_use_bytes, free_bytes, holes, .. } = self;
+        chunks.free_cached(|bytes| {
+            *in_use_bytes = in_use_bytes.saturating_sub(bytes);
+            *free_bytes += bytes;
+            holes[bytes.max(1).ilog2() as usize] += 1;
+        });
+    }
+
+    /// The sizes of the holes between blocks.
+    pub(super) fn holes(&self) -> Histogram {
+        (0u8..).zip(self.holes).filter(|&(_, count)| count > 0).collect()
+    }
+
+    /// What glibc would say of itself, but that it takes for in use what threads have in their caches.
+    pub(super) fn facts(&self) -> AllocatorFacts {
+        let mapped_bytes = self.mapped.iter().map(|chunk| chunk.end - chunk.start).sum();
+        let heap_bytes: u64 = self.heaps.iter().map(|span| span.end - span.start).sum();
+        AllocatorFacts {
+            name: format!("glibc {}", version()),
+            // The main one, and the others.
+            arenas: 1 + self.arenas.len() as u64,
+            system_bytes: heap_bytes + mapped_bytes,
+            in_use_bytes: self.in_use_bytes + mapped_bytes,
+            free_bytes: self.free_bytes,
+            mapped_bytes,
+            trimmed_bytes: None,
+        }
+    }
+
+    /// From where to where the chunk reaches that holds a block at this address, which is taken. None where none does.
+    pub(super) fn take(&mut self, block: u64) -> Option<(u64, u64)> {
+        match self.chunks.take(block) {
+            Some(bytes) => Some((block - 8, block - 8 + bytes)),
+            None => self.take_mapped(block),
+        }
+    }
+
+    fn take_mapped(&mut self, block: u64) -> Option<(u64, u64)> {
+        let behind = self.mapped.partition_point(|chunk| chunk.start < block);
+        let chunk = self.mapped[..behind].last_mut().filter(|chunk| chunk.block == block && !chunk.taken)?;
+        chunk.taken = true;
+        Some((chunk.start, chunk.end))
+    }
+}
+
+struct Finder<'a> {
+    malloc: Malloc,
+    window: Window,
+    pages: &'a mut Pages,
+}
+
+impl Finder<'_> {
+    /// Memory without a file: heaps of arenas, at their multiples, and between them chunks with mappings of their own.
+    fn anonymous(&mut self, start: u64, end: u64) {
+        let mut behind = start;
+        let mut heap = start.next_multiple_of(HEAP_BYTES);
+        while heap < end {
+            if let Some((_, arena)) = self.heap_info(heap) {
+                if !self.malloc.arenas.contains(&arena) {
+                    self.malloc.arenas.push(arena);
+                }
+                self.mapped_chunks(behind, heap);
+                behind = end.min(heap + HEAP_BYTES);
+                self.pages.claim(heap, behind);
+                // It may have grown by the time that it is walked.
+                self.heap(heap, true, |finder| Some(heap + finder.heap_info(heap)?.0));
+            }
+            heap += HEAP_BYTES;
+        }
+        self.mapped_chunks(behind, end);
+    }
+
+    /// The size in use and the arena of a heap, if there is one at this address. Where it begins stand its arena, the
+    /// arena's heap before it, and the size; the arena itself stands behind that in its first heap.
+    fn heap_info(&mut self, heap: u64) -> Option<(u64, u64)> {
+        let mut word = |index: u64| self.window.word(heap + 8 * index, self.pages);
+        let (arena, before, bytes) = (word(0)?, word(1)?, word(2)?);
+        let of_first = arena & !(HEAP_BYTES - 1);
+        let plausible = (32..256).contains(&(arena - of_first))
+            && (before == 0) == (of_first == heap)
+            && before % HEAP_BYTES == 0
+            && bytes % PAGE as u64 == 0
+            && (PAGE as u64..=HEAP_BYTES).contains(&bytes);
+        plausible.then_some((bytes, arena))
+    }
+
+    /// The heap of the main arena, which ends where `brk` has come to by now.
+    fn main_heap(&mut self, start: u64, end: u64) {
+        self.pages.claim(start, end);
+        self.heap(start, false, |_| {
+            // SAFETY: this asks only.
+            let now = unsafe { libc::sbrk(0) } as u64;
+            Some(if now > end { now } else { end })
+        });
+    }
+
+    /// A heap, whose first chunk may be behind what glibc keeps of the heap, or behind what somebody else took of it
+    /// before.
+    fn heap(&mut self, start: u64, in_arena: bool, end: impl Fn(&mut Self) -> Option<u64>) {
+        for _ in 0..TRIES {
+            self.window.forget();
+            let Some(end) = end(self) else { continue };
+            let places = (start..end.min(start + PAGE as u64)).step_by(GRANULE as usize);
+            for first in places {
+                let span = Span { start, first, end, in_arena };
+                if self.may_be_first(&span) && self.malloc.chunks.walk(&span, &mut self.window, self.pages) {
+                    self.malloc.heaps.push(span);
+                    return;
+                }
+            }
+        }
+        self.malloc.not_followed += 1;
+    }
+
+    /// Whether the first two chunks of a heap look like chunks.
+    fn may_be_first(&mut self, span: &Span) -> bool {
+        let mut header = |chunk: u64| self.window.word(chunk + 8, self.pages).unwrap_or(0);
+        let first = header(span.first);
+        let size = first & !FLAGS;
+        first & FLAGS & !4 == 1
+            && size >= 2 * GRANULE
+            && size <= span.end - span.first
+            && (span.first + size == span.end || header(span.first + size) & !FLAGS != 0)
+    }
+
+    /// Chunks with mappings of their own, which begin with a page.
+    fn mapped_chunks(&mut self, start: u64, end: u64) {
+        let mut at = start;
+        while let Some(page) = self.pages.next_resident(at, end) {
+            at = match self.mapped_chunk(page, end) {
+                Some(chunk) => {
+                    self.pages.claim(chunk.start, chunk.end);
+                    self.malloc.mapped.push(chunk);
+                    chunk.end
+                }
+                None => page + PAGE as u64,
+            };
+        }
+    }
+
+    fn mapped_chunk(&mut self, page: u64, end: u64) -> Option<MappedChunk> {
+        let mut word = |index: u64| self.window.word(page + 8 * index, self.pages);
+        let (unused, header) = (word(0)?, word(1)?);
+        let bytes = header & !FLAGS;
+        let is_chunk = unused == 0
+            && header & FLAGS == MAPPED
+            && bytes % PAGE as u64 == 0
+            && (PAGE as u64..=end - page).contains(&bytes);
+        let chunk = || MappedChunk { start: page, end: page + bytes, block: page + GRANULE, taken: false };
+        is_chunk.then(chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_mixed_since_2_32() {
+        for (version, mixed) in [("2.31", false), ("2.32", true), ("2.9", false), ("3.0", true), ("", false)]
+        {
+            assert_eq!(mixes_links(version), mixed, "{version}");
+        }
+    }
+}

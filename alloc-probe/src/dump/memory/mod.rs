@@ -1,0 +1,16 @@
+//! What the operating system and the allocator say of the process's memory, and what its resident pages hold. Library
+//! code: it runs as the probe's own, when a dump is written.
+
+mod cgroup;
+mod chunks;
+pub(crate) mod facts;
+mod glibc;
+mod heap;
+mod inner;
+mod jemalloc;
+mod mappings;
+mod mimalloc;
+mod pages;
+mod self_memory;
+mod stacks;
+mod weak_symbol;

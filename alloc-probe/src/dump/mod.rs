@@ -1,0 +1,7 @@
+//! Writing dumps, and what they say of the process's memory.
+
+pub(crate) mod memory;
+pub(crate) mod output;
+mod write;
+
+pub(crate) use write::*;

@@ -1,0 +1,151 @@
+//! Writing the dump: the process's own spool, read as any reader would, to a temporary file that gets its name when
+//! it is whole.
+//!
+//! All of this is library code that allocates; it runs on a thread marked as the probe's own, so that the arena
+//! serves it. It may run in the name of a thread that a signal has interrupted anywhere, inside `malloc` for one: so
+//! what it calls takes no memory from the C library, and no lock that such a thread may hold.
+
+use super::memory::facts::Facts;
+use crate::lifecycle::start;
+use crate::os;
+use crate::os::clock;
+use crate::os::lock::Lock;
+use crate::profile::{stack_depth, timeline};
+use crate::spool::LiveSpool;
+use crate::thread;
+use alloc_probe_format::dump::{Dump, Ended, Memory};
+use alloc_probe_format::snapshot::{Now, snapshot};
+use alloc_probe_format::spool::{HEADER_WORDS, Section, Spool, thread as word};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// One dump is written at a time.
+static WRITING: Lock = Lock::new();
+
+/// Whether the last dump was written, after which none is due.
+static LAST: AtomicBool = AtomicBool::new(false);
+
+/// Writes the dump of a process that ends.
+pub(crate) fn write_last(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
+    let _held = WRITING.lock_patiently();
+    LAST.store(true, Relaxed);
+    write_now(path, ended, signal)
+}
+
+/// Writes a dump of a process that goes on. One that is due, rather than asked for, is left out where the process has
+/// come to its end meanwhile.
+pub(crate) fn write(path: &Path, due: bool) -> io::Result<()> {
+    let _held = WRITING.lock_patiently();
+    if due && LAST.load(Relaxed) { Ok(()) } else { write_now(path, Ended::Running, None) }
+}
+
+/// In the child of a fork: whoever held the lock does not exist.
+pub(crate) fn reset_lock() {
+    WRITING.reset();
+}
+
+fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
+    let Facts { memory, probe, sites } = Facts::now(ended != Ended::Signal);
+    timeline::take_now();
+    thread::refresh_names();
+    if start::takes_stacks() {
+        start::list_images();
+    }
+    let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
+    let now = Now { ticks, mono_ns, ended, signal, from_spool: false };
+    let dump = snapshot(&Instant::now(), now, &sites);
+    let memory = Memory { at_peak: dump.memory.at_peak, ..memory };
+    #[cfg_attr(not(feature = "checked-stacks"), expect(unused_mut, reason = "only a verdict is added"))]
+    let mut dump = Dump { memory, probe, ..dump };
+    drop(sites);
+    #[cfg(feature = "checked-stacks")]
+    dump.lost.notes.push(crate::capture::verdict());
+    save(path, &dump)
+}
+
+/// Writes a dump to a path, which gets it whole or not at all.
+pub(crate) fn save(path: &Path, dump: &Dump) -> io::Result<()> {
+    let temporary = temporary_path(path);
+    let result = write_to(&temporary, dump).and_then(|()| fs::rename(&temporary, path));
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// The process's spool, with its header and its threads as they were at one instant: so that nobody's figures are seen
+/// twice, or not at all, while threads start and end. Only for that instant does one that does so wait.
+struct Instant {
+    header: Vec<AtomicU64>,
+    threads: Vec<AtomicU64>,
+    ended: Vec<AtomicU64>,
+    rest: LiveSpool,
+}
+
+impl Instant {
+    fn now() -> Instant {
+        let copy = |section, words| {
+            let live = LiveSpool.words(section).iter().take(words);
+            live.map(|word| AtomicU64::new(word.load(Relaxed))).collect()
+        };
+        let slots = |section| copy(section, LiveSpool.count(section) as usize * word::WORDS);
+        let now = thread::while_none_ends(|| Instant {
+            header: copy(Section::HEADER, HEADER_WORDS),
+            threads: slots(Section::THREADS),
+            ended: slots(Section::ENDED),
+            rest: LiveSpool,
+        });
+        stack_depth::measure_all(&now.threads);
+        now
+    }
+}
+
+impl Spool for Instant {
+    fn words(&self, section: Section) -> &[AtomicU64] {
+        match section {
+            Section::HEADER => &self.header,
+            Section::THREADS => &self.threads,
+            Section::ENDED => &self.ended,
+            _ => self.rest.words(section),
+        }
+    }
+}
+
+fn write_to(path: &Path, dump: &Dump) -> io::Result<()> {
+    let file = Limited { file: File::create(path)?, left: os::limit(libc::RLIMIT_FSIZE) };
+    let mut writer = BufWriter::with_capacity(1 << 16, file);
+    serde_json::to_writer(&mut writer, dump)?;
+    writer.write_all(b"\n")?;
+    writer.flush()
+}
+
+/// A file that refuses what goes beyond the limit on the size of files, for which the kernel would send SIGXFSZ.
+struct Limited {
+    file: File,
+    left: u64,
+}
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            return Err(io::Error::from_raw_os_error(libc::EFBIG));
+        }
+        let written = self.file.write(bytes)?;
+        self.left -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn temporary_path(path: &Path) -> std::path::PathBuf {
+    // Two threads may write to one path at once.
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.{}.part", std::process::id(), NUMBER.fetch_add(1, Relaxed)));
+    name.into()
+}

@@ -1,0 +1,28 @@
+//! Recording images in the spool when they are first seen.
+
+use super::image::ImageInfo;
+use super::list;
+use crate::os::lock::Lock;
+use crate::spool;
+use alloc_probe_format::spool::{Section, fact};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Records the images that are new. Images are numbered from 0 in the order in which they were seen.
+pub(crate) fn record() {
+    static LIST: Lock = Lock::new();
+    static RECORDED: AtomicU64 = AtomicU64::new(0);
+    if spool::base(Section::HEADER).is_null() {
+        return; // Tests list images without a spool.
+    }
+    let Some(_held) = LIST.try_lock() else { return };
+    let mut number = 0;
+    list::each(&mut |image: ImageInfo<'_>| {
+        if number >= RECORDED.load(Relaxed) {
+            let size = image.end.wrapping_sub(image.bias);
+            let words = [number, image.bias, size, image.build_id.len() as u64].map(u64::to_le_bytes);
+            spool::add_fact(fact::IMAGE, &[words.as_flattened(), image.build_id, image.path]);
+            RECORDED.store(number + 1, Relaxed);
+        }
+        number += 1;
+    });
+}

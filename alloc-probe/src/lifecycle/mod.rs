@@ -1,0 +1,7 @@
+//! When recording starts and ends, and when dumps are written.
+
+pub(crate) mod config;
+pub(crate) mod exit;
+pub(crate) mod signals;
+pub(crate) mod start;
+pub(crate) mod triggers;

@@ -1,0 +1,255 @@
+//! The first allocation of the process: everything that recording needs is prepared here, without allocating.
+
+use super::{exit, triggers};
+use crate::dump::memory::facts;
+use crate::dump::output::{OUTPUT, Path, Paths};
+use crate::images;
+use crate::lifecycle::config::{self, Config, Settings};
+use crate::mode::{self, Mode, State};
+use crate::os::barrier;
+use crate::os::clock;
+use crate::os::lock::Lock;
+use crate::profile::{blocks, timeline, tree};
+use crate::{capture, thread};
+use crate::{os, spool};
+use alloc_probe_format::spool::{MAGIC, VERSION, fact, header};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// Starts recording as the environment and the settings ask. The first caller does; whoever comes while it is at it
+/// goes unrecorded, which only another thread made before the program's first allocation could.
+#[cold]
+#[inline(never)]
+pub(crate) fn start(settings: &Settings, allocator: &'static str) {
+    static STARTED: AtomicBool = AtomicBool::new(false);
+    if STARTED.swap(true, Relaxed) {
+        return;
+    }
+    os::keeping_errno(|| {
+        let config = config::read(settings);
+        let state = match config.mode {
+            Mode::Off => State::OFF,
+            Mode::Count => State::COUNT,
+            Mode::Sample => State::SAMPLE,
+            Mode::Full => State::FULL,
+        };
+        let ready = state == State::OFF || prepare(&config, settings, allocator);
+        if !ready {
+            os::complain(&[b"the system has no memory for a profile; nothing is recorded"]);
+        }
+        mode::begin(if ready { state } else { State::OFF });
+    });
+}
+
+fn prepare(config: &Config, settings: &Settings, allocator: &'static str) -> bool {
+    facts::arrange(allocator, config.trim);
+    // SAFETY: this is called once, and recording starts after it.
+    let file = config.out.and_then(|out| unsafe { OUTPUT.settle(|paths| open_output(out, paths)) });
+    if !spool::create(file, config.memory_bytes) {
+        return false;
+    }
+    if let (Some(spool), false) = (OUTPUT.spool(), spool::has_file()) {
+        complain_of(spool.bytes(), &spool::no_room(), IN_MEMORY);
+        OUTPUT.give_up_spool();
+    }
+    write_header(config);
+    write_facts(settings, allocator);
+    barrier::create();
+    thread::create();
+    timeline::create();
+    if matches!(config.mode, Mode::Sample | Mode::Full) && !prepare_stacks() {
+        return false;
+    }
+    exit::arrange();
+    triggers::arrange(config.occasions);
+    true
+}
+
+static READY: AtomicBool = AtomicBool::new(false);
+
+/// What only modes with stacks need.
+pub(crate) fn prepare_stacks() -> bool {
+    static PREPARING: Lock = Lock::new();
+    let _held = PREPARING.lock();
+    if READY.load(Relaxed) {
+        return true;
+    }
+    let ready = prepare_tree() && blocks::create();
+    READY.store(ready, Relaxed);
+    ready
+}
+
+/// What taking a stack needs.
+pub(crate) fn prepare_tree() -> bool {
+    static PREPARING: Lock = Lock::new();
+    static READY: AtomicBool = AtomicBool::new(false);
+    let _held = PREPARING.lock();
+    if !READY.load(Relaxed) {
+        list_images();
+        READY.store(tree::create(), Relaxed);
+    }
+    READY.load(Relaxed)
+}
+
+/// Whether stacks are, or were, taken.
+pub(crate) fn takes_stacks() -> bool {
+    READY.load(Relaxed)
+}
+
+/// Brings the list of images up to date, and records those that are new.
+pub(crate) fn list_images() {
+    capture::refresh_images();
+    images::record();
+}
+
+/// Settles where the dump goes, and opens the spool file beside it.
+#[inline(never)]
+fn open_output(pattern: &[u8], paths: &mut Paths) -> Option<i32> {
+    let pid = std::process::id();
+    let mut buffer = [0u8; 1024];
+    paths.pattern.set(pattern);
+    paths.dump.fill(pattern, pid, program_name(&mut buffer), 0);
+    for another in [false, true] {
+        if another {
+            // Another living process spools there: this one takes a name of its own.
+            paths.dump.insert_pid(pid);
+            paths.shared = true;
+        }
+        paths.spool.set(paths.dump.bytes());
+        paths.spool.push(b".spool");
+        match open_empty(&paths.spool) {
+            Ok(file) => return Some(file),
+            Err(None) => {}
+            Err(Some(reason)) => {
+                complain_of(paths.spool.bytes(), &reason, IN_MEMORY);
+                return None;
+            }
+        }
+    }
+    // As in two containers with one folder, where both are the first process.
+    complain_of(paths.spool.bytes(), &std::io::Error::from_raw_os_error(libc::EBUSY), IN_MEMORY);
+    None
+}
+
+const IN_MEMORY: &str = "the profile is kept in memory only";
+
+/// The name of the program's file.
+pub(crate) fn program_name(buffer: &mut [u8]) -> &[u8] {
+    let path = executable(buffer);
+    let name = path.iter().rposition(|&byte| byte == b'/').map_or(path, |slash| &path[slash + 1..]);
+    name.strip_suffix(b" (deleted)").unwrap_or(name)
+}
+
+/// The path of the program's file, as much as fits.
+fn executable(buffer: &mut [u8]) -> &[u8] {
+    // SAFETY: the name is a C string, and the buffer is writable for its length.
+    let length =
+        unsafe { libc::readlink(c"/proc/self/exe".as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    &buffer[..length.max(0) as usize]
+}
+
+/// Opens a spool file with nothing in it. What a killed process left there stays, under another name.
+fn open_empty(spool: &Path) -> Result<i32, Option<std::io::Error>> {
+    for _ in 0..2 {
+        let file = spool::open_file(spool.as_c_str())?;
+        let mut words = [0u64; 3];
+        // SAFETY: the buffer has room for what is read, and the descriptor is our own.
+        let got = unsafe { libc::pread(file, words.as_mut_ptr().cast(), size_of_val(&words), 0) };
+        if got != size_of_val(&words) as isize || words[header::MAGIC] != MAGIC {
+            // SAFETY: the descriptor is our own.
+            unsafe { libc::ftruncate(file, 0) };
+            return Ok(file);
+        }
+        keep_earlier(spool, words[header::PID] as u32);
+        // SAFETY: the descriptor is our own, and nobody uses it any more.
+        unsafe { libc::close(file) };
+    }
+    Err(None)
+}
+
+/// Gives the spool of an earlier process a name with that one's id.
+#[cold]
+#[inline(never)]
+fn keep_earlier(spool: &Path, pid: u32) {
+    let mut earlier = Path::EMPTY;
+    earlier.set(spool.bytes());
+    earlier.insert_pid(pid);
+    // SAFETY: the names are C strings.
+    unsafe { libc::rename(spool.as_c_str().as_ptr(), earlier.as_c_str().as_ptr()) };
+}
+
+pub(crate) fn complain_of(path: &[u8], reason: &std::io::Error, consequence: &str) {
+    // Whatever the path, there is room for the rest of the line.
+    let path = &path[..path.len().min(600)];
+    let code = reason.raw_os_error().unwrap_or(0);
+    let mut text = [0u8; 128];
+    // SAFETY: the buffer is writable for its length, and the call ends what it writes with a zero.
+    unsafe { libc::strerror_r(code, text.as_mut_ptr().cast(), text.len()) };
+    let length = text.iter().position(|&byte| byte == 0).unwrap_or(0);
+    os::complain(&[b"cannot write `", path, b"`: ", &text[..length], b"; ", consequence.as_bytes()]);
+}
+
+/// Says that the spool has no room to grow.
+pub(crate) fn complain_of_room() {
+    let consequence = "what has no room is missing from the profile";
+    match OUTPUT.spool() {
+        _ if spool::limit_is_reached() => {
+            os::complain(&[b"the profile has taken all the memory it may; ", consequence.as_bytes()]);
+        }
+        Some(spool) => complain_of(spool.bytes(), &spool::no_room(), consequence),
+        None => os::complain(&[b"the system has no more memory for the profile; ", consequence.as_bytes()]),
+    }
+}
+
+fn write_header(config: &Config) {
+    let clock = clock::choose();
+    let words = [
+        (header::MAGIC, MAGIC),
+        (header::VERSION, VERSION),
+        (header::PID, std::process::id().into()),
+        (header::START_UNIX_NS, os::unix_ns()),
+        (header::START_MONO_NS, os::monotonic_ns()),
+        (header::START_TICKS, clock::ticks()),
+        (header::CLOCK, clock),
+        (header::MODE, mode_number(config.mode)),
+        (header::LONG_LIVED_NS, config.long_lived_ns),
+        (header::SAMPLE_BYTES, config.sample_bytes),
+    ];
+    for (word, value) in words {
+        spool::header()[word].store(value, Relaxed);
+    }
+}
+
+/// The number of a mode in the spool's header.
+pub(crate) fn mode_number(mode: Mode) -> u64 {
+    match mode {
+        Mode::Off => 1,
+        Mode::Count => 2,
+        Mode::Sample => 3,
+        Mode::Full => 4,
+    }
+}
+
+#[inline(never)]
+fn write_facts(settings: &Settings, allocator: &str) {
+    let mut buffer = [0u8; 4096];
+    spool::add_fact(fact::EXECUTABLE, &[executable(&mut buffer)]);
+    let arguments = os::read_small(c"/proc/self/cmdline", &mut buffer).unwrap_or_default();
+    let arguments = arguments.strip_suffix(&[0]).unwrap_or(arguments);
+    for argument in arguments.split(|&byte| byte == 0) {
+        spool::add_fact(fact::ARGUMENT, &[argument]);
+    }
+    let program = &settings.program;
+    for (name, value) in [
+        ("crate_name", program.name),
+        ("crate_version", program.version),
+        ("debug_assertions", if program.debug_assertions { "true" } else { "false" }),
+        ("panic", program.panic),
+        ("opt_level", env!("ALLOC_PROBE_OPT_LEVEL")),
+        ("rustc", env!("ALLOC_PROBE_RUSTC")),
+        ("target", env!("ALLOC_PROBE_TARGET")),
+        ("allocator", allocator),
+        ("alloc_probe", env!("CARGO_PKG_VERSION")),
+    ] {
+        spool::add_fact(fact::BUILD, &[name.as_bytes(), b"=", value.as_bytes()]);
+    }
+}

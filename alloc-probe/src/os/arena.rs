@@ -1,0 +1,137 @@
+//! Memory for library code that the probe runs itself: building and writing a dump, and anything `std` does for it.
+//!
+//! While a thread is marked as the probe's own, its allocations are served from here instead of from the wrapped
+//! allocator, which therefore sees exactly the calls it would see without the probe. Memory may be given back
+//! later and elsewhere (`std` keeps some things for good), so whether a block is the arena's is told by its address.
+//!
+//! Signals are put off on such a thread: a handler's allocations are not the probe's.
+//!
+//! A bump allocator: a dump is built, written and dropped. When the last block is gone, the memory goes back too.
+
+use super::lock::{Held, Lock};
+use super::system as os;
+use crate::thread::{self, Guard};
+use std::alloc::Layout;
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Address space of the arena. Only what is used becomes memory.
+const SPACE: usize = 16 << 30;
+
+/// First address, and length. Side by side, as every free looks at both.
+static RANGE: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+const BASE: &AtomicUsize = &RANGE[0];
+const LENGTH: &AtomicUsize = &RANGE[1];
+static STATE: Lock = Lock::new();
+static USED: AtomicUsize = AtomicUsize::new(0);
+static BLOCKS: AtomicUsize = AtomicUsize::new(0);
+
+/// In the child of a fork: whoever held the lock does not exist.
+pub(crate) fn reset_lock() {
+    STATE.reset();
+}
+
+/// Whether a block came from the arena.
+#[inline(always)]
+pub(crate) fn owns(block: *mut u8) -> bool {
+    (block as usize).wrapping_sub(BASE.load(Relaxed)) < LENGTH.load(Relaxed)
+}
+
+/// A block of zeroed memory, or null where there is none.
+#[cold]
+pub(crate) fn alloc(layout: Layout) -> *mut u8 {
+    let _held = STATE.lock_quietly();
+    if LENGTH.load(Relaxed) == 0 && !make() {
+        return null_mut();
+    }
+    let (base, length) = (BASE.load(Relaxed), LENGTH.load(Relaxed));
+    let align = layout.align().max(16);
+    let Some(start) = (base + USED.load(Relaxed)).checked_next_multiple_of(align) else { return null_mut() };
+    let offset = start - base;
+    let Some(end) = offset.checked_add(layout.size()).filter(|&end| end <= length) else { return null_mut() };
+    USED.store(end, Relaxed);
+    BLOCKS.fetch_add(1, Relaxed);
+    start as *mut u8
+}
+
+/// How much there is room for.
+pub(crate) fn room() -> u64 {
+    let _held = STATE.lock_quietly();
+    if LENGTH.load(Relaxed) == 0 && !make() {
+        return 0;
+    }
+    (LENGTH.load(Relaxed) - USED.load(Relaxed)) as u64
+}
+
+fn make() -> bool {
+    let mut space = SPACE.min(os::limit(libc::RLIMIT_AS) as usize / 16);
+    loop {
+        if let Some(base) = os::reserve(space) {
+            BASE.store(base.as_ptr() as usize, Relaxed);
+            LENGTH.store(space, Relaxed);
+            return true;
+        }
+        space /= 4;
+        if space < 1 << 20 {
+            return false;
+        }
+    }
+}
+
+/// Holds the lock, for a block that any thread may have by now.
+fn enter() -> Held<'static> {
+    let own = thread::current().is_some_and(|thread| thread.guard.get() == Guard::Own);
+    if own { STATE.lock_quietly() } else { STATE.lock() }
+}
+
+/// Takes a block back.
+///
+/// # Safety
+///
+/// The block came from [`alloc`] and is not used any more.
+#[cold]
+pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout) {
+    let _held = enter();
+    let (base, used) = (BASE.load(Relaxed), USED.load(Relaxed));
+    let offset = block as usize - base;
+    if BLOCKS.fetch_sub(1, Relaxed) == 1 {
+        USED.store(0, Relaxed);
+        let pages = used.next_multiple_of(os::PAGE);
+        // SAFETY: no block is left, so nobody needs the content of the arena; fresh blocks must be zero.
+        unsafe { os::give_back(base as *mut u8, pages) };
+    } else if offset + layout.size() == used {
+        // SAFETY: the block is the caller's to write to until it is taken back, and its place will be handed
+        // out again, as zeroed memory.
+        unsafe { block.write_bytes(0, layout.size()) };
+        USED.store(offset, Relaxed);
+    }
+}
+
+/// Grows or shrinks a block, in place where it is the last one.
+///
+/// # Safety
+///
+/// As for `GlobalAlloc::realloc`, for a block of the arena.
+#[cold]
+pub(crate) unsafe fn realloc(block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+    {
+        let _held = enter();
+        let offset = block as usize - BASE.load(Relaxed);
+        let last = offset + layout.size() == USED.load(Relaxed);
+        if last
+            && size >= layout.size()
+            && offset.checked_add(size).is_some_and(|end| end <= LENGTH.load(Relaxed))
+        {
+            USED.store(offset + size, Relaxed);
+            return block;
+        }
+    }
+    let Ok(new_layout) = Layout::from_size_align(size, layout.align()) else { return null_mut() };
+    let Some(new) = NonNull::new(alloc(new_layout)) else { return null_mut() };
+    // SAFETY: both blocks are at least as long as the smaller size and do not overlap: the new one was just made.
+    unsafe {
+        std::ptr::copy_nonoverlapping(block, new.as_ptr(), layout.size().min(size));
+        dealloc(block, layout);
+    }
+    new.as_ptr()
+}

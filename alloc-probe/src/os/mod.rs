@@ -1,0 +1,12 @@
+//! What comes from the operating system: memory, locks, clocks and messages.
+//!
+//! Nothing here ever comes from the wrapped allocator, and nothing here knows what the probe records.
+
+pub(crate) mod arena;
+pub(crate) mod barrier;
+pub(crate) mod clock;
+pub(crate) mod lock;
+mod system;
+pub(crate) mod word;
+
+pub(crate) use system::*;

@@ -1,0 +1,271 @@
+//! The live blocks: from an address to the site and birth of the block there.
+//!
+//! Open addressing without a lock. A block's entry is written by the thread that allocates it and removed by the one
+//! that frees it, and an address is live only once: so an insertion takes the first free place by one
+//! compare-exchange, and a removal is a plain store. A table never moves; when it is five eighths full, one twice
+//! its size is added, and insertions go there. A removal looks through the tables that ever had a block near that
+//! address, from the newest: as a heap grows, that is mostly one.
+//!
+//! Places are chosen by the address's page, and within it by the address, so that blocks allocated together are
+//! found together: in one page of the table. A shadow map of the address space was the other candidate: it needs no
+//! compare-exchange, but half of the heap's size again, where this needs 16 bytes for 0.3 to 0.6 blocks.
+
+use crate::spool;
+use crate::thread::Thread;
+use alloc_probe_format::spool::block::{ADDRESS_LIMIT, Block, REMOVED, WIDE_SIZE};
+use alloc_probe_format::spool::{BLOCK_TABLES, Section};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
+
+/// How many places an insertion tries before it adds a table, and a removal before it gives up on one.
+const PROBES: usize = 512;
+
+/// Tables of one entry width, in words.
+struct Tables<const WORDS: usize> {
+    count: AtomicUsize,
+    used: Used,
+    /// By hash of the address's 64 KiB neighbourhood: the tables that there was an insertion into, a bit each.
+    near: [AtomicU32; 2048],
+}
+
+/// Entries in the newest table, as far as the threads have told. On a line of its own, as threads write it that others
+/// need not wait for.
+#[repr(align(128))]
+struct Used(AtomicI64);
+
+/// Blocks whose size fits into two words.
+static NARROW: Tables<2> = Tables::new();
+
+/// The others. Fewer, larger, and further apart.
+static WIDE: Tables<4> = Tables::new();
+
+/// A thread tells its insertions less removals when they are this many.
+const UNTOLD: i32 = 64;
+
+/// Makes the first tables. False where there is no memory.
+pub(crate) fn create() -> bool {
+    NARROW.add_table(0) && WIDE.add_table(0)
+}
+
+/// Starts loading the place of a block that will be looked at soon.
+#[inline(always)]
+pub(crate) fn prefetch(address: u64, size: u64) {
+    if size < WIDE_SIZE {
+        NARROW.prefetch(address);
+    }
+}
+
+/// Records a live block. False where there is no space for it.
+#[inline(always)]
+pub(crate) fn insert(thread: &Thread, block: Block) -> bool {
+    if block.address >= ADDRESS_LIMIT {
+        return false;
+    }
+    if block.size < WIDE_SIZE { NARROW.insert(thread, block) } else { WIDE.insert(thread, block) }
+}
+
+/// Forgets the live block at an address, which was allocated with a size. None where it was never recorded.
+#[inline(always)]
+pub(crate) fn remove(thread: &Thread, address: u64, size: u64) -> Option<Block> {
+    let block = if size < WIDE_SIZE { NARROW.remove(thread, address) } else { WIDE.remove(thread, address) };
+    block.map(|block| Block { size, ..block })
+}
+
+/// Tells the tables what the thread has inserted and removed.
+pub(crate) fn tell_counts(thread: &Thread) {
+    NARROW.used.0.fetch_add(thread.block_delta[NARROW.delta()].replace(0).into(), Relaxed);
+    WIDE.used.0.fetch_add(thread.block_delta[WIDE.delta()].replace(0).into(), Relaxed);
+}
+
+/// Spreads the bits of a number.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl<const WORDS: usize> Tables<WORDS> {
+    /// Entries of the first table.
+    const FIRST_ENTRIES: usize = if WORDS == 2 { 4096 } else { 512 };
+
+    const fn new() -> Tables<WORDS> {
+        Tables {
+            count: AtomicUsize::new(0),
+            used: Used(AtomicI64::new(0)),
+            near: [const { AtomicU32::new(0) }; 2048],
+        }
+    }
+
+    /// Which of the thread's two deltas is theirs.
+    #[inline(always)]
+    fn delta(&self) -> usize {
+        usize::from(WORDS != 2)
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, address: u64) {
+        let newest = self.count.load(Relaxed) - 1;
+        let place = self.place(newest, self.home(newest, address));
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch of any address has no effect that could be seen.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = place;
+    }
+
+    #[inline(always)]
+    fn near(&self, address: u64) -> &AtomicU32 {
+        &self.near[((address >> 16).wrapping_mul(MIX) >> 53) as usize]
+    }
+
+    fn section(&self, table: usize) -> Section {
+        if WORDS == 2 { Section::narrow_blocks(table) } else { Section::wide_blocks(table) }
+    }
+
+    #[inline(always)]
+    fn entries(&self, table: usize) -> usize {
+        Self::FIRST_ENTRIES << table
+    }
+
+    /// The index of the first place to look for an address.
+    #[inline(always)]
+    fn home(&self, table: usize, address: u64) -> usize {
+        let mask = self.entries(table) - 1;
+        if WORDS == 2 {
+            let page = (address >> 12).wrapping_mul(MIX) >> 24;
+            (page << 7 | (address >> 5 & 127)) as usize & mask
+        } else {
+            ((address >> 4).wrapping_mul(MIX) >> 24) as usize & mask
+        }
+    }
+
+    /// The first word of an entry.
+    #[inline(always)]
+    fn place(&self, table: usize, index: usize) -> *const AtomicU64 {
+        let base = spool::base(self.section(table));
+        base.wrapping_add(index * WORDS)
+    }
+
+    /// The words of an entry.
+    #[inline(always)]
+    fn entry(&self, table: usize, index: usize) -> &'static [AtomicU64] {
+        // SAFETY: `table` is below `count`, so `add_table` made room for all its entries at addresses that stay,
+        // and `index` was masked with their number.
+        unsafe { std::slice::from_raw_parts(self.place(table, index), WORDS) }
+    }
+
+    #[inline(always)]
+    fn insert(&self, thread: &Thread, block: Block) -> bool {
+        let newest = self.count.load(Acquire) - 1;
+        if self.insert_into(newest, block) {
+            let delta = &thread.block_delta[self.delta()];
+            delta.set(delta.get() + 1);
+            if delta.get() >= UNTOLD {
+                self.tell(delta.replace(0));
+            }
+            return true;
+        }
+        self.insert_further(newest, block)
+    }
+
+    #[inline(always)]
+    fn insert_into(&self, table: usize, block: Block) -> bool {
+        let near = self.near(block.address);
+        if near.load(Relaxed) >> table & 1 == 0 {
+            near.fetch_or(1 << table, Relaxed);
+        }
+        let (first, second) = block.pack();
+        let mask = self.entries(table) - 1;
+        let mut index = self.home(table, block.address);
+        for _ in 0..PROBES {
+            let entry = self.entry(table, index);
+            let there = entry[0].load(Relaxed);
+            if there <= REMOVED && entry[0].compare_exchange(there, first, Relaxed, Relaxed).is_ok() {
+                if WORDS == 4 {
+                    entry[2].store(block.size, Relaxed);
+                }
+                entry[1].store(second, Release);
+                return true;
+            }
+            index = (index + 1) & mask;
+        }
+        false
+    }
+
+    /// No place near home in the newest table.
+    #[cold]
+    #[inline(never)]
+    fn insert_further(&self, newest: usize, block: Block) -> bool {
+        if self.add_table(newest + 1) && self.insert_into(self.count.load(Acquire) - 1, block) {
+            return true;
+        }
+        // No space for a new table: any place in an old one will do.
+        (0..newest).rev().any(|table| self.insert_into(table, block))
+    }
+
+    #[inline(always)]
+    fn remove(&self, thread: &Thread, address: u64) -> Option<Block> {
+        let newest = self.count.load(Acquire) - 1;
+        let mut tables = self.near(address).load(Relaxed);
+        while tables != 0 {
+            let table = tables.ilog2() as usize;
+            if let Some(block) = self.remove_from(table, address) {
+                if table == newest {
+                    let delta = &thread.block_delta[self.delta()];
+                    delta.set(delta.get() - 1);
+                    if delta.get() <= -UNTOLD {
+                        self.tell(delta.replace(0));
+                    }
+                }
+                return Some(block);
+            }
+            tables &= !(1 << table);
+        }
+        None
+    }
+
+    #[inline(always)]
+    fn remove_from(&self, table: usize, address: u64) -> Option<Block> {
+        let mask = self.entries(table) - 1;
+        let mut index = self.home(table, address);
+        for _ in 0..PROBES {
+            let entry = self.entry(table, index);
+            let first = entry[0].load(Relaxed);
+            if first >> 16 == address {
+                let block = Block::unpack(first, entry[1].load(Relaxed));
+                entry[1].store(0, Relaxed);
+                entry[0].store(REMOVED, Release);
+                return Some(block);
+            }
+            if first == 0 {
+                return None;
+            }
+            index = (index + 1) & mask;
+        }
+        None
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell(&self, change: i32) {
+        let used = self.used.0.fetch_add(change.into(), Relaxed) + i64::from(change);
+        let newest = self.count.load(Relaxed) - 1;
+        if used * 8 > self.entries(newest) as i64 * 5 {
+            self.add_table(newest + 1);
+        }
+    }
+
+    /// Adds the table of a number, if it isn't there yet. False where there is no space.
+    #[cold]
+    fn add_table(&self, table: usize) -> bool {
+        if self.count.load(Acquire) > table {
+            return true;
+        }
+        if table >= BLOCK_TABLES || !spool::ensure(self.section(table), self.entries(table) * WORDS * 8) {
+            return false;
+        }
+        // Where two threads add it at once, the first one's count stands.
+        if self.count.compare_exchange(table, table + 1, Release, Relaxed).is_ok() {
+            self.used.0.store(0, Relaxed);
+        }
+        true
+    }
+}

@@ -1,0 +1,102 @@
+//! The heap over time, in a table of fixed size: when it is full, every second sample goes and the interval doubles.
+//!
+//! Nobody wakes up for it: whichever thread allocates first after the interval takes the sample.
+
+use crate::os;
+use crate::os::clock;
+use crate::os::lock::Lock;
+use crate::profile::peak::Sum;
+use crate::profile::resident::{self, Resident};
+use crate::spool;
+use alloc_probe_format::spool::{Section, TIMELINE_LIMIT, header, sample};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+
+/// When the next sample is due, in ticks.
+static DUE: AtomicU64 = AtomicU64::new(0);
+
+/// Where taking samples takes long, as with ten thousand threads, it gets this share of the time at the most.
+const SHARE: u64 = 128;
+
+/// Prepares the table. Called once.
+pub(crate) fn create() {
+    if spool::ensure(Section::TIMELINE, TIMELINE_LIMIT * sample::WORDS * 8) {
+        spool::header()[header::TIMELINE_TICKS].store(clock::MILLISECOND_TICKS, Relaxed);
+        DUE.store(clock::ticks(), Relaxed);
+    } else {
+        DUE.store(u64::MAX, Relaxed);
+    }
+}
+
+/// Takes a sample if one is due.
+#[inline(always)]
+pub(crate) fn tick(now: u64) {
+    if now >= DUE.load(Relaxed) {
+        take(now, false);
+    }
+}
+
+/// Takes a last sample, as for a dump.
+pub(crate) fn take_now() {
+    take(clock::ticks(), true);
+}
+
+#[cold]
+#[inline(never)]
+fn take(now: u64, last: bool) {
+    static TABLE: Lock = Lock::new();
+    let Some(_held) = TABLE.try_lock() else { return };
+    if DUE.load(Relaxed) == u64::MAX || (!last && now < DUE.load(Relaxed)) {
+        return;
+    }
+    let header = spool::header();
+    let count = &header[header::COUNTS + Section::TIMELINE.0];
+    if count.load(Relaxed) as usize == TIMELINE_LIMIT {
+        halve();
+    }
+    let index = count.load(Relaxed) as usize;
+    let resident = resident::now();
+    let words = sample_at(now, resident);
+    for (word, value) in words.into_iter().enumerate() {
+        place(index, word).store(value, Relaxed);
+    }
+    count.store(index as u64 + 1, Release);
+    resident::at_sample(words[sample::LIVE_BYTES] as i64, resident, now);
+
+    header[header::LAST_MONO_NS].store(os::monotonic_ns(), Relaxed);
+    header[header::LAST_TICKS].store(clock::ticks(), Relaxed);
+    let took = clock::ticks().wrapping_sub(now);
+    let interval = header[header::TIMELINE_TICKS].load(Relaxed).max(took.saturating_mul(SHARE));
+    DUE.store(now.saturating_add(interval), Relaxed);
+}
+
+/// The first words of a sample: the process as it is, at the time `now`.
+pub(crate) fn sample_at(now: u64, resident: Option<Resident>) -> [u64; sample::RESIDENT + 1] {
+    let sum = Sum::of_process();
+    let mut words = [0; sample::RESIDENT + 1];
+    words[sample::TICKS] = now.wrapping_sub(spool::header()[header::START_TICKS].load(Relaxed));
+    words[sample::LIVE_BYTES] = sum.live.0.max(0) as u64;
+    words[sample::LIVE_BLOCKS] = sum.live.1.max(0) as u64;
+    words[sample::TOTAL_BYTES] = sum.total.0;
+    words[sample::TOTAL_BLOCKS] = sum.total.1;
+    words[sample::RESIDENT] = resident.map_or(0, |resident| resident.bytes);
+    words
+}
+
+fn halve() {
+    let header = spool::header();
+    for index in 0..TIMELINE_LIMIT / 2 {
+        for word in 0..sample::WORDS {
+            // The later of two: what is counted since the start stays right.
+            place(index, word).store(place(2 * index + 1, word).load(Relaxed), Relaxed);
+        }
+    }
+    header[header::COUNTS + Section::TIMELINE.0].store(TIMELINE_LIMIT as u64 / 2, Release);
+    let interval = &header[header::TIMELINE_TICKS];
+    interval.store(interval.load(Relaxed).saturating_mul(2), Relaxed);
+}
+
+fn place(index: usize, word: usize) -> &'static AtomicU64 {
+    // SAFETY: `create` made room for `TIMELINE_LIMIT` samples, and both indexes are below their limits.
+    unsafe { &*spool::base(Section::TIMELINE).add(index * sample::WORDS + word) }
+}

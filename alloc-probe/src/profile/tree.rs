@@ -1,0 +1,172 @@
+//! The tree of stacks: a node for each frame that was ever seen under its caller.
+//!
+//! Nodes are only ever added, parents before children, and read without a lock while the tree grows. The children
+//! of a node are a chain, the newest first: most nodes have one or two, and those of one capture lie side by side,
+//! so that looking for a child touches few cache lines. (A hash index of all nodes was measured to cost twice as
+//! much, nearly all of it in cache misses.) Where a chain is long, a small cache remembers where a child was found.
+//!
+//! Two threads that add one frame at the same time may both succeed; a snapshot makes such twins one row again,
+//! which is cheaper than keeping them from ever being born.
+
+use crate::capture::{FrameKey, Tree};
+use crate::profile::counters::SITE_LIMIT;
+use crate::spool;
+use alloc_probe_format::spool::{NODE_WORDS, Section, header};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+/// The process's tree.
+pub(crate) struct StackTree;
+
+/// How many nodes there can be.
+const NODE_LIMIT: usize = 1 << 25;
+
+/// How far a chain is followed before the cache is asked.
+const NEAR: usize = 8;
+
+/// Children of long chains, at the hash of parent and frame; whatever was found there last.
+static FOUND: [AtomicU32; 1 << 14] = [const { AtomicU32::new(0) }; 1 << 14];
+
+/// A node, in the spool.
+#[repr(C)]
+struct Node {
+    key: AtomicU64,
+    /// `parent << 32 | site`; the parent never changes.
+    parent_and_site: AtomicU64,
+    /// `first child << 32 | next sibling`; the sibling never changes.
+    child_and_sibling: AtomicU64,
+}
+
+const _: () = assert!(size_of::<Node>() == NODE_WORDS * 8);
+
+/// Makes the root. Called once, before any stack is taken. False where there is no memory.
+pub(crate) fn create() -> bool {
+    // Node 0 is the root, site 0 stands for no stack; both are all zeros.
+    spool::add_entry(Section::NODES, size_of::<Node>()).is_some()
+        && spool::add_entry(Section::SITES, 8).is_some()
+}
+
+#[inline(always)]
+fn node(number: u32) -> &'static Node {
+    // SAFETY: numbers of nodes come from `add`, which made room for them at addresses that stay.
+    unsafe { &*spool::base(Section::NODES).cast::<Node>().add(number as usize) }
+}
+
+impl Node {
+    #[inline(always)]
+    fn first_child(&self) -> u32 {
+        (self.child_and_sibling.load(Acquire) >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn next_sibling(&self) -> u32 {
+        self.child_and_sibling.load(Relaxed) as u32
+    }
+
+    #[inline(always)]
+    fn parent(&self) -> u32 {
+        (self.parent_and_site.load(Relaxed) >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn is(&self, key: u64) -> bool {
+        self.key.load(Relaxed) == key
+    }
+}
+
+impl Tree for StackTree {
+    const ROOT: u32 = 0;
+
+    #[inline(always)]
+    fn child(&self, parent: u32, frame: FrameKey) -> Option<u32> {
+        let mut child = node(parent).first_child();
+        for _ in 0..NEAR {
+            if child == 0 {
+                return add(parent, frame.0);
+            }
+            let candidate = node(child);
+            if candidate.is(frame.0) {
+                return Some(child);
+            }
+            child = candidate.next_sibling();
+        }
+        find_far(parent, child, frame.0)
+    }
+
+    #[cfg(any(test, feature = "checked-stacks"))]
+    fn parent(&self, number: u32) -> (u32, FrameKey) {
+        let node = node(number);
+        (node.parent(), FrameKey(node.key.load(Relaxed)))
+    }
+}
+
+/// Looks further down a chain, from `child` on.
+#[inline(never)]
+fn find_far(parent: u32, mut child: u32, key: u64) -> Option<u32> {
+    let mixed = (key ^ u64::from(parent).rotate_left(40)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let found = &FOUND[(mixed >> 50) as usize];
+    let remembered = found.load(Relaxed);
+    if remembered != 0 && node(remembered).is(key) && node(remembered).parent() == parent {
+        return Some(remembered);
+    }
+    while child != 0 && !node(child).is(key) {
+        child = node(child).next_sibling();
+    }
+    let child = if child == 0 { add(parent, key)? } else { child };
+    found.store(child, Relaxed);
+    Some(child)
+}
+
+/// Adds a child to a node.
+#[cold]
+#[inline(never)]
+fn add(parent: u32, key: u64) -> Option<u32> {
+    if spool::header()[header::COUNTS + Section::NODES.0].load(Relaxed) as usize >= NODE_LIMIT {
+        return None;
+    }
+    let number = spool::add_entry(Section::NODES, size_of::<Node>())?;
+    let number = u32::try_from(number).ok().filter(|&number| (number as usize) < NODE_LIMIT)?;
+    let new = node(number);
+    new.key.store(key, Relaxed);
+    new.parent_and_site.store(u64::from(parent) << 32, Relaxed);
+    let links = &node(parent).child_and_sibling;
+    let mut before = links.load(Relaxed);
+    loop {
+        new.child_and_sibling.store(before >> 32, Relaxed);
+        let after = u64::from(number) << 32 | (before & 0xffff_ffff);
+        match links.compare_exchange_weak(before, after, Release, Relaxed) {
+            Ok(_) => return Some(number),
+            Err(now) => before = now,
+        }
+    }
+}
+
+/// The site of a stack, by its innermost node; numbered when first asked for. None where there is no space.
+#[inline(always)]
+pub(crate) fn site(number: u32) -> Option<u32> {
+    let links = &node(number).parent_and_site;
+    match links.load(Relaxed) as u32 {
+        0 => add_site(number, links),
+        site => Some(site),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn add_site(number: u32, links: &AtomicU64) -> Option<u32> {
+    if spool::header()[header::COUNTS + Section::SITES.0].load(Relaxed) >= SITE_LIMIT {
+        return None;
+    }
+    let site = spool::add_entry(Section::SITES, 8)?;
+    if site >= SITE_LIMIT {
+        return None;
+    }
+    // SAFETY: `add_entry` made room for the entry.
+    unsafe { (*spool::base(Section::SITES).add(site as usize)).store(u64::from(number), Relaxed) };
+    let before = links.load(Relaxed);
+    match links.compare_exchange(before & !0xffff_ffff, before | site, Relaxed, Relaxed) {
+        Ok(_) => Some(site as u32),
+        // Another thread was faster; the number stays without a block.
+        Err(now) => Some(now as u32),
+    }
+}

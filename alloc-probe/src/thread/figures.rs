@@ -1,0 +1,111 @@
+//! A thread's figures: totals, live, and live at the process's peak, in O(1). Sites' have the same in less room.
+//!
+//! A new peak of the process only adds one to a global number, the *epoch*. Whoever next changes a set of
+//! figures whose epoch is old first copies its live figures to those at the peak: they have not changed since.
+//! So no event ever looks at more than one site, and the sites' peak figures add up to the process's.
+
+use crate::os::word::bump;
+use alloc_probe_format::spool::thread;
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Seven words of the spool. Only the owning thread writes them; snapshots read them at any time.
+#[repr(C)]
+pub(crate) struct Figures {
+    total_bytes: AtomicU64,
+    total_blocks: AtomicU64,
+    freed_bytes: AtomicU64,
+    freed_blocks: AtomicU64,
+    peak_bytes: AtomicU64,
+    peak_blocks: AtomicU64,
+    epoch: AtomicU64,
+}
+
+const _: () = {
+    assert!(offset_of!(Figures, total_bytes) == thread::TOTAL_BYTES * 8);
+    assert!(offset_of!(Figures, total_blocks) == thread::TOTAL_BLOCKS * 8);
+    assert!(offset_of!(Figures, freed_bytes) == thread::FREED_BYTES * 8);
+    assert!(offset_of!(Figures, freed_blocks) == thread::FREED_BLOCKS * 8);
+    assert!(offset_of!(Figures, peak_bytes) == thread::PEAK_BYTES * 8);
+    assert!(offset_of!(Figures, peak_blocks) == thread::PEAK_BLOCKS * 8);
+    assert!(offset_of!(Figures, epoch) == thread::EPOCH * 8);
+};
+
+impl Figures {
+    /// Settles what was live at the peak, if there was a new one since the last change.
+    #[inline(always)]
+    fn settle(&self, epoch: u64) {
+        if self.epoch.load(Relaxed) != epoch {
+            self.keep_peak(epoch);
+        }
+    }
+
+    #[inline(always)]
+    fn keep_peak(&self, epoch: u64) {
+        let (bytes, blocks) = self.live();
+        self.peak_bytes.store(bytes as u64, Relaxed);
+        self.peak_blocks.store(blocks as u64, Relaxed);
+        self.epoch.store(epoch, Relaxed);
+    }
+
+    /// Blocks were allocated. Returns how many ever were.
+    #[inline(always)]
+    pub(crate) fn add(&self, size: u64, blocks: u64, epoch: u64) -> u64 {
+        self.settle(epoch);
+        bump(&self.total_bytes, size);
+        bump(&self.total_blocks, blocks);
+        self.total_blocks.load(Relaxed)
+    }
+
+    /// Blocks ended.
+    #[inline(always)]
+    pub(crate) fn remove(&self, size: u64, blocks: u64, epoch: u64) {
+        self.settle(epoch);
+        bump(&self.freed_bytes, size);
+        bump(&self.freed_blocks, blocks);
+    }
+
+    pub(crate) fn total(&self) -> (u64, u64) {
+        (self.total_bytes.load(Relaxed), self.total_blocks.load(Relaxed))
+    }
+
+    pub(crate) fn freed(&self) -> (u64, u64) {
+        (self.freed_bytes.load(Relaxed), self.freed_blocks.load(Relaxed))
+    }
+
+    #[inline(always)]
+    pub(crate) fn live_bytes(&self) -> i64 {
+        self.total_bytes.load(Relaxed).wrapping_sub(self.freed_bytes.load(Relaxed)) as i64
+    }
+
+    #[inline(always)]
+    pub(crate) fn live(&self) -> (i64, i64) {
+        let blocks = self.total_blocks.load(Relaxed).wrapping_sub(self.freed_blocks.load(Relaxed));
+        (self.live_bytes(), blocks as i64)
+    }
+
+    /// What was live at the peak of `epoch`, the latest.
+    pub(crate) fn at_peak(&self, epoch: u64) -> (i64, i64) {
+        if self.epoch.load(Relaxed) == epoch {
+            (self.peak_bytes.load(Relaxed) as i64, self.peak_blocks.load(Relaxed) as i64)
+        } else {
+            self.live()
+        }
+    }
+
+    /// Adds another's figures to these, as where a thread's go to those of its name. Both belong to the caller.
+    pub(crate) fn absorb(&self, other: &Figures, epoch: u64) {
+        self.settle(epoch);
+        other.settle(epoch);
+        for (mine, theirs) in [
+            (&self.total_bytes, &other.total_bytes),
+            (&self.total_blocks, &other.total_blocks),
+            (&self.freed_bytes, &other.freed_bytes),
+            (&self.freed_blocks, &other.freed_blocks),
+            (&self.peak_bytes, &other.peak_bytes),
+            (&self.peak_blocks, &other.peak_blocks),
+        ] {
+            bump(mine, theirs.load(Relaxed));
+        }
+    }
+}
