@@ -1,5 +1,5 @@
 //! How much of five real programs is matched from one build to another, and whether it is right, block by block: the
-//! table of docs/diff.md. `cargo test` alone leaves it out, as the programs are built in six ways, which takes minutes:
+//! table of docs/matching.md. `cargo test` alone leaves it out, as the programs are built in six ways, which takes minutes:
 //!
 //! ```text
 //! cargo test --release -p alloc-probe-tests --test matching -- --nocapture

@@ -1,5 +1,5 @@
 //! A program before and after changes that people make to their code: what the diff matches, and what it does not, by
-//! design. `docs/diff.md` has the same as a table.
+//! design. `docs/matching.md` has the same as a table.
 
 use crate::binaries;
 use crate::command_line::{alloc_probe, json};
