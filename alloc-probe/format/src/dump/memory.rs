@@ -1,6 +1,6 @@
 //! What a dump says of the process's memory: what is resident, and why.
 
-use super::Histogram;
+use super::site::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// What the operating system and the allocator say of the process's memory.

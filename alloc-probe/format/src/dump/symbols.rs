@@ -1,12 +1,10 @@
 //! The symbols that a dump may carry, so that it can be read where its program's files are not.
 
-#[cfg(doc)]
-use super::Dump;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// Symbols that a dump carries: for each row of [`Dump::stacks`], the frames it stands for.
+/// Symbols that a dump carries: for each row of [`Dump::stacks`](super::Dump::stacks), the frames it stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Symbols {
     /// The strings that the rest refers to.
@@ -30,7 +28,7 @@ pub struct Symbols {
 /// called last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TailCalls {
-    /// The row of [`Dump::stacks`].
+    /// The row of [`Dump::stacks`](super::Dump::stacks).
     pub row: u32,
     /// Their frames, from the row's function outwards.
     pub frames: Vec<SymbolFrame>,
@@ -39,7 +37,7 @@ pub struct TailCalls {
 /// An image whose symbols could not be had, or only in part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingImage {
-    /// The row of [`Dump::images`].
+    /// The row of [`Dump::images`](super::Dump::images).
     pub image: u32,
     /// Why, in a clause.
     pub reason: String,

@@ -1,7 +1,8 @@
 //! The points that the program passed.
 
-use super::tally::load;
-use super::{ClockScale, timeline_sample};
+use super::clock::ClockScale;
+use super::timeline::timeline_sample;
+use super::words::load;
 use crate::dump::Mark;
 use crate::spool::{MARKS, Section, Spool, header, mark};
 use std::sync::atomic::AtomicU64;

@@ -1,8 +1,9 @@
 //! A dump of a part of what a process did: its facts, and the stacks that are asked for.
 
+use super::clock::{ClockScale, Now};
 use super::facts::Facts;
+use super::process::process;
 use super::tree::Rows;
-use super::{ClockScale, Now, process};
 use crate::dump::{Clock, Dump, FORMAT, Mode, VERSION};
 use crate::spool::Spool;
 

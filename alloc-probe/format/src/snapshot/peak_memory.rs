@@ -1,6 +1,6 @@
 //! The process's resident memory at its peak, as the process read it.
 
-use super::ClockScale;
+use super::clock::ClockScale;
 use crate::dump::PeakMemory;
 use crate::spool::{Spool, header, peak_memory as word};
 

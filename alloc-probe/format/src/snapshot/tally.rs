@@ -1,14 +1,11 @@
 //! Adding up what the threads counted. Sums wrap: a damaged file may claim anything.
 
-use super::{ClockScale, Scope};
+use super::clock::ClockScale;
+use super::peak::Peak;
+use super::words::load;
 use crate::dump::{Figures, Histogram, Site, SitePages};
 use crate::spool::{LINE_CELLS, SAMPLE_BLOCK, counter, line, tally, thread};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-/// A word, or 0 behind the end.
-pub(super) fn load(words: &[AtomicU64], index: usize) -> u64 {
-    words.get(index).map_or(0, |word| word.load(Relaxed))
-}
 
 /// The line of a number; empty for 0, and behind the end.
 fn line_at(lines: &[AtomicU64], number: u64) -> &[AtomicU64] {
@@ -112,7 +109,7 @@ impl SiteTally {
     };
 
     /// Adds what one thread counted.
-    pub(super) fn add_counter(&mut self, words: &[AtomicU64], lines: &[AtomicU64], scope: &Scope) {
+    pub(super) fn add_counter(&mut self, words: &[AtomicU64], lines: &[AtomicU64], peak: &Peak) {
         let word = |index: usize| load(words, index);
         let read = || {
             let chain = word(counter::CHAIN_AND_EPOCH);
@@ -125,9 +122,9 @@ impl SiteTally {
             (chain, totals, freed) = read();
         }
         let mut line = line_at(lines, chain >> 32);
-        let kept = scope.has_kept_peak(chain as u32);
-        let peak = kept.then(|| [line::PEAK_BYTES, line::PEAK_BLOCKS].map(|at| load(line, at)));
-        self.sums.add(Sums::of(totals, freed, peak));
+        let kept = peak.has_kept_peak(chain as u32);
+        let at_peak = kept.then(|| [line::PEAK_BYTES, line::PEAK_BLOCKS].map(|at| load(line, at)));
+        self.sums.add(Sums::of(totals, freed, at_peak));
         self.lifetime_units = self.lifetime_units.wrapping_add(word(counter::LIFETIME_SUM));
         let (keys, counts) = (word(counter::KEYS), word(counter::COUNTS));
         for (key, count) in keys.to_le_bytes().into_iter().zip(counts.to_le_bytes()) {

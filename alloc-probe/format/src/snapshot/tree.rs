@@ -1,8 +1,9 @@
 //! The stack tree of a dump: the nodes that sites need, as rows.
 
 use super::facts::Facts;
-use super::tally::load;
-use crate::dump::{FrameKind, StackNode};
+use super::words::load;
+use crate::dump::StackNode;
+use crate::spool::FrameKind;
 use crate::spool::{NODE_WORDS, Section, Spool, frame_key, header};
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::atomic::AtomicU64;
