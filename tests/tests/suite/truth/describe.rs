@@ -2,7 +2,8 @@
 
 use super::Recording;
 use super::verdict::Tally;
-use alloc_probe_cli::analyse::diff::{Diff, MatchKind, Pair, Sites};
+use alloc_probe_cli::analyse::diff::Diff;
+use alloc_probe_cli::analyse::diff::pair::{MatchKind, Pair, Sites};
 use alloc_probe_format::metric::Metric;
 use std::fmt::Write;
 

@@ -3,7 +3,8 @@
 use super::align::align;
 use super::describe::describe;
 use super::{Recording, log::Step};
-use alloc_probe_cli::analyse::diff::{Diff, Pair, Sites, diff};
+use alloc_probe_cli::analyse::diff::pair::{Pair, Sites};
+use alloc_probe_cli::analyse::diff::{Diff, diff};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
