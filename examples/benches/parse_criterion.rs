@@ -1,6 +1,6 @@
 //! A criterion bench of memory instead of time: `cargo bench -p alloc-probe-examples --bench parse_criterion`.
 //!
-//! Criterion keeps the peak of the last run and says when it has changed.
+//! Criterion keeps the peak of the last run and says when it changes.
 
 use alloc_probe::measure;
 use criterion::measurement::{Measurement, ValueFormatter};
@@ -15,7 +15,7 @@ fn parse() -> Value {
     serde_json::from_str(INPUT).expect("it is JSON")
 }
 
-/// Measures bytes. What is measured is up to the bench: it calls `iter_custom`.
+/// Measures bytes. The bench calls `iter_custom` and decides what to measure.
 struct Bytes;
 
 impl Measurement for Bytes {

@@ -13,7 +13,7 @@ fn parse() -> Value {
     serde_json::from_str(INPUT).expect("it is JSON")
 }
 
-/// Times it. The counter's row is how much is allocated in a second.
+/// Measures time. The counter's row shows how many bytes are allocated in a second.
 #[divan::bench]
 fn parse_orders(bencher: Bencher) {
     let (_, usage) = measure(parse);

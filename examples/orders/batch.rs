@@ -8,9 +8,9 @@ const CUSTOMERS: usize = 1_500;
 /// Lines of each statement.
 const LINES: usize = 200;
 
-/// SURPRISE, memory that is freed and yet not given back: all statements are built before the first is sent,
-/// some 65 MB of short lines, and then dropped. But the shop keeps one line of each, allocated amid the others,
-/// and an allocator can give a page back only once nothing on it is alive.
+/// SURPRISE, memory that is freed and yet not given back: the batch builds all statements before it sends the first,
+/// some 65 MB of short lines, and then drops them. But the shop keeps one line of each, allocated amid the others,
+/// and an allocator can give a page back only when nothing on it is live.
 pub(crate) fn nightly_statements(shop: &Shop) {
     let mut statements = Vec::with_capacity(CUSTOMERS);
     for customer in 0..CUSTOMERS {
@@ -32,7 +32,7 @@ fn statement(customer: usize) -> Vec<String> {
         .collect()
 }
 
-/// Stands for the mail: takes a statement and forgets it.
+/// Stands for the mail: takes a statement and drops it.
 fn send(statement: Vec<String>) {
     std::hint::black_box(statement.iter().map(String::len).sum::<usize>());
 }

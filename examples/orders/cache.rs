@@ -56,7 +56,7 @@ pub(crate) struct RecentOrders {
 }
 
 impl RecentOrders {
-    /// Remembers a receipt, and forgets the one that is too old by now.
+    /// Remembers a receipt, and removes the one that is now too old.
     pub(crate) fn insert(&self, receipt: Arc<Receipt>) {
         let mut receipts = lock(&self.receipts);
         if let Some(oldest) = receipt.number.checked_sub(RECENT) {
@@ -71,7 +71,7 @@ impl RecentOrders {
     }
 }
 
-/// SURPRISE, the slow leak: one entry a request, and nobody ever takes one out.
+/// SURPRISE, the slow leak: each request adds an entry, and nobody ever removes one.
 #[derive(Default)]
 pub(crate) struct AuditTrail {
     entries: Mutex<Vec<AuditEntry>>,
@@ -83,7 +83,7 @@ struct AuditEntry {
 }
 
 impl AuditTrail {
-    /// Writes an order down for good.
+    /// Notes an order, and never removes it.
     pub(crate) fn record(&self, number: u64, order: &Order) {
         let what = format!("order {number} by customer {}: {} lines", order.customer, order.lines.len());
         lock(&self.entries).push(AuditEntry { _number: number, _what: what });

@@ -63,8 +63,8 @@ async fn export(State(shop): State<&'static Shop>, Path(copies): Path<usize>) ->
 }
 
 /// SURPRISE, temporaries in the hot path: each line clones its product, copies the name in lower case only to look
-/// for a word in it, and formats a text that is soon joined with the others and thrown away. `None` where a product
-/// isn't on sale.
+/// for a word in it, and formats a text that is soon joined with the others and dropped. `None` if a product isn't
+/// on sale.
 fn price_order(shop: &Shop, number: u64, order: &Order) -> Option<Receipt> {
     let mut texts = Vec::with_capacity(order.lines.len());
     let mut cents = 0;

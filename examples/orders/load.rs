@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 /// Connections at a time.
 const CLIENTS: u64 = 8;
 
-/// Makes the requests of these numbers, in parallel, and returns how many were answered with success.
+/// Makes the requests of these numbers in parallel, and returns how many succeeded.
 ///
 /// # Errors
 ///
-/// Where the service can't be reached, breaks the protocol, or refuses a request.
+/// If the service can't be reached, breaks the protocol, or refuses a request.
 pub(crate) async fn run(service: SocketAddr, numbers: Range<u64>) -> Result<u64> {
     let clients = (0..CLIENTS)
         .map(|client| {

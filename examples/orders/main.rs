@@ -1,15 +1,15 @@
-//! `orders`: a small HTTP service that takes orders, with the load that drives it, to be profiled.
+//! `orders`: a small HTTP service that takes orders, and the load that drives it; made to be profiled.
 //!
-//! It holds four surprises that services really have, each in a function of its own that a profile names:
+//! It holds four surprises of real services, each in its own function, so that a profile names it:
 //!
 //! | surprise | where | what a profile shows |
 //! |---|---|---|
 //! | a batch frees its memory, and the allocator keeps it | [`batch::nightly_statements`] | most of the peak, nothing at the end, yet resident |
 //! | a `Vec` grows once and keeps its capacity | [`cache::ExportBuffer::render`] | one large block that lives to the end |
 //! | a slow leak | [`cache::AuditTrail::record`] | bytes at the end that grow with the requests |
-//! | temporaries in a hot handler | `handlers::price_order` | blocks that die before the next one is born |
+//! | temporaries in a hot handler | `handlers::price_order` | blocks that are freed before the next allocation |
 //!
-//! `orders [REQUESTS]` does an amount of work that depends on nothing else, and prints one line.
+//! `orders [REQUESTS]` serves that many requests, does the same work each time, and prints one line.
 
 mod batch;
 mod cache;
@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 
 alloc_probe::install!();
 
-/// Requests served where the command line doesn't say.
+/// Requests served unless the command line says otherwise.
 const DEFAULT_REQUESTS: u64 = 30_000;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -43,8 +43,8 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// One day of the shop: requests, the nightly batch, and requests again, so that what the batch leaves behind
-/// can be told from what the service needs. Returns how many requests were answered.
+/// One day of the shop: requests, the nightly batch, and requests again, so that a profile shows apart what the
+/// batch leaves behind and what the service needs. Returns how many requests were answered.
 async fn day(requests: u64) -> Result<u64, Box<dyn Error + Send + Sync>> {
     // The shop is open for as long as the process lives.
     let shop = &*Box::leak(Box::new(cache::Shop::open()));
