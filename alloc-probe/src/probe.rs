@@ -9,7 +9,7 @@ use crate::lifecycle::start;
 use crate::mode::{self, Mode, State};
 use crate::os::arena;
 use crate::record::{count, failures, full, sample, site};
-use crate::scope::record;
+use crate::scope::{inherit, record};
 use crate::thread::{self, Guard, Thread};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::time::Duration;
@@ -145,6 +145,9 @@ impl<A> AllocProbe<A> {
         let thread = thread::attach();
         if thread.is_none() {
             site::lose_block(0);
+            if state.has_scopes() {
+                inherit::lose_event();
+            }
         }
         Some((thread?, state))
     }

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             a_fork_that_outlives_its_parent,
             processes_with_one_output_path,
             signals_end_a_forked_child,
+            a_forked_child_waits_for_nobody,
         ],
         cases![
             forks,
@@ -32,7 +33,8 @@ fn main() -> ExitCode {
             dies_before_its_child,
             spawns,
             nests,
-            signals_its_children
+            signals_its_children,
+            asks_among_threads
         ],
     )
 }
@@ -209,6 +211,56 @@ fn signals_its_children() {
 fn signals_end_a_forked_child() {
     let outcome = Child::new("signals_its_children", "full").env("ALLOC_PROBE_SIGNAL", "SIGUSR2").succeed();
     assert_eq!(are_true(&outcome).process.pid, outcome.pid);
+}
+
+/// At the moment of each fork, other threads hold the locks of scopes, of the registry, of a dump, of a switch of modes.
+fn asks_among_threads() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let scope = alloc_probe::Scope::with_sites();
+    let work: [fn(&alloc_probe::Scope); 4] = [
+        |scope| scope.run(|| drop(block(32))),
+        |scope| drop(scope.run(|| alloc_probe::Scope::new().run(|| block(100)))),
+        |_| alloc_probe::dump("another.json").expect("a dump"),
+        |_| {
+            alloc_probe::set_mode(Mode::Count).expect("it was prepared");
+            alloc_probe::set_mode(Mode::Full).expect("it was prepared");
+        },
+    ];
+    let threads: Vec<_> = work
+        .into_iter()
+        .map(|work| {
+            let scope = scope.clone();
+            std::thread::spawn(move || {
+                while !DONE.load(SeqCst) {
+                    work(&scope);
+                }
+            })
+        })
+        .collect();
+    for _ in 0..300 {
+        let pid = in_child(|| {
+            // What hangs is ended by it.
+            // SAFETY: it has no preconditions.
+            unsafe { libc::alarm(10) };
+            let usage = scope.usage();
+            assert!(usage.total_blocks >= usage.live_blocks || usage.lost > 0);
+            black_box((scope.clone(), alloc_probe::here(), alloc_probe::stats(), alloc_probe::mode()));
+            alloc_probe::mark("child");
+            assert!(alloc_probe::dump("child.json").is_err() && alloc_probe::set_mode(Mode::Full).is_err());
+            scope.run(|| drop(block(MIB)));
+            assert!(scope.usage().lost > 0, "what is done here is in no scope");
+            // SAFETY: it has no preconditions.
+            unsafe { libc::_exit(0) };
+        });
+        assert_eq!(wait(pid), 0);
+    }
+    DONE.store(true, SeqCst);
+    threads.into_iter().for_each(|thread| thread.join().expect("it returns"));
+    std::fs::remove_file("another.json").expect("the dump");
+}
+
+fn a_forked_child_waits_for_nobody() {
+    Child::new("asks_among_threads", "full").succeed().dump();
 }
 
 /// Two processes that inherit the same output path while this one lives, one after the other: by `posix_spawn`, and by

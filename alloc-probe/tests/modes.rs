@@ -26,8 +26,17 @@ fn main() -> ExitCode {
             a_pause_in_counting_makes_no_nonsense,
             recording_can_begin_late,
             what_was_off_from_the_start_stays_off,
+            two_switches_at_once_are_one_after_the_other,
         ],
-        cases![walks_without_off, pauses, walks_anywhere, counts_with_pauses, begins_late, stays_off,],
+        cases![
+            switches_at_once,
+            walks_without_off,
+            pauses,
+            walks_anywhere,
+            counts_with_pauses,
+            begins_late,
+            stays_off,
+        ],
     )
 }
 
@@ -244,4 +253,34 @@ fn stays_off() {
 
 fn what_was_off_from_the_start_stays_off() {
     assert_eq!(Child::new("stays_off", "off").succeed().files(), [""; 0]);
+}
+
+/// Two threads switch at the same moment, from `count`, the first time that stacks are ever taken.
+fn switches_at_once() {
+    let barrier = std::sync::Barrier::new(2);
+    let blocks = std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            barrier.wait();
+            alloc_probe::set_mode(Mode::Full).expect("it was prepared");
+            // Recorded with their stacks, up to the other's switch, if that comes later.
+            let mut blocks = Vec::with_capacity(2000);
+            while blocks.len() < 2000 && (blocks.len() < 50 || alloc_probe::mode() == Mode::Full) {
+                blocks.push(black_box(Vec::<u8>::with_capacity(6000)));
+            }
+            blocks
+        });
+        barrier.wait();
+        alloc_probe::set_mode(Mode::Sample).expect("it was prepared");
+        other.join().expect("it returns")
+    });
+    drop(blocks);
+    Counted::tell_at_exit();
+}
+
+fn two_switches_at_once_are_one_after_the_other() {
+    for _ in 0..30 {
+        let dump = Child::new("switches_at_once", "count").succeed().dump();
+        let live = dump.sites.iter().filter(|site| site.stack != 0 && site.figures.end_bytes >= 6000);
+        assert_eq!(live.count(), 0, "blocks that were freed are live in the dump");
+    }
 }

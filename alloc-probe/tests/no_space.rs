@@ -27,8 +27,9 @@ fn main() -> ExitCode {
             a_program_that_closes_every_descriptor,
             a_limit_on_the_address_space,
             a_limit_on_the_profile,
+            scopes_on_threads_without_a_place,
         ],
-        cases![works, works_with_much_memory, works_as_a_daemon],
+        cases![opens_scopes, works, works_with_much_memory, works_as_a_daemon],
     )
 }
 
@@ -263,4 +264,38 @@ fn a_limit_on_the_profile() {
     let enough = Child::new("works", "full").env("ALLOC_PROBE_MEMORY", "1GiB").run();
     assert_eq!(result_is_right(&enough), [""; 0]);
     are_true(&enough);
+}
+
+/// Threads enter and leave a scope for which there is no place in the spool. It stays open, and what follows is another's.
+fn opens_scopes() {
+    const THREADS: usize = 300;
+    let kept: Vec<Box<usize>> = (0..100_000).map(Box::new).collect();
+    let scope = alloc_probe::Scope::new();
+    let (entered, over) = (std::sync::Barrier::new(THREADS + 1), std::sync::Barrier::new(THREADS + 1));
+    std::thread::scope(|threads| {
+        for _ in 0..THREADS {
+            let run = || {
+                entered.wait();
+                scope.run(|| ());
+                over.wait();
+            };
+            std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(threads, run).expect("a thread");
+        }
+        entered.wait();
+        over.wait();
+    });
+    let other = alloc_probe::Scope::new();
+    let block = other.run(|| black_box(vec![7u8; 12_345]));
+    let usage = scope.usage();
+    tell("foreign", usage.live_bytes);
+    tell("lost", usage.lost);
+    tell("own", other.usage().live_bytes);
+    drop((block, kept));
+    Counted::tell_at_exit();
+}
+
+fn scopes_on_threads_without_a_place() {
+    let outcome = Child::new("opens_scopes", "full").env("ALLOC_PROBE_MEMORY", "1MiB").succeed();
+    assert_eq!((outcome.told("foreign"), outcome.told("own")), (0, 12_345));
+    assert!(outcome.told("lost") > 0, "what some of the threads did could not be counted");
 }

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
             an_allocation_does_not_wait_for_the_dynamic_linker,
             figures_never_go_back_while_threads_end,
             a_new_thread_may_have_the_slot_of_one_with_another_stack,
+            what_the_probe_keeps_for_many_threads_is_its_own,
         ],
         cases![
             thread_locals,
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
             linker_is_locked,
             figures_while_threads_end,
             stacks_come_and_go,
+            wait_at_once,
         ],
     )
 }
@@ -403,4 +405,43 @@ fn a_new_thread_may_have_the_slot_of_one_with_another_stack() {
     let blocks: Vec<u64> = sites_of_size(&dump, 20).iter().map(|site| site.figures.total_blocks).collect();
     assert_eq!(blocks, [STACKS as u64; 2]);
     assert_eq!(dump.lost.truncated_stacks, STACKS as u64);
+}
+
+/// So many threads at once that each has ranges of the probe's memory.
+const MANY_AT_ONCE: usize = 900;
+
+fn wait_at_once() {
+    let (ready, over) =
+        (std::sync::Barrier::new(MANY_AT_ONCE + 1), std::sync::Barrier::new(MANY_AT_ONCE + 1));
+    thread::scope(|threads| {
+        for _ in 0..MANY_AT_ONCE {
+            let run = || {
+                drop(black_box(vec![1u8; 100]));
+                ready.wait();
+                over.wait();
+            };
+            thread::Builder::new().stack_size(64 << 10).spawn_scoped(threads, run).expect("a thread");
+        }
+        ready.wait();
+        alloc_probe::dump("at_once.json").expect("a dump");
+        over.wait();
+    });
+}
+
+/// Of the mappings without a file and without live blocks, there is little that isn't the probe's.
+fn what_the_probe_keeps_for_many_threads_is_its_own() {
+    let dump = Child::new("wait_at_once", "full").succeed().dump_named("at_once.json");
+    let category = |name: &str| {
+        dump.memory
+            .categories
+            .iter()
+            .filter(|category| category.name == name)
+            .map(|category| category.bytes)
+            .sum::<u64>()
+    };
+    // Each thread has two pages and more of its own.
+    assert!(category("probe") > (MANY_AT_ONCE * 8192) as u64, "{:?}", dump.memory.categories);
+    let heap = dump.memory.heap.as_ref().expect("mode full");
+    let beside = category("anonymous").saturating_sub(heap.resident_bytes);
+    assert!(beside < 3 * MIB as u64, "{beside}: {:?} {heap:?}", dump.memory.categories);
 }

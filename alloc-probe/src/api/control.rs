@@ -3,6 +3,7 @@
 use crate::lifecycle::exit;
 use crate::lifecycle::start::{mode_number, prepare_stacks, takes_stacks};
 use crate::mode::{self, Mode, State};
+use crate::os::lock::Lock;
 use crate::profile::peak::Sum;
 use crate::spool;
 use crate::thread;
@@ -120,6 +121,9 @@ pub fn set_mode(mode: Mode) -> io::Result<()> {
     if !prepared() {
         return Err(io::Error::other(NOTHING));
     }
+    // One after the other: whether there may be records of blocks is known only while nobody else switches.
+    static SWITCHING: Lock = Lock::new();
+    let _held = SWITCHING.lock();
     let recorded = takes_stacks();
     if matches!(mode, Mode::Sample | Mode::Full) && !thread::as_own(prepare_stacks) {
         return Err(io::Error::from(io::ErrorKind::OutOfMemory));

@@ -232,6 +232,8 @@ impl Place {
 /// The thread is in a scope, or in none, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Inside {
+    /// Whether the thread has a state that could be told.
+    entered: bool,
     number: Number,
     before: Number,
     slack: u64,
@@ -242,16 +244,19 @@ pub(crate) struct Inside {
 impl Inside {
     /// The number is that of an open scope, or 0.
     fn enter(number: Number) -> Inside {
-        let before = this_thread().map_or(0, |thread| {
-            if number != 0 {
-                slots::hold(number);
-            }
-            // Whoever started it, it runs the program's code now.
-            thread.starting.set(0);
-            thread.scope.replace(number)
-        });
+        let Some(thread) = this_thread() else {
+            // What it does can't be counted, and it holds nothing that it would have to give back.
+            slots::lose(number, 1);
+            return Inside { entered: false, number: 0, before: 0, slack: 0, _not_send: PhantomData };
+        };
+        if number != 0 {
+            slots::hold(number);
+        }
+        // Whoever started it, it runs the program's code now.
+        thread.starting.set(0);
+        let before = thread.scope.replace(number);
         let slack = if number == before { 0 } else { inherit::mark(number) };
-        Inside { number, before, slack, _not_send: PhantomData }
+        Inside { entered: true, number, before, slack, _not_send: PhantomData }
     }
 }
 
@@ -260,7 +265,7 @@ impl Drop for Inside {
         if exit::is_forked() {
             return;
         }
-        if let Some(thread) = thread::current() {
+        if let Some(thread) = thread::current().filter(|_| self.entered) {
             thread.scope.set(self.before);
         }
         if self.slack != 0 {

@@ -2,6 +2,7 @@
 
 pub(crate) mod memory;
 pub(crate) mod output;
+pub(crate) mod target;
 mod write;
 
 pub(crate) use write::*;

@@ -1,5 +1,6 @@
 //! Where dumps go: the output path with its marks filled in, and the spool beside it.
 
+use crate::spool;
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -174,7 +175,7 @@ impl Output {
 
     /// Removes the spool file, which can't be used, or isn't needed any more.
     pub(crate) fn give_up_spool(&self) {
-        if let Some(spool) = self.spool() {
+        if let Some(spool) = self.spool().filter(|spool| spool::opened_is_at(spool.as_c_str())) {
             // SAFETY: the path is a C string.
             unsafe { libc::unlink(spool.as_c_str().as_ptr()) };
         }

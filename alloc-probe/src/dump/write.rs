@@ -6,6 +6,7 @@
 //! what it calls takes no memory from the C library, and no lock that such a thread may hold.
 
 use super::memory::facts::Facts;
+use super::target::{self, Target};
 use crate::lifecycle::start;
 use crate::os;
 use crate::os::clock;
@@ -17,9 +18,9 @@ use alloc_probe_format::dump::{Dump, Ended, Memory};
 use alloc_probe_format::snapshot::{Now, snapshot};
 use alloc_probe_format::spool::{HEADER_WORDS, Section, Spool, thread as word};
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Seek as _, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// One dump is written at a time.
 static WRITING: Lock = Lock::new();
@@ -65,14 +66,19 @@ fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     save(path, &dump)
 }
 
-/// Writes a dump to a path, which gets it whole or not at all.
+/// Writes a dump to a path: a file gets it whole or not at all, anything else as it is.
 pub(crate) fn save(path: &Path, dump: &Dump) -> io::Result<()> {
-    let temporary = temporary_path(path);
-    let result = write_to(&temporary, dump).and_then(|()| fs::rename(&temporary, path));
-    if result.is_err() {
-        let _ = fs::remove_file(&temporary);
+    match Target::of(path)? {
+        Target::File(path) => {
+            let (temporary, file) = target::create_beside(&path)?;
+            let result = write_to(file, dump).and_then(|()| fs::rename(&temporary, path));
+            if result.is_err() {
+                let _ = fs::remove_file(&temporary);
+            }
+            result
+        }
+        Target::Stream(file) => target::without_sigpipe(|| write_to(file, dump)),
     }
-    result
 }
 
 /// The process's spool, with its header and its threads as they were at one instant: so that nobody's figures are seen
@@ -113,9 +119,13 @@ impl Spool for Instant {
     }
 }
 
-fn write_to(path: &Path, dump: &Dump) -> io::Result<()> {
-    let file = Limited { file: File::create(path)?, left: os::limit(libc::RLIMIT_FSIZE) };
-    let mut writer = BufWriter::with_capacity(1 << 16, file);
+fn write_to(file: File, dump: &Dump) -> io::Result<()> {
+    // The limit on the size of files is one of regular files; of one that was begun, some is used up.
+    let left = match file.metadata()?.is_file() {
+        true => os::limit(libc::RLIMIT_FSIZE).saturating_sub((&file).stream_position()?),
+        false => u64::MAX,
+    };
+    let mut writer = BufWriter::with_capacity(1 << 16, Limited { file, left });
     serde_json::to_writer(&mut writer, dump)?;
     writer.write_all(b"\n")?;
     writer.flush()
@@ -140,12 +150,4 @@ impl io::Write for Limited {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-fn temporary_path(path: &Path) -> std::path::PathBuf {
-    // Two threads may write to one path at once.
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.{}.part", std::process::id(), NUMBER.fetch_add(1, Relaxed)));
-    name.into()
 }

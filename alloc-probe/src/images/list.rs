@@ -2,6 +2,7 @@
 
 use super::image::ImageInfo;
 use super::unloaded::mark_unloaded;
+use crate::os;
 use libc::{Elf64_Phdr, c_int, c_void, dl_phdr_info, size_t};
 use std::ffi::CStr;
 use std::ptr::null_mut;
@@ -253,13 +254,8 @@ fn allot(size: usize) -> *mut u8 {
         return null_mut();
     }
     if LEFT.load(Relaxed) < size as u64 {
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a mapping at a place of the kernel's choice touches nothing that exists.
-        let chunk = unsafe { libc::mmap(null_mut(), CHUNK, access, kind, -1, 0) };
-        if chunk == libc::MAP_FAILED {
-            return null_mut();
-        }
-        REST.store(chunk.cast(), Relaxed);
+        let Some(chunk) = os::reserve(CHUNK) else { return null_mut() };
+        REST.store(chunk.as_ptr(), Relaxed);
         LEFT.store(CHUNK as u64, Relaxed);
     }
     let place = REST.load(Relaxed);

@@ -3,16 +3,19 @@
 use super::{exit, triggers};
 use crate::dump::memory::facts;
 use crate::dump::output::{OUTPUT, Path, Paths};
+use crate::dump::target;
 use crate::images;
 use crate::lifecycle::config::{self, Config, Settings};
 use crate::mode::{self, Mode, State};
+use crate::os;
 use crate::os::barrier;
 use crate::os::clock;
 use crate::os::lock::Lock;
 use crate::profile::{blocks, timeline, tree};
+use crate::spool::{self, Opened};
 use crate::{capture, thread};
-use crate::{os, spool};
 use alloc_probe_format::spool::{MAGIC, VERSION, fact, header};
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Starts recording as the environment and the settings ask. The first caller does; whoever comes while it is at it
@@ -116,11 +119,15 @@ fn open_output(pattern: &[u8], paths: &mut Paths) -> Option<i32> {
         }
         paths.spool.set(paths.dump.bytes());
         paths.spool.push(b".spool");
+        if !target::may_have_file_beside(&paths.dump) {
+            return None;
+        }
         match open_empty(&paths.spool) {
             Ok(file) => return Some(file),
             Err(None) => {}
             Err(Some(reason)) => {
-                complain_of(paths.spool.bytes(), &reason, IN_MEMORY);
+                let in_the_way = reason.raw_os_error() == Some(libc::EEXIST);
+                complain_of(paths.spool.bytes(), &reason, if in_the_way { IN_THE_WAY } else { IN_MEMORY });
                 return None;
             }
         }
@@ -131,6 +138,8 @@ fn open_output(pattern: &[u8], paths: &mut Paths) -> Option<i32> {
 }
 
 const IN_MEMORY: &str = "the profile is kept in memory only";
+const IN_THE_WAY: &str =
+    "it is no spool of this user's, so it stays as it is, and the profile is kept in memory only";
 
 /// The name of the program's file.
 pub(crate) fn program_name(buffer: &mut [u8]) -> &[u8] {
@@ -147,45 +156,64 @@ fn executable(buffer: &mut [u8]) -> &[u8] {
     &buffer[..length.max(0) as usize]
 }
 
-/// Opens a spool file with nothing in it. What a killed process left there stays, under another name.
+/// Opens a spool file with nothing in it. What a killed process left there stays, under another name; and so does, under
+/// its own, whatever is no spool.
 fn open_empty(spool: &Path) -> Result<i32, Option<std::io::Error>> {
-    for _ in 0..2 {
-        let file = spool::open_file(spool.as_c_str())?;
+    for _ in 0..EMPTY_TRIES {
+        let Opened { file, is_new } = spool::open_file(spool.as_c_str())?;
+        if is_new {
+            return Ok(file);
+        }
         let mut words = [0u64; 3];
         // SAFETY: the buffer has room for what is read, and the descriptor is our own.
         let got = unsafe { libc::pread(file, words.as_mut_ptr().cast(), size_of_val(&words), 0) };
-        if got != size_of_val(&words) as isize || words[header::MAGIC] != MAGIC {
-            // SAFETY: the descriptor is our own.
-            unsafe { libc::ftruncate(file, 0) };
-            return Ok(file);
-        }
-        keep_earlier(spool, words[header::PID] as u32);
+        let is_spool = got == size_of_val(&words) as isize && words[header::MAGIC] == MAGIC;
+        let moved = is_spool && keep_earlier(spool, words[header::PID] as u32);
         // SAFETY: the descriptor is our own, and nobody uses it any more.
         unsafe { libc::close(file) };
+        match (is_spool, got) {
+            (true, _) if moved => {}
+            (true, _) => return Err(None),
+            // One that another process has just made, perhaps.
+            (false, 0) => os::sleep_ns(2_000_000),
+            (false, _) => break,
+        }
     }
-    Err(None)
+    Err(Some(std::io::Error::from_raw_os_error(libc::EEXIST)))
 }
 
-/// Gives the spool of an earlier process a name with that one's id.
+const EMPTY_TRIES: usize = 5;
+
+/// Gives the spool of an earlier process a name with that one's id. False where there is something by that name.
 #[cold]
 #[inline(never)]
-fn keep_earlier(spool: &Path, pid: u32) {
+fn keep_earlier(spool: &Path, pid: u32) -> bool {
+    const NO_REPLACE: libc::c_uint = 1;
     let mut earlier = Path::EMPTY;
     earlier.set(spool.bytes());
     earlier.insert_pid(pid);
+    let (from, to) = (spool.as_c_str().as_ptr(), earlier.as_c_str().as_ptr());
+    let here = libc::AT_FDCWD;
     // SAFETY: the names are C strings.
-    unsafe { libc::rename(spool.as_c_str().as_ptr(), earlier.as_c_str().as_ptr()) };
+    unsafe {
+        libc::syscall(libc::SYS_renameat2, here, from, here, to, NO_REPLACE) == 0
+            // Where the file system has no such call: two steps, of which the first replaces nothing either.
+            || libc::link(from, to) == 0 && libc::unlink(from) == 0
+    }
 }
 
 pub(crate) fn complain_of(path: &[u8], reason: &std::io::Error, consequence: &str) {
     // Whatever the path, there is room for the rest of the line.
     let path = &path[..path.len().min(600)];
-    let code = reason.raw_os_error().unwrap_or(0);
-    let mut text = [0u8; 128];
-    // SAFETY: the buffer is writable for its length, and the call ends what it writes with a zero.
-    unsafe { libc::strerror_r(code, text.as_mut_ptr().cast(), text.len()) };
-    let length = text.iter().position(|&byte| byte == 0).unwrap_or(0);
-    os::complain(&[b"cannot write `", path, b"`: ", &text[..length], b"; ", consequence.as_bytes()]);
+    let mut text = os::Line::<256>::new();
+    match reason.raw_os_error() {
+        Some(code) => text.push_error(code),
+        // Said in words of the probe's own.
+        None => {
+            let _ = write!(text, "{reason}");
+        }
+    }
+    os::complain(&[b"cannot write `", path, b"`: ", text.bytes(), b"; ", consequence.as_bytes()]);
 }
 
 /// Says that the spool has no room to grow.

@@ -1,11 +1,16 @@
 //! A lock that neither allocates nor needs initialising: what guards growth and the registry of threads.
 //!
-//! It spins and yields. `std`'s and `parking_lot`'s locks would serve no better: the sections it guards are a
-//! few system calls at the most and are entered some hundred times in a process's life, `parking_lot` allocates
-//! where it waits, and the child of a `fork` must be able to reset it.
+//! It spins, yields, and then sleeps for moments: a thread of the real-time classes would yield to its equals only, and
+//! wait for good for a holder that never gets the processor. `std`'s and `parking_lot`'s locks would serve no better: the
+//! sections it guards are a few system calls at the most and are entered some hundred times in a process's life,
+//! `parking_lot` allocates where it waits, and the child of a `fork` must be able to reset it.
 
-use super::system::Quiet;
+use super::system::{Quiet, sleep_ns};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How often a waiting thread yields before it sleeps, and for how long it does then.
+const YIELDS: u32 = 100;
+const MOMENT_NS: u32 = 50_000;
 
 pub(crate) struct Lock(AtomicBool);
 
@@ -32,11 +37,17 @@ impl Lock {
 
     /// The same for a thread whose signals are put off already.
     pub(crate) fn lock_quietly(&self) -> Held<'_> {
-        loop {
+        for _ in 0..YIELDS {
             if let Some(held) = self.try_lock() {
                 return held;
             }
             std::thread::yield_now();
+        }
+        loop {
+            if let Some(held) = self.try_lock() {
+                return held;
+            }
+            sleep_ns(MOMENT_NS);
         }
     }
 
@@ -46,8 +57,7 @@ impl Lock {
             if let Some(held) = self.try_lock() {
                 return held;
             }
-            // SAFETY: it has no preconditions.
-            unsafe { libc::usleep(1000) };
+            sleep_ns(1_000_000);
         }
     }
 
@@ -56,6 +66,11 @@ impl Lock {
         let free = self.0.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
         // Not `then_some`, which would make a `Held` in any case, and open the lock by dropping it.
         if free { Some(Held { lock: self, _quiet: None }) } else { None }
+    }
+
+    /// Whether anybody holds it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 
     /// Opens the lock whoever holds it: for the child of a fork, where the holder does not exist.
@@ -83,5 +98,27 @@ mod tests {
         assert!(lock.try_lock().is_none());
         drop(held);
         assert!(lock.try_lock().is_some());
+    }
+
+    /// Of a thread that takes no rest, a holder of lesser priority may never get the processor back.
+    #[test]
+    fn who_waits_for_long_leaves_the_processor_to_others() {
+        static LOCK: Lock = Lock::new();
+        let held = LOCK.lock();
+        let waiter = std::thread::spawn(|| {
+            let cpu_ns = || {
+                let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+                // SAFETY: it is a valid place for the answer.
+                unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+                time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+            };
+            let before = cpu_ns();
+            drop(LOCK.lock());
+            cpu_ns() - before
+        });
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        drop(held);
+        let busy_ns = waiter.join().unwrap();
+        assert!(busy_ns < 200_000_000, "{busy_ns} ns of half a second");
     }
 }

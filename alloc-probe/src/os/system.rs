@@ -2,19 +2,80 @@
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicPtr, AtomicUsize};
 
 /// The granularity of everything that is mapped.
 pub(crate) const PAGE: usize = 4096;
 
-/// Address ranges that belong to the probe, so that its memory can be told from the program's.
-static RANGES: [[AtomicUsize; 2]; 1024] = [const { [AtomicUsize::new(0), AtomicUsize::new(0)] }; 1024];
-static RANGE_COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Address ranges that belong to the probe, so that its memory can be told from the program's: some for each thread. They
+/// are in a chain of parts, of which further ones are mapped when they are needed.
+struct Ranges {
+    used: AtomicUsize,
+    /// Start and length.
+    ranges: [[AtomicUsize; 2]; Ranges::LIMIT],
+    next: AtomicPtr<Ranges>,
+}
+
+impl Ranges {
+    /// So that a part is some pages.
+    const LIMIT: usize = 1023;
+
+    fn add(&self, start: usize, bytes: usize) -> bool {
+        let index = self.used.fetch_add(1, Relaxed);
+        let Some([place, length]) = self.ranges.get(index) else { return false };
+        length.store(bytes, Relaxed);
+        place.store(start, Release);
+        true
+    }
+
+    /// The part after this one, made if need be.
+    fn next(&self) -> Option<&'static Ranges> {
+        let mut next = self.next.load(Acquire);
+        if next.is_null() {
+            let made = map(size_of::<Ranges>())?;
+            let part = made.cast::<Ranges>().as_ptr();
+            match self.next.compare_exchange(std::ptr::null_mut(), part, AcqRel, Acquire) {
+                Ok(_) => {
+                    next = part;
+                    // SAFETY: as below.
+                    unsafe { (*part).add(part as usize, size_of::<Ranges>()) };
+                }
+                // Another thread was faster.
+                Err(other) => {
+                    next = other;
+                    // SAFETY: the mapping was just made, and nobody else knows of it.
+                    unsafe { libc::munmap(made.as_ptr().cast(), size_of::<Ranges>()) };
+                }
+            }
+        }
+        // SAFETY: parts are mapped for good, and zeros are an empty one.
+        Some(unsafe { &*next })
+    }
+}
+
+static RANGES: Ranges = Ranges {
+    used: AtomicUsize::new(0),
+    ranges: [const { [AtomicUsize::new(0), AtomicUsize::new(0)] }; Ranges::LIMIT],
+    next: AtomicPtr::new(std::ptr::null_mut()),
+};
 
 /// Address space of `bytes` that becomes memory where it is first touched. Zeroed.
 ///
 /// None where the system refuses, as under a limit on the address space.
 pub(crate) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
+    let made = map(bytes)?;
+    let mut part = &RANGES;
+    // Where there is no space to note it, its pages count as the program's.
+    while !part.add(made.as_ptr() as usize, bytes) {
+        let Some(next) = part.next() else { break };
+        part = next;
+    }
+    Some(made)
+}
+
+/// A new mapping.
+fn map(bytes: usize) -> Option<NonNull<u8>> {
     // SAFETY: a new anonymous mapping at an address of the kernel's choice touches nothing that exists.
     let address = unsafe {
         libc::mmap(
@@ -33,11 +94,6 @@ pub(crate) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
     // probe's how much is resident in sum. This makes them unlike, and keeps reserved space out of core dumps.
     // SAFETY: the range is the mapping just made; the advice changes nothing about its content.
     unsafe { libc::madvise(address, bytes, libc::MADV_DONTDUMP) };
-    let index = RANGE_COUNT.fetch_add(1, Relaxed);
-    if let Some([start, length]) = RANGES.get(index) {
-        start.store(address as usize, Relaxed);
-        length.store(bytes, Relaxed);
-    }
     NonNull::new(address.cast())
 }
 
@@ -62,13 +118,33 @@ pub(crate) unsafe fn give_back(start: *mut u8, bytes: usize) {
     unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) };
 }
 
-/// Whether an address belongs to the probe.
-pub(crate) fn is_own(address: usize) -> bool {
-    let count = RANGE_COUNT.load(Relaxed).min(RANGES.len());
-    RANGES[..count].iter().any(|[start, length]| {
-        let start = start.load(Relaxed);
-        start != 0 && address.wrapping_sub(start) < length.load(Relaxed)
-    })
+/// Calls `f` with the start and the end of each range of addresses that belongs to the probe.
+pub(crate) fn for_each_own_range(mut f: impl FnMut(usize, usize)) {
+    let mut part = Some(&RANGES);
+    while let Some(ranges) = part {
+        for [start, length] in &ranges.ranges[..ranges.used.load(Relaxed).min(Ranges::LIMIT)] {
+            let start = start.load(Acquire);
+            if start != 0 {
+                f(start, start + length.load(Relaxed));
+            }
+        }
+        // SAFETY: null, or a part, which is mapped for good.
+        part = unsafe { ranges.next.load(Acquire).as_ref() };
+    }
+}
+
+/// Waits, and leaves `errno` as it is.
+pub(crate) fn sleep_ns(nanos: u32) {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: nanos.into() };
+    // SAFETY: the time is a valid one; where the wait ends is not asked for.
+    unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, 0, &time, std::ptr::null_mut()) };
+}
+
+/// Whether the process has more rights than whoever started it, as by a set-user-ID bit, a set-group-ID bit, or a file's
+/// capabilities.
+pub(crate) fn has_more_rights() -> bool {
+    // SAFETY: it has no preconditions.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 /// Runs something that makes system calls and leaves `errno` as it was: a program may look at it after a call
@@ -157,6 +233,39 @@ pub(crate) fn complain(parts: &[&[u8]]) {
     line[length] = b'\n';
     // SAFETY: the buffer is longer than that.
     unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), length + 1) };
+}
+
+/// Some text that needs no allocation. What doesn't fit is left out.
+pub(crate) struct Line<const LIMIT: usize> {
+    bytes: [u8; LIMIT],
+    length: usize,
+}
+
+impl<const LIMIT: usize> Line<LIMIT> {
+    pub(crate) fn new() -> Line<LIMIT> {
+        Line { bytes: [0; LIMIT], length: 0 }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// Adds what the system says of an error by its number.
+    pub(crate) fn push_error(&mut self, code: i32) {
+        let rest = &mut self.bytes[self.length..];
+        // SAFETY: the buffer is writable for its length, and the call ends what it writes with a zero.
+        unsafe { libc::strerror_r(code, rest.as_mut_ptr().cast(), rest.len()) };
+        self.length += rest.iter().position(|&byte| byte == 0).unwrap_or(0);
+    }
+}
+
+impl<const LIMIT: usize> std::fmt::Write for Line<LIMIT> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let length = text.len().min(LIMIT - self.length);
+        self.bytes[self.length..self.length + length].copy_from_slice(&text.as_bytes()[..length]);
+        self.length += length;
+        Ok(())
+    }
 }
 
 /// Calls `f` with the id of each thread of the process, as long as the system tells them. `std` and the C library would

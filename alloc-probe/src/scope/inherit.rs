@@ -71,6 +71,22 @@ pub(crate) fn inherit(thread: &Thread) {
     }
 }
 
+/// The calling thread could not be given a state: what it does is missing in the scope that it was started in.
+#[cold]
+pub(crate) fn lose_event() {
+    os::keeping_errno(|| {
+        let base = BASE.load(Relaxed);
+        let ticket = get().wrapping_sub(base);
+        if base == 0 || ticket == 0 || ticket >= u64::from(TICKETS) {
+            return;
+        }
+        if let Some(number) = slots::hold_by_ticket(ticket as u32) {
+            slots::lose(number, 1);
+            slots::release(number);
+        }
+    });
+}
+
 /// The calling thread ends.
 #[cold]
 pub(crate) fn leave(thread: &Thread) {

@@ -126,8 +126,25 @@ pub(crate) fn open(parent: Number, with_sites: bool) -> Option<Number> {
 }
 
 /// In the child of a fork: no scope is open.
+///
+/// A tree that was locked was in the middle of an event, of which this process will never see the rest.
 pub(crate) fn reset_after_fork() {
     mode::look_for_scopes(false);
+    let used = if BASE.load(Relaxed).is_null() { 0 } else { USED.load(Relaxed) };
+    let is_cut = |number: &Number| slot(slot(*number).root.load(Relaxed)).lock.is_held();
+    (1..=used).filter(is_cut).for_each(|number| {
+        slot(number).figures.lost.fetch_add(1, Relaxed);
+    });
+    (1..=used).for_each(|number| slot(number).lock.reset());
+    REGISTRY.reset();
+}
+
+/// Events that can't be counted, from a scope outwards.
+#[cold]
+pub(crate) fn lose(scope: Number, events: u32) {
+    each_open(scope, |_, this| {
+        this.figures.lost.fetch_add(events.into(), Relaxed);
+    });
 }
 
 /// A slot that is not in use. The registry's lock is held.

@@ -198,9 +198,6 @@ fn end_all(old: &Detached) {
     slots::each_open(old.owner.scope, |number, _| end(number, old.owner.node, old.size, false));
 }
 
-#[cold]
 fn lose(scope: Number) {
-    slots::each_open(scope, |_, this| {
-        this.figures.lost.fetch_add(1, Relaxed);
-    });
+    slots::lose(scope, 1);
 }

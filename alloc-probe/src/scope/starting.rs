@@ -8,7 +8,7 @@
 //! A thread of C's never gets one. It is told by allocating more than the map ever would, or by ending; what was left out
 //! of it is then lost, so that no assertion passes. One line in what it calls makes it count: [`here`](super::here).
 
-use super::open::{self as slots, Number};
+use super::open as slots;
 use crate::thread::Thread;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,12 +55,6 @@ pub(super) fn is_starting(thread: &Thread, allocates: bool) -> bool {
 pub(super) fn give_up(thread: &Thread) {
     let left_out = thread.starting.replace(0).saturating_sub(1);
     if left_out > 0 {
-        lose(thread.started_in.get(), left_out);
+        slots::lose(thread.started_in.get(), left_out);
     }
-}
-
-fn lose(scope: Number, events: u32) {
-    slots::each_open(scope, |_, this| {
-        this.figures.lost.fetch_add(events.into(), Relaxed);
-    });
 }

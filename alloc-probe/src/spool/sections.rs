@@ -122,7 +122,12 @@ fn own_file() -> Option<i32> {
     }
     let path = crate::dump::output::OUTPUT.spool().filter(|_| NAMED.load(Relaxed))?;
     // SAFETY: the path is a C string.
-    let again = unsafe { libc::open(path.as_c_str().as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+    let again = unsafe {
+        libc::open(
+            path.as_c_str().as_ptr(),
+            libc::O_RDWR | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK,
+        )
+    };
     if identity(again) == (device, number) {
         FILE.store(again, Relaxed);
         return Some(again);
@@ -387,39 +392,112 @@ pub(crate) fn file_bytes() -> u64 {
     if has_file() { FILE_LENGTH.load(Relaxed) } else { 0 }
 }
 
-/// Opens the spool file and locks it. Fails with the reason, or with `None` where another process holds it.
-pub(crate) fn open_file(path: &CStr) -> Result<i32, Option<std::io::Error>> {
-    loop {
-        let flags = libc::O_RDWR | libc::O_CREAT | libc::O_CLOEXEC;
-        // SAFETY: the path is a C string.
-        let file = unsafe { libc::open(path.as_ptr(), flags, 0o600) };
-        if file < 0 {
-            return Err(Some(std::io::Error::last_os_error()));
-        }
-        // SAFETY: the descriptor is our own.
-        let locked = unsafe { libc::flock(file, libc::LOCK_EX | libc::LOCK_NB) } == 0;
-        if locked && is_at(file, path) {
-            return Ok(file);
-        }
-        // SAFETY: likewise, and nobody uses it.
-        unsafe { libc::close(file) };
-        if !locked {
-            return Err(None);
-        }
-        // Its owner removed or renamed it just before: there is another now, or none.
-    }
+/// A file that is locked, and may become a spool.
+pub(crate) struct Opened {
+    pub(crate) file: i32,
+    /// Whether it was just made. What was there before must prove to be a spool, and is never emptied.
+    pub(crate) is_new: bool,
 }
 
-/// Whether a path still leads to an open file.
-fn is_at(file: i32, path: &CStr) -> bool {
-    let (mut open, mut there) = (MaybeUninit::<libc::stat>::uninit(), MaybeUninit::<libc::stat>::uninit());
-    // SAFETY: the path is a C string, the descriptor is our own, and what a call fills in is read only if it did.
-    unsafe {
-        libc::fstat(file, open.as_mut_ptr()) == 0
-            && libc::stat(path.as_ptr(), there.as_mut_ptr()) == 0
-            && (*open.as_ptr()).st_ino == (*there.as_ptr()).st_ino
-            && (*open.as_ptr()).st_dev == (*there.as_ptr()).st_dev
+/// Makes the spool file, or opens the one that is there, and locks it. Nothing but a regular file of this user's own that
+/// has no other name is opened, and a symbolic link is not followed: others may write to the folder. Fails with the
+/// reason, or with `None` where another process holds it.
+pub(crate) fn open_file(path: &CStr) -> Result<Opened, Option<std::io::Error>> {
+    // The file may come and go meanwhile. That it does so each time is somebody's intention.
+    for _ in 0..100 {
+        let flags = libc::O_RDWR | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+        // SAFETY: the path is a C string.
+        let mut file = unsafe { libc::open(path.as_ptr(), flags | libc::O_CREAT | libc::O_EXCL, 0o600) };
+        let is_new = file >= 0;
+        if !is_new {
+            let reason = std::io::Error::last_os_error();
+            if reason.raw_os_error() != Some(libc::EEXIST) {
+                return Err(Some(reason));
+            }
+            match status_of(path) {
+                // Looked at before it is opened, as to open a device may have effects.
+                Some(status) if is_own_regular(&status) => {}
+                Some(_) => return Err(Some(std::io::Error::from_raw_os_error(libc::EEXIST))),
+                None => continue,
+            }
+            // SAFETY: the path is a C string.
+            file = unsafe { libc::open(path.as_ptr(), flags) };
+            if file < 0 {
+                let reason = std::io::Error::last_os_error();
+                if reason.raw_os_error() == Some(libc::ENOENT) {
+                    continue;
+                }
+                return Err(Some(reason));
+            }
+        }
+        let close = || {
+            // SAFETY: the descriptor is our own, and nobody uses it.
+            unsafe { libc::close(file) };
+        };
+        if !lock(file, is_new) {
+            close();
+            return Err(None);
+        }
+        let mut status = MaybeUninit::<libc::stat>::zeroed();
+        // SAFETY: it is a valid place for the answer, and zeros are a valid one.
+        let status = unsafe {
+            libc::fstat(file, status.as_mut_ptr());
+            status.assume_init()
+        };
+        if !is_own_regular(&status) {
+            close();
+            return Err(Some(std::io::Error::from_raw_os_error(libc::EEXIST)));
+        }
+        if is_at(file, path) {
+            [status.st_dev, status.st_ino]
+                .iter()
+                .zip(&OPENED)
+                .for_each(|(value, to)| to.store(*value, Relaxed));
+            return Ok(Opened { file, is_new });
+        }
+        close();
+        // Its owner removed or renamed it just before: there is another now, or none.
     }
+    Err(None)
+}
+
+/// Device and number of the spool file that was opened.
+static OPENED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
+/// Locks a file, if no other process has. One that was just made may be held for a moment by whoever looks at what it is.
+fn lock(file: i32, is_new: bool) -> bool {
+    (0..if is_new { 100 } else { 1 }).any(|attempt| {
+        if attempt > 0 {
+            os::sleep_ns(1_000_000);
+        }
+        // SAFETY: the descriptor is the caller's.
+        unsafe { libc::flock(file, libc::LOCK_EX | libc::LOCK_NB) == 0 }
+    })
+}
+
+/// What is at a path; of a symbolic link, the link.
+fn status_of(path: &CStr) -> Option<libc::stat> {
+    let mut status = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the path is a C string; what the call fills in is read only if it did.
+    unsafe { (libc::lstat(path.as_ptr(), status.as_mut_ptr()) == 0).then(|| status.assume_init()) }
+}
+
+/// Whether it is a regular file that this process's user owns, under one name.
+fn is_own_regular(status: &libc::stat) -> bool {
+    // SAFETY: it has no preconditions.
+    let user = unsafe { libc::geteuid() };
+    status.st_mode & libc::S_IFMT == libc::S_IFREG && status.st_uid == user && status.st_nlink == 1
+}
+
+/// Whether a path leads to an open file, by itself and not by a link.
+fn is_at(file: i32, path: &CStr) -> bool {
+    status_of(path).is_some_and(|status| (status.st_dev, status.st_ino) == identity(file))
+}
+
+/// Whether the spool file that was opened is still what a path leads to.
+pub(crate) fn opened_is_at(path: &CStr) -> bool {
+    let opened = [&OPENED[0], &OPENED[1]].map(|word| word.load(Relaxed));
+    status_of(path).is_some_and(|status| [status.st_dev, status.st_ino] == opened)
 }
 
 /// Whether the profile is in a file that has a name.

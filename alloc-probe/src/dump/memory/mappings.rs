@@ -5,6 +5,7 @@ use crate::os;
 use alloc_probe_format::dump::{Category, Code};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
+use std::ops::Range;
 
 /// What a mapping is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,7 @@ pub(super) fn all() -> Option<Vec<Mapping>> {
     let executable = fs::read_link("/proc/self/exe").ok();
     let executable = executable.as_deref().map(|path| path.to_string_lossy()).unwrap_or_default();
     let stacks = stacks::addresses();
+    let own = own_ranges();
     let mut lines = BufReader::with_capacity(1 << 16, File::open("/proc/self/smaps").ok()?);
     let mut mappings: Vec<Mapping> = Vec::new();
     let mut line = Vec::new();
@@ -94,7 +96,7 @@ pub(super) fn all() -> Option<Vec<Mapping>> {
                         last.is_not_reserved = flags.split_whitespace().any(|flag| flag == "nr");
                     }
                 } else if let Some(header) = Header::parse(&text) {
-                    let kind = header.kind(&executable, &stacks, mappings.last());
+                    let kind = header.kind(&executable, &own, &stacks, mappings.last());
                     mappings.push(header.mapping(kind));
                 }
             }
@@ -102,6 +104,19 @@ pub(super) fn all() -> Option<Vec<Mapping>> {
         line.clear();
     }
     Some(mappings).filter(|mappings| !mappings.is_empty())
+}
+
+/// The probe's own ranges, by address: there are some for each thread.
+fn own_ranges() -> Vec<Range<usize>> {
+    let mut own = Vec::new();
+    os::for_each_own_range(|start, end| own.push(start..end));
+    own.sort_unstable_by_key(|range| range.start);
+    own
+}
+
+fn is_within(ranges: &[Range<usize>], address: usize) -> bool {
+    let behind = ranges.partition_point(|range| range.start <= address);
+    ranges[..behind].last().is_some_and(|range| range.contains(&address))
 }
 
 /// `Name:   12 kB`, in bytes.
@@ -144,13 +159,19 @@ impl<'a> Header<'a> {
         }
     }
 
-    fn kind(&self, executable: &str, stacks: &[usize], before: Option<&Mapping>) -> Kind {
+    fn kind(
+        &self,
+        executable: &str,
+        own: &[Range<usize>],
+        stacks: &[usize],
+        before: Option<&Mapping>,
+    ) -> Kind {
         let is_anonymous = self.path.is_empty() || self.path.starts_with("[anon");
         let of_image = |mapping: &&Mapping| {
             mapping.end == self.start && matches!(mapping.kind, Kind::Executable | Kind::Library)
         };
         match self.path {
-            _ if os::is_own(self.start) => Kind::Probe,
+            _ if is_within(own, self.start) => Kind::Probe,
             "[heap]" => Kind::Heap,
             path if path.starts_with("[stack") => Kind::Stack,
             path if path == executable => Kind::Executable,
@@ -198,7 +219,7 @@ mod tests {
     use super::*;
 
     fn kind(line: &str, before: Option<&Mapping>) -> Kind {
-        Header::parse(line).unwrap().kind("/bin/program", &[0x7000], before)
+        Header::parse(line).unwrap().kind("/bin/program", &[], &[0x7000], before)
     }
 
     #[test]
