@@ -5,38 +5,36 @@
 //! [`term`]inal. Arrows go forward only: analysis opens no files, and rendering computes nothing.
 #![deny(unsafe_code)]
 
-pub mod cli;
-pub mod error;
+pub mod exit;
 mod join;
 pub mod term;
 pub mod units;
+
+pub mod error;
+pub mod source;
 
 pub mod load;
 pub mod profile;
 pub mod symbolicate;
 
 pub mod analyse;
-pub mod commands;
 pub mod render;
 
+pub mod commands;
+
+pub mod cli;
+
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::Cli;
 use error::Error;
 use std::ffi::OsString;
 use std::io::Write;
 use term::Terminal;
 
-/// The exit status of a command that did its work.
-pub const SUCCESS: u8 = 0;
-/// The exit status where a budget or a `--fail-if` was not met.
-pub const UNMET: u8 = 1;
-/// The exit status where something kept the command from doing its work.
-pub const FAILURE: u8 = 2;
-
 /// Runs one command line, program name first, and gives its exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>, terminal: &mut Terminal<'_>) -> u8 {
     let outcome = match Cli::try_parse_from(args) {
-        Ok(cli) => dispatch(&cli.command, terminal),
+        Ok(cli) => cli.command.run(terminal),
         Err(message) => usage(&message, terminal),
     };
     // What is still buffered may be what finds the pipe closed.
@@ -44,25 +42,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, terminal: &mut Terminal<'_>
     match outcome.and_then(|status| Ok(flushed.map(|()| status)?)) {
         Ok(status) => status,
         // Whoever reads has seen enough, as with `| head`.
-        Err(error) if error.is_closed_pipe() => SUCCESS,
+        Err(error) if error.is_closed_pipe() => exit::SUCCESS,
         Err(error) => {
             // With stderr gone as well, there is nobody left to tell.
             let _ = error.print(terminal.err.as_mut());
-            FAILURE
+            exit::FAILURE
         }
-    }
-}
-
-fn dispatch(command: &Command, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    match command {
-        Command::Run(args) => commands::run::run(args, terminal),
-        Command::Show(args) => commands::show::run(args, terminal),
-        Command::Flamegraph(args) => commands::flamegraph::run(args, terminal),
-        Command::Diff(args) => commands::diff::run(args, terminal),
-        Command::Compare(args) => commands::compare::run(args, terminal),
-        Command::Dump(args) => commands::dump::run(args, terminal),
-        Command::Symbolize(args) => commands::symbolize::run(args, terminal),
-        Command::Check(args) => commands::check::run(args, terminal),
     }
 }
 
@@ -71,9 +56,9 @@ fn usage(message: &clap::Error, terminal: &mut Terminal<'_>) -> Result<u8, Error
     let text = message.render().ansi().to_string();
     if message.use_stderr() {
         terminal.err.write_all(text.as_bytes())?;
-        Ok(FAILURE)
+        Ok(exit::FAILURE)
     } else {
         terminal.out.write_all(text.as_bytes())?;
-        Ok(SUCCESS)
+        Ok(exit::SUCCESS)
     }
 }

@@ -1,5 +1,6 @@
 //! The in-memory model that every command works on: a dump whose stacks have become source-level frames.
 
+pub use crate::source::roles::Role;
 use alloc_probe_format::dump::{Dump, Figures, Histogram, SitePages};
 use std::path::PathBuf;
 
@@ -96,20 +97,6 @@ pub struct Frame {
     pub image: Option<u32>,
     /// Whose code it is.
     pub role: Role,
-}
-
-/// Whose code a frame is: what is folded away by default, and what a person looks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    /// The allocation machinery: the probe, `__rust_alloc`, `alloc::alloc`, `RawVec` growth, `Box::new`.
-    Allocator,
-    /// The runtime around the program's code: start-up, thread entry, panic machinery, executor glue.
-    Runtime,
-    /// The standard library between the program's own functions: iterators, closures' call glue, collections.
-    Standard,
-    /// Everything else: the program and its crates.
-    #[default]
-    Program,
 }
 
 /// An image whose symbols are missing.

@@ -2,7 +2,7 @@
 
 use super::fold;
 use crate::profile::{Frame, FrameId, Profile};
-use crate::symbolicate::names;
+use crate::source::names;
 use regex_lite::Regex;
 use std::collections::HashSet;
 

@@ -5,7 +5,7 @@
 //! between two of the program's functions with ten of its own.
 
 use crate::profile::{Frame, FrameId, Profile, Role, Site};
-use crate::symbolicate::paths::{self, Origin};
+use crate::source::paths::{self, Origin};
 
 /// The frames of a site to show, from the allocation outwards: all of them, or those that tell something.
 pub fn visible(profile: &Profile, site: &Site, all_frames: bool) -> Vec<FrameId> {

@@ -2,7 +2,7 @@
 
 use super::fold;
 use crate::profile::{Frame, Profile};
-use crate::symbolicate::{names, paths};
+use crate::source::{names, paths};
 use alloc_probe_format::metric::Metric;
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,19 +1,64 @@
 //! `alloc-probe check`.
 
+use super::open::Opener;
 use crate::analyse::budget::Budget;
 use crate::analyse::diff::diff;
-use crate::cli::{CheckArgs, CheckFormat};
 use crate::error::{Error, io_reason};
+use crate::exit;
 use crate::render::budget as text;
 use crate::term::Terminal;
+use clap::{Args, ValueEnum};
 use std::path::Path;
+use std::path::PathBuf;
+
+/// `alloc-probe check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe check release.json --budget budget.toml
+  alloc-probe check release.json --budget budget.toml --base main.json --format github
+
+A budget has a table [limits] and any number of [[site]] with a `function`; each figure in them is what
+there may be at the most:
+
+  [limits]
+  peak_bytes = \"64 MiB\"
+  total_blocks = \"+5%\"          # from the base
+
+  [[site]]
+  function = \"parse::read_all\"
+  peak_bytes = \"12 MiB\"
+
+The figures are those of diff's --fail-if. The exit status is 1 where a limit is not met.")]
+pub struct Arguments {
+    /// The dump
+    pub file: PathBuf,
+    /// The budget
+    #[arg(long, value_name = "TOML")]
+    pub budget: PathBuf,
+    /// The dump that limits with a sign are changes from [default: `base` of the budget]
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+    /// A table, or a table and annotations for GitHub
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
+/// How verdicts are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    Text,
+    /// For GitHub's workflows.
+    Github,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 ///
 /// Where a file can't be read or is not what it should be, or the output can't be written.
-pub fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let refused = |reason: String| Error::read(&args.budget, reason);
     let budget = std::fs::read_to_string(&args.budget).map_err(|error| refused(io_reason(&error)))?;
     let budget = Budget::parse(&budget).map_err(refused)?;
@@ -24,14 +69,14 @@ pub fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         let error = refused(format!("`{limit}` is a change, and there is no base"));
         return Err(error.with_hint("name one by --base, or by `base = \"FILE\"` in the budget"));
     }
-    let new = super::open(&args.file, terminal)?;
+    let new = Opener::default().open(&args.file, terminal)?;
     // A figure that another tool does not tell must not pass for one that is 0.
     if new.dump.recorded_by.is_some() {
         for note in &new.dump.lost.notes {
             terminal.warn(note)?;
         }
     }
-    let base = base.map(|path| super::open(&path, terminal)).transpose()?;
+    let base = base.map(|path| Opener::default().open(&path, terminal)).transpose()?;
     let base = base.map(|base| {
         let diff = diff(&base, &new);
         (base, diff)
@@ -42,5 +87,5 @@ pub fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         let folder = std::env::current_dir().unwrap_or_default();
         text::annotations(&verdicts, &args.file, &folder, terminal.out.as_mut())?;
     }
-    Ok(if verdicts.iter().all(|verdict| verdict.met) { crate::SUCCESS } else { crate::UNMET })
+    Ok(if verdicts.iter().all(|verdict| verdict.met) { exit::SUCCESS } else { exit::UNMET })
 }

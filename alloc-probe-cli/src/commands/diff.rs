@@ -1,17 +1,82 @@
 //! `alloc-probe diff`.
 
+use super::args::{By, Frames, SymbolArgs};
+use super::open::Opener;
+use crate::analyse::diff::class::Class;
+use crate::analyse::diff::threshold::Threshold;
 use crate::analyse::diff::work::Unit;
 use crate::analyse::diff::{Diff, diff};
-use crate::cli::DiffArgs;
 use crate::error::Error;
+use crate::exit;
 use crate::profile::Profile;
 use crate::render::diff::{self as text, html, json::DiffJson};
 use crate::render::flamegraph::{self, Place, Widths};
 use crate::term::Terminal;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::mem::ManuallyDrop;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// `alloc-probe diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe diff debug.json release.json                     how release differs from debug
+  alloc-probe diff old.json new.json --by total-blocks --top 20
+  alloc-probe diff old.json new.json --by total-bytes --tree   the calls that lead to it
+  alloc-probe diff debug.json release.json --only elided       what the optimiser removed
+  alloc-probe diff monday.json today.json --per request        for each mark(\"request\")
+  alloc-probe diff old.json new.json --html diff.html          for a browser, too
+  alloc-probe diff old.json new.json --fail-if 'peak_bytes > +5%' --fail-if 'end_bytes > 10MiB'
+
+Where a condition of --fail-if holds, the exit status is 1 and stderr says why. A value with a sign
+is the change from BASE, in percent or in units; one without is the new figure itself. The figures
+are those of --json (peak_bytes, total_blocks, peak_rss_bytes, …) and unmatched_bytes and
+unmatched_blocks, which are shares in percent ('unmatched_bytes > 10%').")]
+pub struct Arguments {
+    /// The dump to compare with
+    pub base: PathBuf,
+    /// The dump that is new
+    pub file: PathBuf,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// How many call sites to list [default: 10; all with --json]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Print JSON, as docs/json.md describes it
+    #[arg(long)]
+    pub json: bool,
+    /// Print the tree of calls, callers first, as far as it differs; --top is the number of its branches [default: 30]
+    #[arg(long, conflicts_with_all = ["json", "only"])]
+    pub tree: bool,
+    /// Show figures for each unit of work, which is a mark of both runs [default: the most often passed]
+    #[arg(long, value_name = "MARK")]
+    pub per: Option<String>,
+    /// Only sites that changed in this way
+    #[arg(long, value_name = "CLASS", value_parser = class())]
+    pub only: Option<Class>,
+    /// Write a page for a browser as well: one file, which needs no network
+    #[arg(long, value_name = "OUT.html")]
+    pub html: Option<PathBuf>,
+    /// Fail where this holds, such as 'peak_bytes > +5%'; may be given several times
+    #[arg(long, value_name = "EXPR")]
+    pub fail_if: Vec<Threshold>,
+    /// Its frames.
+    #[command(flatten)]
+    pub frames: Frames,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+}
+
+fn class() -> impl TypedValueParser<Value = Class> {
+    let named = |name: String| Class::ALL.into_iter().find(|class| class.name() == name);
+    PossibleValuesParser::new(Class::ALL.map(Class::name))
+        .try_map(move |name| named(name).ok_or("no such class"))
+}
 
 /// Sites in the table, if nothing else is asked for.
 const DEFAULT_TOP: usize = 10;
@@ -27,11 +92,11 @@ const KNOWN_WORK: f64 = 1.1;
 /// # Errors
 ///
 /// Where a file is no sound dump, or the output can't be written.
-pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let paths = (args.base.as_path(), args.file.as_path());
     // PERF: the process ends with this command. Taking everything apart before that, block by block, would be a third of
     // a second with 100,000 sites.
-    let mut both = ManuallyDrop::new(super::open_both(paths, &args.symbols, &args.frames, terminal)?);
+    let mut both = ManuallyDrop::new(Opener::new(&args.symbols, &args.frames).open_both(paths, terminal)?);
     let (base, new) = &mut *both;
     if base.dump.recorded_by != new.dump.recorded_by {
         base.keep_what_all_tell();
@@ -70,7 +135,7 @@ pub fn run(args: &DiffArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
 
 /// The unit of work to show figures for: the one that is asked for, or the most telling one.
 fn unit<'a>(
-    args: &DiffArgs,
+    args: &Arguments,
     base: &Profile,
     new: &Profile,
     diff: &'a Diff,
@@ -134,7 +199,7 @@ pub(super) fn warn(diff: &Diff, unit: Option<&Unit>, terminal: &mut Terminal<'_>
 
 /// Holds the diff to its conditions, and says which are not met.
 fn judge(
-    args: &DiffArgs,
+    args: &Arguments,
     base: &Profile,
     new: &Profile,
     diff: &Diff,
@@ -145,5 +210,5 @@ fn judge(
     for reason in &crossed {
         writeln!(terminal.err, "failed: {reason}")?;
     }
-    Ok(if crossed.is_empty() { crate::SUCCESS } else { crate::UNMET })
+    Ok(if crossed.is_empty() { exit::SUCCESS } else { exit::UNMET })
 }

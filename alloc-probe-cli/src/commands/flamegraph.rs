@@ -1,26 +1,70 @@
 //! `alloc-probe flamegraph`.
 
+use super::args::{By, Frames, SymbolArgs};
+use super::open::Opener;
 use crate::analyse::diff::diff;
-use crate::cli::FlamegraphArgs;
 use crate::error::Error;
+use crate::exit;
 use crate::render::flamegraph::{self, Place, Widths};
 use crate::term::Terminal;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::path::{Path, PathBuf};
+
+/// `alloc-probe flamegraph`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe flamegraph release.json                      writes release.svg
+  alloc-probe flamegraph release.json --by total-blocks -o churn.svg
+  alloc-probe flamegraph --diff debug.json release.json -o diff.svg
+  alloc-probe flamegraph --diff debug.json release.json --widths base -o gone.svg
+
+A difference has the stacks of both dumps as `diff` matches them. Boxes are as wide as what FILE has, so
+what only BASE has can't be seen: --widths base shows that, and what only FILE has can't be seen then.")]
+pub struct Arguments {
+    /// The dump
+    pub file: PathBuf,
+    /// Colour by the difference from this dump to FILE: red grew, blue shrank
+    #[arg(long, value_name = "BASE")]
+    pub diff: Option<PathBuf>,
+    /// Whose figures the widths of a difference are [default: new]
+    #[arg(long, value_name = "SIDE", requires = "diff", value_parser = widths())]
+    pub widths: Option<Widths>,
+    /// Where the picture goes [default: FILE with the extension .svg]
+    #[arg(short, long, value_name = "OUT.svg")]
+    pub output: Option<PathBuf>,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// Its frames.
+    #[command(flatten)]
+    pub frames: Frames,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+}
+
+fn widths() -> impl TypedValueParser<Value = Widths> {
+    PossibleValuesParser::new(["base", "new"])
+        .map(|side| if side == "base" { Widths::Base } else { Widths::New })
+}
 
 /// Runs the command.
 ///
 /// # Errors
 ///
 /// Where a file is no sound dump or has nothing to draw, or the picture can't be written.
-pub fn run(args: &FlamegraphArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let (metric, all_frames) = (args.by.metric, args.frames.all);
+    let opener = Opener::new(&args.symbols, &args.frames);
     let svg = match &args.diff {
         None => {
-            let profile = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
+            let profile = opener.open(&args.file, terminal)?;
             flamegraph::picture(&profile, metric, all_frames)?
         }
         Some(base) => {
-            let (base, new) = super::open_both((base, &args.file), &args.symbols, &args.frames, terminal)?;
+            let (base, new) = opener.open_both((base, &args.file), terminal)?;
             let merged = diff(&base, &new).merged(&base, &new, metric, all_frames);
             let widths = args.widths.unwrap_or(Widths::New);
             flamegraph::difference(&base, &new, &merged, metric, (widths, Place::File))?
@@ -29,7 +73,7 @@ pub fn run(args: &FlamegraphArgs, terminal: &mut Terminal<'_>) -> Result<u8, Err
     let output = args.output.clone().unwrap_or_else(|| default_output(&args.file));
     std::fs::write(&output, svg).map_err(|error| Error::write(&output, &error))?;
     writeln!(terminal.err, "wrote {}", output.display())?;
-    Ok(crate::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 /// `orders.json.gz` is drawn to `orders.svg`.

@@ -1,10 +1,13 @@
 //! `alloc-probe run`.
 
+use super::args::{By, Frames, SymbolArgs};
+use super::open::Opener;
 use crate::analyse::sites::shown;
-use crate::cli::{Frames, RunArgs};
 use crate::error::{Error, io_reason};
+use crate::exit;
 use crate::render::{sites, summary};
 use crate::term::Terminal;
+use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -16,13 +19,55 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 
+/// `alloc-probe run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe run -- target/release/orders --port 8080
+  alloc-probe run -o debug.json -- cargo run -- input.txt
+  alloc-probe run --mode count -- target/release/orders
+
+The summary goes to stderr, so the program's own output stays as it is. The exit status is the
+program's own (128 + n where signal n ended it).")]
+pub struct Arguments {
+    /// Where the dump goes [default: alloc-probe.PROGRAM.PID.json]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How much is recorded: `count`, `sample`, `sample=BYTES` or `full`
+    #[arg(long, value_name = "MODE", default_value = "full", value_parser = mode)]
+    pub mode: String,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// How many call sites the summary lists
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub top: usize,
+    /// Leave the dump as the program wrote it, without symbols
+    #[arg(long)]
+    pub no_symbols: bool,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+    /// The program and its arguments
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Checks the name of a mode; how many bytes lie between samples is for the probe to read.
+fn mode(text: &str) -> Result<String, String> {
+    let known = ["off", "count", "sample", "full"].contains(&text) || text.starts_with("sample=");
+    known
+        .then(|| text.to_owned())
+        .ok_or_else(|| "there are off, count, sample, sample=BYTES and full".to_owned())
+}
+
 /// Runs the command: the program's own status is its status.
 ///
 /// # Errors
 ///
 /// Where the program can't be started. One that left no dump is told of on stderr; its status stays, if it is a
 /// failure.
-pub fn run(args: &RunArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let program = PathBuf::from(&args.command[0]);
     let output = args.output.clone().unwrap_or_else(|| default_output(&program));
     // The program may change its directory.
@@ -39,7 +84,7 @@ pub fn run(args: &RunArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let dump = identity(&absolute);
     if dump.is_none() || dump == earlier {
         no_dump(&absolute, &args.mode).print(terminal.err.as_mut())?;
-        return Ok(if status == crate::SUCCESS { crate::FAILURE } else { status });
+        return Ok(if status == exit::SUCCESS { exit::FAILURE } else { status });
     }
     match summarise(args, &absolute, terminal) {
         Ok(()) => writeln!(terminal.err, "\ndump: {}", output.display())?,
@@ -49,12 +94,11 @@ pub fn run(args: &RunArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
 }
 
 /// Prints the summary of a dump on stderr: stdout is the program's.
-fn summarise(args: &RunArgs, dump: &Path, terminal: &mut Terminal<'_>) -> Result<(), Error> {
+fn summarise(args: &Arguments, dump: &Path, terminal: &mut Terminal<'_>) -> Result<(), Error> {
     let frames = Frames::default();
-    let profile = match args.no_symbols {
-        true => super::open_with(dump, &args.symbols, &frames, terminal)?,
-        false => super::open_and_keep_symbols(dump, &args.symbols, &frames, terminal)?,
-    };
+    let opener = Opener::new(&args.symbols, &frames);
+    let opener = if args.no_symbols { opener } else { opener.keep_symbols() };
+    let profile = opener.open(dump, terminal)?;
     let options = sites::Options {
         metric: args.by.metric,
         top: args.top,
@@ -98,7 +142,7 @@ fn run_to_end(command: &mut Command) -> io::Result<ExitStatus> {
 /// A process's status as shells have it: its own, or 128 and the number of the signal that ended it.
 fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::FAILURE)
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILURE)
 }
 
 fn no_dump(output: &Path, mode: &str) -> Error {

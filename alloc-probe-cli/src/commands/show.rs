@@ -1,17 +1,52 @@
 //! `alloc-probe show`.
 
+use super::args::{By, Frames, SymbolArgs};
+use super::open::Opener;
 use crate::analyse::fold;
 use crate::analyse::sites::{ShownSite, shown};
 use crate::analyse::timeline;
-use crate::cli::ShowArgs;
 use crate::error::{Error, io_reason};
+use crate::exit;
 use crate::profile::{Frame, Profile};
 use crate::render::{json, sites, source, summary};
-use crate::symbolicate::names;
+use crate::source::names;
 use crate::term::Terminal;
 use alloc_probe_format::dump::Mode;
+use clap::Args;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// `alloc-probe show`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe show release.json
+  alloc-probe show release.json --by total-blocks --top 20
+  alloc-probe show release.json --json | jq '.sites[0]'
+  alloc-probe show release.json --binary dist/orders --debug-dir dist/debug
+  alloc-probe show release.json --focus cache --source 1")]
+pub struct Arguments {
+    /// The dump: JSON, plain or compressed (.gz, .zst)
+    pub file: PathBuf,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// How many call sites to list [default: 10; all with --json]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Print JSON, as docs/json.md describes it
+    #[arg(long)]
+    pub json: bool,
+    /// Print the source lines of one site: its place in the list, from 1, or a part of its function's name
+    #[arg(long, value_name = "SITE", conflicts_with = "json")]
+    pub source: Option<String>,
+    /// Its frames.
+    #[command(flatten)]
+    pub frames: Frames,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+}
 
 /// Sites in the table, if nothing else is asked for.
 const DEFAULT_TOP: usize = 10;
@@ -24,15 +59,15 @@ const TIMELINE_STEPS: usize = 40;
 /// # Errors
 ///
 /// Where the file is no sound dump, or the output can't be written.
-pub fn run(args: &ShowArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let profile = super::open_with(&args.file, &args.symbols, &args.frames, terminal)?;
+pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+    let profile = Opener::new(&args.symbols, &args.frames).open(&args.file, terminal)?;
     let shown = shown(&profile, args.by.metric, args.frames.all);
     if args.json {
         let top = args.top.unwrap_or(shown.len()).min(shown.len());
         serde_json::to_writer_pretty(&mut terminal.out, &json::Show::new(&profile, &shown[..top]))
             .map_err(std::io::Error::from)?;
         writeln!(terminal.out)?;
-        return Ok(crate::SUCCESS);
+        return Ok(exit::SUCCESS);
     }
     let options = sites::Options {
         metric: args.by.metric,
@@ -49,7 +84,7 @@ pub fn run(args: &ShowArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     for loss in summary::losses(&profile.dump) {
         terminal.warn(&loss)?;
     }
-    Ok(crate::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 /// Writes the summary and the top sites as text.
@@ -109,7 +144,7 @@ fn write_source(
         error.with_hint("`--remap FROM=TO` says where the sources are that were below FROM when it was built")
     })?;
     source::write(&String::from_utf8_lossy(&text), line, options.width, terminal.out.as_mut())?;
-    Ok(crate::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 fn no_sites(mode: Mode) -> &'static str {

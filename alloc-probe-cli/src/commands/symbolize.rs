@@ -1,21 +1,50 @@
 //! `alloc-probe symbolize`.
 
-use crate::cli::SymbolizeArgs;
+use super::args::SymbolArgs;
+use super::open::resolve;
 use crate::error::Error;
+use crate::exit;
 use crate::load;
 use crate::render::sources;
 use crate::term::Terminal;
 use crate::units::count;
+use clap::Args;
 use std::path::{Path, PathBuf};
+
+/// `alloc-probe symbolize`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe symbolize release.json                          writes release.symbols.json
+  alloc-probe symbolize release.json --binary dist/orders -v  says where symbols were looked for
+  alloc-probe symbolize release.json --debug-dir /srv/debug -o readable.json.gz
+
+Files are matched by build id. They are looked for in this order, until one has debug info: --binary; the
+path in the dump; DIR/.build-id/xx/yyyy.debug of --debug-dir and of /usr/lib/debug; the file that
+.gnu_debuglink names; a file of the image's name in --debug-dir; the servers of DEBUGINFOD_URLS, in a
+build with the feature debuginfod. Without debug info, symbol tables are used, packed ones too.")]
+pub struct Arguments {
+    /// The dump
+    pub file: PathBuf,
+    /// Where the other dump goes [default: FILE with the ending .symbols.json]
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Say for each image where its symbols were looked for
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 ///
 /// Where the file is no sound dump, or the other can't be written.
-pub fn run(args: &SymbolizeArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let mut dump = load::load(&args.file)?;
-    let report = super::resolve(&mut dump, &args.symbols, terminal)?;
+    let report = resolve(&mut dump, &args.symbols, terminal)?;
     if args.verbose {
         sources::write(&report.searched, terminal.err.as_mut())?;
     }
@@ -36,7 +65,7 @@ pub fn run(args: &SymbolizeArgs, terminal: &mut Terminal<'_>) -> Result<u8, Erro
         ),
     };
     writeln!(terminal.err, "wrote {}: {found}", output.display())?;
-    Ok(crate::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 /// `orders.json` and `orders.json.gz` become `orders.symbols.json`.

@@ -1,13 +1,13 @@
 //! One binary: what its files know of addresses.
 
 use super::bytes::Bytes;
-use super::modules::CrateRoots;
-use super::names;
+use super::crate_roots::CrateRoots;
 use super::object_file::{ObjectFile, Slice, section};
-use super::roles;
 use super::split::SplitFiles;
 use super::symbols::SymbolTable;
 use super::tail_calls::{Code, TailCalls};
+use crate::source::names;
+use crate::source::roles;
 use addr2line::{Context, Frame, FunctionName, LookupContinuation, LookupResult};
 use gimli::Dwarf;
 use std::cell::{OnceCell, RefCell};

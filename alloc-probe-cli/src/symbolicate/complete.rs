@@ -4,8 +4,8 @@
 //! same function with code of its own is in the symbol table with its type: `alloc::vec::Vec<T,A>::push`. Both are in
 //! one file, and where the same call of both is on a stack, they are known to be one.
 
-use super::names;
 use super::table::Table;
+use crate::source::names;
 use alloc_probe_format::dump::SymbolFrame;
 use std::collections::{BTreeSet, HashMap};
 

@@ -3,8 +3,9 @@
 //! A dump of many sites has a million rows, and a hundredth of it in different frames: rows with the same symbols share
 //! theirs.
 
-use super::{resolve, roles};
+use super::resolve;
 use crate::profile::{Frame, FrameId, Role};
+use crate::source::roles;
 use alloc_probe_format::dump::{Dump, FrameKind, StackNode, SymbolFrame, Symbols};
 use rustc_hash::FxHashMap;
 

@@ -2,10 +2,10 @@
 
 use super::binary::RawFrame;
 use super::object_file::NOT_THERE;
-use super::paths::{self, Origin};
-use super::roles;
 use super::search::Unusable;
 use crate::profile::{MissingSymbols, Role};
+use crate::source::paths::{self, Origin};
+use crate::source::roles;
 use alloc_probe_format::dump::{Image, MissingImage};
 use std::path::PathBuf;
 

@@ -8,17 +8,14 @@ mod binary;
 mod bytes;
 pub mod cache;
 mod complete;
+mod crate_roots;
 #[cfg(feature = "debuginfod")]
 pub mod debuginfod;
 mod frames;
 mod missing;
-pub(crate) mod modules;
-pub mod names;
 mod object_file;
 pub mod options;
-pub mod paths;
 pub mod resolve;
-pub mod roles;
 pub mod search;
 mod split;
 mod symbols;

@@ -1,6 +1,6 @@
 //! The symbol table of a binary: the function at an address, by its linker name.
 
-use super::names;
+use crate::source::names;
 use object::{Object, ObjectSymbol, SymbolKind};
 use std::ops::Range;
 

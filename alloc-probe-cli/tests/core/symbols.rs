@@ -2,7 +2,8 @@
 
 use alloc_probe_cli::load;
 use alloc_probe_cli::profile::{Frame, Profile, Role};
-use alloc_probe_cli::symbolicate::{names, symbolicate};
+use alloc_probe_cli::source::names;
+use alloc_probe_cli::symbolicate::symbolicate;
 use alloc_probe_format::dump::*;
 use object::{Object, ObjectSymbol};
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 
 use crate::support::{all_frames, build_id, run};
 use alloc_probe_cli::profile::Frame;
-use alloc_probe_cli::symbolicate::names;
+use alloc_probe_cli::source::names;
 use alloc_probe_cli::symbolicate::options::Options;
 use alloc_probe_format::dump::*;
 use std::path::Path;

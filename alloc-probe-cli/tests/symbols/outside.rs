@@ -1,7 +1,7 @@
 //! Frames are held against those of others: binutils, and the `backtrace` crate.
 
 use crate::support::*;
-use alloc_probe_cli::symbolicate::names;
+use alloc_probe_cli::source::names;
 use alloc_probe_cli::symbolicate::options::Options;
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,9 +1,10 @@
 //! The program, its builds, and the frames that are found for it.
 
 use alloc_probe_cli::profile::{Frame, MissingSymbols};
+use alloc_probe_cli::source::names;
 use alloc_probe_cli::symbolicate::options::Options;
+use alloc_probe_cli::symbolicate::profile;
 use alloc_probe_cli::symbolicate::resolve::{Report, resolve};
-use alloc_probe_cli::symbolicate::{names, profile};
 use alloc_probe_format::dump::*;
 use object::{Object, ObjectSection, ObjectSymbol};
 use std::path::{Path, PathBuf};

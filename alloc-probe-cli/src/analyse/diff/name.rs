@@ -3,7 +3,7 @@
 //! Hashes, generic arguments, the numbers of closures and the compiler's suffixes go; crates, modules, types and
 //! functions stay. The manglings' own differences are gone with [`short_name`].
 
-use crate::symbolicate::names::short_name;
+use crate::source::names::short_name;
 
 /// A function's name as two builds can be expected to agree on it.
 #[derive(Clone, Debug, PartialEq, Eq)]

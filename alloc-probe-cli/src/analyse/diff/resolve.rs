@@ -7,7 +7,7 @@
 
 use super::name::Name;
 use crate::profile::Frame;
-use crate::symbolicate::paths::{self, Origin};
+use crate::source::paths::{self, Origin};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 

@@ -2,14 +2,47 @@
 
 use super::binary::Binary;
 use super::setting::{Setting, config};
-use crate::cli::CargoArgs;
 use crate::error::{Error, io_reason};
+use clap::Args;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// Cargo's own options for what is built.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cargo's options")]
+pub struct CargoArgs {
+    /// The package
+    #[arg(short, long, value_name = "SPEC")]
+    pub package: Option<String>,
+    /// The program
+    #[arg(long, value_name = "NAME")]
+    pub bin: Option<String>,
+    /// The example
+    #[arg(long, value_name = "NAME", conflicts_with = "bin")]
+    pub example: Option<String>,
+    /// Features to build with
+    #[arg(short = 'F', long, value_name = "FEATURES")]
+    pub features: Vec<String>,
+    /// Build with all features
+    #[arg(long)]
+    pub all_features: bool,
+    /// Build without the default features
+    #[arg(long)]
+    pub no_default_features: bool,
+    /// The Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub manifest_path: Option<PathBuf>,
+    /// Keep to Cargo.lock
+    #[arg(long)]
+    pub locked: bool,
+    /// Use no network
+    #[arg(long)]
+    pub offline: bool,
+}
 
 /// What cargo knows of the workspace.
 #[derive(Debug, Deserialize)]

@@ -5,9 +5,13 @@ mod cargo;
 mod program;
 pub mod setting;
 
+use self::cargo::CargoArgs;
+use self::setting::Setting;
+use super::args::{By, Frames, SymbolArgs};
+use super::open::Opener;
 use crate::analyse::diff::diff;
-use crate::cli::{CompareArgs, SymbolArgs};
 use crate::error::Error;
+use crate::exit;
 use crate::profile::Profile;
 use crate::render::compare::{self, Row, Unit};
 use crate::render::diff as text;
@@ -15,9 +19,52 @@ use crate::render::flamegraph::{self, Place, Widths};
 use crate::term::{Terminal, style};
 use alloc_probe_format::dump::Dump;
 use cargo::{Built, Workspace};
+use clap::Args;
 use program::{Program, Timing, median};
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+/// `alloc-probe compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  alloc-probe compare                                        debug and release of the current package
+  alloc-probe compare --bin orders -- --requests 1000
+  alloc-probe compare --profiles release,production --set lto=fat --set production.codegen-units=1
+
+The program must hold the probe (`alloc_probe::install!()`). It is run with no standard input, and what
+it prints goes to a file beside its dump. Profiles without debug info are built with line tables, which
+change nothing of the code.")]
+pub struct Arguments {
+    /// The profiles; the others are compared with the first
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "dev,release")]
+    pub profiles: Vec<String>,
+    /// A setting of all profiles, or of one (release.lto=fat), for this comparison
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Setting>,
+    /// Where dumps, pictures and output go [default: alloc-probe in cargo's target directory]
+    #[arg(short, long, value_name = "DIR")]
+    pub out_dir: Option<PathBuf>,
+    /// How often each program is run for its time
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: u32,
+    /// Its figure.
+    #[command(flatten)]
+    pub by: By,
+    /// How many call sites to list
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub top: usize,
+    /// Its frames.
+    #[command(flatten)]
+    pub frames: Frames,
+    /// What is built.
+    #[command(flatten)]
+    pub cargo: CargoArgs,
+    /// The program's arguments
+    #[arg(last = true, value_name = "ARGS")]
+    pub args: Vec<OsString>,
+}
 
 /// One profile's build with all that was measured of it.
 struct Compared {
@@ -35,7 +82,7 @@ struct Compared {
 /// # Errors
 ///
 /// Where a build or a program fails, leaves no dump, or a file can't be written.
-pub fn run(args: &CompareArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
+pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     check(&args.profiles)?;
     let workspace = Workspace::find(&args.cargo)?;
     let out_dir = match &args.out_dir {
@@ -62,7 +109,7 @@ pub fn run(args: &CompareArgs, terminal: &mut Terminal<'_>) -> Result<u8, Error>
     for path in written {
         writeln!(terminal.err, "wrote {}", path.display())?;
     }
-    Ok(crate::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 /// Two different profiles at least.
@@ -82,7 +129,7 @@ fn check(profiles: &[String]) -> Result<(), Error> {
 
 /// Runs every program: in turns without recording, then to count, then to record.
 fn measure(
-    args: &CompareArgs,
+    args: &Arguments,
     built: Vec<Built>,
     out_dir: &Path,
     terminal: &mut Terminal<'_>,
@@ -113,8 +160,8 @@ fn measure(
     }
     let mut compared = Vec::new();
     for ((built, timings), (peak_rss_bytes, dump_path, log)) in built.into_iter().zip(timings).zip(recorded) {
-        let profile =
-            super::open_and_keep_symbols(&dump_path, &SymbolArgs::default(), &args.frames, terminal)?;
+        let symbols = SymbolArgs::default();
+        let profile = Opener::new(&symbols, &args.frames).keep_symbols().open(&dump_path, terminal)?;
         compared.push(Compared { built, dump_path, log, timings, peak_rss_bytes, profile });
     }
     Ok(compared)
@@ -165,7 +212,7 @@ fn rows(compared: &[Compared]) -> Vec<Row> {
 
 /// Draws a flamegraph of each, and what is different, as far as there is anything to draw.
 fn pictures(
-    args: &CompareArgs,
+    args: &Arguments,
     compared: &[Compared],
     out_dir: &Path,
     terminal: &mut Terminal<'_>,
@@ -199,7 +246,7 @@ fn pictures(
 }
 
 fn show_difference(
-    args: &CompareArgs,
+    args: &Arguments,
     base: &Profile,
     new: &Profile,
     terminal: &mut Terminal<'_>,

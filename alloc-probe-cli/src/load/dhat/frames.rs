@@ -1,8 +1,8 @@
 //! A frame of a DHAT file: `0x1f40: orders::main (src/main.rs:12:5)`.
 
-use crate::symbolicate::modules::module_of_std;
-use crate::symbolicate::names;
-use crate::symbolicate::roles::is_of_std;
+use crate::source::modules::module_of_std;
+use crate::source::names;
+use crate::source::roles::is_of_std;
 
 /// What a row of `ftbl` says. All that is not known is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

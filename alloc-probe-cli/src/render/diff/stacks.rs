@@ -5,8 +5,8 @@ use crate::analyse::diff::Diff;
 use crate::analyse::diff::pair::Pair;
 use crate::analyse::diff::view::stack::Step;
 use crate::profile::{Frame, FrameId, Profile};
-use crate::symbolicate::names;
-use crate::symbolicate::paths::{self, Origin, PathStyle};
+use crate::source::names;
+use crate::source::paths::{self, Origin, PathStyle};
 use crate::term::{style, text};
 use std::io::{self, Write};
 

@@ -2,7 +2,7 @@
 
 use crate::analyse::fold;
 use crate::profile::{Frame, FrameId, Profile, Role, Site};
-use crate::symbolicate::names;
+use crate::source::names;
 
 /// A function that panicked.
 #[derive(Clone, Debug)]

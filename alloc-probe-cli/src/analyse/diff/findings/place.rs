@@ -4,7 +4,7 @@ use super::runs::Runs;
 use crate::analyse::diff::pair::Pair;
 use crate::analyse::fold;
 use crate::profile::{Frame, FrameId, Profile};
-use crate::symbolicate::{names, paths};
+use crate::source::{names, paths};
 use alloc_probe_format::metric::Metric;
 
 /// Where a pair's blocks come from, in the new build if it has them: `` `orders::cache::insert` (src/cache.rs:31) ``.

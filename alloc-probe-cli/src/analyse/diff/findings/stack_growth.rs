@@ -12,7 +12,7 @@ use crate::analyse::diff::key::{FunctionId, Key};
 use crate::analyse::diff::pair::Pair;
 use crate::analyse::fold;
 use crate::profile::{Deepest, FrameId, Profile, Role};
-use crate::symbolicate::names;
+use crate::source::names;
 use crate::units;
 use std::collections::{BTreeMap, HashMap};
 

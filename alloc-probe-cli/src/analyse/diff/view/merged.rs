@@ -7,7 +7,7 @@
 use super::stack::{Stack, Step};
 use crate::analyse::diff::Diff;
 use crate::profile::{Frame, FrameId, Profile};
-use crate::symbolicate::names;
+use crate::source::names;
 use alloc_probe_format::metric::Metric;
 use std::collections::{BTreeMap, HashMap};
 

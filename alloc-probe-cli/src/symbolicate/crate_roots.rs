@@ -4,7 +4,8 @@
 //! module. But it knows the file, and each compilation unit tells which crate's root it was compiled from:
 //! `src/main.rs/@/orders.7b1c-cgu.03`. A file's path from there is its module, as Rust has it.
 
-use super::paths::{self, Origin};
+use crate::source::modules::{module_of_std, module_path};
+use crate::source::paths::{self, Origin};
 use gimli::{Dwarf, Reader};
 use std::collections::BTreeMap;
 
@@ -60,13 +61,6 @@ impl CrateRoots {
     }
 }
 
-/// The module that a file of the standard library is, such as `alloc::vec`; none of other files.
-pub(crate) fn module_of_std(path: &str) -> Option<String> {
-    let source = paths::source(path);
-    let (of_crate, inside) = source.path.split_once("/src/").filter(|_| source.origin == Origin::Std)?;
-    Some(module_path(last_part(of_crate), inside))
-}
-
 /// Root file and crate of a Rust compilation unit's name. Incremental builds have a hash where the crate would be.
 fn crate_of_unit(name: &str) -> Option<(&str, &str)> {
     let (root, unit) = name.split_once("/@/")?;
@@ -80,28 +74,6 @@ fn join(directory: &str, path: &str) -> String {
     } else {
         format!("{directory}/{path}")
     }
-}
-
-fn last_part(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-/// `orders` and `cache/mod.rs` are `orders::cache`.
-fn module_path(of_crate: &str, file: &str) -> String {
-    let file = file.strip_suffix(".rs").unwrap_or(file);
-    let file = ["/mod", "lib", "main"]
-        .iter()
-        .find_map(|end| {
-            let rest = file.strip_suffix(end)?;
-            (end.starts_with('/') || rest.is_empty()).then_some(rest)
-        })
-        .unwrap_or(file);
-    let mut module = of_crate.replace('-', "_");
-    for part in file.split('/').filter(|part| !part.is_empty()) {
-        module.push_str("::");
-        module.push_str(part);
-    }
-    module
 }
 
 #[cfg(test)]

@@ -5,7 +5,20 @@
 
 use super::names;
 use super::paths::{self, Origin};
-use crate::profile::Role;
+
+/// Whose code a frame is: what is folded away by default, and what a person looks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The allocation machinery: the probe, `__rust_alloc`, `alloc::alloc`, `RawVec` growth, `Box::new`.
+    Allocator,
+    /// The runtime around the program's code: start-up, thread entry, panic machinery, executor glue.
+    Runtime,
+    /// The standard library between the program's own functions: iterators, closures' call glue, collections.
+    Standard,
+    /// Everything else: the program and its crates.
+    #[default]
+    Program,
+}
 
 /// How a rule's text is looked for in a short name, which has no generic arguments.
 #[derive(Clone, Copy)]
