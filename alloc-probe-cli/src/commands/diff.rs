@@ -9,7 +9,8 @@ use crate::analyse::diff::{Diff, diff};
 use crate::error::Error;
 use crate::exit;
 use crate::profile::Profile;
-use crate::render::diff::{self as text, html, json::DiffJson};
+use crate::render::diff::json::DiffJson;
+use crate::render::diff::{self as text, Listing, View, html};
 use crate::render::flamegraph::{self, Place, Widths};
 use crate::term::Terminal;
 use clap::Args;
@@ -105,28 +106,29 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let (base, new) = (&*base, &*new);
     let diff = ManuallyDrop::new(diff(base, new));
     let unit = unit(args, base, new, &diff)?;
-    let mut options = text::Options {
+    let options = text::Options {
         metric: args.by.metric,
         unit,
         only: args.only,
-        view: if args.tree { text::View::Tree } else { text::View::Sites },
+        listing: if args.tree { Listing::Tree } else { Listing::Sites },
         top: args.top.unwrap_or(if args.tree { DEFAULT_BRANCHES } else { DEFAULT_TOP }),
         all_frames: args.frames.all,
         full_paths: args.frames.full_paths,
         width: terminal.width,
     };
+    let mut view = View { base, new, diff: &diff, options };
     if args.json {
-        let json = DiffJson::new(base, new, &diff, &options, args.top);
+        let json = DiffJson::new(&view, args.top);
         serde_json::to_writer_pretty(&mut terminal.out, &json).map_err(std::io::Error::from)?;
         writeln!(terminal.out)?;
     } else {
-        text::write(base, new, &diff, &options, terminal.out.as_mut())?;
+        text::write(&view, terminal.out.as_mut())?;
     }
     // Messages stand after the results they are about, also where both go to one terminal.
     terminal.out.flush()?;
     if let Some(path) = &args.html {
-        options.top = args.top.unwrap_or(DEFAULT_PAGE);
-        page(path, base, new, &diff, &options)?;
+        view.options.top = args.top.unwrap_or(DEFAULT_PAGE);
+        page(path, &view)?;
         writeln!(terminal.err, "wrote {}", path.display())?;
     }
     warn(&diff, unit, terminal)?;
@@ -156,13 +158,8 @@ fn unit<'a>(
 }
 
 /// Writes the page, with the flamegraphs that there is anything to draw for.
-fn page(
-    path: &Path,
-    base: &Profile,
-    new: &Profile,
-    diff: &Diff,
-    options: &text::Options<'_>,
-) -> Result<(), Error> {
+fn page(path: &Path, view: &View<'_>) -> Result<(), Error> {
+    let View { base, new, diff, options } = *view;
     let merged = diff.merged(base, new, options.metric, options.all_frames);
     let picture = |widths| {
         let how = (widths, Place::Page);
@@ -178,7 +175,7 @@ fn page(
     let pictures: Vec<html::Picture> = [Widths::New, Widths::Base].into_iter().filter_map(picture).collect();
     let write = || -> std::io::Result<()> {
         let mut file = BufWriter::new(File::create(path)?);
-        html::write(base, new, diff, options, &pictures, &mut file)?;
+        html::write(view, &pictures, &mut file)?;
         file.flush()
     };
     write().map_err(|error| Error::write(path, &error))

@@ -8,7 +8,7 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
-use super::findings::words::signed;
+use super::signed::signed;
 use crate::units;
 use alloc_probe_format::dump::{AllocatorFacts, Dump, HeapBasis, Mode};
 

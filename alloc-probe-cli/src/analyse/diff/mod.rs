@@ -29,6 +29,7 @@ mod matching;
 mod name;
 mod passes;
 mod resolve;
+mod signed;
 mod turns;
 
 pub use compare::{Diff, diff};

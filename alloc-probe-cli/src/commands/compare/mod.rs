@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::exit;
 use crate::profile::Profile;
 use crate::render::compare::{self, Row, Unit};
-use crate::render::diff as text;
+use crate::render::diff::{self as text, View};
 use crate::render::flamegraph::{self, Place, Widths};
 use crate::term::{Terminal, style};
 use alloc_probe_format::dump::Dump;
@@ -257,13 +257,13 @@ fn show_difference(
         metric: args.by.metric,
         unit,
         only: None,
-        view: text::View::Sites,
+        listing: text::Listing::Sites,
         top: args.top,
         all_frames: args.frames.all,
         full_paths: args.frames.full_paths,
         width: terminal.width,
     };
-    text::write(base, new, &diff, &options, terminal.out.as_mut())?;
+    text::write(&View { base, new, diff: &diff, options }, terminal.out.as_mut())?;
     terminal.out.flush()?;
     super::diff::warn(&diff, unit, terminal)
 }

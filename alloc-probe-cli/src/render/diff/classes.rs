@@ -1,7 +1,8 @@
 //! What became of the sites, in all: a row for each class of change.
 
-use super::{Options, change::Change, word};
-use crate::analyse::diff::Diff;
+use super::change::Change;
+use super::view::View;
+use super::words::word;
 use crate::analyse::diff::class::{Class, Sum};
 use crate::term::{style, text};
 use crate::units::count;
@@ -14,7 +15,8 @@ const NAME: usize = 18;
 const FIGURE: usize = 12;
 
 /// Writes the table; nothing where no site changed.
-pub(super) fn write(diff: &Diff, options: &Options<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { diff, options, .. } = *view;
     let sums = diff.sums();
     if sums.is_empty() {
         return Ok(());

@@ -1,10 +1,11 @@
 //! The findings of a diff: what each says, from what it was concluded, where, and what to do.
 
+use super::change::Change;
 use super::stacks::{Columns, Line, Stacks};
-use super::{Options, change::Change, tables};
+use super::view::View;
+use super::words;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::findings::finding::Finding;
-use crate::profile::Profile;
 use crate::term::style;
 use crate::units::plural;
 use std::io::{self, Write};
@@ -20,28 +21,23 @@ const GAP: usize = 2;
 /// # Errors
 ///
 /// Those of `out`.
-pub(super) fn write(
-    base: &Profile,
-    new: &Profile,
-    diff: &Diff,
-    options: &Options,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { diff, options, .. } = *view;
     if diff.findings.is_empty() {
         return Ok(());
     }
-    let stacks = Stacks::new(base, new, diff, options);
+    let stacks = Stacks::new(view);
     let strong = style::STRONG;
     writeln!(out, "\n{strong}Why{strong:#}: {}", plural(diff.findings.len() as u64, "finding"))?;
     for finding in &diff.findings {
         writeln!(out)?;
         title(finding, out)?;
-        tables::sentence("  ", &finding.headline, options.width, out)?;
+        words::sentence("  ", &finding.headline, options.width, out)?;
         for evidence in &finding.evidence {
-            tables::sentence("  - ", evidence, options.width, out)?;
+            words::sentence("  - ", evidence, options.width, out)?;
         }
         sites(&stacks, diff, finding, options.width, out)?;
-        tables::sentence("  → ", &finding.advice, options.width, out)?;
+        words::sentence("  → ", &finding.advice, options.width, out)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `diff --json`: stable, versioned, and described in `docs/json.md`.
 
-use super::{Options, work};
+use super::view::{Options, View};
+use super::work;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::account::{Account as Lines, Line};
 use crate::analyse::diff::class::{self, Class};
@@ -183,14 +184,9 @@ struct SiteSide<'a> {
 
 impl<'a> DiffJson<'a> {
     /// The diff with so many of its sites, those furthest apart by the metric first; all of them where it is none.
-    pub fn new(
-        base: &'a Profile,
-        new: &'a Profile,
-        diff: &'a Diff,
-        options: &Options<'a>,
-        top: Option<usize>,
-    ) -> DiffJson<'a> {
-        let Options { metric, unit, only, all_frames, .. } = *options;
+    pub fn new(view: &View<'a>, top: Option<usize>) -> DiffJson<'a> {
+        let View { base, new, diff, .. } = *view;
+        let Options { metric, unit, only, all_frames, .. } = view.options;
         let mut shown = diff.by_distance(metric, only);
         shown.truncate(top.unwrap_or(usize::MAX));
         let side = |sites: &Option<Sites>, profile| {

@@ -1,7 +1,9 @@
 //! The sites that changed most, and those that only one side has.
 
+use super::change::Change;
 use super::stacks::{Columns, Line, Stacks};
-use super::{Options, change::Change, work};
+use super::view::{Options, View};
+use super::work;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::pair::{MatchKind, Pair, Sites};
@@ -25,17 +27,12 @@ const GAP: usize = 2;
 /// # Errors
 ///
 /// Those of `out`.
-pub(super) fn write(
-    base: &Profile,
-    new: &Profile,
-    diff: &Diff,
-    options: &Options<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { base, new, diff, options } = *view;
     if base.sites.is_empty() || new.sites.is_empty() {
         return Ok(());
     }
-    let stacks = Stacks::new(base, new, diff, options);
+    let stacks = Stacks::new(view);
     let changed: Vec<Row<'_>> = diff
         .by_distance(options.metric, options.only)
         .into_iter()
@@ -43,7 +40,7 @@ pub(super) fn write(
         .take_while(|row| row.pair.distance(options.metric) > 0)
         .collect();
     let top = &changed[..options.top.min(changed.len())];
-    most_changed(&stacks, top, changed.len(), options, out)?;
+    most_changed(&stacks, top, changed.len(), &options, out)?;
 
     // A table by the same figure has shown the largest already.
     let is_total = matches!(options.metric, Metric::TotalBytes | Metric::TotalBlocks);

@@ -1,7 +1,6 @@
 //! The stack of a pair, as lines of functions and places: one text for what is the same in both builds.
 
-use super::Options;
-use crate::analyse::diff::Diff;
+use super::view::{Options, View};
 use crate::analyse::diff::pair::Pair;
 use crate::analyse::diff::view::stack::Step;
 use crate::profile::{Frame, FrameId, Profile};
@@ -15,10 +14,7 @@ const CALLERS: usize = 2;
 
 /// Turns pairs into lines.
 pub(super) struct Stacks<'a> {
-    base: &'a Profile,
-    new: &'a Profile,
-    diff: &'a Diff,
-    options: &'a Options<'a>,
+    view: View<'a>,
     /// How each side's paths are shown.
     paths: [PathStyle; 2],
 }
@@ -32,16 +28,12 @@ pub(super) struct Line {
 }
 
 impl<'a> Stacks<'a> {
-    pub(super) fn new(
-        base: &'a Profile,
-        new: &'a Profile,
-        diff: &'a Diff,
-        options: &'a Options<'a>,
-    ) -> Stacks<'a> {
+    pub(super) fn new(view: &View<'a>) -> Stacks<'a> {
         let style = |profile: &Profile| {
-            PathStyle::of(profile.frames.iter().filter_map(|frame| frame.file.as_deref()), options.full_paths)
+            let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
+            PathStyle::of(files, view.options.full_paths)
         };
-        Stacks { base, new, diff, options, paths: [style(base), style(new)] }
+        Stacks { view: *view, paths: [style(view.base), style(view.new)] }
     }
 
     /// The pair's stack: the allocating function with what it called, and who called it. Never empty.
@@ -51,10 +43,10 @@ impl<'a> Stacks<'a> {
 
     /// The same with so many callers.
     pub(super) fn stack(&self, pair: &Pair, callers: usize) -> Vec<Line> {
-        let Options { metric, all_frames, .. } = *self.options;
-        let base = pair.base.as_ref().and_then(|sites| sites.shown(self.base, metric));
-        let new = pair.new.as_ref().and_then(|sites| sites.shown(self.new, metric));
-        let stack = self.diff.stack(base, new, all_frames);
+        let Options { metric, all_frames, .. } = self.view.options;
+        let base = pair.base.as_ref().and_then(|sites| sites.shown(self.view.base, metric));
+        let new = pair.new.as_ref().and_then(|sites| sites.shown(self.view.new, metric));
+        let stack = self.view.diff.stack(base, new, all_frames);
         let mut lines = Vec::new();
         let mut next = 0;
         for row in self.rows(&stack.steps, callers) {
@@ -81,7 +73,7 @@ impl<'a> Stacks<'a> {
     /// Which steps of a stack are shown: all, or the first ones. In a dependency's depths, the last of these gives way
     /// to the nearest function of the program's own packages.
     fn rows(&self, steps: &[Step], callers: usize) -> Vec<usize> {
-        if self.options.all_frames {
+        if self.view.options.all_frames {
             return (0..steps.len()).collect();
         }
         let mut rows: Vec<usize> = (0..steps.len().min(1 + callers)).collect();
@@ -116,14 +108,14 @@ impl<'a> Stacks<'a> {
     /// The frames of both sides.
     fn frames(&self, step: &Step) -> (Option<&'a Frame>, Option<&'a Frame>) {
         let frame = |profile: &'a Profile, id: Option<FrameId>| profile.frames.get(id?.0 as usize);
-        (frame(self.base, step.base), frame(self.new, step.new))
+        (frame(self.view.base, step.base), frame(self.view.new, step.new))
     }
 
     /// The function for people. An address is no name: the other build has another.
     fn name(&self, function: &str) -> String {
         match function.strip_prefix("0x").and_then(|text| text.split_once(" in ")) {
             Some((_, image)) => format!("?? in {image}"),
-            None if self.options.all_frames => names::short_name(function),
+            None if self.view.options.all_frames => names::short_name(function),
             None => names::display_name(function),
         }
     }

@@ -1,8 +1,9 @@
 //! The figures of both runs, and the account of their memory, as tables.
 
-use super::{Options, change::Change};
+use super::change::Change;
+use super::view::View;
+use super::words;
 use crate::analyse::diff::account::{Account, Line};
-use crate::profile::Profile;
 use crate::term::{style, text};
 use alloc_probe_format::dump::Dump;
 use anstyle::Style;
@@ -36,12 +37,8 @@ pub(super) const FIGURES: [Figure; 11] = [
 ];
 
 /// Writes the figures that at least one side has.
-pub(super) fn figures(
-    base: &Profile,
-    new: &Profile,
-    options: &Options<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn figures(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { base, new, options, .. } = *view;
     header("", out)?;
     writeln!(out)?;
     for (name, is_bytes, of) in FIGURES {
@@ -69,7 +66,7 @@ pub(super) fn account(account: &Account, width: usize, out: &mut dyn Write) -> i
         lines(&account.at_peak, resident, width, out)?;
     }
     for note in &account.notes {
-        sentence("  - ", note, width, out)?;
+        words::sentence("  - ", note, width, out)?;
     }
     Ok(())
 }
@@ -114,18 +111,6 @@ fn line_row(line: &Line, width: usize, out: &mut dyn Write) -> io::Result<()> {
     };
     write!(out, "{name:<NAME$}{:>12}{:>12}{:>12}", text(base), text(new), "?")?;
     remarked("", style::PLAIN, remark, width, out)
-}
-
-/// Writes a sentence in lines of the page's width, the first behind a mark.
-pub(super) fn sentence(mark: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    let indent = text::width(mark);
-    for (index, line) in super::wrapped(text, width.saturating_sub(indent)).iter().enumerate() {
-        match index {
-            0 => writeln!(out, "{mark}{line}")?,
-            _ => writeln!(out, "{:indent$}{line}", "")?,
-        }
-    }
-    Ok(())
 }
 
 /// The line above a table's figures, without its end.

@@ -1,6 +1,7 @@
 //! The call tree of what differs: a row for each branch, with its figures on the left.
 
-use super::{Options, change::Change};
+use super::change::Change;
+use super::view::Options;
 use crate::analyse::diff::view::tree::Branch;
 use crate::term::{style, text};
 use crate::units::count;

@@ -1,8 +1,8 @@
 //! Figures for each unit of work, beside the absolute ones.
 
-use super::{Options, change};
+use super::change;
+use super::view::View;
 use crate::analyse::diff::work::Unit;
-use crate::profile::Profile;
 use crate::term::{style, text};
 use crate::units::{self, count};
 use alloc_probe_format::dump::Figures;
@@ -33,12 +33,8 @@ pub(super) const fn is_of_work(metric: Metric) -> bool {
 }
 
 /// Writes the figures for each unit; nothing where no unit is known.
-pub(super) fn write(
-    base: &Profile,
-    new: &Profile,
-    options: &Options<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { base, new, options, .. } = *view;
     let Some(unit) = options.unit else { return Ok(()) };
     let (strong, faint) = (style::STRONG, style::FAINT);
     let title = text::cut_end(&format!("For each {}", unit.name), NAME - 1);

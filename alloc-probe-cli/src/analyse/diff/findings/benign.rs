@@ -2,7 +2,8 @@
 
 use super::finding::{Finding, Kind};
 use super::runs::Runs;
-use super::words::{signed, size};
+use super::words::size;
+use crate::analyse::diff::signed::signed;
 use crate::analyse::diff::work;
 use crate::units::{bytes, count, duration};
 use alloc_probe_format::dump::{Dump, Figures, TimelineSample};

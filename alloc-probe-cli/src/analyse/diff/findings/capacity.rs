@@ -7,7 +7,8 @@
 use super::finding::{Finding, Kind};
 use super::place;
 use super::runs::{Runs, largest_first};
-use super::words::{bucket, signed, size};
+use super::words::{bucket, size};
+use crate::analyse::diff::signed::signed;
 use crate::profile::{Profile, Site};
 use crate::units::{bytes, count, plural};
 use alloc_probe_format::dump::{Clock, Histogram};
@@ -54,7 +55,7 @@ fn finding(
     sites: Vec<(usize, i64)>,
     sides: &[(Grown, Grown)],
 ) -> Finding {
-    let (profile, side) = super::words::larger(runs, bytes);
+    let (profile, side) = runs.larger(bytes);
     let of_side = |pair: usize| if bytes < 0 { &sides[pair].0 } else { &sides[pair].1 };
     let mut evidence: Vec<String> = sites
         .iter()

@@ -3,8 +3,9 @@
 use super::finding::{Finding, Kind};
 use super::place;
 use super::runs::{Runs, largest_first};
-use super::words::{Allocator, both, bucket, heaviest, larger, signed, size};
+use super::words::{Allocator, both, bucket, heaviest, size};
 use crate::analyse::diff::pair::Pair;
+use crate::analyse::diff::signed::signed;
 use crate::profile::Profile;
 use crate::units::{bytes, count, plural};
 
@@ -20,7 +21,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let Some((whole, in_both)) = runs.weigh((base, new)) else {
         return Vec::new();
     };
-    let (profile, side) = larger(runs, whole);
+    let (profile, side) = runs.larger(whole);
     let Some(heap) = &profile.dump.memory.heap else { return Vec::new() };
     let mut evidence = vec![format!("free bytes on pages that hold a block in use: {}", both((base, new)))];
     if let Some((size, holes)) = heaviest(&heap.holes) {

@@ -26,7 +26,7 @@ mod stack_growth;
 #[cfg(test)]
 mod tests;
 mod threads;
-pub(super) mod words;
+mod words;
 
 use finding::Finding;
 use runs::Runs;

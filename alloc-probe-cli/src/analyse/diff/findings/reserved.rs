@@ -4,7 +4,8 @@
 use super::finding::{Finding, Kind};
 use super::place;
 use super::runs::{Runs, largest_first};
-use super::words::{both, signed, size};
+use super::words::{both, size};
+use crate::analyse::diff::signed::signed;
 use crate::profile::Profile;
 use crate::units::{bytes, plural};
 
@@ -40,7 +41,7 @@ fn finding(
     in_both: bool,
     sites: Vec<(usize, i64)>,
 ) -> Finding {
-    let (profile, side) = super::words::larger(runs, bytes);
+    let (profile, side) = runs.larger(bytes);
     let mut evidence = vec![format!("live bytes on pages that were never touched: {}", both(sides))];
     if let Some((pair, _)) = sites.first() {
         let pair = &runs.pairs[*pair];

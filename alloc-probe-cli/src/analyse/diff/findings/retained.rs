@@ -2,7 +2,8 @@
 
 use super::finding::{Finding, Kind};
 use super::runs::{Runs, largest_first};
-use super::words::{Allocator, both, larger, signed, size};
+use super::words::{Allocator, both, size};
+use crate::analyse::diff::signed::signed;
 use crate::profile::{Profile, Site};
 use crate::units::{self, duration};
 
@@ -18,7 +19,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let Some((bytes, in_both)) = runs.weigh((base, new)) else {
         return Vec::new();
     };
-    let (profile, side) = larger(runs, bytes);
+    let (profile, side) = runs.larger(bytes);
     let dump = &profile.dump;
     let heap = dump.memory.heap.as_ref().map_or(0, |heap| heap.resident_bytes);
     let mut evidence = vec![

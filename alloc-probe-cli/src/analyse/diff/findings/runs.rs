@@ -1,8 +1,8 @@
 //! What findings are made from: two runs with their pairs, and what is worth to be said of them.
 
-use super::words::signed;
 use crate::analyse::diff::key::Functions;
 use crate::analyse::diff::pair::{Pair, Sites};
+use crate::analyse::diff::signed::signed;
 use crate::profile::{Profile, Site};
 use std::cmp::Reverse;
 
@@ -23,6 +23,11 @@ const LEAST_SHARE: f64 = 0.02;
 const LARGE_PART: i64 = 4;
 
 impl<'a> Runs<'a> {
+    /// The run that has more of something, by the sign of the difference, with its name.
+    pub(super) fn larger(&self, difference: i64) -> (&'a Profile, &'static str) {
+        if difference < 0 { (self.base, "the base") } else { (self.new, "the new run") }
+    }
+
     /// From how many bytes on something is worth a finding: 256 KiB, and 2% of the larger run's resident memory (of its
     /// peak of live bytes, where the resident memory is not known).
     pub(in crate::analyse::diff) fn notable_bytes(&self) -> i64 {

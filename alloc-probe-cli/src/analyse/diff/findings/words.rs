@@ -1,15 +1,8 @@
 //! Words that several findings use.
 
-use super::runs::Runs;
 use crate::profile::Profile;
 use crate::units;
 use alloc_probe_format::dump::Histogram;
-
-/// Leaves room for sums and differences. No process has so much memory that this would cut it; a damaged file may say
-/// so.
-pub(in crate::analyse::diff) fn signed(bytes: u64) -> i64 {
-    bytes.min(1 << 56) as i64
-}
 
 /// A number of bytes without its sign.
 pub(super) fn size(bytes: i64) -> String {
@@ -19,11 +12,6 @@ pub(super) fn size(bytes: i64) -> String {
 /// A figure of both runs, that of the new one first.
 pub(super) fn both((base, new): (u64, u64)) -> String {
     format!("{} in the new run, {} in the base", units::bytes(new), units::bytes(base))
-}
-
-/// The run that has more of something, by the sign of the difference, with its name.
-pub(super) fn larger<'a>(runs: &Runs<'a>, difference: i64) -> (&'a Profile, &'static str) {
-    if difference < 0 { (runs.base, "the base") } else { (runs.new, "the new run") }
 }
 
 /// The sizes of a bucket of a histogram by powers of two: `512 to 1023 bytes`.

@@ -4,8 +4,9 @@ mod parts;
 mod sites;
 mod text;
 
-use super::{Options, facts, file_names, floor, word};
-use crate::analyse::diff::Diff;
+use super::sides::{facts, file_names};
+use super::view::View;
+use super::words::{floor, word};
 use crate::profile::Profile;
 use crate::render::diff::change::Change;
 use crate::render::summary;
@@ -29,14 +30,8 @@ pub struct Picture {
 /// # Errors
 ///
 /// Those of `out`.
-pub fn write(
-    base: &Profile,
-    new: &Profile,
-    diff: &Diff,
-    options: &Options<'_>,
-    pictures: &[Picture],
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub fn write(view: &View<'_>, pictures: &[Picture], out: &mut dyn Write) -> io::Result<()> {
+    let View { base, new, diff, .. } = *view;
     let names = file_names(base, new);
     let program = summary::program(&new.dump);
     write!(
@@ -50,19 +45,20 @@ pub fn write(
         Escaped(&names[0]),
         Escaped(&names[1])
     )?;
-    headline(base, new, options, out)?;
+    headline(view, out)?;
     runs([base, new], &names, out)?;
     parts::account(diff, out)?;
-    parts::findings(base, new, diff, options, out)?;
-    parts::figures(base, new, options, out)?;
-    matched(base, new, diff, out)?;
-    parts::classes(diff, options, out)?;
-    sites::write(base, new, diff, options, out)?;
+    parts::findings(view, out)?;
+    parts::figures(view, out)?;
+    matched(view, out)?;
+    parts::classes(view, out)?;
+    sites::write(view, out)?;
     graphs(pictures, out)?;
     write!(out, "<script>\n{SCRIPT}</script>\n</body>\n</html>\n")
 }
 
-fn headline(base: &Profile, new: &Profile, options: &Options<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn headline(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { base, new, options, .. } = *view;
     let metric = options.metric;
     let change = Change::of((metric.of(&base.dump.totals), metric.of(&new.dump.totals)), metric.is_bytes());
     let told = match (change.percent(), change.difference()) {
@@ -98,7 +94,8 @@ fn runs(sides: [&Profile; 2], names: &[String; 2], out: &mut dyn Write) -> io::R
 }
 
 /// How much was matched, and what stands in the way of more.
-fn matched(base: &Profile, new: &Profile, diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
+fn matched(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { base, new, diff, .. } = *view;
     writeln!(out, "<h2>Matched</h2>")?;
     if !base.sites.is_empty() && !new.sites.is_empty() {
         let (bytes, blocks) = (diff.matched.bytes, diff.matched.blocks);

@@ -3,10 +3,10 @@
 use super::text::Escaped;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::account::Line;
-use crate::profile::Profile;
 use crate::render::diff::change::{self, Change};
 use crate::render::diff::stacks::Stacks;
-use crate::render::diff::{Options, classes, tables, work};
+use crate::render::diff::view::View;
+use crate::render::diff::{classes, tables, work};
 use crate::units::count;
 use std::io::{self, Write};
 
@@ -37,12 +37,8 @@ pub(super) fn sentences(sentences: &[String], out: &mut dyn Write) -> io::Result
 }
 
 /// The figures of both runs, and those for each unit of work.
-pub(super) fn figures(
-    base: &Profile,
-    new: &Profile,
-    options: &Options<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn figures(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { base, new, options, .. } = *view;
     begin("Figures", out)?;
     for (name, is_bytes, of) in tables::FIGURES {
         let change = Change::of((of(&base.dump), of(&new.dump)), is_bytes);
@@ -93,17 +89,12 @@ pub(super) fn account(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Why the memory differs.
-pub(super) fn findings(
-    base: &Profile,
-    new: &Profile,
-    diff: &Diff,
-    options: &Options<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn findings(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { diff, .. } = *view;
     if diff.findings.is_empty() {
         return Ok(());
     }
-    let stacks = Stacks::new(base, new, diff, options);
+    let stacks = Stacks::new(view);
     writeln!(out, "<h2>Why</h2>")?;
     for finding in &diff.findings {
         let text = |bytes: i64| {
@@ -132,7 +123,8 @@ pub(super) fn findings(
 }
 
 /// What became of the sites, in all.
-pub(super) fn classes(diff: &Diff, options: &Options<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn classes(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { diff, options, .. } = *view;
     let (sums, metrics) = (diff.sums(), classes::metrics(options.metric));
     if sums.is_empty() {
         return Ok(());

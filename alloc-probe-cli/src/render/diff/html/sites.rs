@@ -2,13 +2,12 @@
 
 use super::parts::look;
 use super::text::Escaped;
-use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::pair::{MatchKind, Pair};
-use crate::profile::Profile;
 use crate::render::diff::change::Change;
 use crate::render::diff::stacks::{Line, Stacks};
-use crate::render::diff::{Options, word};
+use crate::render::diff::view::View;
+use crate::render::diff::words::word;
 use crate::units::{count, plural};
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
@@ -17,13 +16,8 @@ use std::io::{self, Write};
 const CALLERS: usize = 40;
 
 /// Writes the table of as many sites as are asked for; nothing where none differs.
-pub(super) fn write(
-    base: &Profile,
-    new: &Profile,
-    diff: &Diff,
-    options: &Options<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let View { diff, options, .. } = *view;
     let metrics = metrics(options.metric);
     let differs = |index: &usize| metrics.iter().any(|metric| diff.pairs[*index].distance(*metric) > 0);
     let changed: Vec<usize> =
@@ -32,7 +26,7 @@ pub(super) fn write(
         return Ok(());
     }
     let top = &changed[..options.top.min(changed.len())];
-    let stacks = Stacks::new(base, new, diff, options);
+    let stacks = Stacks::new(view);
     write!(
         out,
         "<h2>Sites that differ</h2>\n<div class=\"wide\"><table class=\"sorted\">\n<caption>{} of {}, those furthest apart \
