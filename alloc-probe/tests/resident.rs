@@ -6,6 +6,7 @@ use alloc_probe::AllocProbe;
 use alloc_probe_format::dump::{Dump, PeakMemory};
 use std::hint::black_box;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use support::child::Child;
 use support::{cases, tell};
@@ -26,6 +27,9 @@ fn main() -> ExitCode {
             what_was_never_touched_is_not_resident,
             a_killed_process_keeps_its_reading,
             a_small_heap_has_no_reading_that_is_not_its_own,
+            the_account_of_a_busy_process_is_whole,
+            what_was_given_up_is_a_line_of_its_own,
+            huge_pages_are_beside_the_resident_memory,
         ],
         cases![
             spike,
@@ -37,7 +41,10 @@ fn main() -> ExitCode {
             touches_later,
             reserves,
             falls,
-            tiny
+            tiny,
+            goes_on,
+            gives_up,
+            takes_huge_pages
         ],
     )
 }
@@ -225,4 +232,127 @@ fn a_small_heap_has_no_reading_that_is_not_its_own() {
             at_peak(&dump);
         }
     }
+}
+
+/// Dumps that are taken while the threads go on.
+const DUMPS: usize = 50;
+
+/// Threads replace blocks of all sizes at random places, keep some, grow long lists, and start and end others.
+fn goes_on() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let work = |seed: u64| {
+        let (mut random, mut kept, mut list, mut slots) = (seed, Vec::new(), Vec::new(), Vec::new());
+        let mut next = move |below: u64| {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            (random >> 33) % below
+        };
+        for round in 0u64.. {
+            let bytes = 16 + next(3000) as usize * if next(50) == 0 { 100 } else { 1 };
+            let block = touched(bytes);
+            if slots.len() < 500 {
+                slots.push(block)
+            } else {
+                slots[next(500) as usize] = block
+            }
+            list.push(round);
+            if next(20) == 0 && kept.len() < 50_000 {
+                kept.push(touched(256));
+            }
+            if round % 64 == 0 {
+                std::thread::sleep(std::time::Duration::from_micros(200));
+            }
+            if DONE.load(SeqCst) {
+                break;
+            }
+        }
+    };
+    let threads: Vec<_> = (1..4).map(|seed| std::thread::spawn(move || work(seed))).collect();
+    for number in 0..DUMPS {
+        alloc_probe::dump(format!("{number}.json")).expect("a dump");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    DONE.store(true, SeqCst);
+    threads.into_iter().for_each(|thread| thread.join().expect("it returns"));
+}
+
+fn the_account_of_a_busy_process_is_whole() {
+    let outcome = Child::new("goes_on", "full").succeed();
+    for number in 0..DUMPS {
+        let dump = outcome.dump_named(&format!("{number}.json"));
+        let memory = &dump.memory;
+        let heap = memory.heap.as_ref().expect("mode full");
+        assert!(
+            memory.unknown.is_empty() && heap.unknown_bytes == 0,
+            "{number}: {:?} {heap:?}",
+            memory.unknown
+        );
+        // There is no C code but the C library's own.
+        assert!(heap.other_bytes < 64 << 10, "{number}: {heap:?}");
+        let category = |name: &str| {
+            memory
+                .categories
+                .iter()
+                .filter(|category| category.name == name)
+                .map(|category| category.bytes)
+                .sum::<u64>()
+        };
+        let beside = (category("heap") + category("anonymous")).abs_diff(heap.resident_bytes);
+        // What a thread has besides, and a mapping that moved at that moment.
+        assert!(
+            beside < memory.rss_bytes / 33 + (256 << 10),
+            "{number}: {beside} of {} {heap:?}",
+            memory.rss_bytes
+        );
+        let slack: u64 = dump.sites.iter().map(|site| site.pages.slack_bytes).sum();
+        assert_eq!(slack, heap.slack_bytes, "{number}");
+    }
+}
+
+const GIVEN_UP: usize = 32 << 20;
+
+fn map(bytes: usize, flags: i32) -> Option<*mut u8> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags;
+    // SAFETY: a new mapping at a place of the kernel's choice touches nothing that exists.
+    let memory = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, -1, 0) };
+    (memory != libc::MAP_FAILED).then_some(memory.cast())
+}
+
+fn gives_up() {
+    let memory = map(GIVEN_UP, 0).expect("memory");
+    // SAFETY: the mapping was just made, and is that long.
+    unsafe {
+        memory.write_bytes(7, GIVEN_UP);
+        assert_eq!(libc::madvise(memory.cast(), GIVEN_UP, libc::MADV_FREE), 0);
+    }
+}
+
+fn what_was_given_up_is_a_line_of_its_own() {
+    let dump = Child::new("gives_up", "full").succeed().dump();
+    let category = |name: &str| {
+        let of_name = dump.memory.categories.iter().filter(|category| category.name == name);
+        of_name.map(|category| category.bytes).sum::<u64>()
+    };
+    let all: u64 = dump.memory.categories.iter().map(|category| category.bytes).sum();
+    assert_eq!(all, dump.memory.rss_bytes);
+    // The kernel may have taken some by now.
+    let (given_up, other) = (category("reclaimable"), category("anonymous"));
+    assert!(given_up <= GIVEN_UP as u64 && other < 4 << 20, "{:?}", dump.memory.categories);
+    assert!(given_up > GIVEN_UP as u64 / 2 || dump.memory.rss_bytes < GIVEN_UP as u64, "{:?}", dump.memory);
+}
+
+fn takes_huge_pages() {
+    const HUGE: usize = 2 << 20;
+    let memory = map(HUGE, libc::MAP_HUGETLB);
+    if let Some(memory) = memory {
+        // SAFETY: the mapping was just made, and is that long.
+        unsafe { memory.write_bytes(7, HUGE) };
+    }
+    tell("huge", if memory.is_some() { HUGE as u64 } else { 0 });
+}
+
+/// Where the system has reserved any.
+fn huge_pages_are_beside_the_resident_memory() {
+    let outcome = Child::new("takes_huge_pages", "full").succeed();
+    assert_eq!(outcome.dump().memory.huge_bytes, outcome.told("huge"));
 }

@@ -71,6 +71,15 @@ pub(crate) fn remove(thread: &Thread, address: u64, size: u64) -> Option<Block> 
     block.map(|block| Block { size, ..block })
 }
 
+/// What is recorded of the live block at an address, by whichever thread: what another writes at this moment may be there
+/// or not.
+pub(crate) fn find(address: u64) -> Option<Block> {
+    if NARROW.count.load(Acquire) == 0 || WIDE.count.load(Acquire) == 0 {
+        return None;
+    }
+    NARROW.find(address).or_else(|| WIDE.find(address))
+}
+
 /// Tells the tables what the thread has inserted and removed.
 pub(crate) fn tell_counts(thread: &Thread) {
     NARROW.used.0.fetch_add(thread.block_delta[NARROW.delta()].replace(0).into(), Relaxed);
@@ -234,6 +243,43 @@ impl<const WORDS: usize> Tables<WORDS> {
                 entry[1].store(0, Relaxed);
                 entry[0].store(REMOVED, Release);
                 return Some(block);
+            }
+            if first == 0 {
+                return None;
+            }
+            index = (index + 1) & mask;
+        }
+        None
+    }
+
+    fn find(&self, address: u64) -> Option<Block> {
+        let mut tables = self.near(address).load(Relaxed);
+        while tables != 0 {
+            let table = tables.ilog2() as usize;
+            if let Some(block) = self.find_in(table, address) {
+                return Some(block);
+            }
+            tables &= !(1 << table);
+        }
+        None
+    }
+
+    fn find_in(&self, table: usize, address: u64) -> Option<Block> {
+        let mask = self.entries(table) - 1;
+        let mut index = self.home(table, address);
+        for _ in 0..PROBES {
+            let entry = self.entry(table, index);
+            let first = entry[0].load(Acquire);
+            if first >> 16 == address {
+                let (second, size) =
+                    (entry[1].load(Acquire), if WORDS == 4 { entry[2].load(Relaxed) } else { 0 });
+                // Of an entry that is being written or removed, the second word is 0; one that became another's has
+                // another first.
+                if second != 0 && entry[0].load(Relaxed) == first {
+                    let block = Block::unpack(first, second);
+                    return Some(if WORDS == 4 { Block { size, ..block } } else { block });
+                }
+                return None;
             }
             if first == 0 {
                 return None;

@@ -210,6 +210,7 @@ pub(crate) fn heap_parts(dump: &Dump, heap: &Heap, faults: &mut Faults) {
         heap.retained_bytes,
         heap.other_bytes,
         heap.metadata_bytes,
+        heap.unknown_bytes,
     ];
     faults.equal("parts of the heap", parts.iter().sum(), heap.resident_bytes);
     let mut pages = SitePages::default();

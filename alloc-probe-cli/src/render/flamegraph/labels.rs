@@ -12,25 +12,19 @@ pub(super) fn labels(profile: &Profile, metric: Metric) -> Labels {
     Labels { title, subtitle: facts(profile), unit: unit(metric) }
 }
 
-/// The labels of a difference of which it is known whether any stack `differs`.
-pub(super) fn difference_labels(
-    base: &Profile,
-    new: &Profile,
-    metric: Metric,
-    widths: Widths,
-    differs: bool,
-) -> Labels {
+pub(super) fn difference_labels(base: &Profile, new: &Profile, metric: Metric, widths: Widths) -> Labels {
     let figure = |profile: &Profile| units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
     let title = format!("{}: {}, {} → {}", program(new), meaning(metric), figure(base), figure(new));
     let (width, shown) = match widths {
         Widths::Base => (base, "what is gone is there, what came is not"),
         Widths::New => (new, "what came is there, what is gone is not"),
     };
-    let (base, new) = (file_name(base), file_name(new));
-    let subtitle = match differs {
-        true => format!("widths: {} ({shown}); red: more, blue: less in {new} than in {base}", facts(width)),
-        false => format!("nothing differs between {base} and {new}; widths: {}", facts(width)),
-    };
+    let subtitle = format!(
+        "widths: {} ({shown}); red: more, blue: less in {} than in {}",
+        facts(width),
+        file_name(new),
+        file_name(base)
+    );
     Labels { title, subtitle, unit: unit(metric) }
 }
 

@@ -1,6 +1,5 @@
 //! Flamegraphs, as SVG: of one profile, and of the difference of two.
 
-mod change;
 mod draw;
 mod labels;
 mod picture;

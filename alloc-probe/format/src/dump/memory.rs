@@ -20,6 +20,10 @@ pub struct Memory {
     pub threads: u64,
     /// Resident memory by what the pages are for. They add up to `rss_bytes`.
     pub categories: Vec<Category>,
+    /// Huge pages that were reserved for the purpose (HugeTLB), which the process has and the kernel counts as nobody's
+    /// resident memory.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub huge_bytes: u64,
     /// Of the resident code and data of the executable and the libraries, what is what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
@@ -82,8 +86,8 @@ pub struct PeakMemory {
 }
 
 /// The heap: the mappings in which the wrapped allocator keeps its blocks, and what their resident pages hold. Each
-/// resident byte is one of `live`, `slack`, `fragmented`, `retained`, `other` and `metadata`, so these add up to
-/// `resident_bytes`.
+/// resident byte is one of `live`, `slack`, `fragmented`, `retained`, `other`, `metadata` and `unknown`, so these add up
+/// to `resident_bytes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heap {
     /// How free memory was told from memory in use.
@@ -102,6 +106,9 @@ pub struct Heap {
     pub other_bytes: u64,
     /// The allocator's own tables.
     pub metadata_bytes: u64,
+    /// Resident bytes of which nothing is known but that no recorded block has them: free, rounding, or in use by others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown_bytes: u64,
     /// Bytes that the program asked for and has not freed, on pages that are not resident, as they were never touched.
     /// Not in `resident_bytes`.
     pub untouched_bytes: u64,
@@ -111,6 +118,15 @@ pub struct Heap {
     /// bytes. Empty where they are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holes: Histogram,
+}
+
+impl Heap {
+    /// Takes away what was given up of its retained memory, which is a category of its own.
+    pub fn give_up(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.retained_bytes);
+        self.retained_bytes -= bytes;
+        self.resident_bytes -= bytes;
+    }
 }
 
 /// How free memory was told from memory in use.
@@ -151,8 +167,13 @@ pub struct AllocatorFacts {
 /// One kind of memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Category {
-    /// What it is: `heap`, `anonymous`, `stacks`, `executable`, `libraries`, `files`, `probe`.
+    /// What it is: `heap`, `anonymous`, `reclaimable`, `stacks`, `executable`, `libraries`, `files`, `probe`. Reclaimable
+    /// is memory without a file that the process has given up (`MADV_FREE`): the kernel takes it when it needs it.
     pub name: String,
     /// Its resident bytes.
     pub bytes: u64,
+}
+
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }

@@ -51,6 +51,15 @@ impl SitePages {
         self.fragmented_bytes = self.fragmented_bytes.saturating_add(other.fragmented_bytes);
         self.untouched_bytes = self.untouched_bytes.saturating_add(other.untouched_bytes);
     }
+
+    /// What these have beyond some others.
+    pub fn beyond(&self, other: &SitePages) -> SitePages {
+        SitePages {
+            slack_bytes: self.slack_bytes.saturating_sub(other.slack_bytes),
+            fragmented_bytes: self.fragmented_bytes.saturating_sub(other.fragmented_bytes),
+            untouched_bytes: self.untouched_bytes.saturating_sub(other.untouched_bytes),
+        }
+    }
 }
 
 impl Site {

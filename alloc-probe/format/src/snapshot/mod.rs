@@ -69,7 +69,7 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
     let failures = failures::failures(spool, &rows, &clock);
     let stacks = rows.rows;
     if mode == Mode::Full {
-        sites::add_unattributed(&mut sites, &counted, pages.first().copied().unwrap_or_default());
+        sites::add_unattributed(&mut sites, &counted, pages);
     }
     let mut totals = Figures::default();
     for site in &sites {

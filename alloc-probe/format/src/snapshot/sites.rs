@@ -82,7 +82,11 @@ fn merge_twins(sites: &mut Vec<Site>) {
 
 /// What the threads counted and no site has goes to the site without a stack: blocks from before stacks were
 /// recorded, and those for whose stack there was no space. So the sites always add up to the process.
-pub(super) fn add_unattributed(sites: &mut Vec<Site>, process: &Figures, pages: SitePages) {
+pub(super) fn add_unattributed(sites: &mut Vec<Site>, process: &Figures, pages: &[SitePages]) {
+    let (mut all, mut had) = (SitePages::default(), SitePages::default());
+    pages.iter().for_each(|pages| all.add(pages));
+    sites.iter().for_each(|site| had.add(&site.pages));
+    let pages = all.beyond(&had);
     let mut sum = Figures::default();
     for site in sites.iter() {
         sum.add(&site.figures);
@@ -97,7 +101,7 @@ pub(super) fn add_unattributed(sites: &mut Vec<Site>, process: &Figures, pages: 
         realloc_calls: process.realloc_calls.saturating_sub(sum.realloc_calls),
         ..Figures::default()
     };
-    if rest == Figures::default() {
+    if rest == Figures::default() && pages == SitePages::default() {
         return;
     }
     match sites.iter_mut().find(|site| site.stack == 0) {

@@ -1,12 +1,19 @@
 //! The chunks of glibc's `malloc`, as their headers tell: where each begins, and whether it is in use.
 //!
 //! Before each chunk stands its size, with whether the one before it is in use; so a heap can be walked from its first
-//! chunk to its last. Two bits for each 16 bytes, the least that chunks are apart, keep what the walk found: then
-//! whose chunk is whose need neither be sorted nor searched for. Other threads go on meanwhile, so a walk counts only
-//! where it ends exactly at the heap's end, and may be tried again.
+//! chunk to its last. Three bits for each 16 bytes, the least that chunks are apart, keep what the walk found: then
+//! whose chunk is whose need neither be sorted nor searched for.
+//!
+//! Other threads go on meanwhile: they cut chunks in two and merge them, so that where one ended when its header was read,
+//! there may be another's content by now. That is seen sooner or later, as content is no header. The walk then goes some
+//! way back, to where chunks still are what they were, and comes again. As it takes some microseconds from one copy of
+//! memory to the next, it gets through whatever the threads do, and each part of the heap is what it was at one moment.
+//! Which recorded block a chunk holds is looked up right there, at that moment; and a chunk that is in use and holds none
+//! is looked at again at the end.
 
 use super::pages::Pages;
 use super::self_memory::Window;
+use alloc_probe_format::spool::block::Block;
 
 /// What chunks are apart by, at least.
 pub(super) const GRANULE: u64 = 16;
@@ -49,11 +56,50 @@ impl Heap {
 pub(super) struct Chunks {
     heaps: Vec<Heap>,
     starts: Vec<u64>,
+    /// Chunks in use, but for those that hold a recorded block.
     in_use: Vec<u64>,
+    /// Those that do.
+    held: Vec<u64>,
+    /// What these hold, in the order of their addresses.
+    holders: Vec<Holder>,
+    /// The same of chunks whose block was recorded when the walk had passed: by their address.
+    late: Vec<(u64, Holder)>,
     links: Vec<Link>,
     /// The heap that was found last.
     last: usize,
 }
+
+/// The recorded block that a chunk holds: its site, and how many bytes of the chunk it does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Holder {
+    site: u32,
+    slack: u16,
+}
+
+/// A block in its chunk: what it has of it, and where that begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeldBlock {
+    pub(super) site: u32,
+    pub(super) address: u64,
+    pub(super) size: u64,
+    /// From where to where the chunk is this block's: from its header to the next chunk's.
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+/// Where the walk has been: to begin again from there.
+#[derive(Clone, Copy)]
+struct Checkpoint {
+    chunk: u64,
+    holders: usize,
+    links: usize,
+}
+
+/// How often a walk may go back.
+const RETURNS: u32 = 2000;
+
+/// How often it may go back in a row without getting further than ever.
+const RETURNS_IN_VAIN: u32 = 60;
 
 /// A chunk whose first word may be what glibc has in one that it keeps, freed, in a cache: the address of the next such
 /// chunk, or 0, with the bits of its own address mixed in.
@@ -70,54 +116,232 @@ impl Link {
     }
 }
 
+/// How far apart places are to which a walk may go back.
+const CHECKPOINT_BYTES: u64 = 16 << 10;
+
+/// What a chunk of a size holds, if that is a block.
+fn holder(block: Block, chunk_bytes: u64) -> Option<Holder> {
+    let slack = (chunk_bytes - HEADER_BYTES).checked_sub(block.size)?;
+    Some(Holder { site: block.site, slack: u16::try_from(slack).unwrap_or(u16::MAX) })
+}
+
+/// What of a chunk no block can have.
+const HEADER_BYTES: u64 = 8;
+
+fn held_block(chunk: u64, chunk_bytes: u64, holder: Holder) -> HeldBlock {
+    let size = (chunk_bytes - HEADER_BYTES).saturating_sub(holder.slack.into());
+    let (address, first) = (chunk + GRANULE, chunk + HEADER_BYTES);
+    HeldBlock { site: holder.site, address, size, first, last: first + chunk_bytes }
+}
+
 impl Chunks {
-    /// Walks the chunks of a heap. Heaps come by address. False where they can't be followed.
-    pub(super) fn walk(&mut self, span: &Span, window: &mut Window, pages: &mut Pages) -> bool {
-        let (word, links) = (self.starts.len(), self.links.len());
-        let words = ((span.end - span.start) / GRANULE).div_ceil(64) as usize;
-        self.starts.resize(word + words, 0);
-        self.in_use.resize(word + words, 0);
-        let heap = Heap { start: span.start, end: span.end, word };
-        let walked = self.follow(heap, span, window, pages).is_some();
+    /// Walks the chunks of a heap, whose end is asked for anew whenever the walk goes back. `find` looks recorded blocks up by
+    /// their address. Heaps come by address. False where they can't be followed.
+    pub(super) fn walk(
+        &mut self,
+        span: &mut Span,
+        window: &mut Window,
+        pages: &mut Pages,
+        end: impl Fn(&mut Window, &mut Pages) -> Option<u64>,
+        find: impl Fn(u64) -> Option<Block>,
+    ) -> bool {
+        let (word, holders, links) = (self.starts.len(), self.holders.len(), self.links.len());
+        self.make_room(word, span);
+        let walked = self.follow(word, span, window, pages, end, &find).is_some();
         if walked {
+            let heap = Heap { start: span.start, end: span.end, word };
+            self.make_room(word, span);
+            self.look_again(heap, window, pages, &find);
             self.heaps.push(heap);
         } else {
-            self.starts.truncate(word);
-            self.in_use.truncate(word);
+            for bits in [&mut self.starts, &mut self.in_use, &mut self.held] {
+                bits.truncate(word);
+            }
+            self.holders.truncate(holders);
             self.links.truncate(links);
         }
         walked
     }
 
-    fn follow(&mut self, heap: Heap, span: &Span, window: &mut Window, pages: &mut Pages) -> Option<()> {
-        let mut before: Option<(u64, Option<u64>)> = None;
-        let mut chunk = span.first;
+    /// Has as many bits from a word on as a heap needs.
+    fn make_room(&mut self, word: usize, span: &Span) {
+        let words = ((span.end - span.start) / GRANULE).div_ceil(64) as usize;
+        for bits in [&mut self.starts, &mut self.in_use, &mut self.held] {
+            bits.resize(word + words, 0);
+        }
+    }
+
+    fn follow(
+        &mut self,
+        word: usize,
+        span: &mut Span,
+        window: &mut Window,
+        pages: &mut Pages,
+        end: impl Fn(&mut Window, &mut Pages) -> Option<u64>,
+        find: impl Fn(u64) -> Option<Block>,
+    ) -> Option<()> {
+        let first = Checkpoint { chunk: span.first, holders: self.holders.len(), links: self.links.len() };
+        let mut checkpoints = vec![first];
+        let (mut returns, mut in_vain, mut furthest) = (0, 0, 0);
+        let mut at = first;
         loop {
-            let header = window.word(chunk + 8, pages)?;
+            match self.follow_from(at, word, span, window, pages, &find, &mut checkpoints) {
+                Ok(()) => return Some(()),
+                Err(failed) => {
+                    (returns, in_vain) = (returns + 1, if failed > furthest { 0 } else { in_vain + 1 });
+                    furthest = furthest.max(failed);
+                    if returns > RETURNS || in_vain > RETURNS_IN_VAIN || span.start == span.end {
+                        return None;
+                    }
+                    window.forget();
+                    // What is behind has moved: twice as far back each time that it didn't help.
+                    let back = 1usize << (in_vain / 4).min(20);
+                    checkpoints.truncate(checkpoints.len().saturating_sub(back).max(1));
+                    at = checkpoints[checkpoints.len() - 1];
+                    self.holders.truncate(at.holders);
+                    self.links.truncate(at.links);
+                    span.end = end(window, pages)?;
+                    if at.chunk >= span.end {
+                        return None;
+                    }
+                    self.make_room(word, span);
+                    self.clear_from(Heap { start: span.start, end: span.end, word }, at.chunk);
+                }
+            }
+        }
+    }
+
+    /// Forgets the chunks of a heap from one on.
+    fn clear_from(&mut self, heap: Heap, chunk: u64) {
+        let (word, bit) = heap.bit(chunk);
+        for bits in [&mut self.starts, &mut self.in_use, &mut self.held] {
+            bits[word] &= bit - 1;
+            bits[word + 1..].fill(0);
+        }
+    }
+
+    /// Follows the chunks from one on to the end of the heap. Fails with the address of what is no chunk.
+    #[allow(clippy::too_many_arguments, reason = "the state of one walk")]
+    fn follow_from(
+        &mut self,
+        from: Checkpoint,
+        word: usize,
+        span: &Span,
+        window: &mut Window,
+        pages: &mut Pages,
+        find: impl Fn(u64) -> Option<Block>,
+        checkpoints: &mut Vec<Checkpoint>,
+    ) -> Result<(), u64> {
+        let heap = Heap { start: span.start, end: span.end, word };
+        let mut before: Option<(u64, u64, Option<u64>)> = None;
+        let mut chunk = from.chunk;
+        let mut next_checkpoint = chunk + CHECKPOINT_BYTES;
+        loop {
+            let header = window.word(chunk + 8, pages).ok_or(chunk)?;
             let size = header & !FLAGS;
             match before {
-                Some((before, content)) if header & PREVIOUS_IN_USE != 0 => {
+                Some((before, bytes, content)) if header & PREVIOUS_IN_USE != 0 => {
                     let (word, bit) = heap.bit(before);
-                    self.in_use[word] |= bit;
-                    self.links.extend(content.and_then(|word| Link::of(before, word)));
+                    match find(before + GRANULE).and_then(|block| holder(block, bytes)) {
+                        Some(holder) => {
+                            self.held[word] |= bit;
+                            self.holders.push(holder);
+                        }
+                        None => {
+                            self.in_use[word] |= bit;
+                            self.links.extend(content.and_then(|word| Link::of(before, word)));
+                        }
+                    }
                 }
-                None if header & PREVIOUS_IN_USE == 0 => return None,
+                None if chunk == span.first && header & PREVIOUS_IN_USE == 0 => return Err(chunk),
                 _ => {}
             }
             if size == 0 {
                 // Behind the last chunk of a heap that was left for another.
-                return (chunk + GRANULE == span.end).then_some(());
+                return if chunk + GRANULE == span.end { Ok(()) } else { Err(chunk) };
             }
             let of_other_arena = header & OTHER_ARENA != 0 && !span.in_arena;
             if size % GRANULE != 0 || header & MAPPED != 0 || of_other_arena || size > span.end - chunk {
-                return None;
+                return Err(chunk);
+            }
+            if chunk >= next_checkpoint {
+                next_checkpoint = chunk + CHECKPOINT_BYTES;
+                checkpoints.push(Checkpoint { chunk, holders: self.holders.len(), links: self.links.len() });
             }
             let (word, bit) = heap.bit(chunk);
             self.starts[word] |= bit;
-            before = Some((chunk, window.word(chunk + GRANULE, pages)));
+            before = Some((chunk, size, window.word(chunk + GRANULE, pages)));
             chunk += size;
             if chunk == span.end {
-                return Some(()); // The last one is free: what the heap has left.
+                return Ok(()); // The last one is free: what the heap has left.
+            }
+        }
+    }
+
+    /// Looks at chunks that were in use and held no recorded block once more: between an allocation and its record there is
+    /// a moment, and so there is between a block's end and its chunk's.
+    fn look_again(
+        &mut self,
+        heap: Heap,
+        window: &mut Window,
+        pages: &mut Pages,
+        find: impl Fn(u64) -> Option<Block>,
+    ) {
+        window.forget();
+        self.links.retain(|link| !(heap.start..heap.end).contains(&link.chunk));
+        let words = ((heap.end - heap.start) / GRANULE).div_ceil(64) as usize;
+        for index in 0..words {
+            let mut rest = self.in_use[heap.word + index];
+            while rest != 0 {
+                let bit = rest & rest.wrapping_neg();
+                rest ^= bit;
+                let chunk = heap.start + (index as u64 * 64 + u64::from(bit.trailing_zeros())) * GRANULE;
+                let size = self.size(heap, chunk);
+                if let Some(holder) = find(chunk + GRANULE).and_then(|block| holder(block, size)) {
+                    self.in_use[heap.word + index] &= !bit;
+                    self.late.push((chunk, holder));
+                    continue;
+                }
+                let mut word = |address| window.word(address, pages);
+                let (now, content) = (word(chunk + 8), word(chunk + GRANULE));
+                let next = word(chunk + size + 8);
+                let is_last = chunk + size >= heap.end;
+                let same = now.is_some_and(|header| header & !FLAGS == size)
+                    && (is_last || next.is_some_and(|header| header & PREVIOUS_IN_USE != 0));
+                if same {
+                    self.links.extend(content.and_then(|word| Link::of(chunk, word)));
+                } else {
+                    self.in_use[heap.word + index] &= !bit;
+                }
+            }
+        }
+    }
+
+    /// Whether an address is in a heap that was walked.
+    pub(super) fn has(&mut self, address: u64) -> bool {
+        self.heap(address).is_some()
+    }
+
+    /// Calls `f` for each recorded block that a chunk holds.
+    pub(super) fn for_each_held(&self, mut f: impl FnMut(HeldBlock)) {
+        let mut holders = self.holders.iter();
+        for &heap in &self.heaps {
+            let words = ((heap.end - heap.start) / GRANULE).div_ceil(64) as usize;
+            for index in 0..words {
+                let mut held = self.held[heap.word + index];
+                while held != 0 {
+                    let bit = held & held.wrapping_neg();
+                    held ^= bit;
+                    let chunk = heap.start + (index as u64 * 64 + u64::from(bit.trailing_zeros())) * GRANULE;
+                    if let Some(&holder) = holders.next() {
+                        f(held_block(chunk, self.size(heap, chunk), holder));
+                    }
+                }
+            }
+        }
+        for &(chunk, holder) in &self.late {
+            if let Some(&heap) = self.heaps.iter().find(|heap| (heap.start..heap.end).contains(&chunk)) {
+                f(held_block(chunk, self.size(heap, chunk), holder));
             }
         }
     }
@@ -129,11 +353,9 @@ impl Chunks {
         self.heaps.get(self.last).copied().filter(|heap| heap.start <= address)
     }
 
-    /// The size of the chunk that holds a block at this address, which is no longer to be found as in use. None where
-    /// none does.
-    pub(super) fn take(&mut self, block: u64) -> Option<u64> {
-        let chunk = block.wrapping_sub(GRANULE);
-        let heap = self.heap(chunk).filter(|_| block % GRANULE == 0)?;
+    /// The size of a chunk that is in use and holds no recorded block, which is in use no longer.
+    fn free(&mut self, chunk: u64) -> Option<u64> {
+        let heap = self.heap(chunk)?;
         let (word, bit) = heap.bit(chunk);
         if self.in_use[word] & bit == 0 {
             return None;
@@ -162,7 +384,7 @@ impl Chunks {
         heap.start + end * GRANULE - chunk
     }
 
-    /// Of the chunks that nobody has taken, those that are in caches of freed ones are in use no longer. Calls `f` with
+    /// Of the chunks that hold no recorded block, those that are in caches of freed ones are in use no longer. Calls `f` with
     /// the size of each.
     pub(super) fn free_cached(&mut self, mut f: impl FnMut(u64)) {
         for Link { chunk, next } in std::mem::take(&mut self.links) {
@@ -170,20 +392,20 @@ impl Chunks {
             let leads_to_chunk = next == 0
                 || self.starts_at(next)
                 || next.checked_sub(GRANULE).is_some_and(|next| self.starts_at(next));
-            if let Some(bytes) = if leads_to_chunk { self.take(chunk + GRANULE) } else { None } {
+            if let Some(bytes) = if leads_to_chunk { self.free(chunk) } else { None } {
                 f(bytes);
             }
         }
     }
 
-    /// Calls `f` with the address and size of each chunk, whether it is in use and was not taken, and whether it is the
-    /// last of its heap.
+    /// Calls `f` for each chunk.
     pub(super) fn for_each(&self, mut f: impl FnMut(Chunk)) {
         for &heap in &self.heaps {
             let words = ((heap.end - heap.start) / GRANULE).div_ceil(64) as usize;
             let mut last: Option<Chunk> = None;
             for word in 0..words {
                 let (mut starts, in_use) = (self.starts[heap.word + word], self.in_use[heap.word + word]);
+                let held = self.held[heap.word + word];
                 while starts != 0 {
                     let bit = starts & starts.wrapping_neg();
                     starts ^= bit;
@@ -191,8 +413,8 @@ impl Chunks {
                     if let Some(last) = last {
                         f(Chunk { size: address - last.address, ..last });
                     }
-                    let in_use = in_use & bit != 0;
-                    last = Some(Chunk { address, size: heap.end - address, in_use, is_last: false });
+                    let (in_use, is_held) = (in_use & bit != 0, held & bit != 0);
+                    last = Some(Chunk { address, size: heap.end - address, in_use, is_held, is_last: false });
                 }
             }
             if let Some(last) = last {
@@ -207,8 +429,9 @@ impl Chunks {
 pub(super) struct Chunk {
     pub(super) address: u64,
     pub(super) size: u64,
-    /// Whether it is in use, by somebody who has not taken it.
+    /// Whether it is in use, and holds no recorded block; and whether it does hold one.
     pub(super) in_use: bool,
+    pub(super) is_held: bool,
     /// Whether it is what its heap has left, from which further chunks are cut.
     pub(super) is_last: bool,
 }

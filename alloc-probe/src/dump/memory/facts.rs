@@ -9,9 +9,10 @@ use super::{cgroup, glibc};
 use crate::lifecycle::start::mode_number;
 use crate::mode::Mode;
 use crate::os::arena;
+use crate::profile::blocks;
 use crate::spool::{self, LiveSpool};
 use alloc_probe_format::dump::{HeapBasis, Memory, ProbeUse, SitePages};
-use alloc_probe_format::spool::{Section, Spool as _, header};
+use alloc_probe_format::spool::{Spool as _, header};
 use std::fs;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -29,16 +30,17 @@ impl Facts {
     /// allocator's locks may be waited for: not in the name of a thread that a signal has stopped, maybe inside it.
     pub(crate) fn now(may_lock: bool) -> Facts {
         let mut memory = status();
-        let mappings = mappings::all().unwrap_or_default();
+        let mut mappings = mappings::all().unwrap_or_default();
         let mut sites = Vec::new();
         memory.cgroup = cgroup::read();
         if mappings.is_empty() {
             memory.unknown.push("the system does not tell the process's mappings".to_owned());
         } else {
+            sites = account(&mut memory, &mut mappings, may_lock);
             memory.rss_bytes = mappings.iter().map(|mapping| mapping.resident).sum();
+            memory.huge_bytes = mappings.iter().map(|mapping| mapping.huge).sum();
             memory.categories = mappings::categories(&mappings);
             memory.code = Some(mappings::code(&mappings));
-            sites = account(&mut memory, &mappings, may_lock);
         }
         if may_lock {
             if let (Some(allocator), Some(bytes)) = (&mut memory.allocator, trim()) {
@@ -79,7 +81,9 @@ fn probe_use(mappings: &[Mapping]) -> ProbeUse {
 }
 
 /// What the allocator has, and, where every block is recorded, the account of the heap, and its parts by site.
-fn account(memory: &mut Memory, mappings: &[Mapping], may_lock: bool) -> Vec<SitePages> {
+///
+/// Memory that the program took since the mappings were read is added to theirs, so that all figures are of one look.
+fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec<SitePages> {
     let heap: Vec<Mapping> = mappings.iter().copied().filter(Mapping::may_hold_blocks).collect();
     // What has no room would come from the allocator that this is about. Half is for the rest of the dump.
     let needs: u64 = heap.iter().map(Pages::needs).sum();
@@ -91,6 +95,10 @@ fn account(memory: &mut Memory, mappings: &[Mapping], may_lock: bool) -> Vec<Sit
         memory.unknown.push("the system does not tell which pages are resident".to_owned());
         return Vec::new();
     };
+    for mapping in mappings.iter_mut().filter(|mapping| mapping.may_hold_blocks()) {
+        mapping.resident = pages.resident_bytes(mapping.start as u64, mapping.end as u64);
+    }
+    let records_blocks = LiveSpool.header(header::MODE) == mode_number(Mode::Full);
     let inner = match inner() {
         Inner::Jemalloc(_) if !may_lock => {
             let why = "jemalloc was not asked, as a signal has stopped a thread that may have been inside it";
@@ -100,13 +108,14 @@ fn account(memory: &mut Memory, mappings: &[Mapping], may_lock: bool) -> Vec<Sit
         inner => inner,
     };
     let malloc = if cfg!(all(target_env = "gnu", target_pointer_width = "64")) {
-        glibc::find(&heap, &mut pages).map(Box::new)
+        let find = |address| if records_blocks { blocks::find(address) } else { None };
+        glibc::find(&heap, &mut pages, &find).map(Box::new)
     } else {
         None
     };
     match &malloc {
-        Some(malloc) if malloc.not_followed > 0 => {
-            let heaps = malloc.not_followed;
+        Some(malloc) if !malloc.not_followed.is_empty() => {
+            let heaps = malloc.not_followed.len();
             memory.unknown.push(format!("the chunks of {heaps} of malloc's heaps could not be followed"));
         }
         None if matches!(inner, Inner::Glibc) => {
@@ -118,9 +127,14 @@ fn account(memory: &mut Memory, mappings: &[Mapping], may_lock: bool) -> Vec<Sit
     memory.unknown.extend(why.map(str::to_owned));
     let mut basis = Basis { inner, malloc, metadata_bytes };
     let mut sites = Vec::new();
-    if LiveSpool.header(header::MODE) == mode_number(Mode::Full) {
-        let count = LiveSpool.count(Section::SITES) as usize;
-        let account = heap::account(&mut basis, &heap, &mut pages, count);
+    if records_blocks {
+        let mut account = heap::account(&mut basis, &heap, mappings, &mut pages);
+        account.heap.give_up(given_up_in_heap(&heap, &mut pages));
+        for mapping in mappings.iter_mut().filter(|mapping| mapping.may_hold_blocks()) {
+            // What others gave back since is in no account.
+            mapping.resident -=
+                pages.gone_bytes(mapping.start as u64, mapping.end as u64).min(mapping.resident);
+        }
         if account.elsewhere_bytes > 0 {
             let bytes = account.elsewhere_bytes;
             memory.unknown.push(format!("{bytes} bytes of live blocks lie in memory of another kind"));
@@ -138,6 +152,14 @@ fn account(memory: &mut Memory, mappings: &[Mapping], may_lock: bool) -> Vec<Sit
         None => facts,
     };
     sites
+}
+
+/// What of the heap's mappings was given up, and is resident only as long as the system has no need of it.
+fn given_up_in_heap(mappings: &[Mapping], pages: &mut Pages) -> u64 {
+    let in_heap = mappings.iter().filter(|mapping| {
+        mapping.given_up > 0 && pages.any_in_heap(mapping.start as u64, mapping.end as u64)
+    });
+    in_heap.map(|mapping| mapping.given_up).sum()
 }
 
 /// The type of the wrapped allocator.

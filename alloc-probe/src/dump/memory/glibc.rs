@@ -7,7 +7,10 @@ use super::pages::Pages;
 use super::self_memory::{self, Window};
 use crate::os::PAGE;
 use alloc_probe_format::dump::{AllocatorFacts, Histogram};
+use alloc_probe_format::spool::block::Block;
+#[cfg(target_env = "gnu")]
 use std::ffi::CStr;
+use std::ops::Range;
 
 /// What `malloc` has.
 pub(super) struct Malloc {
@@ -19,7 +22,7 @@ pub(super) struct Malloc {
     /// The arenas beside the main one, each by its address.
     pub(super) arenas: Vec<u64>,
     /// Heaps whose chunks could not be followed.
-    pub(super) not_followed: u64,
+    pub(super) not_followed: Vec<Range<u64>>,
     mixes_links: bool,
     in_use_bytes: u64,
     free_bytes: u64,
@@ -35,6 +38,8 @@ pub(super) struct MappedChunk {
     /// The block that it holds.
     pub(super) block: u64,
     pub(super) taken: bool,
+    /// Whether it was given back, or has become another, since it was found.
+    pub(super) gone: bool,
 }
 
 /// Heaps of other arenas lie at multiples of this, which is also the most they can have.
@@ -45,8 +50,11 @@ const TRIES: usize = 4;
 
 /// The version, as in `2.36`.
 pub(super) fn version() -> String {
+    #[cfg(target_env = "gnu")]
     // SAFETY: it returns a C string that lives as long as the program.
-    unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy().into_owned()
+    return unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy().into_owned();
+    #[cfg(not(target_env = "gnu"))]
+    String::new()
 }
 
 /// Whether links of caches have the bits of their own address mixed in, by which they can be told.
@@ -57,12 +65,18 @@ pub(super) fn mixes_links(version: &str) -> bool {
 
 /// What glibc's `malloc` has, in the mappings in which it may be, which come by address. Claims it. None where memory can't be
 /// read.
-pub(super) fn find(mappings: &[Mapping], pages: &mut Pages) -> Option<Malloc> {
+///
+/// `find` looks up what is recorded of the block at an address.
+pub(super) fn find(
+    mappings: &[Mapping],
+    pages: &mut Pages,
+    find: &dyn Fn(u64) -> Option<Block>,
+) -> Option<Malloc> {
     let here = [0u64];
     if self_memory::copy(here.as_ptr() as u64, &mut [0]) == 0 {
         return None;
     }
-    let mut finder = Finder { malloc: Malloc::new(), window: Window::new(), pages };
+    let mut finder = Finder { malloc: Malloc::new(), window: Window::new(), pages, find };
     for neighbours in mappings.chunk_by(|a, b| a.end == b.start && a.kind == b.kind) {
         let (start, end) = (neighbours[0].start as u64, neighbours[neighbours.len() - 1].end as u64);
         match neighbours[0].kind {
@@ -82,7 +96,7 @@ impl Malloc {
             mapped: Vec::new(),
             heaps: Vec::new(),
             arenas: Vec::new(),
-            not_followed: 0,
+            not_followed: Vec::new(),
             mixes_links: mixes_links(&version()),
             in_use_bytes: 0,
             free_bytes: 0,
@@ -93,7 +107,7 @@ impl Malloc {
     /// Adds up what is in use and what is free.
     fn count(&mut self) {
         let Malloc { chunks, in_use_bytes, free_bytes, holes, .. } = self;
-        chunks.for_each(|chunk| match chunk.in_use {
+        chunks.for_each(|chunk| match chunk.in_use || chunk.is_held {
             true => *in_use_bytes += chunk.size,
             false => {
                 *free_bytes += chunk.size;
@@ -102,7 +116,7 @@ impl Malloc {
         });
     }
 
-    /// Makes the chunks free that nobody has taken and that are in caches of freed ones. Those of a glibc before 2.32
+    /// Makes the chunks free that hold no recorded block and that are in caches of freed ones. Those of a glibc before 2.32
     /// can't be told from others.
     pub(super) fn free_cached(&mut self) {
         if !self.mixes_links {
@@ -137,15 +151,25 @@ impl Malloc {
         }
     }
 
-    /// From where to where the chunk reaches that holds a block at this address, which is taken. None where none does.
-    pub(super) fn take(&mut self, block: u64) -> Option<(u64, u64)> {
-        match self.chunks.take(block) {
-            Some(bytes) => Some((block - 8, block - 8 + bytes)),
-            None => self.take_mapped(block),
+    /// Of the chunks with mappings of their own that hold no recorded block: the blocks that are recorded by now. What is no
+    /// longer there is marked.
+    pub(super) fn late_mapped(&mut self, find: &dyn Fn(u64) -> Option<Block>) -> Vec<Block> {
+        let mut late = Vec::new();
+        for chunk in self.mapped.iter_mut().filter(|chunk| !chunk.taken) {
+            let mut header = [0; 2];
+            let same = self_memory::copy(chunk.start, &mut header) == size_of_val(&header)
+                && header[1] & !FLAGS == chunk.end - chunk.start;
+            match find(chunk.block) {
+                Some(block) => late.push(block),
+                None => chunk.gone = !same,
+            }
         }
+        late
     }
 
-    fn take_mapped(&mut self, block: u64) -> Option<(u64, u64)> {
+    /// From where to where the chunk with a mapping of its own reaches that holds a block at this address, which is taken.
+    /// None where none does.
+    pub(super) fn take_mapped(&mut self, block: u64) -> Option<(u64, u64)> {
         let behind = self.mapped.partition_point(|chunk| chunk.start < block);
         let chunk = self.mapped[..behind].last_mut().filter(|chunk| chunk.block == block && !chunk.taken)?;
         chunk.taken = true;
@@ -157,6 +181,7 @@ struct Finder<'a> {
     malloc: Malloc,
     window: Window,
     pages: &'a mut Pages,
+    find: &'a dyn Fn(u64) -> Option<Block>,
 }
 
 impl Finder<'_> {
@@ -165,7 +190,7 @@ impl Finder<'_> {
         let mut behind = start;
         let mut heap = start.next_multiple_of(HEAP_BYTES);
         while heap < end {
-            if let Some((_, arena)) = self.heap_info(heap) {
+            if let Some((_, arena)) = heap_info(&mut self.window, self.pages, heap) {
                 if !self.malloc.arenas.contains(&arena) {
                     self.malloc.arenas.push(arena);
                 }
@@ -173,31 +198,17 @@ impl Finder<'_> {
                 behind = end.min(heap + HEAP_BYTES);
                 self.pages.claim(heap, behind);
                 // It may have grown by the time that it is walked.
-                self.heap(heap, true, |finder| Some(heap + finder.heap_info(heap)?.0));
+                self.heap(heap, true, behind, |window, pages| Some(heap + heap_info(window, pages, heap)?.0));
             }
             heap += HEAP_BYTES;
         }
         self.mapped_chunks(behind, end);
     }
 
-    /// The size in use and the arena of a heap, if there is one at this address. Where it begins stand its arena, the
-    /// arena's heap before it, and the size; the arena itself stands behind that in its first heap.
-    fn heap_info(&mut self, heap: u64) -> Option<(u64, u64)> {
-        let mut word = |index: u64| self.window.word(heap + 8 * index, self.pages);
-        let (arena, before, bytes) = (word(0)?, word(1)?, word(2)?);
-        let of_first = arena & !(HEAP_BYTES - 1);
-        let plausible = (32..256).contains(&(arena - of_first))
-            && (before == 0) == (of_first == heap)
-            && before % HEAP_BYTES == 0
-            && bytes % PAGE as u64 == 0
-            && (PAGE as u64..=HEAP_BYTES).contains(&bytes);
-        plausible.then_some((bytes, arena))
-    }
-
     /// The heap of the main arena, which ends where `brk` has come to by now.
     fn main_heap(&mut self, start: u64, end: u64) {
         self.pages.claim(start, end);
-        self.heap(start, false, |_| {
+        self.heap(start, false, end, |_, _| {
             // SAFETY: this asks only.
             let now = unsafe { libc::sbrk(0) } as u64;
             Some(if now > end { now } else { end })
@@ -206,20 +217,30 @@ impl Finder<'_> {
 
     /// A heap, whose first chunk may be behind what glibc keeps of the heap, or behind what somebody else took of it
     /// before.
-    fn heap(&mut self, start: u64, in_arena: bool, end: impl Fn(&mut Self) -> Option<u64>) {
+    fn heap(
+        &mut self,
+        start: u64,
+        in_arena: bool,
+        mapped: u64,
+        end: impl Fn(&mut Window, &mut Pages) -> Option<u64>,
+    ) {
         for _ in 0..TRIES {
             self.window.forget();
-            let Some(end) = end(self) else { continue };
-            let places = (start..end.min(start + PAGE as u64)).step_by(GRANULE as usize);
+            let Some(now) = end(&mut self.window, self.pages) else { continue };
+            let places = (start..now.min(start + PAGE as u64)).step_by(GRANULE as usize);
             for first in places {
-                let span = Span { start, first, end, in_arena };
-                if self.may_be_first(&span) && self.malloc.chunks.walk(&span, &mut self.window, self.pages) {
-                    self.malloc.heaps.push(span);
+                let mut span = Span { start, first, end: now, in_arena };
+                if !self.may_be_first(&span) {
+                    continue;
+                }
+                let Finder { malloc, window, pages, find } = self;
+                if malloc.chunks.walk(&mut span, window, pages, &end, *find) {
+                    malloc.heaps.push(span);
                     return;
                 }
             }
         }
-        self.malloc.not_followed += 1;
+        self.malloc.not_followed.push(start..mapped);
     }
 
     /// Whether the first two chunks of a heap look like chunks.
@@ -256,9 +277,29 @@ impl Finder<'_> {
             && header & FLAGS == MAPPED
             && bytes % PAGE as u64 == 0
             && (PAGE as u64..=end - page).contains(&bytes);
-        let chunk = || MappedChunk { start: page, end: page + bytes, block: page + GRANULE, taken: false };
+        let chunk = || MappedChunk {
+            start: page,
+            end: page + bytes,
+            block: page + GRANULE,
+            taken: false,
+            gone: false,
+        };
         is_chunk.then(chunk)
     }
+}
+
+/// The size in use and the arena of a heap, if there is one at this address. Where it begins stand its arena, the arena's
+/// heap before it, and the size; the arena itself stands behind that in its first heap.
+fn heap_info(window: &mut Window, pages: &mut Pages, heap: u64) -> Option<(u64, u64)> {
+    let mut word = |index: u64| window.word(heap + 8 * index, pages);
+    let (arena, before, bytes) = (word(0)?, word(1)?, word(2)?);
+    let of_first = arena & !(HEAP_BYTES - 1);
+    let plausible = (32..256).contains(&(arena - of_first))
+        && (before == 0) == (of_first == heap)
+        && before % HEAP_BYTES == 0
+        && bytes % PAGE as u64 == 0
+        && (PAGE as u64..=HEAP_BYTES).contains(&bytes);
+    plausible.then_some((bytes, arena))
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! The account of the heap: what each byte of its resident pages is.
 
+use super::chunks::{Chunks, HeldBlock};
 use super::glibc::Malloc;
 use super::inner::Inner;
 use super::mappings::Mapping;
 use super::pages::{Page, Pages, Place};
 use crate::os::PAGE;
+use crate::profile::blocks;
 use crate::spool::LiveSpool;
 use alloc_probe_format::dump::{Heap, HeapBasis, SitePages};
 use alloc_probe_format::snapshot::for_each_live_block;
 use alloc_probe_format::spool::block::Block;
+use alloc_probe_format::spool::{Section, Spool as _};
 
 /// How the memory of allocators is told from the program's.
 pub(super) struct Basis {
@@ -31,14 +34,28 @@ pub(super) struct Account {
 }
 
 /// Takes the account. Every resident byte of the heap is one of its figures.
-pub(super) fn account(basis: &mut Basis, mappings: &[Mapping], pages: &mut Pages, sites: usize) -> Account {
-    let mut account = Account {
-        heap: Heap::default(),
-        sites: vec![SitePages::default(); sites],
-        elsewhere_bytes: 0,
-        chunks: 0,
+///
+/// `mappings` are those that may hold blocks, of `all` that there are.
+pub(super) fn account(
+    basis: &mut Basis,
+    mappings: &[Mapping],
+    all: &[Mapping],
+    pages: &mut Pages,
+) -> Account {
+    let mut account = Account { heap: Heap::default(), sites: Vec::new(), elsewhere_bytes: 0, chunks: 0 };
+    let none = Chunks::default();
+    let held = |basis: &Basis, f: &mut dyn FnMut(HeldBlock)| {
+        basis.malloc.as_ref().map_or(&none, |malloc| &malloc.chunks).for_each_held(f);
     };
-    for_each_live_block(&LiveSpool, |block| account.add(block, basis, pages));
+    held(basis, &mut |block| {
+        account.chunks += 1;
+        account.add(block, all, pages);
+    });
+    for_each_live_block(&LiveSpool, |block| account.add_beside(block, basis, all, pages));
+    // Blocks that were on their way from one mapping to another while the table was read.
+    for block in basis.malloc.as_mut().map_or_else(Vec::new, |malloc| malloc.late_mapped(&blocks::find)) {
+        account.add_beside(block, basis, all, pages);
+    }
     let of_malloc = basis.malloc.as_mut().map_or(0, |malloc| add_chunks(malloc, pages));
     pages.claim_with_blocks();
     basis.inner.claim(mappings, pages);
@@ -57,59 +74,103 @@ pub(super) fn account(basis: &mut Basis, mappings: &[Mapping], pages: &mut Pages
     if let (HeapBasis::Chunks, Some(malloc)) = (heap.basis, &basis.malloc) {
         heap.holes = malloc.holes();
     }
-    for_each_live_block(&LiveSpool, |block| account.share(block, pages));
+    held(basis, &mut |block| account.share(block.site, block.address, block.size, pages));
+    for_each_live_block(&LiveSpool, |block| {
+        if !basis.has_chunk_of(block.address) {
+            account.share(block.site, block.address, block.size, pages);
+        }
+    });
     account
 }
 
+impl Basis {
+    /// Whether a block lies in a heap whose chunks were followed, so that it was seen there or not at all.
+    fn has_chunk_of(&mut self, address: u64) -> bool {
+        self.malloc.as_mut().is_some_and(|malloc| malloc.chunks.has(address))
+    }
+}
+
 impl Account {
-    /// Adds a live block, and what the allocator added to it.
-    fn add(&mut self, block: Block, basis: &mut Basis, pages: &mut Pages) {
+    /// The figures of a site, also of one that came when the account had been begun.
+    fn site(&mut self, site: u32) -> &mut SitePages {
+        let site = site as usize;
+        if site >= self.sites.len() {
+            let count = LiveSpool.count(Section::SITES) as usize;
+            self.sites.resize(count.max(1), SitePages::default());
+        }
+        // A word that was read while another thread wrote it is nobody's.
+        let site = if site < self.sites.len() { site } else { 0 };
+        &mut self.sites[site]
+    }
+
+    /// Adds a live block that is not in a heap whose chunks were followed.
+    fn add_beside(&mut self, block: Block, basis: &mut Basis, all: &[Mapping], pages: &mut Pages) {
         let Block { address, size, site, .. } = block;
-        let end = address.saturating_add(size);
-        let (first, last) = match basis.malloc.as_mut().and_then(|malloc| malloc.take(address)) {
+        if basis.has_chunk_of(address) {
+            return;
+        }
+        let (first, last) = match basis.malloc.as_mut().and_then(|malloc| malloc.take_mapped(address)) {
             Some(chunk) => {
                 self.chunks += 1;
                 chunk
             }
             None => (address, address.saturating_add(basis.inner.rounded(size))),
         };
-        let mut none = SitePages::default();
-        let site = self.sites.get_mut(site as usize).unwrap_or(&mut none);
+        self.add(HeldBlock { site, address, size, first, last }, all, pages);
+    }
+
+    /// Adds a live block, and what the allocator added to it.
+    fn add(&mut self, block: HeldBlock, all: &[Mapping], pages: &mut Pages) {
+        let HeldBlock { site, address, size, first, last } = block;
+        let end = address.saturating_add(size);
+        let (mut untouched, mut slack) = (0, 0);
         pages.for_each(address, end, |figures, place, bytes| match place {
             Place::Resident(index) => {
                 let page = &mut figures[index];
                 page.blocks = page.blocks.saturating_add(1);
                 page.add_live(bytes);
             }
-            Place::Untouched => {
-                site.untouched_bytes += bytes;
-                self.heap.untouched_bytes += bytes;
-            }
+            Place::Untouched => untouched += bytes,
             Place::Swapped => self.heap.swapped_bytes += bytes,
-            Place::Elsewhere => self.elsewhere_bytes += bytes,
+            // What lies in no mapping that was in use came when those had been looked at, and is in no figure of this moment.
+            Place::Elsewhere if is_mapped(all, address) && is_mapped(all, end.max(1) - 1) => {
+                self.elsewhere_bytes += bytes
+            }
+            Place::Elsewhere => {}
         });
         for (start, end) in [(first, address), (end, last)] {
             pages.for_each(start, end, |figures, place, bytes| {
                 if let Place::Resident(index) = place {
-                    site.slack_bytes += figures[index].add_slack(bytes);
+                    slack += figures[index].add_slack(bytes);
                 }
             });
         }
+        self.heap.untouched_bytes += untouched;
+        let site = self.site(site);
+        site.untouched_bytes += untouched;
+        site.slack_bytes += slack;
     }
 
     /// Gives a live block's site its share of what is free on the pages that it lies on. Between its first page and its
     /// last, there is none.
-    fn share(&mut self, block: Block, pages: &mut Pages) {
-        let Some(site) = self.sites.get_mut(block.site as usize) else { return };
-        let last = block.address.saturating_add(block.size.max(1) - 1);
-        let places = [pages.place(block.address), pages.place(last)];
+    fn share(&mut self, site: u32, address: u64, size: u64, pages: &mut Pages) {
+        let last = address.saturating_add(size.max(1) - 1);
+        let places = [pages.place(address), pages.place(last)];
         let places = if places[0] == places[1] { &places[..1] } else { &places[..] };
         for place in places {
-            if let Place::Resident(index) = *place {
-                site.fragmented_bytes += pages.figures[index].take_share();
+            // A page that became the heap's meanwhile is in no other figure.
+            let Place::Resident(index) = *place else { continue };
+            let page = &mut pages.figures[index];
+            if page.in_heap && !page.is_unknown {
+                self.site(site).fragmented_bytes += page.take_share();
             }
         }
     }
+}
+
+fn is_mapped(mappings: &[Mapping], address: u64) -> bool {
+    let behind = mappings.partition_point(|mapping| mapping.start as u64 <= address);
+    mappings[..behind].last().is_some_and(|mapping| address < mapping.end as u64 && !mapping.is_reserved())
 }
 
 fn add_page(heap: &mut Heap, page: &Page) {
@@ -118,7 +179,9 @@ fn add_page(heap: &mut Heap, page: &Page) {
     heap.slack_bytes += u64::from(page.slack);
     heap.other_bytes += u64::from(page.other);
     let free = page.free();
-    if usize::from(free) == PAGE {
+    if page.is_unknown {
+        heap.unknown_bytes += u64::from(free);
+    } else if usize::from(free) == PAGE {
         heap.retained_bytes += u64::from(free);
     } else {
         heap.fragmented_bytes += u64::from(free);
@@ -143,8 +206,15 @@ fn add_chunks(malloc: &mut Malloc, pages: &mut Pages) -> u64 {
             add(chunk.address + 8, chunk.address + 8 + chunk.size);
         }
     });
-    for chunk in malloc.mapped.iter().filter(|chunk| !chunk.taken) {
+    for chunk in malloc.mapped.iter().filter(|chunk| !chunk.taken && !chunk.gone) {
         add(chunk.start, chunk.end);
+    }
+    for heap in &malloc.not_followed {
+        pages.for_each(heap.start, heap.end, |figures, place, _| {
+            if let Place::Resident(index) = place {
+                figures[index].is_unknown = true;
+            }
+        });
     }
     metadata
 }

@@ -48,6 +48,10 @@ pub(super) struct Mapping {
     /// Of the resident bytes, those that are the process's own, and not the file's.
     anonymous: u64,
     pub(super) swapped: u64,
+    /// Of the resident bytes, those that were given up, and that the system takes when it needs them.
+    pub(super) given_up: u64,
+    /// Huge pages of the kind that counts as nobody's resident memory.
+    pub(super) huge: u64,
     /// Whether the system was told to set nothing aside for it.
     pub(super) is_not_reserved: bool,
 }
@@ -56,6 +60,16 @@ impl Mapping {
     /// Whether an allocator may keep blocks there.
     pub(super) fn may_hold_blocks(&self) -> bool {
         self.writable && matches!(self.kind, Kind::Heap | Kind::Anonymous)
+    }
+
+    /// What of its resident memory was given up, and is no longer what the mapping is for.
+    fn apart(&self) -> u64 {
+        if self.may_hold_blocks() { self.given_up.min(self.resident) } else { 0 }
+    }
+
+    /// Whether nobody can have a block there, unless it has become writable since.
+    pub(super) fn is_reserved(&self) -> bool {
+        !self.writable && self.kind == Kind::Anonymous
     }
 
     pub(super) fn is_probe(&self) -> bool {
@@ -86,6 +100,8 @@ pub(super) fn all() -> Option<Vec<Mapping>> {
                         "Rss" => last.resident = bytes,
                         "Anonymous" => last.anonymous = bytes,
                         "Swap" => last.swapped = bytes,
+                        "LazyFree" => last.given_up = bytes,
+                        "Shared_Hugetlb" | "Private_Hugetlb" => last.huge += bytes,
                         _ => {}
                     }
                 }
@@ -155,6 +171,8 @@ impl<'a> Header<'a> {
             resident: 0,
             anonymous: 0,
             swapped: 0,
+            given_up: 0,
+            huge: 0,
             is_not_reserved: false,
         }
     }
@@ -188,14 +206,19 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Resident memory by what it is for.
+/// Resident memory by what it is for. Of the mappings without a file, what was given up is apart.
 pub(super) fn categories(mappings: &[Mapping]) -> Vec<Category> {
     let of_kind = |kind| mappings.iter().filter(move |mapping| mapping.kind == kind);
+    let given_up: u64 = mappings.iter().map(Mapping::apart).sum();
     let category = |(kind, name): (Kind, &str)| {
-        let bytes = of_kind(kind).map(|mapping| mapping.resident).sum();
+        let bytes = of_kind(kind).map(|mapping| mapping.resident - mapping.apart()).sum();
         Category { name: name.to_owned(), bytes }
     };
-    Kind::ALL.into_iter().map(category).filter(|category| category.bytes > 0).collect()
+    let reclaimable = Category { name: "reclaimable".to_owned(), bytes: given_up };
+    let mut categories: Vec<Category> = Kind::ALL.into_iter().map(category).collect();
+    categories.insert(2, reclaimable);
+    categories.retain(|category| category.bytes > 0);
+    categories
 }
 
 /// What of the executable and the libraries is what.

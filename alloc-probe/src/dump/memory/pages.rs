@@ -4,7 +4,7 @@
 //! address space that was reserved and never touched costs next to nothing, and no block has to be searched for.
 
 use super::mappings::Mapping;
-use crate::os::PAGE;
+use crate::os::{PAGE, PageMap};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
@@ -21,6 +21,8 @@ pub(super) struct Page {
     pub(super) blocks: u16,
     /// Whether it belongs to the heap.
     pub(super) in_heap: bool,
+    /// Whether it is not known what of it is free, but for live blocks.
+    pub(super) is_unknown: bool,
 }
 
 impl Page {
@@ -82,6 +84,8 @@ pub(super) struct Pages {
     last: usize,
 }
 
+type Range64 = std::ops::Range<u64>;
+
 /// A mapping, in pages.
 struct Range {
     start: u64,
@@ -103,9 +107,9 @@ impl Pages {
     /// More than what is kept of a mapping takes, with its chunks.
     pub(super) fn needs(mapping: &Mapping) -> u64 {
         let (space, resident) = ((mapping.end - mapping.start) as u64, mapping.resident);
-        // A bit and a part of a number for each page; figures for each that is resident; two bits for each 16 bytes, and
-        // the links of caches.
-        space / PAGE_BYTES / 4 + resident / PAGE_BYTES * size_of::<Page>() as u64 + resident / 16
+        // A bit and a part of a number for each page; figures for each that is resident; three bits for each 16 bytes, a
+        // block's site for each 32 at the most, and the links of caches.
+        space / PAGE_BYTES / 4 + resident / PAGE_BYTES * size_of::<Page>() as u64 + resident / 4
     }
 
     /// The pages of mappings, by address. None where the system does not tell.
@@ -142,7 +146,10 @@ impl Pages {
         let mut shared: Vec<u64> = Vec::new();
         let (mut own, mut swapped) = (0, 0);
         let mut page = start;
-        while page < end && (own + swapped) * PAGE_BYTES < mapping.resident + mapping.swapped {
+        // A program that goes on may have touched more by now: so one part more than what there was is looked at.
+        let mut more = true;
+        while page < end && more {
+            more = (own + swapped) * PAGE_BYTES < mapping.resident + mapping.swapped;
             let bytes = buffer.len().min((end - page) as usize * 8);
             let got = file.read_at(&mut buffer[..bytes], page * 8).ok().filter(|&got| got >= 8)?;
             for bytes in buffer[..got].chunks_exact(8) {
@@ -232,6 +239,51 @@ impl Pages {
         None
     }
 
+    /// How many bytes are resident from one address to another.
+    pub(super) fn resident_bytes(&mut self, start: u64, end: u64) -> u64 {
+        let mut resident = 0;
+        self.for_each(start, end, |_, place, bytes| {
+            if let Place::Resident(_) = place {
+                resident += bytes;
+            }
+        });
+        resident
+    }
+
+    /// How many bytes of pages that are not the heap's were resident and are no longer.
+    pub(super) fn gone_bytes(&mut self, start: u64, end: u64) -> u64 {
+        let Some(map) = PageMap::open() else { return 0 };
+        let mut gone = 0;
+        let mut run = start..start;
+        let mut close = |run: &Range64| {
+            gone += (run.end - run.start).saturating_sub(map.touched_bytes(run.start, run.end));
+        };
+        let mut at = start;
+        self.for_each(start, end, |figures, place, bytes| {
+            if matches!(place, Place::Resident(index) if !figures[index].in_heap) {
+                if run.end != at {
+                    close(&run);
+                    run = at..at;
+                }
+                run.end = at + bytes;
+            }
+            at += bytes;
+        });
+        close(&run);
+        gone
+    }
+
+    /// Whether any page from one address to another is the heap's.
+    pub(super) fn any_in_heap(&mut self, start: u64, end: u64) -> bool {
+        let mut any = false;
+        self.for_each(start, end, |figures, place, _| {
+            if let Place::Resident(index) = place {
+                any |= figures[index].in_heap;
+            }
+        });
+        any
+    }
+
     /// Where an address is.
     pub(super) fn place(&mut self, address: u64) -> Place {
         self.step(address, address + 1).0
@@ -260,7 +312,8 @@ impl Pages {
             let mut found = false;
             pages.for_each(start, end, |figures, place, _| {
                 if let Place::Resident(index) = place {
-                    found |= figures[index].blocks > 0 && !figures[index].in_heap;
+                    let page = &figures[index];
+                    found |= (page.blocks > 0 || page.slack > 0) && !page.in_heap;
                 }
             });
             found

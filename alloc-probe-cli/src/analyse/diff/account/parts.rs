@@ -10,7 +10,7 @@ pub(super) const RESIDENT: Part = ("resident", "", true, |dump| Some(signed(dump
 
 /// What the allocator has, page by page; in one line where that is not known. The untouched and the swapped are live,
 /// but not resident, so they count below zero.
-pub(super) const HEAP: [Part; 10] = [
+pub(super) const HEAP: [Part; 12] = [
     ("live blocks", "asked for and not freed", true, |dump| Some(live(dump))),
     ("never touched", "live, but on pages not used yet", true, |dump| {
         let heap = heap(dump)?;
@@ -26,10 +26,14 @@ pub(super) const HEAP: [Part; 10] = [
     }),
     ("C code", "of other languages, in use", true, |dump| Some(signed(told_apart(dump)?.other_bytes))),
     ("allocator", "its own tables", true, |dump| Some(signed(told_apart(dump)?.metadata_bytes))),
+    ("heap, unknown", "in use or free: could not be told", true, |dump| {
+        Some(signed(heap(dump)?.unknown_bytes))
+    }),
     ("heap beyond them", "free, rounding, C: not told apart", true, |dump| match heap(dump) {
         Some(_) => Some(0),
         None => Some(anonymous(dump) - live(dump)),
     }),
+    ("reclaimable", "given up, the system's at need", true, |dump| Some(category(dump, "reclaimable"))),
     ("other mappings", "made without the allocator", true, |dump| {
         // The two are read one after the other, so the heap may have grown in between.
         Some((anonymous(dump) - signed(heap(dump)?.resident_bytes)).max(0))
@@ -57,9 +61,10 @@ pub(super) const OTHERS: [Part; 3] = [
     ("probe", "what recording took", true, |dump| Some(category(dump, "probe"))),
 ];
 
-pub(super) const BESIDE: [Part; 4] = [
+pub(super) const BESIDE: [Part; 5] = [
     ("threads", "alive", false, |dump| Some(signed(dump.memory.threads))),
     ("arenas", "of the allocator", false, |dump| Some(signed(dump.memory.allocator.as_ref()?.arenas))),
+    ("huge pages", "HugeTLB, not resident", true, |dump| Some(signed(dump.memory.huge_bytes))),
     ("page tables", "the kernel's, not resident", true, |dump| Some(signed(dump.memory.page_table_bytes))),
     ("swap", "of the whole process", true, |dump| Some(signed(dump.memory.swap_bytes))),
 ];
