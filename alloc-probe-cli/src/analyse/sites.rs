@@ -12,6 +12,8 @@ use std::collections::HashMap;
 pub struct ShownSite {
     /// The frames to show, from the allocation outwards.
     pub frames: Vec<FrameId>,
+    /// How many different stacks are shown as this one.
+    pub stacks: u64,
     /// Whether frames were left out when some of it was recorded.
     pub truncated: bool,
     /// The figures of all of them together.
@@ -35,6 +37,7 @@ pub fn shown(profile: &Profile, metric: Metric, all_frames: bool) -> Vec<ShownSi
             shown.len() - 1
         });
         let merged = &mut shown[index];
+        merged.stacks += 1;
         merged.truncated |= site.truncated;
         merged.figures.add(&site.figures);
         add_histogram(&mut merged.sizes, &site.sizes);

@@ -54,5 +54,6 @@ pub struct SymbolArgs {
 }
 
 fn metric() -> impl TypedValueParser<Value = Metric> {
-    PossibleValuesParser::new(Metric::ALL.map(Metric::name)).try_map(|name| name.parse::<Metric>())
+    PossibleValuesParser::new(Metric::ALL.iter().map(|metric| metric.name()))
+        .try_map(|name| name.parse::<Metric>())
 }

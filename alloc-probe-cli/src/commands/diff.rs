@@ -9,9 +9,9 @@ use crate::analyse::diff::{Diff, diff};
 use crate::error::Error;
 use crate::exit;
 use crate::profile::Profile;
-use crate::render::diff::json::DiffJson;
 use crate::render::diff::{self as text, Listing, View, html};
 use crate::render::flamegraph::{self, Place, Widths};
+use crate::render::json;
 use crate::term::Terminal;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -118,9 +118,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     };
     let mut view = View { base, new, diff: &diff, options };
     if args.json {
-        let json = DiffJson::new(&view, args.top);
-        serde_json::to_writer_pretty(&mut terminal.out, &json).map_err(std::io::Error::from)?;
-        writeln!(terminal.out)?;
+        json::diff::write(&view, args.top, terminal.out.as_mut())?;
     } else {
         text::write(&view, terminal.out.as_mut())?;
     }

@@ -64,9 +64,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let shown = shown(&profile, args.by.metric, args.frames.all);
     if args.json {
         let top = args.top.unwrap_or(shown.len()).min(shown.len());
-        serde_json::to_writer_pretty(&mut terminal.out, &json::Show::new(&profile, &shown[..top]))
-            .map_err(std::io::Error::from)?;
-        writeln!(terminal.out)?;
+        json::show::write(&profile, &shown[..top], terminal.out.as_mut())?;
         return Ok(exit::SUCCESS);
     }
     let options = sites::Options {

@@ -63,10 +63,10 @@ pub fn write(
     if top.is_empty() {
         return Ok(());
     }
-    let (header, companion) = heading(metric);
+    let (header, companion) = (metric.title(), metric.companion());
     let values: Vec<String> = top.iter().map(|site| value(profile, site, metric)).collect();
     let widest = values.iter().map(|value| text::width(value)).max().unwrap_or(0);
-    let value_columns = text::width(header).max(10).max(widest);
+    let value_columns = text::width(&header).max(10).max(widest);
     let indent = value_columns + OTHER_COLUMNS;
     writeln!(out)?;
     let beside = if companion.is_bytes() { "bytes" } else { "blocks" };
@@ -106,21 +106,6 @@ fn value(profile: &Profile, site: &ShownSite, metric: Metric) -> String {
     match sampling::relative_error(&profile.dump, &site.figures, metric) {
         Some(error) => format!("{value} ±{:.0}%", error * 100.0),
         None => value,
-    }
-}
-
-/// What the metric's column is called, and the other figure that a person wants beside it.
-fn heading(metric: Metric) -> (&'static str, Metric) {
-    match metric {
-        Metric::PeakBytes => ("peak bytes", Metric::PeakBlocks),
-        Metric::PeakBlocks => ("peak blocks", Metric::PeakBytes),
-        Metric::TotalBytes => ("total bytes", Metric::TotalBlocks),
-        Metric::TotalBlocks => ("total blocks", Metric::TotalBytes),
-        Metric::EndBytes => ("end bytes", Metric::EndBlocks),
-        Metric::EndBlocks => ("end blocks", Metric::EndBytes),
-        Metric::LongLivedBytes => ("long-lived bytes", Metric::LongLivedBlocks),
-        Metric::LongLivedBlocks => ("long-lived blocks", Metric::LongLivedBytes),
-        Metric::TemporaryBlocks => ("temporary blocks", Metric::TotalBytes),
     }
 }
 

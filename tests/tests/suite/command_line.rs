@@ -49,7 +49,7 @@ fn show_has_the_figures_of_the_dump() {
         let mut faults = Faults::of(&run.subject);
         let figures = |value: &Value| serde_json::from_value::<Figures>(value.clone()).expect("figures");
         faults.equal("schema_version", shown["schema_version"].as_u64(), Some(1));
-        for figure in Metric::ALL.map(|metric| metric.name().replace('-', "_")) {
+        for figure in Metric::ALL.iter().map(|metric| metric.name().replace('-', "_")) {
             let shown = &shown["summary"][&figure];
             faults.check(shown.is_u64(), format_args!("the summary's {figure} is {shown}"));
         }

@@ -73,7 +73,7 @@ impl Account {
     }
 
     /// The account of two processes; none where one of them does not know its resident memory.
-    pub(super) fn of(base: &Dump, new: &Dump) -> Option<Account> {
+    pub fn of(base: &Dump, new: &Dump) -> Option<Account> {
         if base.memory.rss_bytes == 0 || new.memory.rss_bytes == 0 {
             return None;
         }

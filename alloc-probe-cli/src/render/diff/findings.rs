@@ -32,7 +32,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     for finding in &diff.findings {
         writeln!(out)?;
         title(finding, out)?;
-        words::sentence("  ", &finding.headline, options.width, out)?;
+        words::sentence("  ", &finding.sentence, options.width, out)?;
         for evidence in &finding.evidence {
             words::sentence("  - ", evidence, options.width, out)?;
         }

@@ -4,15 +4,14 @@ pub(super) mod change;
 mod classes;
 mod findings;
 pub mod html;
-pub mod json;
 mod sides;
 mod sites;
 mod stacks;
 mod tables;
 mod tree;
-mod view;
+pub(super) mod view;
 mod words;
-mod work;
+pub(super) mod work;
 
 pub use view::{Listing, Options, View};
 

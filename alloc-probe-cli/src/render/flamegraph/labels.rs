@@ -8,13 +8,13 @@ use alloc_probe_format::metric::Metric;
 
 pub(super) fn labels(profile: &Profile, metric: Metric) -> Labels {
     let figure = units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
-    let title = format!("{}: {}, {figure}", program(profile), meaning(metric));
+    let title = format!("{}: {}, {figure}", program(profile), metric.meaning());
     Labels { title, subtitle: facts(profile), unit: unit(metric) }
 }
 
 pub(super) fn difference_labels(base: &Profile, new: &Profile, metric: Metric, widths: Widths) -> Labels {
     let figure = |profile: &Profile| units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
-    let title = format!("{}: {}, {} → {}", program(new), meaning(metric), figure(base), figure(new));
+    let title = format!("{}: {}, {} → {}", program(new), metric.meaning(), figure(base), figure(new));
     let (width, shown) = match widths {
         Widths::Base => (base, "what is gone is there, what came is not"),
         Widths::New => (new, "what came is there, what is gone is not"),
@@ -53,19 +53,4 @@ fn file_name(profile: &Profile) -> String {
 
 fn unit(metric: Metric) -> &'static str {
     if metric.is_bytes() { "bytes" } else { "blocks" }
-}
-
-/// A metric in words.
-fn meaning(metric: Metric) -> &'static str {
-    match metric {
-        Metric::PeakBytes => "bytes live at the peak",
-        Metric::PeakBlocks => "blocks live at the peak",
-        Metric::TotalBytes => "bytes allocated in all",
-        Metric::TotalBlocks => "blocks allocated in all",
-        Metric::EndBytes => "bytes live at the end",
-        Metric::EndBlocks => "blocks live at the end",
-        Metric::LongLivedBytes => "long-lived bytes at the end",
-        Metric::LongLivedBlocks => "long-lived blocks at the end",
-        Metric::TemporaryBlocks => "temporary blocks",
-    }
 }

@@ -1,4 +1,7 @@
 //! What was counted of a process, and of a site.
+//!
+//! The list at the end is the only place that knows which figures there are: a new one is a line there, and what reads
+//! all of them ([`Figures::each`]) has it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,48 +10,30 @@ pub(super) fn is_zero(figure: &u64) -> bool {
     *figure == 0
 }
 
-/// The figures of a process, and of a site. Those that are zero are left out of the file: most sites have few others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Figures {
-    /// Bytes ever allocated.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub total_bytes: u64,
-    /// Blocks ever allocated.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub total_blocks: u64,
-    /// Bytes live at the instant of the process's peak.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub peak_bytes: u64,
-    /// Blocks live at the instant of the process's peak of bytes.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub peak_blocks: u64,
-    /// Bytes live when the dump was taken.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub end_bytes: u64,
-    /// Blocks live when the dump was taken.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub end_blocks: u64,
-    /// Bytes of those live blocks that were at least as old as the threshold.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub long_lived_bytes: u64,
-    /// Live blocks at least as old as the threshold.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub long_lived_blocks: u64,
-    /// Blocks freed before the thread that allocated them allocated again.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub temporary_blocks: u64,
-    /// Blocks that came from a `realloc`.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub realloc_calls: u64,
-    /// Of these, the ones that got another address.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub realloc_moves: u64,
-    /// Bytes that had to be copied for it: the smaller of the old and the new size, for each move.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub moved_bytes: u64,
-    /// The lifetimes of all blocks that have ended (freed, or replaced by a `realloc`), added up.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub lifetime_sum_ns: u64,
+macro_rules! figures {
+    ($($(#[doc = $meaning:literal])+ $name:ident;)+) => {
+        /// The figures of a process, and of a site. Those that are zero are left out of the file: most sites have few others.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct Figures {
+            $(
+                $(#[doc = $meaning])+
+                #[serde(default, skip_serializing_if = "is_zero")]
+                pub $name: u64,
+            )+
+        }
+
+        impl Figures {
+            /// Adds another's figures to these, as for two sites that are shown as one.
+            pub fn add(&mut self, other: &Figures) {
+                $(self.$name = self.$name.saturating_add(other.$name);)+
+            }
+
+            /// Every figure with the name that it has in dumps and in JSON, also those that are zero.
+            pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+        }
+    };
 }
 
 impl Figures {
@@ -56,21 +41,33 @@ impl Figures {
     pub const fn freed_blocks(&self) -> u64 {
         self.total_blocks.saturating_sub(self.end_blocks)
     }
+}
 
-    /// Adds another's figures to these, as for two sites that are shown as one.
-    pub fn add(&mut self, other: &Figures) {
-        self.total_bytes = self.total_bytes.saturating_add(other.total_bytes);
-        self.total_blocks = self.total_blocks.saturating_add(other.total_blocks);
-        self.peak_bytes = self.peak_bytes.saturating_add(other.peak_bytes);
-        self.peak_blocks = self.peak_blocks.saturating_add(other.peak_blocks);
-        self.end_bytes = self.end_bytes.saturating_add(other.end_bytes);
-        self.end_blocks = self.end_blocks.saturating_add(other.end_blocks);
-        self.long_lived_bytes = self.long_lived_bytes.saturating_add(other.long_lived_bytes);
-        self.long_lived_blocks = self.long_lived_blocks.saturating_add(other.long_lived_blocks);
-        self.temporary_blocks = self.temporary_blocks.saturating_add(other.temporary_blocks);
-        self.realloc_calls = self.realloc_calls.saturating_add(other.realloc_calls);
-        self.realloc_moves = self.realloc_moves.saturating_add(other.realloc_moves);
-        self.moved_bytes = self.moved_bytes.saturating_add(other.moved_bytes);
-        self.lifetime_sum_ns = self.lifetime_sum_ns.saturating_add(other.lifetime_sum_ns);
-    }
+figures! {
+    /// Bytes ever allocated.
+    total_bytes;
+    /// Blocks ever allocated.
+    total_blocks;
+    /// Bytes live at the instant of the process's peak.
+    peak_bytes;
+    /// Blocks live at the instant of the process's peak of bytes.
+    peak_blocks;
+    /// Bytes live when the dump was taken.
+    end_bytes;
+    /// Blocks live when the dump was taken.
+    end_blocks;
+    /// Bytes of those live blocks that were at least as old as the threshold.
+    long_lived_bytes;
+    /// Live blocks at least as old as the threshold.
+    long_lived_blocks;
+    /// Blocks freed before the thread that allocated them allocated again.
+    temporary_blocks;
+    /// Blocks that came from a `realloc`.
+    realloc_calls;
+    /// Of these, the ones that got another address.
+    realloc_moves;
+    /// Bytes that had to be copied for it: the smaller of the old and the new size, for each move.
+    moved_bytes;
+    /// The lifetimes of all blocks that have ended (freed, or replaced by a `realloc`), added up.
+    lifetime_sum_ns;
 }

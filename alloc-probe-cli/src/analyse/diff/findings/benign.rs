@@ -39,7 +39,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     ));
     vec![Finding {
         kind: Kind::NoConcern,
-        headline: format!(
+        sentence: format!(
             "The new run keeps {} more, uses it again and again, and does not grow: that is the price of fewer \
              allocations.",
             size(difference)

@@ -76,7 +76,7 @@ fn finding(
     let whose = if in_both { "both runs" } else { side };
     Finding {
         kind: Kind::CapacityKept,
-        headline: format!("Up to {} of {whose} is capacity of collections that grew and did not change since.", size(bytes)),
+        sentence: format!("Up to {} of {whose} is capacity of collections that grew and did not change since.", size(bytes)),
         bytes,
         in_both,
         evidence,

@@ -65,7 +65,7 @@ pub struct Finding {
     /// What it says happened.
     pub kind: Kind,
     /// The finding in a sentence with its figure.
-    pub headline: String,
+    pub sentence: String,
     /// How many bytes of the difference it explains: less than zero where the base has more of it. Where it holds of
     /// [both](Finding::in_both) runs, how many bytes of the new run's memory.
     pub bytes: i64,

@@ -49,7 +49,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let (of, more) = if in_both { ("both runs'".to_owned(), "") } else { (format!("{side}'s"), " more") };
     vec![Finding {
         kind: Kind::Fragmentation,
-        headline: format!(
+        sentence: format!(
             "{}{more} of {of} resident memory is free, but on pages that blocks in use hold.",
             size(whole)
         ),

@@ -102,7 +102,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     });
     vec![Finding {
         kind: Kind::Growth,
-        headline: format!(
+        sentence: format!(
             "{} at {} grow without end, {} a second (confidence: {}).",
             units::bytes(held),
             units::plural(found.len() as u64, "site"),
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!((finding.kind, finding.bytes, finding.in_both), (Kind::Growth, 1_024_000, false));
         assert_eq!(finding.sites, [(0, 1_024_000)]);
         assert_eq!(
-            finding.headline,
+            finding.sentence,
             "1000.0 KiB at 1 site grow without end, 1000.0 KiB a second (confidence: high)."
         );
         assert_eq!(
@@ -301,7 +301,7 @@ mod tests {
             let mut new = profile(run(1_000), vec![("f", leak())]);
             change(&mut new);
             let base = profile(run(1_000), vec![]);
-            let headline = found(find, &base, &new).pop().map(|finding| finding.headline);
+            let headline = found(find, &base, &new).pop().map(|finding| finding.sentence);
             let word =
                 headline.as_deref().and_then(|text| text.split("confidence: ").nth(1)?.split(')').next());
             word.map(str::to_owned)

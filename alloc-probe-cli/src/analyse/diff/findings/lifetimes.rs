@@ -110,7 +110,7 @@ fn finding(runs: &Runs<'_>, moved: &[Moved], longer: bool) -> Option<Finding> {
     let (more, longer) = if longer { ("more", "longer") } else { ("less", "shorter") };
     Some(Finding {
         kind: Kind::Lifetimes,
-        headline: format!(
+        sentence: format!(
             "{} {more} is live {when}, as the blocks of {} live {longer}.",
             units::bytes(bytes.unsigned_abs()),
             units::plural(sites.len() as u64, "site")
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!((finding.kind, finding.bytes), (Kind::Lifetimes, signed(15 * MIB)));
         assert_eq!(finding.sites, [(0, signed(15 * MIB))]);
         assert_eq!(
-            finding.headline,
+            finding.sentence,
             "15.0 MiB more is live at the peak, as the blocks of 1 site live longer."
         );
         assert_eq!(
@@ -225,7 +225,7 @@ mod tests {
         );
         let findings = of(100, batches(50, 16), 1_000, batches(10, 1));
         assert_eq!(findings[0].bytes, -signed(15 * MIB));
-        assert!(findings[0].headline.starts_with("15.0 MiB less is live at the peak"), "{findings:?}");
+        assert!(findings[0].sentence.starts_with("15.0 MiB less is live at the peak"), "{findings:?}");
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
         let kept = Site { figures: kept, ages: vec![(9, 16)], ..Site::default() };
         let findings = of(1_000, batches(10, 16), 1_000, kept);
         assert_eq!(findings[0].bytes, signed(16 * MIB));
-        assert!(findings[0].headline.starts_with("16.0 MiB more is live at the end"), "{findings:?}");
+        assert!(findings[0].sentence.starts_with("16.0 MiB more is live at the end"), "{findings:?}");
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn whole_run(runs: &Runs<'_>, factor: f64, pairs: &[usize]) -> Option<Finding> {
     evidence.extend(per_mark.map(|mark| mark.sentence));
     (bytes != 0).then(|| Finding {
         kind: Kind::MoreWork,
-        headline: format!(
+        sentence: format!(
             "The new run did {factor:.1} times the work: {} {} {}.",
             units::bytes(bytes.unsigned_abs()),
             if bytes > 0 { "more" } else { "less" },
@@ -157,7 +157,7 @@ fn some_sites(runs: &Runs<'_>, more: bool, pairs: &[usize]) -> Option<Finding> {
     let (often, word) = if more { ("more", "more") } else { ("less", "less") };
     Some(Finding {
         kind: Kind::MoreWork,
-        headline: format!(
+        sentence: format!(
             "{} allocated {often} often in the new run, with blocks of the same size: {} {word} {}.",
             units::plural(measure.parts.len() as u64, "site"),
             units::bytes(bytes.unsigned_abs()),
@@ -205,7 +205,7 @@ mod tests {
         let [finding] = &findings[..] else { panic!("{findings:?}") };
         assert_eq!((finding.kind, finding.bytes), (Kind::MoreWork, 2_200 << 10));
         assert_eq!(finding.sites, [(0, 2_000 << 10), (2, 200 << 10)]);
-        assert_eq!(finding.headline, "The new run did 3.0 times the work: 2.1 MiB more at the peak.");
+        assert_eq!(finding.sentence, "The new run did 3.0 times the work: 2.1 MiB more at the peak.");
         assert_eq!(
             finding.evidence,
             ["3 sites, with 100.0% of the blocks, allocated 3.0 times as many blocks of the same size"]
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(findings[0].bytes, 3_000 << 10);
         assert!(found(find, &new, &base).is_empty());
         assert!(
-            findings[0].headline.ends_with("2.9 MiB more in all, while what is live hardly differs."),
+            findings[0].sentence.ends_with("2.9 MiB more in all, while what is live hardly differs."),
             "{findings:?}"
         );
     }

@@ -132,7 +132,7 @@ fn finding(
     }
     Finding {
         kind: Kind::MoreWork,
-        headline: format!(
+        sentence: format!(
             "{panicked} panicked in the {} only ({}): the {} went on and had {} more {}.",
             stopped.name,
             panic.what,
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!((finding.kind, finding.bytes), (Kind::MoreWork, 61 << 20));
         assert_eq!(finding.sites, [(1, 61 << 20)]);
         assert_eq!(
-            finding.headline,
+            finding.sentence,
             "`app::hash` (src/main.rs:9) panicked in the base only (mul overflow): the new run went on and had \
              61.0 MiB more at the peak."
         );
@@ -254,7 +254,7 @@ mod tests {
             base.sites.push(Site { frames, ..of_panic });
         }
         let findings = found(find, &base, &load(false, 0, 64));
-        assert!(findings[0].headline.starts_with("`app::hash`"), "{findings:?}");
+        assert!(findings[0].sentence.starts_with("`app::hash`"), "{findings:?}");
         assert_eq!(findings[0].evidence[3], "in the base only, `app::main` (src/main.rs:3) panicked as well");
     }
 

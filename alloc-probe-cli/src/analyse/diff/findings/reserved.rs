@@ -61,16 +61,16 @@ fn finding(
     evidence.push(monitoring(profile, side));
     let (verb, whose) = if in_both { ("have", "Both runs") } else { ("has", side) };
     let more = if in_both { "" } else { " more" };
-    let mut headline = format!(
+    let mut sentence = format!(
         "{whose} {verb} {}{more} live, but never touched: it takes no memory, only address space.",
         size(bytes)
     );
-    if let Some(first) = headline.get_mut(..1) {
+    if let Some(first) = sentence.get_mut(..1) {
         first.make_ascii_uppercase();
     }
     Finding {
         kind: Kind::Reserved,
-        headline,
+        sentence,
         bytes,
         in_both,
         evidence,

@@ -40,7 +40,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let sites = if spike.is_some() { spike_sites(runs, bytes) } else { Vec::new() };
     vec![Finding {
         kind: Kind::Retained,
-        headline: match in_both {
+        sentence: match in_both {
             false => format!(
                 "The allocator of {side} keeps {} more of free pages resident, which nothing uses.",
                 size(bytes)

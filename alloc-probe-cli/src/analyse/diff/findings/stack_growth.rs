@@ -79,7 +79,7 @@ fn finding(runs: &Runs<'_>, pools: &[(&Pool<'_>, i64)], bytes: i64) -> Finding {
     });
     Finding {
         kind: Kind::StackGrowth,
-        headline: format!(
+        sentence: format!(
             "Stacks are {} deeper in the {run} than in the {reverse}, most of it of {}{because}.",
             units::bytes(bytes.unsigned_abs()),
             largest.name
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!((finding.kind, finding.bytes), (Kind::StackGrowth, 3 << 20));
         assert_eq!(finding.sites, [(0, 3 << 20)]);
         assert_eq!(
-            finding.headline,
+            finding.sentence,
             "Stacks are 3.0 MiB deeper in the new run than in the base, most of it of thread `walker`, as its calls \
              take more of the stack each."
         );
@@ -315,10 +315,10 @@ mod tests {
             ]
         );
         let findings = found(find, &deep(1 << 20, &recursion(62)), &deep(4 << 20, &recursion(254)));
-        assert!(findings[0].headline.ends_with("as its calls go deeper."), "{findings:?}");
+        assert!(findings[0].sentence.ends_with("as its calls go deeper."), "{findings:?}");
         let findings = found(find, &deep(4 << 20, &recursion(254)), &deep(1 << 20, &recursion(62)));
         assert_eq!(findings[0].bytes, -(3 << 20));
-        assert!(findings[0].headline.starts_with("Stacks are 3.0 MiB deeper in the base"), "{findings:?}");
+        assert!(findings[0].sentence.starts_with("Stacks are 3.0 MiB deeper in the base"), "{findings:?}");
     }
 
     #[test]
@@ -343,7 +343,7 @@ mod tests {
         new.dump.threads[0].deepest_bytes = 1 << 20;
         let findings = found(find, &deep(1 << 20, &recursion(62)), &new);
         assert_eq!(findings[0].evidence.len(), 1);
-        assert!(findings[0].headline.ends_with("most of it of thread `walker`."), "{findings:?}");
+        assert!(findings[0].sentence.ends_with("most of it of thread `walker`."), "{findings:?}");
         let mut new = deep(4 << 20, &recursion(62));
         new.deepest[0].truncated = true;
         let findings = found(find, &deep(1 << 20, &recursion(62)), &new);

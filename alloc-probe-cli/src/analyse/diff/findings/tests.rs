@@ -137,7 +137,7 @@ fn retained_memory_has_its_spike() {
     let finding = only(found(&base, &new));
     assert_eq!((finding.kind, finding.bytes, finding.in_both), (Kind::Retained, 48 * MIB as i64, false));
     assert_eq!(
-        finding.headline,
+        finding.sentence,
         "The allocator of the new run keeps 48.0 MiB more of free pages resident, which nothing uses."
     );
     assert_eq!(
@@ -155,7 +155,7 @@ fn retained_memory_has_its_spike() {
     // The other way round, it's the base that has it.
     let finding = only(found(&new, &base));
     assert_eq!((finding.bytes, finding.sites), (-48 * MIB as i64, vec![(1, -50 * MIB as i64)]));
-    assert!(finding.headline.starts_with("The allocator of the base keeps 48.0 MiB"), "{}", finding.headline);
+    assert!(finding.sentence.starts_with("The allocator of the base keeps 48.0 MiB"), "{}", finding.sentence);
 }
 
 #[test]
@@ -167,9 +167,9 @@ fn what_both_retain_is_said_where_it_is_a_quarter() {
     let finding = only(found(&base, &new));
     assert_eq!((finding.kind, finding.bytes, finding.in_both), (Kind::Retained, 25 * MIB as i64, true));
     assert!(
-        finding.headline.starts_with("In both runs the allocator keeps 25.0 MiB"),
+        finding.sentence.starts_with("In both runs the allocator keeps 25.0 MiB"),
         "{}",
-        finding.headline
+        finding.sentence
     );
     heap(&mut new).retained_bytes = 25 * MIB - 1;
     assert!(found(&base, &new).is_empty());
@@ -244,7 +244,7 @@ fn what_both_keep_comes_last_and_says_so() {
     add(&mut new, PUSH, grown());
     let finding = only(found(&base, &new));
     assert_eq!((finding.bytes, finding.in_both), (16 * MIB as i64, true));
-    assert!(finding.headline.starts_with("Up to 16.0 MiB of both runs"), "{}", finding.headline);
+    assert!(finding.sentence.starts_with("Up to 16.0 MiB of both runs"), "{}", finding.sentence);
     heap(&mut new).retained_bytes = 3 * MIB;
     let kinds: Vec<Kind> = found(&base, &new).iter().map(|finding| finding.kind).collect();
     assert_eq!(kinds, [Kind::Retained, Kind::CapacityKept]);
@@ -312,10 +312,10 @@ fn what_was_never_touched_is_reserved() {
              120.0 MiB in its control group; 66.0 MiB are live",
         ]
     );
-    assert!(finding.headline.starts_with("The new run has 64.0 MiB more live"), "{}", finding.headline);
+    assert!(finding.sentence.starts_with("The new run has 64.0 MiB more live"), "{}", finding.sentence);
     let finding = only(found(&new, &new));
     assert_eq!((finding.bytes, finding.in_both), (65 * MIB as i64, true));
-    assert!(finding.headline.starts_with("Both runs have 65.0 MiB live"), "{}", finding.headline);
+    assert!(finding.sentence.starts_with("Both runs have 65.0 MiB live"), "{}", finding.sentence);
 }
 
 /// A run that handles 10,000 requests, and has so many MiB live in each tenth of it.

@@ -91,7 +91,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     }));
     vec![Finding {
         kind: Kind::Threads,
-        headline: format!(
+        sentence: format!(
             "The new run has {what} {when}, which take {} {}.",
             units::bytes(bytes.unsigned_abs()),
             if bytes < 0 { "less" } else { "more" }
@@ -193,7 +193,7 @@ mod tests {
         let findings = found(find, &pool(2, MIB), &pool(12, MIB));
         let [finding] = &findings[..] else { panic!("{findings:?}") };
         assert_eq!((finding.kind, finding.bytes), (Kind::Threads, 10 << 20));
-        assert_eq!(finding.headline, "The new run has 10 more threads at the end, which take 10.0 MiB more.");
+        assert_eq!(finding.sentence, "The new run has 10 more threads at the end, which take 10.0 MiB more.");
         assert_eq!(
             finding.evidence,
             [
@@ -203,7 +203,7 @@ mod tests {
         );
         let findings = found(find, &pool(12, MIB), &pool(2, MIB));
         assert_eq!(findings[0].bytes, -(10 << 20));
-        assert!(findings[0].headline.starts_with("The new run has 10 fewer threads"), "{findings:?}");
+        assert!(findings[0].sentence.starts_with("The new run has 10 fewer threads"), "{findings:?}");
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
         let findings = found(find, &ended(10, 3), &ended(100, 9));
         assert_eq!(findings[0].bytes, 6 << 20);
         assert_eq!(
-            findings[0].headline,
+            findings[0].sentence,
             "The new run has 6 more threads at the peak, which take 6.0 MiB more."
         );
     }
@@ -244,7 +244,7 @@ mod tests {
         let findings = found(find, &run(2, MIB), &run(6, 3 * MIB));
         assert_eq!(findings[0].bytes, 2 << 20);
         assert_eq!(
-            findings[0].headline,
+            findings[0].sentence,
             "The new run has 4 more arenas at the end, which take 2.0 MiB more."
         );
         assert!(found(find, &run(2, MIB), &run(6, MIB)).is_empty(), "they hold no more");

@@ -104,7 +104,7 @@ pub(super) fn findings(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         let both = if finding.in_both { " in both" } else { "" };
         writeln!(out, "<section class=\"finding\">")?;
         writeln!(out, "<h3>{} {}{both}</h3>", Escaped(finding.kind.title()), text(finding.bytes))?;
-        writeln!(out, "<p>{}</p>", Escaped(&finding.headline))?;
+        writeln!(out, "<p>{}</p>", Escaped(&finding.sentence))?;
         sentences(&finding.evidence, out)?;
         let sites = finding.sites.iter().take(SITES);
         for (pair, bytes) in sites.filter_map(|(pair, bytes)| Some((diff.pairs.get(*pair)?, bytes))) {

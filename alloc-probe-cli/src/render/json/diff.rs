@@ -1,43 +1,43 @@
-//! `diff --json`: stable, versioned, and described in `docs/json.md`.
+//! `diff --json`.
 
-use super::view::{Options, View};
-use super::work;
+use super::figures::{AllFigures, Summary};
+use super::frames::{FrameRow, FrameTable, Numbers};
+use super::rows::{self, Rows, SCHEMA_VERSION};
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::account::{Account as Lines, Line};
-use crate::analyse::diff::class::{self, Class};
+use crate::analyse::diff::class;
 use crate::analyse::diff::coverage::Share;
 use crate::analyse::diff::findings::finding::Finding;
-use crate::analyse::diff::pair::{Pair, Sites};
+use crate::analyse::diff::pair::Sites;
 use crate::analyse::diff::work::Unit;
 use crate::analyse::fold;
-use crate::profile::Profile;
-use crate::render::json::{AllFigures, SiteFrame, Summary};
+use crate::profile::{FrameId, Profile};
+use crate::render::diff::view::{Options, View};
+use crate::render::diff::work;
 use alloc_probe_format::dump::{Build, Category, Mode};
 use alloc_probe_format::metric::Metric;
 use serde::Serialize;
+use std::io::{self, Write};
 
-/// What `schema_version` says of a diff. In 1, `causes` were the lines of what is `memory.account` now.
-const SCHEMA_VERSION: u32 = 2;
-
-/// What `diff --json` prints.
-#[derive(Debug, Serialize)]
-pub struct DiffJson<'a> {
+#[derive(Serialize)]
+struct DiffOf<'a, S> {
     schema_version: u32,
     metric: &'static str,
     base: Side<'a>,
     new: Side<'a>,
     matched: Matched,
-    obstacles: &'a [String],
+    caveats: &'a [String],
     work_factor: Option<f64>,
     unit: Option<PerUnit<'a>>,
     classes: Vec<ClassSum>,
     memory: Memory<'a>,
-    causes: Vec<Cause<'a>>,
-    sites: Vec<Site<'a>>,
+    findings: Vec<FindingOf<'a>>,
+    frames: Vec<FrameRow<'a>>,
+    sites: S,
 }
 
 /// A profile as a whole. Its figures stand beside the rest.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Side<'a> {
     file: String,
     mode: Mode,
@@ -46,7 +46,7 @@ struct Side<'a> {
     summary: Summary,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Matched {
     bytes_percent: f64,
     exact_percent: f64,
@@ -56,7 +56,7 @@ struct Matched {
     exact_peak_bytes_percent: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Memory<'a> {
     rss_bytes: Both,
     peak_rss_bytes: Both,
@@ -67,7 +67,7 @@ struct Memory<'a> {
 }
 
 /// What the resident memory consists of.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Account<'a> {
     resident: LineOf,
     lines: Vec<LineOf>,
@@ -77,14 +77,14 @@ struct Account<'a> {
 }
 
 /// The same at the peak of live bytes.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct AtPeak {
     resident: LineOf,
     lines: Vec<LineOf>,
 }
 
 /// One line of an account. What a dump can't tell is `null`.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct LineOf {
     name: &'static str,
     meaning: &'static str,
@@ -94,48 +94,42 @@ struct LineOf {
 }
 
 /// A figure of both sides.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct Both {
     base: u64,
     new: u64,
     difference: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct CategoryOf<'a> {
     name: &'a str,
     #[serde(flatten)]
     bytes: Both,
 }
 
-/// A finding.
-#[derive(Debug, Serialize)]
-struct Cause<'a> {
+/// A finding. Its sites are numbers of the list of sites.
+#[derive(Serialize)]
+struct FindingOf<'a> {
     kind: &'static str,
     bytes: i64,
     in_both: bool,
-    headline: &'a str,
+    sentence: &'a str,
     evidence: &'a [String],
-    sites: Vec<CauseSite<'a>>,
+    sites: Vec<usize>,
+    site_bytes: Vec<i64>,
     advice: &'a str,
 }
 
-/// A site that a finding is about, by its stack in the new run, or in the base where the new run has no such site.
-#[derive(Debug, Serialize)]
-struct CauseSite<'a> {
-    bytes: i64,
-    frames: Vec<SiteFrame<'a>>,
-}
-
 /// The unit of work, and the runs' figures for each.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct PerUnit<'a> {
     name: &'a str,
     count: Both,
     figures: Vec<FigurePerUnit>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct FigurePerUnit {
     name: &'static str,
     #[serde(flatten)]
@@ -143,7 +137,7 @@ struct FigurePerUnit {
 }
 
 /// A figure of both sides for each unit of work.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct BothPerUnit {
     base: f64,
     new: f64,
@@ -151,7 +145,7 @@ struct BothPerUnit {
 }
 
 /// All sites of a class.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct ClassSum {
     class: &'static str,
     sites: usize,
@@ -161,69 +155,100 @@ struct ClassSum {
     end_bytes: Both,
 }
 
-#[derive(Debug, Serialize)]
-struct Site<'a> {
+#[derive(Serialize)]
+struct Site {
     #[serde(rename = "match")]
     matched: Option<&'static str>,
     only_in: Option<&'static str>,
     class: Option<&'static str>,
     difference: i64,
     per_unit: Option<BothPerUnit>,
-    base: Option<SiteSide<'a>>,
-    new: Option<SiteSide<'a>>,
+    base: Option<SiteSide>,
+    new: Option<SiteSide>,
 }
 
 /// What one side has of a site, with the stack of the largest of those that are counted together.
-#[derive(Debug, Serialize)]
-struct SiteSide<'a> {
+#[derive(Serialize)]
+struct SiteSide {
     #[serde(flatten)]
     figures: AllFigures,
     stacks: usize,
-    frames: Vec<SiteFrame<'a>>,
+    turns: [u32; 2],
+    stack: Vec<u32>,
 }
 
-impl<'a> DiffJson<'a> {
-    /// The diff with so many of its sites, those furthest apart by the metric first; all of them where it is none.
-    pub fn new(view: &View<'a>, top: Option<usize>) -> DiffJson<'a> {
-        let View { base, new, diff, .. } = *view;
-        let Options { metric, unit, only, all_frames, .. } = view.options;
-        let mut shown = diff.by_distance(metric, only);
-        shown.truncate(top.unwrap_or(usize::MAX));
-        let side = |sites: &Option<Sites>, profile| {
-            sites.as_ref().map(|sites| SiteSide::new(sites, profile, metric, all_frames))
-        };
-        let site = |pair: &Pair, class: Option<Class>| Site {
+/// Writes a diff with so many of its sites, those furthest apart by the metric first, and with those that a finding is
+/// about; all of them where it is none.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write(view: &View<'_>, top: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    let View { base, new, diff, .. } = *view;
+    let Options { metric, unit, only, .. } = view.options;
+    let top = top.unwrap_or(usize::MAX);
+    let mut shown = diff.by_distance(metric, only);
+    shown.truncate(top);
+    let mut places: Vec<Option<usize>> = vec![None; diff.pairs.len()];
+    shown.iter().enumerate().for_each(|(place, pair)| places[*pair] = Some(place));
+    for (pair, _) in diff.findings.iter().flat_map(|finding| finding.sites.iter().take(top)) {
+        if places.get(*pair) == Some(&None) {
+            places[*pair] = Some(shown.len());
+            shown.push(*pair);
+        }
+    }
+    let (mut table, mut in_base, mut in_new) = (FrameTable::default(), Numbers::of(base), Numbers::of(new));
+    for pair in shown.iter().map(|pair| &diff.pairs[*pair]) {
+        table.add(&mut in_base, &stack(pair.base.as_ref(), base, view));
+        table.add(&mut in_new, &stack(pair.new.as_ref(), new, view));
+    }
+    let side = |sites: Option<&Sites>, profile: &Profile, numbers: &Numbers<'_>| {
+        sites.map(|of| SiteSide {
+            figures: AllFigures(of.figures),
+            stacks: of.sites.len(),
+            // Stacks are shown as they are: no turn of a recursion is left out.
+            turns: [0, 0],
+            stack: numbers.stack(&stack(sites, profile, view)),
+        })
+    };
+    let site = |index: &usize| {
+        let pair = &diff.pairs[*index];
+        Site {
             matched: pair.kind.map(|kind| kind.name()),
             only_in: match (&pair.base, &pair.new) {
                 (Some(_), None) => Some("base"),
                 (None, Some(_)) => Some("new"),
                 _ => None,
             },
-            class: class.map(Class::name),
+            class: diff.classes[*index].map(class::Class::name),
             difference: Both::of(pair.of(metric)).difference,
             per_unit: unit.map(|unit| BothPerUnit::of(unit, pair.of(metric))),
-            base: side(&pair.base, base),
-            new: side(&pair.new, new),
-        };
-        DiffJson {
-            schema_version: SCHEMA_VERSION,
-            metric: metric.name(),
-            base: Side::new(base),
-            new: Side::new(new),
-            matched: Matched::new(diff),
-            obstacles: &diff.caveats,
-            work_factor: diff.work,
-            unit: unit.map(|unit| PerUnit::new(unit, base, new)),
-            classes: diff.sums().iter().map(ClassSum::new).collect(),
-            memory: Memory::new(base, new, diff),
-            causes: diff
-                .findings
-                .iter()
-                .map(|finding| Cause::new(finding, base, new, diff, metric, (top, all_frames)))
-                .collect(),
-            sites: shown.iter().map(|index| site(&diff.pairs[*index], diff.classes[*index])).collect(),
+            base: side(pair.base.as_ref(), base, &in_base),
+            new: side(pair.new.as_ref(), new, &in_new),
         }
-    }
+    };
+    let json = DiffOf {
+        schema_version: SCHEMA_VERSION,
+        metric: metric.name(),
+        base: Side::new(base),
+        new: Side::new(new),
+        matched: Matched::new(diff),
+        caveats: &diff.caveats,
+        work_factor: diff.work,
+        unit: unit.map(|unit| PerUnit::new(unit, base, new)),
+        classes: diff.sums().iter().map(ClassSum::new).collect(),
+        memory: Memory::new(base, new, diff),
+        findings: diff.findings.iter().map(|finding| FindingOf::new(finding, &places)).collect(),
+        frames: table.into_rows(),
+        sites: Rows(|| shown.iter().map(site)),
+    };
+    rows::write(&json, out)
+}
+
+/// The stack of the largest of a side's sites; none where the side has none.
+fn stack(sites: Option<&Sites>, profile: &Profile, view: &View<'_>) -> Vec<FrameId> {
+    let shown = sites.and_then(|sites| sites.shown(profile, view.options.metric));
+    shown.map(|site| fold::visible(profile, site, view.options.all_frames)).unwrap_or_default()
 }
 
 impl<'a> Side<'a> {
@@ -353,56 +378,20 @@ impl LineOf {
     }
 }
 
-impl<'a> Cause<'a> {
-    fn new(
-        finding: &'a Finding,
-        base: &'a Profile,
-        new: &'a Profile,
-        diff: &'a Diff,
-        metric: Metric,
-        (top, all_frames): (Option<usize>, bool),
-    ) -> Cause<'a> {
-        let frames = |pair: &'a Pair| match (&pair.new, &pair.base) {
-            (Some(sites), _) => sites_frames(sites, new, metric, all_frames),
-            (None, Some(sites)) => sites_frames(sites, base, metric, all_frames),
-            (None, None) => Vec::new(),
-        };
-        Cause {
+impl<'a> FindingOf<'a> {
+    /// A finding, with the places that pairs have in the list of sites.
+    fn new(finding: &'a Finding, places: &[Option<usize>]) -> FindingOf<'a> {
+        let listed = finding.sites.iter().filter_map(|(pair, bytes)| Some(((*places.get(*pair)?)?, *bytes)));
+        let (sites, site_bytes) = listed.unzip();
+        FindingOf {
             kind: finding.kind.name(),
             bytes: finding.bytes,
             in_both: finding.in_both,
-            headline: &finding.headline,
+            sentence: &finding.sentence,
             evidence: &finding.evidence,
-            sites: finding
-                .sites
-                .iter()
-                .take(top.unwrap_or(usize::MAX))
-                .filter_map(|(pair, bytes)| {
-                    Some(CauseSite { bytes: *bytes, frames: frames(diff.pairs.get(*pair)?) })
-                })
-                .collect(),
+            sites,
+            site_bytes,
             advice: &finding.advice,
         }
     }
-}
-
-impl<'a> SiteSide<'a> {
-    fn new(sites: &Sites, profile: &'a Profile, metric: Metric, all_frames: bool) -> SiteSide<'a> {
-        SiteSide {
-            figures: AllFigures::from(&sites.figures),
-            stacks: sites.sites.len(),
-            frames: sites_frames(sites, profile, metric, all_frames),
-        }
-    }
-}
-
-/// The stack of the largest of some sites.
-fn sites_frames<'a>(
-    sites: &Sites,
-    profile: &'a Profile,
-    metric: Metric,
-    all_frames: bool,
-) -> Vec<SiteFrame<'a>> {
-    let frames = sites.shown(profile, metric).map(|site| fold::visible(profile, site, all_frames));
-    frames.unwrap_or_default().into_iter().map(|id| SiteFrame::new(fold::frame(profile, id))).collect()
 }
