@@ -99,8 +99,10 @@ fn two_builds_of_one_program() {
         let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
         let top = &json["sites"][0];
         assert_eq!(top["end_bytes"], 65536, "{dump}");
-        let frames = top["frames"].as_array().unwrap();
-        let is_keep = |frame: &serde_json::Value| frame["function"] == "subject::keep" && frame["line"] == 6;
+        let stack = top["stack"].as_array().unwrap();
+        let frames: Vec<_> =
+            stack.iter().map(|row| &json["frames"][row.as_u64().unwrap() as usize]).collect();
+        let is_keep = |frame: &&serde_json::Value| frame["function"] == "subject::keep" && frame["line"] == 6;
         assert!(frames.iter().any(is_keep), "{dump}: {frames:?}");
     }
 

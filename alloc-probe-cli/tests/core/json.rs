@@ -1,6 +1,6 @@
 //! `show --json`: what `docs/json.md` promises.
 
-use crate::support::{alloc_probe, directory, orders, orders_in, orders_with_marks, write};
+use crate::support::{alloc_probe, directory, frames, orders, orders_in, orders_with_marks, write};
 use alloc_probe_format::dump::{Figures, Thread, TimelineSample};
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn shown_of(file: &str, args: &[&str]) -> Value {
 #[test]
 fn figures_and_frames_are_where_they_are_promised() {
     let json = shown(&[]);
-    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["schema_version"], 2);
     assert_eq!(json["mode"], "full");
     assert_eq!(json["summary"]["peak_bytes"], 786_944);
     assert_eq!(json["summary"]["total_blocks"], 6_570);
@@ -34,8 +34,8 @@ fn figures_and_frames_are_where_they_are_promised() {
     assert_eq!(site["peak_bytes"], 640 << 10);
     assert_eq!(site["total_blocks"], 21, "the two ways to grow look the same, and are one site");
     assert_eq!(site["sizes"], serde_json::json!([[12, 10], [16, 10], [19, 1]]));
-    let functions: Vec<&str> =
-        site["frames"].as_array().unwrap().iter().filter_map(|frame| frame["function"].as_str()).collect();
+    let stack = frames(&json, &site["stack"]);
+    let functions: Vec<&str> = stack.iter().filter_map(|frame| frame["function"].as_str()).collect();
     let expected = [
         "alloc::vec::Vec<T,A>::push",
         "orders::cache::Cache<K>::insert",
@@ -43,7 +43,8 @@ fn figures_and_frames_are_where_they_are_promised() {
         "orders::main",
     ];
     assert_eq!(functions, expected);
-    let frame = &site["frames"][1];
+    assert_eq!((&site["stacks"], &site["turns"]), (&2.into(), &serde_json::json!([0, 0])));
+    let frame = stack[1];
     assert_eq!(frame["file"], "/home/me/orders/src/main.rs");
     assert_eq!(frame["line"], 31);
     assert_eq!(frame["inlined"], false);
@@ -96,9 +97,9 @@ fn nothing_is_left_out_for_being_zero() {
     for list in ["sites", "threads"] {
         assert_eq!(fields(&zero[list][0]), fields(&whole[list][0]), "{list}");
     }
-    assert_eq!(fields(&zero["sites"][0]["frames"][0]), fields(&whole["sites"][0]["frames"][0]));
+    assert_eq!(fields(&zero["frames"][0]), fields(&whole["frames"][0]));
     // Their number tells whether it is the promise that both keep.
-    assert_eq!((fields(&zero["summary"]).len(), fields(&zero["sites"][0]).len()), (15, 18));
+    assert_eq!((fields(&zero["summary"]).len(), fields(&zero["sites"][0]).len()), (15, 20));
 }
 
 #[test]
@@ -135,19 +136,17 @@ fn threads_have_the_frames_of_their_deepest_stack() {
     for (thread, kib) in json["threads"].as_array().unwrap().iter().zip([20, 132]) {
         assert_eq!(thread["stack_bytes"], kib * 1024);
         assert_eq!(thread["deepest_bytes"], kib * 1024 - 100);
-        let frames: Vec<&str> = thread["deepest_frames"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|frame| frame["function"].as_str().unwrap())
-            .collect();
-        assert_eq!(frames.iter().filter(|function| **function == "orders::walk").count(), 7, "{frames:?}");
-        assert_eq!(thread.get("deepest_stack"), None, "a number of no meaning here");
+        let frames = frames(&json, &thread["deepest_stack"]);
+        assert_eq!(
+            frames.iter().filter(|frame| frame["function"] == "orders::walk").count(),
+            7,
+            "{frames:?}"
+        );
     }
     let marks = json["marks"].as_array().unwrap();
     assert_eq!((&marks[1]["name"], &marks[1]["count"]), (&"request".into(), &4_500.into()));
     assert_eq!(marks[1]["first"]["live_bytes"], 100 * 1024);
     assert_eq!(json["memory"]["at_peak"]["resident_bytes"], 3000 * 1024);
-    assert_eq!(shown(&[])["threads"][0]["deepest_frames"], Value::Array(Vec::new()));
+    assert_eq!(shown(&[])["threads"][0]["deepest_stack"], Value::Array(Vec::new()));
     assert_eq!(shown(&[])["marks"], Value::Array(Vec::new()));
 }

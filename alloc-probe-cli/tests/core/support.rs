@@ -225,3 +225,12 @@ impl Stacks {
         known as u32
     }
 }
+
+/// The frames of a stack, which is numbers of the table that the whole JSON has.
+pub(crate) fn frames<'a>(
+    json: &'a serde_json::Value,
+    stack: &serde_json::Value,
+) -> Vec<&'a serde_json::Value> {
+    let numbers = stack.as_array().expect("a stack").iter();
+    numbers.map(|number| &json["frames"][number.as_u64().unwrap() as usize]).collect()
+}

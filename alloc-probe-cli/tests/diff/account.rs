@@ -1,6 +1,6 @@
 //! The account of both processes' memory, and what was found in it.
 
-use crate::support::{KIB, RELEASE, debug, diff_at, dump};
+use crate::support::{KIB, RELEASE, debug, diff_at, dump, frames};
 use alloc_probe_format::dump::*;
 use serde_json::{Value, json};
 
@@ -156,14 +156,15 @@ fn the_json_has_both_sides() {
             "difference": 2048 * KIB,
         })
     );
-    let causes = json["causes"].as_array().unwrap();
-    assert_eq!(causes.len(), 1, "{causes:#?}");
-    let cause = &causes[0];
+    let findings = json["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let finding = &findings[0];
     assert_eq!(
-        (&cause["kind"], &cause["bytes"], &cause["in_both"]),
+        (&finding["kind"], &finding["bytes"], &finding["in_both"]),
         (&json!("retained"), &json!(2048 * KIB), &json!(false))
     );
-    assert_eq!(cause["sites"][0]["bytes"], 2200 * KIB);
-    assert_eq!(cause["sites"][0]["frames"][0]["function"], "orders::report::row");
-    assert_eq!(cause["evidence"].as_array().unwrap().len(), 3);
+    assert_eq!(finding["site_bytes"][0], 2200 * KIB);
+    let site = &json["sites"][finding["sites"][0].as_u64().unwrap() as usize];
+    assert_eq!(frames(&json, &site["new"])[0]["function"], "orders::report::row");
+    assert_eq!(finding["evidence"].as_array().unwrap().len(), 3);
 }

@@ -1,6 +1,6 @@
 //! DHAT files in the place of dumps: figures of a small one are known by hand.
 
-use crate::support::{Outcome, debug, diff, diff_at};
+use crate::support::{Outcome, debug, diff, diff_at, frames};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;
@@ -46,12 +46,12 @@ fn shown(text: &str) -> Value {
 }
 
 /// The functions of a site, the outermost last, each with a mark if it was inlined.
-fn functions(site: &Value) -> Vec<String> {
+fn functions(shown: &Value, site: &Value) -> Vec<String> {
     let name = |frame: &Value| {
         let mark = if frame["inlined"].as_bool().unwrap() { "inlined " } else { "" };
         format!("{mark}{} {}", frame["function"].as_str().unwrap(), frame["role"].as_str().unwrap())
     };
-    site["frames"].as_array().unwrap().iter().map(name).collect()
+    frames(shown, site).into_iter().map(name).collect()
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_file_of_valgrind_has_its_figures() {
     assert_eq!(shown["process"]["command"], serde_json::json!(["./orders", "--fast"]));
     let sites = shown["sites"].as_array().unwrap();
     assert_eq!(
-        functions(&sites[0]),
+        functions(&shown, &sites[0]),
         [
             "malloc allocator",
             "0x109170 in unknown code runtime",
@@ -84,9 +84,9 @@ fn a_file_of_valgrind_has_its_figures() {
             "orders::main program"
         ]
     );
-    assert_eq!((&sites[0]["peak_bytes"], &sites[0]["frames"][2]["line"]), (&500.into(), &9.into()));
+    assert_eq!((&sites[0]["peak_bytes"], &frames(&shown, &sites[0])[2]["line"]), (&500.into(), &9.into()));
     assert_eq!(
-        functions(&sites[1]),
+        functions(&shown, &sites[1]),
         [
             "malloc allocator",
             "inlined alloc::vec::push<u8> standard",
@@ -108,7 +108,7 @@ fn a_file_of_the_crate_has_times_and_columns() {
     let sites = shown["sites"].as_array().unwrap();
     // A function that calls itself is not inlined into itself.
     assert_eq!(
-        functions(&sites[0]),
+        functions(&shown, &sites[0]),
         [
             "alloc::raw_vec::RawVecInner<A>::finish_grow allocator",
             "orders::walk program",
@@ -116,7 +116,7 @@ fn a_file_of_the_crate_has_times_and_columns() {
             "orders::main program"
         ]
     );
-    assert_eq!(sites[0]["frames"][1]["column"], 9);
+    assert_eq!(frames(&shown, &sites[0])[1]["column"], 9);
     assert_eq!((&sites[0]["truncated"], &sites[1]["truncated"]), (&false.into(), &true.into()));
     assert_eq!(shown["lost"]["truncated_stacks"], 1);
 }

@@ -180,7 +180,7 @@ fn the_json_adds_up() {
             (null, &"base".into(), 0),
         ]
     );
-    assert_eq!(sites[0]["new"]["frames"][1]["line"], 43);
+    assert_eq!(support::frames(&json, &sites[0]["new"])[1]["line"], 43);
     // Of 1,800 and 1,764 KiB, the 1,700 of the cache and the report have a counterpart on either side.
     let bytes = json["matched"]["bytes_percent"].as_f64().unwrap();
     assert!((bytes - 3400.0 * 100.0 / 3564.0).abs() < 1e-3, "{bytes}");

@@ -198,3 +198,9 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>, width: usize) -> Outcome
 pub(crate) fn diff(more: &[&str]) -> Outcome {
     diff_at(100, &debug(), &release(), more)
 }
+
+/// The frames of a stack, which is numbers of the table that the whole JSON has.
+pub(crate) fn frames<'a>(json: &'a serde_json::Value, of: &serde_json::Value) -> Vec<&'a serde_json::Value> {
+    let numbers = of["stack"].as_array().expect("a stack").iter();
+    numbers.map(|number| &json["frames"][number.as_u64().unwrap() as usize]).collect()
+}

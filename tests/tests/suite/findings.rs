@@ -3,7 +3,7 @@
 //! construction; of the one that looks alike, nothing of the kind may be said.
 
 use crate::binaries::Profile;
-use crate::command_line::alloc_probe;
+use crate::command_line::{alloc_probe, frames};
 use crate::faults::Faults;
 use crate::run::{Subject, mode_name};
 use alloc_probe_format::dump::Mode;
@@ -87,13 +87,14 @@ fn check_kind(case: &str, kind: &str, programs: &[&'static str]) {
         let (new, truth) = run(program, case, "new", Profile::Release, folder.path());
         let (control, _) = run(program, case, "control", Profile::Release, folder.path());
 
-        let causes = causes(&base, &new);
-        match causes.first() {
-            Some(first) if first["kind"] == kind => truth.check(first, &mut faults),
-            _ => faults.check(false, format_args!("it's not the first of {}", kinds(&causes))),
+        let diff = difference(&base, &new);
+        let found = findings(&diff);
+        match found.first() {
+            Some(first) if first["kind"] == kind => truth.check(&diff, first, &mut faults),
+            _ => faults.check(false, format_args!("it's not the first of {}", kinds(found))),
         }
-        let causes = self::causes(&base, &control);
-        let named = causes.iter().find(|cause| cause["kind"] == kind);
+        let diff = difference(&base, &control);
+        let named = findings(&diff).iter().find(|finding| finding["kind"] == kind);
         faults.check(named.is_none(), format_args!("the control: {named:#?}"));
     }
 }
@@ -115,22 +116,24 @@ impl Truth {
         Truth { bytes: bytes.unwrap_or_else(|| panic!("no truth in {output}")), site: word("site") }
     }
 
-    fn check(&self, cause: &Value, faults: &mut Faults) {
-        let bytes = cause["bytes"].as_f64().unwrap_or(0.0);
+    fn check(&self, diff: &Value, finding: &Value, faults: &mut Faults) {
+        let bytes = finding["bytes"].as_f64().unwrap_or(0.0);
         let off = (bytes - self.bytes).abs() / self.bytes.abs();
-        faults.check(off <= TOLERANCE, format_args!("{bytes} bytes for {}: {cause:#}", self.bytes));
+        faults.check(off <= TOLERANCE, format_args!("{bytes} bytes for {}: {finding:#}", self.bytes));
         if let Some(site) = &self.site {
-            let frames = |site: &Value| site["frames"].as_array().cloned().unwrap_or_default();
-            let first =
-                cause["sites"].as_array().and_then(|sites| sites.first()).map(frames).unwrap_or_default();
-            let is_there = first.iter().any(|frame| frame["function"] == site.as_str());
-            faults.check(is_there, format_args!("{site} is not in the first site's stack: {cause:#}"));
+            let first = finding["sites"][0].as_u64().map(|first| &diff["sites"][first as usize]);
+            let mut sides = first.into_iter().flat_map(|first| [&first["base"], &first["new"]]);
+            let is_there =
+                sides.any(|side| frames(diff, side).any(|frame| frame["function"] == site.as_str()));
+            faults.check(is_there, format_args!("{site} is not in the first site's stack: {finding:#}"));
         }
-        for text in ["headline", "advice"] {
-            faults
-                .check(cause[text].as_str().is_some_and(|text| !text.is_empty()), format_args!("no {text}"));
+        for text in ["sentence", "advice"] {
+            faults.check(
+                finding[text].as_str().is_some_and(|text| !text.is_empty()),
+                format_args!("no {text}"),
+            );
         }
-        let evidence = cause["evidence"].as_array().is_some_and(|evidence| !evidence.is_empty());
+        let evidence = finding["evidence"].as_array().is_some_and(|evidence| !evidence.is_empty());
         faults.check(evidence, format_args!("no evidence"));
     }
 }
@@ -156,18 +159,22 @@ fn run(
     (dump, Truth::parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// The causes that the command line names, in its order. It may warn that the runs did not do the same work.
-fn causes(base: &Path, new: &Path) -> Vec<Value> {
+/// What the command line says of two runs. It may warn that they did not do the same work.
+fn difference(base: &Path, new: &Path) -> Value {
     let output = alloc_probe().arg("diff").args([base, new]).arg("--json").output().expect("it runs");
     let messages = String::from_utf8_lossy(&output.stderr);
     let ended_well = output.status.success() && !messages.contains("no symbols");
     assert!(ended_well, "diff {}: {}\n{messages}", new.display(), output.status);
-    let diff: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    diff["causes"].as_array().expect("causes").clone()
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-fn kinds(causes: &[Value]) -> String {
+/// The findings, in their order.
+fn findings(diff: &Value) -> &[Value] {
+    diff["findings"].as_array().expect("findings")
+}
+
+fn kinds(findings: &[Value]) -> String {
     let kinds: Vec<String> =
-        causes.iter().map(|cause| format!("{} {}", cause["kind"], cause["bytes"])).collect();
+        findings.iter().map(|finding| format!("{} {}", finding["kind"], finding["bytes"])).collect();
     format!("[{}]", kinds.join(", "))
 }

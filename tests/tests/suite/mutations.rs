@@ -2,7 +2,7 @@
 //! design. `docs/matching.md` has the same as a table.
 
 use crate::binaries;
-use crate::command_line::{alloc_probe, json};
+use crate::command_line::{alloc_probe, frames, json};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,9 +75,9 @@ fn before() -> &'static [PathBuf; 2] {
 /// The pairs of the program's own sites that are not exactly the same, as `base function | new function: match, class`.
 fn changed(diff: &Value) -> Vec<String> {
     let own = |side: &Value| -> Option<String> {
-        let frames = side["frames"].as_array()?.iter();
-        let mut names =
-            frames.filter_map(|frame| frame["function"].as_str()).filter(|name| name.contains("shop::"));
+        let mut names = frames(diff, side)
+            .filter_map(|frame| frame["function"].as_str())
+            .filter(|name| name.contains("shop::"));
         Some(names.next()?.trim_start_matches("shop::").replace("book::", ""))
     };
     let row = |site: &Value| -> Option<String> {

@@ -100,6 +100,6 @@ fn same_profile(profile: Profile) {
         let matched = diff["matched"][percent].as_f64().expect("a percentage");
         assert!(matched >= 99.0, "{profile:?}, {percent}: {matched}");
     }
-    let obstacles = diff["obstacles"].to_string();
-    assert!(obstacles.contains("recorded by alloc-probe, the new one by the `dhat` crate"), "{obstacles}");
+    let caveats = diff["caveats"].to_string();
+    assert!(caveats.contains("recorded by alloc-probe, the new one by the `dhat` crate"), "{caveats}");
 }

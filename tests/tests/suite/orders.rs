@@ -1,7 +1,7 @@
 //! The example service shows the surprises that it promises, in both builds, to those who look by `alloc-probe`.
 
 use crate::binaries::{self, Profile};
-use crate::command_line::{alloc_probe, json};
+use crate::command_line::{alloc_probe, frames, json};
 use crate::consistency;
 use crate::faults::Faults;
 use alloc_probe_format::dump::{Dump, Figures};
@@ -34,7 +34,7 @@ fn below(shown: &Value, function: &str, file: &str) -> Figures {
                 && frame["file"].as_str().is_some_and(|path| path.ends_with(file))
                 && frame["line"].as_u64().is_some_and(|line| line > 0)
         };
-        if site["frames"].as_array().expect("frames").iter().any(is_in) {
+        if frames(shown, site).any(is_in) {
             sum.add(&serde_json::from_value(site.clone()).expect("figures"));
         }
     }

@@ -1,7 +1,7 @@
 //! A running process, looked at from outside; and what is said of processes that ended in one way or another.
 
 use crate::binaries::{self, Profile};
-use crate::command_line::{alloc_probe, json};
+use crate::command_line::{alloc_probe, frames, json};
 use alloc_probe_format::dump::{Dump, Ended, Figures};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -122,10 +122,11 @@ fn a_process_is_read_with_and_without_an_output_path() {
         assert_eq!(dump.sites.len() > 1000, sites, "{variables:?}");
         if sites {
             let shown = json(alloc_probe().arg("show").arg(service.path("now.json")).arg("--json"));
-            let of_stacks = shown["sites"].as_array().expect("sites").iter().filter(|site| {
-                let frames = site["frames"].as_array().expect("frames");
-                frames.iter().any(|frame| frame["function"] == "service::descend")
-            });
+            let of_stacks = shown["sites"]
+                .as_array()
+                .expect("sites")
+                .iter()
+                .filter(|site| frames(&shown, site).any(|frame| frame["function"] == "service::descend"));
             assert!(of_stacks.count() >= 1000);
         }
     }
