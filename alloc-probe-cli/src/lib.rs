@@ -11,6 +11,7 @@ pub mod term;
 pub mod units;
 
 pub mod error;
+mod output_file;
 pub mod source;
 
 pub mod load;
@@ -42,7 +43,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, terminal: &mut Terminal<'_>
     match outcome.and_then(|status| Ok(flushed.map(|()| status)?)) {
         Ok(status) => status,
         // Whoever reads has seen enough, as with `| head`.
-        Err(error) if error.is_closed_pipe() => exit::SUCCESS,
+        // What was settled before stays: a condition that does not hold is not met by closing a pipe.
+        Err(error) if error.is_closed_pipe() => terminal.settled,
         Err(error) => {
             // With stderr gone as well, there is nobody left to tell.
             let _ = error.print(terminal.err.as_mut());

@@ -1,10 +1,12 @@
-//! The ways in which a process can come to a normal end: `endings return|exit|panic|thread`.
+//! The ways in which a process can come to an end by itself: `endings return|exit|panic|thread`, and without being asked for
+//! anything, `endings _exit|exec PROGRAM`.
 
 use alloc_probe::AllocProbe;
 use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::{known, subject};
 use std::alloc::System;
 use std::hint::black_box;
+use std::os::unix::process::CommandExt;
 
 #[global_allocator]
 static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
@@ -17,6 +19,12 @@ fn main() {
     let _lost = std::mem::ManuallyDrop::new(lost);
     match std::env::args().nth(1).as_deref() {
         Some("exit") => std::process::exit(3),
+        // SAFETY: the process ends here, whatever state it is in.
+        Some("_exit") => unsafe { libc::_exit(5) },
+        Some("exec") => {
+            let program = std::env::args_os().nth(2).expect("a program");
+            panic!("{}", std::process::Command::new(program).exec());
+        }
         Some("panic") => panic!("as told"),
         // The main thread is blocked for good when another one ends the process.
         Some("thread") => {

@@ -82,10 +82,12 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         (base, diff)
     });
     let verdicts = budget.judge(base.as_ref().map(|(base, diff)| (base, diff)), &new);
+    let status = if verdicts.iter().all(|verdict| verdict.met) { exit::SUCCESS } else { exit::UNMET };
+    terminal.settled = status;
     text::table(&verdicts, terminal.out.as_mut())?;
     if args.format == CheckFormat::Github {
         let folder = std::env::current_dir().unwrap_or_default();
         text::annotations(&verdicts, &args.file, &folder, terminal.out.as_mut())?;
     }
-    Ok(if verdicts.iter().all(|verdict| verdict.met) { exit::SUCCESS } else { exit::UNMET })
+    Ok(status)
 }

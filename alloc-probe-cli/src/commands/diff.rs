@@ -8,6 +8,7 @@ use crate::analyse::diff::work::Unit;
 use crate::analyse::diff::{Diff, diff};
 use crate::error::Error;
 use crate::exit;
+use crate::output_file::{self, Readers};
 use crate::profile::Profile;
 use crate::render::diff::{self as text, Listing, View, html};
 use crate::render::flamegraph::{self, Place, Widths};
@@ -15,8 +16,7 @@ use crate::render::json;
 use crate::term::Terminal;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
@@ -117,20 +117,33 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         width: terminal.width,
     };
     let mut view = View { base, new, diff: &diff, options };
+    let crossed: Vec<String> =
+        args.fail_if.iter().filter_map(|threshold| threshold.crossed(base, new, &diff)).collect();
+    let status = if crossed.is_empty() { exit::SUCCESS } else { exit::UNMET };
+    terminal.settled = status;
+    let shown = show(args, &mut view, terminal);
+    // Also where nobody reads the results to their end.
+    for reason in &crossed {
+        writeln!(terminal.err, "failed: {reason}")?;
+    }
+    shown.map(|()| status)
+}
+
+/// Writes the diff where it is wanted, and what makes its figures less than they seem.
+fn show(args: &Arguments, view: &mut View<'_>, terminal: &mut Terminal<'_>) -> Result<(), Error> {
     if args.json {
-        json::diff::write(&view, args.top, terminal.out.as_mut())?;
+        json::diff::write(view, args.top, terminal.out.as_mut())?;
     } else {
-        text::write(&view, terminal.out.as_mut())?;
+        text::write(view, terminal.out.as_mut())?;
     }
     // Messages stand after the results they are about, also where both go to one terminal.
     terminal.out.flush()?;
     if let Some(path) = &args.html {
         view.options.top = args.top.unwrap_or(DEFAULT_PAGE);
-        page(path, &view)?;
+        page(path, view)?;
         writeln!(terminal.err, "wrote {}", path.display())?;
     }
-    warn(&diff, unit, terminal)?;
-    judge(args, base, new, &diff, terminal)
+    warn(view.diff, view.options.unit, terminal)
 }
 
 /// The unit of work to show figures for: the one that is asked for, or the most telling one.
@@ -171,12 +184,7 @@ fn page(path: &Path, view: &View<'_>) -> Result<(), Error> {
         Some(html::Picture { caption: caption.to_owned(), svg })
     };
     let pictures: Vec<html::Picture> = [Widths::New, Widths::Base].into_iter().filter_map(picture).collect();
-    let write = || -> std::io::Result<()> {
-        let mut file = BufWriter::new(File::create(path)?);
-        html::write(view, &pictures, &mut file)?;
-        file.flush()
-    };
-    write().map_err(|error| Error::write(path, &error))
+    output_file::write(path, Readers::Usual, |mut file| html::write(view, &pictures, &mut file))
 }
 
 /// Says what makes the figures less than they seem. A difference in work that a unit accounts for is no surprise.
@@ -190,20 +198,4 @@ pub(super) fn warn(diff: &Diff, unit: Option<&Unit>, terminal: &mut Terminal<'_>
         ))?;
     }
     Ok(())
-}
-
-/// Holds the diff to its conditions, and says which are not met.
-fn judge(
-    args: &Arguments,
-    base: &Profile,
-    new: &Profile,
-    diff: &Diff,
-    terminal: &mut Terminal<'_>,
-) -> Result<u8, Error> {
-    let crossed: Vec<String> =
-        args.fail_if.iter().filter_map(|threshold| threshold.crossed(base, new, diff)).collect();
-    for reason in &crossed {
-        writeln!(terminal.err, "failed: {reason}")?;
-    }
-    Ok(if crossed.is_empty() { exit::SUCCESS } else { exit::UNMET })
 }

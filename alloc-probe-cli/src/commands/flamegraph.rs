@@ -5,6 +5,7 @@ use super::open::Opener;
 use crate::analyse::diff::diff;
 use crate::error::Error;
 use crate::exit;
+use crate::output_file::{self, Readers};
 use crate::render::flamegraph::{self, Place, Widths};
 use crate::term::Terminal;
 use clap::Args;
@@ -71,7 +72,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         }
     };
     let output = args.output.clone().unwrap_or_else(|| default_output(&args.file));
-    std::fs::write(&output, svg).map_err(|error| Error::write(&output, &error))?;
+    output_file::write(&output, Readers::Usual, |file| file.write_all(&svg))?;
     writeln!(terminal.err, "wrote {}", output.display())?;
     Ok(exit::SUCCESS)
 }

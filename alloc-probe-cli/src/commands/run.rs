@@ -1,23 +1,32 @@
 //! `alloc-probe run`.
 
+mod ending;
+
+pub(super) use ending::described;
+
 use super::args::{By, Frames, SymbolArgs};
 use super::open::Opener;
 use crate::analyse::sites::shown;
 use crate::error::{Error, io_reason};
 use crate::exit;
+use crate::load;
+use crate::output_file::remove_earlier;
 use crate::render::{sites, summary};
 use crate::term::Terminal;
+use alloc_probe_format::dump::{Dump, Ended};
+use alloc_probe_format::spool_file::SpoolFile;
 use clap::Args;
+use ending::{Ending, Survivor, survivors};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::fs::{File, Metadata};
+use std::io::{self, IsTerminal, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::Command;
 
 /// `alloc-probe run`.
 #[derive(Debug, Args)]
@@ -66,31 +75,106 @@ fn mode(text: &str) -> Result<String, String> {
 /// # Errors
 ///
 /// Where the program can't be started. One that left no dump is told of on stderr; its status stays, if it is a
-/// failure.
+/// failure, or if what it recorded is there.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let program = PathBuf::from(&args.command[0]);
     let output = args.output.clone().unwrap_or_else(|| default_output(&program));
     // The program may change its directory.
     let absolute = std::path::absolute(&output).map_err(|error| Error::write(&output, &error))?;
-    let earlier = identity(&absolute);
+    let spool = with_ending(&absolute, ".spool");
+    let (earlier, earlier_spool) = (identity(&absolute), SpoolIdentity::of(&spool));
+    let variable = as_pattern(&absolute);
     let mut command = Command::new(&program);
-    command
-        .args(&args.command[1..])
-        .env("ALLOC_PROBE", &args.mode)
-        .env("ALLOC_PROBE_OUT", as_pattern(&absolute));
-    let status = run_to_end(&mut command)
+    command.args(&args.command[1..]).env("ALLOC_PROBE", &args.mode).env(OUT, &variable);
+    let ending = run_to_end(&mut command)
         .map_err(|error| Error::new(format!("cannot run `{}`: {}", program.display(), io_reason(&error))))?;
-    let status = exit_code(status);
-    let dump = identity(&absolute);
-    if dump.is_none() || dump == earlier {
-        no_dump(&absolute, &args.mode).print(terminal.err.as_mut())?;
-        return Ok(if status == exit::SUCCESS { exit::FAILURE } else { status });
+    let status = ending.code();
+    // Whoever reads what we say of it may go away.
+    terminal.settled = status;
+    let goes_on = survivors(OUT, &variable);
+    if std::fs::metadata(&absolute).is_ok_and(|metadata| !metadata.is_file()) {
+        // A device or a pipe: what went there can't be read again.
+        writeln!(terminal.err, "ended: {}", described(ending.status))?;
+        return Ok(status);
     }
-    match summarise(args, &absolute, terminal) {
-        Ok(()) => writeln!(terminal.err, "\ndump: {}", output.display())?,
+    let dump = identity(&absolute);
+    if dump.is_some() && dump != earlier {
+        match summarise(args, &absolute, terminal) {
+            Ok(()) => writeln!(terminal.err)?,
+            Err(error) => error.print(terminal.err.as_mut())?,
+        }
+        if !ending.status.success() {
+            writeln!(terminal.err, "ended: {}", described(ending.status))?;
+        }
+        tell_of(&goes_on, terminal)?;
+        writeln!(terminal.err, "dump: {}", output.display())?;
+        return Ok(status);
+    }
+    let left = SpoolIdentity::of(&spool).filter(|left| Some(left) != earlier_spool.as_ref());
+    let left = left.map(|_| load::load(&spool)).transpose();
+    match left {
+        Ok(Some(left)) => of_spool(args, (&output, &absolute, &spool), &left, &ending, &goes_on, terminal)?,
+        nothing => {
+            terminal.settled = if status == exit::SUCCESS { exit::FAILURE } else { status };
+            match nothing {
+                Err(error) => {
+                    let how = described(ending.status);
+                    terminal.warn(&format!("the program ended with {how} and left no dump"))?;
+                    error.print(terminal.err.as_mut())?;
+                }
+                _ => no_dump(&absolute, &args.mode, &ending).print(terminal.err.as_mut())?,
+            }
+            tell_of(&goes_on, terminal)?;
+        }
+    }
+    Ok(terminal.settled)
+}
+
+/// The variable that says where the dump goes.
+const OUT: &str = "ALLOC_PROBE_OUT";
+
+/// Makes the dump of what a program recorded that could not write its own, and prints its summary. A process that goes
+/// on recording will write it itself.
+fn of_spool(
+    args: &Arguments,
+    (output, absolute, spool): (&Path, &Path, &Path),
+    left: &Dump,
+    ending: &Ending,
+    goes_on: &[Survivor],
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Error> {
+    if left.process.ended == Ended::Running {
+        let pid = left.process.pid;
+        terminal.warn(&format!(
+            "what was run ended with {}, and process {pid}, which it started, goes on recording",
+            described(ending.status)
+        ))?;
+        terminal.hint(&format!("`alloc-probe dump {pid} -o FILE` reads it now"))?;
+        tell_of(goes_on, terminal)?;
+        return Ok(());
+    }
+    terminal.warn(&ending.without_dump(left))?;
+    super::dump_file::write(left, absolute)?;
+    match summarise(args, absolute, terminal) {
+        // All that it held is in the dump.
+        Ok(()) => remove_earlier(spool)?,
         Err(error) => error.print(terminal.err.as_mut())?,
     }
-    Ok(status)
+    tell_of(goes_on, terminal)?;
+    writeln!(terminal.err, "\ndump: {}", output.display())?;
+    Ok(())
+}
+
+/// Names the processes that go on.
+fn tell_of(goes_on: &[Survivor], terminal: &mut Terminal<'_>) -> Result<(), Error> {
+    if goes_on.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> =
+        goes_on.iter().map(|survivor| format!("{} (`{}`)", survivor.pid, survivor.name)).collect();
+    let (processes, go) = if named.len() == 1 { ("a process", "goes") } else { ("processes", "go") };
+    terminal.warn(&format!("{processes} that it started {go} on: {}", named.join(", ")))?;
+    Ok(())
 }
 
 /// Prints the summary of a dump on stderr: stdout is the program's.
@@ -116,7 +200,7 @@ fn summarise(args: &Arguments, dump: &Path, terminal: &mut Terminal<'_>) -> Resu
 }
 
 /// Runs a program and waits for its end, whatever signals come in the meantime.
-fn run_to_end(command: &mut Command) -> io::Result<ExitStatus> {
+fn run_to_end(command: &mut Command) -> io::Result<Ending> {
     // From here on these signals no longer end this process. The program starts with them as they were.
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
     let handle = signals.handle();
@@ -132,25 +216,16 @@ fn run_to_end(command: &mut Command) -> io::Result<ExitStatus> {
             }
         }
     });
-    let status = Child::wait(&mut child);
+    let ending = Ending::of(&mut child);
     handle.close();
     // It does nothing that can panic.
     let _ = forwarder.join();
-    status
+    ending
 }
 
-/// A process's status as shells have it: its own, or 128 and the number of the signal that ended it.
-fn exit_code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILURE)
-}
-
-fn no_dump(output: &Path, mode: &str) -> Error {
-    let spool = with_ending(output, ".spool");
-    if spool.exists() {
-        return Error::new(format!("the program was killed; what it recorded is in `{}`", spool.display()));
-    }
-    let error = Error::new(format!("no dump appeared at `{}`", output.display()));
+fn no_dump(output: &Path, mode: &str, ending: &Ending) -> Error {
+    let (output, ended) = (output.display(), described(ending.status));
+    let error = Error::new(format!("no dump appeared at `{output}`; the program ended with {ended}"));
     error.with_hint(match mode {
         "off" => "with `--mode off`, nothing is recorded",
         _ => "does the program hold the probe? It takes one line in main.rs: `alloc_probe::install!();`",
@@ -181,16 +256,27 @@ fn identity(path: &Path) -> Option<(u64, i64, i64)> {
     Some((metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
+/// What tells a spool from the one that had its name before: a process writes to its own for as long as it runs, so
+/// times tell nothing.
+#[derive(Debug, PartialEq, Eq)]
+struct SpoolIdentity {
+    file: (u64, u64),
+    pid: Option<u64>,
+}
+
+impl SpoolIdentity {
+    fn of(path: &Path) -> Option<SpoolIdentity> {
+        let metadata = std::fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
+        let mut start = [0; SpoolFile::START_BYTES];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+        let pid = read.ok().and_then(|()| SpoolFile::pid_at_start(&start));
+        Some(SpoolIdentity { file: (metadata.dev(), metadata.ino()), pid })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_status_is_the_programs() {
-        assert_eq!(exit_code(ExitStatus::from_raw(0)), 0);
-        assert_eq!(exit_code(ExitStatus::from_raw(7 << 8)), 7);
-        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137);
-    }
 
     #[test]
     fn a_path_is_taken_as_it_is() {

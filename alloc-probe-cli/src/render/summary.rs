@@ -1,10 +1,12 @@
 //! The summary of a dump, as text.
 
+mod threads;
+
 use crate::analyse::fold;
 use crate::profile::{Profile, Role};
 use crate::term::{style, text};
 use crate::units::{bytes, count, duration, instant, percent, plural};
-use alloc_probe_format::dump::{Dump, Ended, Mark, Mode, Thread};
+use alloc_probe_format::dump::{Dump, Ended, Mark, Mode};
 use std::io::{self, Write};
 
 /// Writes what the process was and what it allocated in all. `live_bytes` are those over time, in equal steps.
@@ -28,10 +30,10 @@ pub fn write(dump: &Dump, live_bytes: &[u64], width: usize, out: &mut dyn Write)
     }
     let threads: u64 = dump.threads.iter().map(|thread| thread.threads).sum();
     if threads > 0 {
-        rows.row("threads", count(threads), &busiest_threads(&dump.threads))?;
+        rows.row("threads", count(threads), &threads::busiest(&dump.threads))?;
     }
     if let Some(most) = dump.threads.iter().map(|thread| thread.stack_bytes).max().filter(|most| *most > 0) {
-        rows.row("stacks", bytes(most), &deepest_threads(&dump.threads))?;
+        rows.row("stacks", bytes(most), &threads::deepest(&dump.threads))?;
     }
     if !dump.marks.is_empty() {
         let passed = dump.marks.iter().map(|mark| mark.count).sum();
@@ -264,27 +266,6 @@ fn resident(dump: &Dump) -> String {
         resident += &format!(": {}", named.join(", "));
     }
     resident
-}
-
-fn busiest_threads(threads: &[Thread]) -> String {
-    let mut threads: Vec<&Thread> = threads.iter().collect();
-    threads.sort_by_key(|thread| std::cmp::Reverse(thread.total_bytes));
-    let named = threads.iter().map(|thread| format!("{} {}", thread_name(thread), bytes(thread.total_bytes)));
-    format!("allocated: {}", named.collect::<Vec<String>>().join(", "))
-}
-
-/// How much threads touched of their stacks, those that touched most first.
-fn deepest_threads(threads: &[Thread]) -> String {
-    let mut threads: Vec<&Thread> = threads.iter().filter(|thread| thread.stack_bytes > 0).collect();
-    threads.sort_by_key(|thread| std::cmp::Reverse(thread.stack_bytes));
-    let named = threads.iter().map(|thread| format!("{} {}", thread_name(thread), bytes(thread.stack_bytes)));
-    format!("at the most, touched: {}", named.collect::<Vec<String>>().join(", "))
-}
-
-/// A row's name, and for how many threads it stands if it's several.
-fn thread_name(thread: &Thread) -> String {
-    let name = if thread.name.is_empty() { "unnamed" } else { &thread.name };
-    if thread.threads > 1 { format!("{name} ×{}", thread.threads) } else { name.to_owned() }
 }
 
 /// The points that the program passed, by the time when it first did.

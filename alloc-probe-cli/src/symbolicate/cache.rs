@@ -5,12 +5,14 @@
 //! not used for the longest time go.
 
 use super::binary::RawFrame;
+use crate::output_file::{Readers, Unfinished};
 use alloc_probe_format::dump::{SymbolFrame, Symbols};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -75,13 +77,12 @@ impl Cache {
     }
 
     fn store(&self, path: &Path, entry: &Entry) -> io::Result<()> {
-        fs::create_dir_all(&self.directory)?;
+        // What programs somebody profiles is for nobody else to read.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
         // Two commands may write at once: each file is whole.
-        let unfinished = path.with_extension(std::process::id().to_string());
-        fs::write(&unfinished, serde_json::to_vec(entry)?)?;
-        fs::rename(&unfinished, path).inspect_err(|_| {
-            let _ = fs::remove_file(&unfinished);
-        })
+        let mut unfinished = Unfinished::new(path, Readers::Owner)?;
+        unfinished.file.write_all(&serde_json::to_vec(entry)?)?;
+        unfinished.finish()
     }
 
     /// Removes the files that were used least recently, but never the one just written, until the rest is within the

@@ -4,8 +4,9 @@
 //! What was fetched is kept where the clients of elfutils keep it, so that debuggers and this share one copy.
 
 use super::tried::Tried;
+use crate::output_file::{Readers, Unfinished};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -78,16 +79,12 @@ impl Servers {
             404 => return Err("the server does not have it".to_owned()),
             status => return Err(format!("the server answers with status {status}")),
         }
-        let unfinished = kept.with_extension(std::process::id().to_string());
         let stored = (|| -> io::Result<()> {
             fs::create_dir_all(kept.parent().unwrap_or(Path::new("/")))?;
-            io::copy(&mut response.body_mut().as_reader(), &mut File::create(&unfinished)?)?;
-            fs::rename(&unfinished, kept)
+            let mut unfinished = Unfinished::new(kept, Readers::Usual)?;
+            io::copy(&mut response.body_mut().as_reader(), &mut unfinished.file)?;
+            unfinished.finish()
         })();
-        stored.map_err(|error| {
-            // It may never have been there.
-            let _ = fs::remove_file(&unfinished);
-            format!("it could not be kept: {error}")
-        })
+        stored.map_err(|error| format!("it could not be kept: {error}"))
     }
 }

@@ -22,6 +22,9 @@ pub struct Terminal<'a> {
     pub width: usize,
     /// Whether somebody watches the messages, so that a line may change.
     pub is_interactive: bool,
+    /// The command's exit status as far as it is settled, which is before the first result is written: it stays
+    /// where whoever reads the output goes away.
+    pub settled: u8,
 }
 
 impl Terminal<'static> {
@@ -36,6 +39,7 @@ impl Terminal<'static> {
             err: Box::new(anstream::AutoStream::auto(io::stderr())),
             width: width.max(40),
             is_interactive: io::stderr().is_terminal(),
+            settled: 0,
         }
     }
 }
@@ -48,6 +52,7 @@ impl<'a> Terminal<'a> {
             err: Box::new(anstream::StripStream::new(err as &mut dyn Write)),
             width,
             is_interactive: false,
+            settled: 0,
         }
     }
 

@@ -1,7 +1,9 @@
 //! Files that are no sound dump, and output that nobody reads.
 
-use crate::support::{alloc_probe, directory, orders, orders_in};
+use crate::support::{alloc_probe, directory, orders, orders_in, write};
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -100,4 +102,43 @@ fn a_compressed_dump_is_read_whatever_it_is_called() {
     encoder.write_all(&std::fs::read(&file).unwrap()).unwrap();
     std::fs::write(&file, encoder.finish().unwrap()).unwrap();
     assert_eq!(alloc_probe(&["show", &file]).out, plain);
+}
+
+/// What a command's status is where nobody reads what it prints, and what it says on stderr.
+fn unread(args: &[&str]) -> (Option<i32>, String) {
+    let (reader, writer) = UnixStream::pair().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_alloc-probe"))
+        .args(args)
+        .stdout(OwnedFd::from(writer))
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_reader_that_stops_makes_no_condition_hold() {
+    let directory = directory();
+    let base = orders_in(&directory);
+    let mut more = orders();
+    more.totals.peak_bytes *= 2;
+    let new = write(&more, &directory.path().join("more.json"));
+    let new = new.to_str().unwrap();
+    let budget = directory.path().join("budget.toml");
+    std::fs::write(&budget, "[limits]\npeak_bytes = \"1 MiB\"\n").unwrap();
+    let budget = budget.to_str().unwrap();
+    let condition = ["--fail-if", "peak_bytes > +5%"];
+    for view in [&[][..], &["--json"], &["--tree"], &["--html", "/dev/null"]] {
+        let diff = |base, new| unread(&[&["diff", base, new], &condition[..], view].concat());
+        let (status, err) = diff(&base, new);
+        assert_eq!(status, Some(1), "{view:?}: {err}");
+        assert!(err.contains("failed: peak_bytes"), "the reason is said all the same: {err}");
+        assert_eq!(diff(&base, &base).0, Some(0), "{view:?}");
+    }
+    for format in ["text", "github"] {
+        let check = |file| unread(&["check", file, "--budget", budget, "--format", format]).0;
+        assert_eq!((check(&base), check(new)), (Some(0), Some(1)), "{format}");
+    }
+    // What keeps a command from its work is no matter of who reads.
+    assert_eq!(unread(&["check", "nowhere.json", "--budget", budget]).0, Some(2));
 }

@@ -70,19 +70,66 @@ fn a_program_without_the_probe_is_told_of() {
         (output.status.code(), text(&output.stderr))
     };
     let path = directory.path().canonicalize().unwrap().join("x.json");
-    let expected = format!(
-        "error: no dump appeared at `{}`\n\nhint: does the program hold the probe? It takes one line in main.rs: `alloc_probe::install!();`\n",
-        path.display()
-    );
-    assert_eq!(told("true"), (Some(2), expected.clone()));
-    assert_eq!(told("exit 7"), (Some(7), expected.clone()));
-    // A dump of an earlier run is not this one's.
+    let expected = |ended: &str| {
+        format!(
+            "error: no dump appeared at `{}`; the program ended with {ended}\n\nhint: does the program hold the probe? It takes one line in main.rs: `alloc_probe::install!();`\n",
+            path.display()
+        )
+    };
+    assert_eq!(told("true"), (Some(2), expected("exit status 0")));
+    assert_eq!(told("exit 7"), (Some(7), expected("exit status 7")));
+    assert_eq!(told("kill -9 $$"), (Some(137), expected("signal 9 (SIGKILL)")));
+    // What an earlier run left is not this one's, neither its dump nor its spool.
     std::fs::write(&path, "an earlier dump").unwrap();
-    assert_eq!(told("true"), (Some(2), expected));
+    std::fs::write(path.with_extension("json.spool"), "an earlier spool").unwrap();
+    assert_eq!(told("true"), (Some(2), expected("exit status 0")));
+    std::fs::remove_file(path.with_extension("json.spool")).unwrap();
     let (status, told) = told(": > \"$ALLOC_PROBE_OUT.spool\"; kill -9 $$");
     assert_eq!(status, Some(137));
-    let spool = format!("error: the program was killed; what it recorded is in `{}.spool`\n", path.display());
+    let spool = format!(
+        "warning: the program ended with signal 9 (SIGKILL) and left no dump\nerror: cannot read `{}.spool`: the file is empty\n",
+        path.display()
+    );
     assert_eq!(told, spool);
+}
+
+#[test]
+fn how_a_program_failed_and_what_goes_on_is_said() {
+    let directory = directory();
+    let dump = orders_in(&directory);
+    let script = script(&dump, 7).replace("exit 7", "(sleep 60; :) >&- 2>&- & echo $!; exit 7");
+    let output = run(directory.path(), &["-o", "x.json", "--", "sh", "-c", &script]);
+    let (printed, told) = (text(&output.stdout), text(&output.stderr));
+    let pid = printed.lines().last().unwrap();
+    let killed = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+    rustix::process::kill_process(killed, rustix::process::Signal::KILL).unwrap();
+    assert_eq!(output.status.code(), Some(7), "{told}");
+    assert!(told.contains("\n\nended: exit status 7\nwarning: "), "{told}");
+    assert!(told.contains(" that it started go") && told.contains(&format!("{pid} (`")), "{told}");
+    assert!(told.ends_with("\ndump: x.json\n"), "{told}");
+}
+
+#[test]
+fn a_reader_that_stops_changes_no_status() {
+    let directory = directory();
+    let dump = orders_in(&directory);
+    for script in [script(&dump, 7), "exit 7".to_owned()] {
+        let mut child = command(directory.path(), &["-o", "x.json", "--", "sh", "-c", &script])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stderr.take());
+        assert_eq!(child.wait().unwrap().code(), Some(7));
+    }
+}
+
+#[test]
+fn what_can_not_be_read_back_is_not_looked_for() {
+    let directory = directory();
+    let output =
+        run(directory.path(), &["-o", "/dev/null", "--", "sh", "-c", "echo x > $ALLOC_PROBE_OUT; exit 3"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(3), "ended: exit status 3\n".to_owned()));
 }
 
 #[test]

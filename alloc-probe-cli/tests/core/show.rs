@@ -172,6 +172,7 @@ fn names_from_a_file_cannot_steer_the_terminal() {
             err: Box::new(&mut err),
             width: 100,
             is_interactive: false,
+            settled: 0,
         };
         let args = ["alloc-probe"].iter().chain(&show).map(std::ffi::OsString::from);
         assert_eq!(alloc_probe_cli::run(args, &mut terminal), 0);

@@ -143,6 +143,35 @@ fn run_passes_on_what_the_program_does() {
     assert!(symbols.strings.iter().any(|name| name.contains("endings::")), "{:?}", symbols.strings);
 }
 
+#[test]
+fn run_says_how_a_program_ended_that_wrote_no_dump() {
+    let program = binaries::subject("endings", Profile::Release);
+    let link = tempfile::tempdir().expect("a temporary folder");
+    let link = link.path().join("other-name");
+    std::os::unix::fs::symlink(&program, &link).expect("a link can be made");
+    let at_once = "the program ended at once, as by `_exit`: with exit status 5 and without a dump";
+    let became = "the program became another one, as it seems, for it ended as `true`: with exit status 0 and without a dump";
+    for (program, args, code, said) in [
+        (&program, &["_exit"][..], 5, at_once),
+        (&link, &["_exit"], 5, at_once),
+        (&program, &["exec", "/bin/true"], 0, became),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let dump = folder.path().join("run.json");
+        // What another run left is not taken for this one's.
+        fs::write(folder.path().join("run.json.spool"), "").expect("it can be written");
+        let output = alloc_probe().args(["run", "-o"]).arg(&dump).arg("--").arg(program).args(args).output();
+        let Output { status, stderr, .. } = output.expect("it runs");
+        let messages = String::from_utf8_lossy(&stderr);
+        assert_eq!(status.code(), Some(code), "{messages}");
+        assert!(messages.contains(&format!("warning: {said}\n")), "{messages}");
+        assert!(messages.contains("endings::lost"), "{messages}");
+        let shown = json(alloc_probe().arg("show").arg(&dump).arg("--json"));
+        assert!(shown["summary"]["end_bytes"].as_u64() >= Some(70_000));
+        assert_eq!(entries(folder.path()), ["run.json"]);
+    }
+}
+
 /// The names of the files in a folder, in order.
 fn entries(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("the folder is there").flatten();

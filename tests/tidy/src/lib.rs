@@ -7,6 +7,7 @@ mod layers;
 mod left_overs;
 mod length;
 mod links;
+mod packages;
 mod subjects;
 mod unsafe_code;
 

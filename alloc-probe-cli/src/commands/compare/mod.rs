@@ -12,6 +12,7 @@ use super::open::Opener;
 use crate::analyse::diff::diff;
 use crate::error::Error;
 use crate::exit;
+use crate::output_file::{self, Readers};
 use crate::profile::Profile;
 use crate::render::compare::{self, Row, Unit};
 use crate::render::diff::{self as text, View};
@@ -221,7 +222,7 @@ fn pictures(
     let mut written = Vec::new();
     let mut keep = |picture: Result<Vec<u8>, Error>, path: PathBuf| -> Result<(), Error> {
         match picture {
-            Ok(svg) => std::fs::write(&path, svg).map_err(|error| Error::write(&path, &error))?,
+            Ok(svg) => output_file::write(&path, Readers::Usual, |file| file.write_all(&svg))?,
             Err(error) => return Ok(terminal.warn(&error.to_string())?),
         }
         written.push(path);

@@ -1,14 +1,16 @@
 //! Runs the program that was built, to time it or to record it.
 
 use super::cargo::Built;
+use crate::commands::run::described;
 use crate::error::{Error, io_reason};
 use crate::load;
+use crate::output_file::{self, Readers, Unfinished};
 use alloc_probe_format::dump::Dump;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wait4::Wait4;
 
@@ -52,10 +54,7 @@ impl Program<'_> {
     /// Like [`Program::time`]; also where it leaves no sound dump.
     pub(super) fn record(&self, mode: &str, dump: &Path, err: &mut dyn Write) -> Result<Dump, Error> {
         // What an earlier comparison left must not be taken for this one's.
-        match fs::remove_file(dump) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::write(dump, &error)),
-            _ => {}
-        }
+        output_file::remove_earlier(dump)?;
         self.run(mode, Some(dump), err)?;
         if !dump.exists() {
             return Err(Error::new(format!("`{}` left no dump", self.built.executable.display()))
@@ -66,7 +65,8 @@ impl Program<'_> {
 
     fn run(&self, mode: &str, dump: Option<&Path>, err: &mut dyn Write) -> Result<Timing, Error> {
         let unwritable = |error| Error::write(&self.log, &error);
-        let log = File::create(&self.log).map_err(unwritable)?;
+        let unfinished = Unfinished::new(&self.log, Readers::Usual).map_err(unwritable)?;
+        let log = || unfinished.file.try_clone().map_err(unwritable);
         let mut command = Command::new(&self.built.executable);
         command.args(self.args).env("ALLOC_PROBE", mode).env_remove("ALLOC_PROBE_OUT");
         if let Some(dump) = dump {
@@ -74,12 +74,13 @@ impl Program<'_> {
             command.env("ALLOC_PROBE_OUT", crate::commands::run::as_pattern(&absolute));
         }
         // The same input for every run can only be none.
-        command.stdin(Stdio::null()).stdout(log.try_clone().map_err(unwritable)?).stderr(log);
+        command.stdin(Stdio::null()).stdout(log()?).stderr(log()?);
         let name = self.built.executable.display();
         let not_run = |error| Error::new(format!("cannot run `{name}`: {}", io_reason(&error)));
         let start = Instant::now();
         let ended = command.spawn().map_err(not_run)?.wait4().map_err(not_run)?;
         let wall = start.elapsed();
+        unfinished.finish().map_err(unwritable)?;
         if !ended.status.success() {
             self.show_end_of_log(err)?;
             return Err(Error::new(format!(
@@ -100,11 +101,6 @@ impl Program<'_> {
         }
         Ok(())
     }
-}
-
-/// `exit status 3`, `signal 9 (SIGKILL)`.
-fn described(status: ExitStatus) -> String {
-    status.to_string().replace("exit status: ", "exit status ").replace("signal: ", "signal ")
 }
 
 /// The middle one of several times: one slow run must not count.

@@ -1,5 +1,6 @@
 //! Flamegraphs, as SVG.
 
+use super::change::Boxes;
 use inferno::flamegraph::color::{BackgroundColor, BasicPalette, Color, Palette};
 use inferno::flamegraph::{self, Options};
 use std::collections::BTreeMap;
@@ -47,8 +48,8 @@ pub enum Place {
     Page,
 }
 
-/// Draws stacks of two runs, each as wide as one run's figure, coloured by what the new run has more (red) or less (blue)
-/// than the base.
+/// Draws stacks of two runs, each as wide as one run's figure. Every function is coloured by what the new run has more
+/// (red) or less (blue) in all that it called, and says how much.
 ///
 /// # Errors
 ///
@@ -59,16 +60,14 @@ pub(super) fn draw_difference(
     place: Place,
     labels: &Labels,
 ) -> io::Result<Vec<u8>> {
-    // The second figure is the width.
-    let line = |(stack, (base, new)): (&String, &(u64, u64))| match widths {
-        Widths::New => format!("{stack} {base} {new}"),
-        Widths::Base => format!("{stack} {new} {base}"),
-    };
-    let lines: Vec<String> = stacks.iter().map(line).collect();
+    let mut boxes = Boxes::of(stacks, widths);
     let mut options = options(labels);
-    options.negate_differentials = widths == Widths::Base;
     options.no_javascript = place == Place::Page;
-    svg(&lines, &mut options)
+    // This keeps the order of lines, from the last one to the first.
+    options.flame_chart = true;
+    boxes.lines.reverse();
+    let svg = svg(&boxes.lines, &mut options)?;
+    Ok(boxes.fill_in(&String::from_utf8_lossy(&svg)).into_bytes())
 }
 
 fn options(labels: &Labels) -> Options<'static> {
@@ -137,6 +136,49 @@ mod tests {
         assert!(text.contains("insert (1,000 bytes, 66.67%; +133.33%)"), "{text}");
         assert!(text.contains("gone (500 bytes, 33.33%; -33.33%)"), "{text}");
         assert!(!text.contains("came"), "{text}");
+    }
+
+    /// The colour and the title of each box.
+    fn boxes(svg: &str) -> Vec<(&str, &str)> {
+        let parts = svg.split("<title>").skip(1);
+        parts
+            .map(|part| {
+                let (title, rest) = part.split_once("</title>").unwrap();
+                let fill = rest.split_once("fill=\"").unwrap().1;
+                (title, fill.split_once('"').unwrap().0)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_caller_has_the_change_of_all_that_it_called() {
+        // `a` calls both; what came and what is gone there is as much.
+        let sides = [
+            ("main;a;more", (1_000, 3_000)),
+            ("main;a;less", (3_000, 1_000)),
+            ("main;a b", (500, 500)),
+            ("main;a", (100, 100)),
+            ("main;doubled;inner", (1_000, 2_000)),
+            ("main;gone;inner", (2_000, 0)),
+        ];
+        let stacks = BTreeMap::from(sides.map(|(stack, sides)| (stack.to_owned(), sides)));
+        let svg = draw_difference(&stacks, Widths::New, Place::Page, &labels()).unwrap();
+        let svg = String::from_utf8(svg).unwrap();
+        let mut found = boxes(&svg);
+        found.sort_unstable();
+        assert_eq!(
+            found,
+            [
+                ("a (4,100 bytes, 62.12%; 0.00%)", "rgb(250,250,250)"),
+                ("a b (500 bytes, 7.58%; 0.00%)", "rgb(250,250,250)"),
+                ("all (6,600 bytes, 100%; -15.15%)", "rgb(215,215,255)"),
+                ("doubled (2,000 bytes, 30.30%; +15.15%)", "rgb(255,162,162)"),
+                ("inner (2,000 bytes, 30.30%; +15.15%)", "rgb(255,162,162)"),
+                ("less (1,000 bytes, 15.15%; -30.30%)", "rgb(138,138,255)"),
+                ("main (6,600 bytes, 100.00%; -15.15%)", "rgb(215,215,255)"),
+                ("more (3,000 bytes, 45.45%; +30.30%)", "rgb(255,138,138)"),
+            ]
+        );
     }
 
     #[test]

@@ -12,19 +12,25 @@ pub(super) fn labels(profile: &Profile, metric: Metric) -> Labels {
     Labels { title, subtitle: facts(profile), unit: unit(metric) }
 }
 
-pub(super) fn difference_labels(base: &Profile, new: &Profile, metric: Metric, widths: Widths) -> Labels {
+/// The labels of a difference of which it is known whether any stack `differs`.
+pub(super) fn difference_labels(
+    base: &Profile,
+    new: &Profile,
+    metric: Metric,
+    widths: Widths,
+    differs: bool,
+) -> Labels {
     let figure = |profile: &Profile| units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
     let title = format!("{}: {}, {} → {}", program(new), metric.meaning(), figure(base), figure(new));
     let (width, shown) = match widths {
         Widths::Base => (base, "what is gone is there, what came is not"),
         Widths::New => (new, "what came is there, what is gone is not"),
     };
-    let subtitle = format!(
-        "widths: {} ({shown}); red: more, blue: less in {} than in {}",
-        facts(width),
-        file_name(new),
-        file_name(base)
-    );
+    let (base, new) = (file_name(base), file_name(new));
+    let subtitle = match differs {
+        true => format!("widths: {} ({shown}); red: more, blue: less in {new} than in {base}", facts(width)),
+        false => format!("nothing differs between {base} and {new}; widths: {}", facts(width)),
+    };
     Labels { title, subtitle, unit: unit(metric) }
 }
 

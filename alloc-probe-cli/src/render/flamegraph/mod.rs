@@ -1,5 +1,6 @@
 //! Flamegraphs, as SVG: of one profile, and of the difference of two.
 
+mod change;
 mod draw;
 mod labels;
 mod picture;

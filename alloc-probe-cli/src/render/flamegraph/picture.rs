@@ -46,7 +46,8 @@ pub fn difference(
     if !stacks.values().any(has_width) {
         return Err(nothing_to_draw(wide, metric));
     }
-    let labels = difference_labels(base, new, metric, widths);
+    let differs = stacks.values().any(|(base, new)| base != new);
+    let labels = difference_labels(base, new, metric, widths, differs);
     draw_difference(&stacks, widths, place, &labels).map_err(|error| undrawn(wide, &error))
 }
 
