@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use alloc_probe_format::dump::*;
 use object::{Object, ObjectSymbol};
+use parking_lot::Mutex;
 
 const SOURCE: &str = "\
 __attribute__((noinline)) int price(int n) { int sum = 0; while (n) sum += n-- * n; return sum; }
@@ -36,7 +37,7 @@ impl Server {
     }
 
     fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut self.asked.lock().unwrap())
+        std::mem::take(&mut self.asked.lock())
     }
 }
 
@@ -46,7 +47,7 @@ fn answer(mut stream: TcpStream, path: &str, file: &[u8], log: &Mutex<Vec<String
     while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
     let wanted = request.split(' ').nth(1).unwrap().to_owned();
     let (status, body) = if wanted == path { ("200 OK", file) } else { ("404 Not Found", &b"no"[..]) };
-    log.lock().unwrap().push(wanted);
+    log.lock().push(wanted);
     let length = body.len();
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").unwrap();
     stream.write_all(body).unwrap();

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use support::child::Child;
 use support::truth::Truth;
-use support::{cases, tell};
+use support::{Cases, cases, tell};
 
 #[global_allocator]
 static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System))
@@ -19,17 +19,20 @@ static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System))
     .with_long_lived(Duration::from_secs(3))
     .with_output("by-code.%p.json");
 
+/// Checks and scenarios.
+const CASES: Cases = Cases {
+    checks: cases![
+        code_holds_where_the_environment_is_silent,
+        the_environment_wins_over_code,
+        a_bad_value_is_one_line_and_turns_recording_off,
+        paths_have_marks,
+        errno_stays_as_it_is,
+    ],
+    scenarios: cases![works, keeps_errno],
+};
+
 fn main() -> ExitCode {
-    let status = support::main(
-        cases![
-            code_holds_where_the_environment_is_silent,
-            the_environment_wins_over_code,
-            a_bad_value_is_one_line_and_turns_recording_off,
-            paths_have_marks,
-            errno_stays_as_it_is,
-        ],
-        cases![works, keeps_errno],
-    );
+    let status = support::main(&[("environment", CASES)]);
     if support::is_scenario() {
         return status;
     }

@@ -1,6 +1,6 @@
 //! The batch that runs once, between the requests of one day and those of the next.
 
-use crate::cache::{Shop, lock};
+use crate::cache::Shop;
 
 /// Customers that get a statement.
 const CUSTOMERS: usize = 1_500;
@@ -15,7 +15,7 @@ pub(crate) fn nightly_statements(shop: &Shop) {
     let mut statements = Vec::with_capacity(CUSTOMERS);
     for customer in 0..CUSTOMERS {
         let mut statement = statement(customer);
-        lock(&shop.statements).extend(statement.pop());
+        shop.statements.lock().extend(statement.pop());
         statements.push(statement);
     }
     for statement in statements {

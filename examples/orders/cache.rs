@@ -1,9 +1,10 @@
 //! What the service keeps in memory: the catalogue, the recent orders, an export and an audit trail.
 
 use crate::handlers::{Order, Receipt};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Products on sale.
 pub(crate) const PRODUCTS: u32 = 500;
@@ -58,7 +59,7 @@ pub(crate) struct RecentOrders {
 impl RecentOrders {
     /// Remembers a receipt, and removes the one that is now too old.
     pub(crate) fn insert(&self, receipt: Arc<Receipt>) {
-        let mut receipts = lock(&self.receipts);
+        let mut receipts = self.receipts.lock();
         if let Some(oldest) = receipt.number.checked_sub(RECENT) {
             receipts.remove(&oldest);
         }
@@ -67,7 +68,7 @@ impl RecentOrders {
 
     /// The receipt of an order, unless it's too old.
     pub(crate) fn get(&self, number: u64) -> Option<Arc<Receipt>> {
-        lock(&self.receipts).get(&number).cloned()
+        self.receipts.lock().get(&number).cloned()
     }
 }
 
@@ -86,7 +87,7 @@ impl AuditTrail {
     /// Notes an order, and never removes it.
     pub(crate) fn record(&self, number: u64, order: &Order) {
         let what = format!("order {number} by customer {}: {} lines", order.customer, order.lines.len());
-        lock(&self.entries).push(AuditEntry { _number: number, _what: what });
+        self.entries.lock().push(AuditEntry { _number: number, _what: what });
     }
 }
 
@@ -100,7 +101,7 @@ pub(crate) struct ExportBuffer {
 impl ExportBuffer {
     /// Writes `copies` catalogues into the buffer and returns how many bytes they are.
     pub(crate) fn render(&self, catalogue: &BTreeMap<u32, Product>, copies: usize) -> usize {
-        let mut text = lock(&self.text);
+        let mut text = self.text.lock();
         text.clear();
         for (number, product) in (0..copies).flat_map(|_| catalogue) {
             // Writing to a `String` never fails.
@@ -108,9 +109,4 @@ impl ExportBuffer {
         }
         text.len()
     }
-}
-
-/// A lock that a panic elsewhere doesn't close: each holder leaves the data whole.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,10 +8,10 @@ use alloc_probe_cli::load;
 use alloc_probe_cli::term::Terminal;
 use alloc_probe_format::spool::{EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, NODE_WORDS, Section, header};
 use alloc_probe_tests::workload::Random;
+use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 alloc_probe::install!();
 
@@ -19,7 +19,7 @@ alloc_probe::install!();
 const MEMORY: u64 = 200 << 20;
 
 /// Tests take turns: the memory is the process's.
-static TURN: Mutex<()> = Mutex::new(());
+static TURN: Mutex<()> = parking_lot::const_mutex(());
 
 /// The files of the corpus, by name.
 fn corpus() -> Vec<(PathBuf, Vec<u8>)> {
@@ -95,7 +95,7 @@ fn run(path: &Path) -> Vec<u8> {
 
 /// Runs `f`, which may take so much memory beside what there is.
 fn within_memory(f: impl FnOnce()) {
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _turn = TURN.lock();
     f();
     let stats = alloc_probe::stats();
     assert!(stats.peak_bytes > 1 << 20 && stats.peak_bytes < MEMORY, "{stats:?}");

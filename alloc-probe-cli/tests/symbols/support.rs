@@ -7,9 +7,9 @@ use alloc_probe_cli::symbolicate::profile;
 use alloc_probe_cli::symbolicate::resolve::{Report, resolve};
 use alloc_probe_format::dump::*;
 use object::{Object, ObjectSection, ObjectSymbol};
+use once_cell::sync::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use tempfile::TempDir;
 
 const MAIN: &str = "\
@@ -96,7 +96,7 @@ impl Program {
 
     /// A copy of the build that most tests want, which is made once.
     pub(crate) fn optimised() -> Program {
-        static BUILT: OnceLock<PathBuf> = OnceLock::new();
+        static BUILT: OnceCell<PathBuf> = OnceCell::new();
         let built_in = BUILT.get_or_init(|| {
             let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("optimised-shop");
             std::fs::create_dir_all(&folder).unwrap();

@@ -9,8 +9,8 @@ use std::process::{Child as Process, Command, ExitStatus};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a scenario may take before it counts as hanging. Far beyond what any takes on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a scenario may take before it counts as hanging. Far beyond what any takes on a slow and busy machine.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A scenario to be run.
 pub(crate) struct Child {
@@ -32,7 +32,7 @@ pub(crate) struct Outcome {
 }
 
 impl Child {
-    /// A scenario under `ALLOC_PROBE=mode`, with `out.json` in a folder of its own as its output path, and no other
+    /// A scenario of the file whose check this is, under `ALLOC_PROBE=mode`, with `out.json` in a folder of its own as its output path, and no other
     /// variable of the probe's.
     pub(crate) fn new(scenario: &str, mode: &str) -> Child {
         let folder = tempfile::tempdir().expect("a folder");
@@ -42,6 +42,7 @@ impl Child {
         {
             command.env_remove(name);
         }
+        let scenario = format!("{}::{scenario}", super::FILE.get());
         command.env(super::SCENARIO.to_str().expect("ASCII"), scenario);
         command.env("ALLOC_PROBE", mode).env("ALLOC_PROBE_OUT", folder.path().join("out.json"));
         command.current_dir(folder.path());

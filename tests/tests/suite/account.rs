@@ -1,9 +1,9 @@
 //! The account of resident memory that a diff prints, on real programs: it adds up, and explains nearly all of it.
 
 use crate::binaries::Profile;
-use crate::command_line::{alloc_probe, json};
 use crate::faults::Faults;
 use crate::run::Subject;
+use crate::tool::{alloc_probe, json};
 use crate::{orders, sources};
 use alloc_probe_format::dump::Mode;
 use std::path::Path;
@@ -21,7 +21,8 @@ fn it_explains_the_memory_of_real_programs() {
     orders::run(Profile::Release, &served);
     check("orders", &served);
     let (_folder, list) = sources::list(FILES);
-    for name in ["parse_sources", "search_sources", "jemalloc", "mimalloc"] {
+    let with_allocators: &[_] = if cfg!(feature = "allocators") { &["jemalloc", "mimalloc"] } else { &[] };
+    for &name in ["parse_sources", "search_sources"].iter().chain(with_allocators) {
         let subject = Subject::new(name, Profile::Release, Mode::Full).argument(&list);
         let run = subject.run().expect_success();
         check(name, &run.dump_path());

@@ -1,10 +1,9 @@
 //! Where the subjects' binaries are. Cargo has built them for the profile that the suite itself was built with;
 //! the other profile's are built here, into the same target folder, once for each run of the suite.
 
-use serde_json::Value;
+use once_cell::sync::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 /// A build profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ impl Profile {
 
 /// The path of a subject's binary, built.
 pub(crate) fn subject(name: &str, profile: Profile) -> PathBuf {
-    static BUILT: [OnceLock<()>; 2] = [const { OnceLock::new() }; 2];
+    static BUILT: [OnceCell<()>; 2] = [const { OnceCell::new() }; 2];
     if !own_folder().ends_with(profile.folder()) {
         BUILT[profile as usize].get_or_init(|| build(&["--bins", "--package", "alloc-probe-tests"], profile));
     }
@@ -47,46 +46,17 @@ pub(crate) fn subject(name: &str, profile: Profile) -> PathBuf {
 
 /// The path of the command line's binary, built.
 pub(crate) fn command_line() -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
+    static BUILT: OnceCell<()> = OnceCell::new();
     BUILT.get_or_init(|| build(&["--bin", "alloc-probe", "--package", "alloc-probe-cli"], Profile::Dev));
     target().join(Profile::Dev.folder()).join("alloc-probe")
 }
 
 /// The path of the example service, built.
 pub(crate) fn orders(profile: Profile) -> PathBuf {
-    static BUILT: [OnceLock<()>; 2] = [const { OnceLock::new() }; 2];
+    static BUILT: [OnceCell<()>; 2] = [const { OnceCell::new() }; 2];
     let what = ["--bin", "orders", "--package", "alloc-probe-examples"];
     BUILT[profile as usize].get_or_init(|| build(&what, profile));
     target().join(profile.folder()).join("orders")
-}
-
-/// The probe as a library, built for programs that are compiled without Cargo.
-pub(crate) fn probe_library() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--lib",
-            "--package",
-            "alloc-probe-tests",
-            "--message-format",
-            "json",
-        ]);
-        cargo.arg("--target-dir").arg(target());
-        cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
-        let output = cargo.output().expect("cargo runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let is_rlib = |file: &&Value| file.as_str().is_some_and(|file| file.ends_with(".rlib"));
-        let library = String::from_utf8_lossy(&output.stdout).lines().find_map(|line| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            let files =
-                message["filenames"].as_array().filter(|_| message["target"]["name"] == "alloc_probe")?;
-            Some(PathBuf::from(files.iter().find(is_rlib)?.as_str()?))
-        });
-        library.expect("cargo names the library")
-    })
 }
 
 /// Where Cargo put the subjects of the suite's own profile.
@@ -105,6 +75,9 @@ fn build(what: &[&str], profile: Profile) {
     cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
     if profile == Profile::Release {
         cargo.arg("--release");
+    }
+    if cfg!(feature = "allocators") && what.contains(&"alloc-probe-tests") {
+        cargo.args(["--features", "allocators"]);
     }
     let status = cargo.status().expect("cargo runs");
     assert!(status.success(), "cargo build {what:?} ({profile:?}): {status}");

@@ -3,38 +3,13 @@
 use crate::binaries::{self, Profile};
 use crate::faults::Faults;
 use crate::run::{Run, Subject};
+use crate::tool::{alloc_probe, frames, json, printed};
 use alloc_probe_format::dump::{Dump, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
-
-/// The command line, with nothing of the environment that could change what it prints.
-pub(crate) fn alloc_probe() -> Command {
-    let mut command = Command::new(binaries::command_line());
-    command.env_clear();
-    command
-}
-
-/// Runs a command that has to succeed, and returns what it prints.
-fn printed(command: &mut Command) -> String {
-    let Output { status, stdout, stderr } = command.output().expect("it runs");
-    let messages = String::from_utf8_lossy(&stderr);
-    assert!(status.success() && !messages.contains("warning"), "{command:?}: {status}\n{messages}");
-    String::from_utf8(stdout).expect("text")
-}
-
-/// The frames of a stack, which is numbers of the table that the whole JSON has.
-pub(crate) fn frames<'a>(json: &'a Value, of: &'a Value) -> impl Iterator<Item = &'a Value> {
-    let numbers = of["stack"].as_array().into_iter().flatten();
-    numbers.map(|number| &json["frames"][number.as_u64().expect("a number") as usize])
-}
-
-/// The same, where it prints JSON.
-pub(crate) fn json(command: &mut Command) -> Value {
-    serde_json::from_str(&printed(command)).expect("JSON")
-}
+use std::process::Output;
 
 fn boxes(profile: Profile) -> Run {
     Subject::new("boxes", profile, Mode::Full).run().expect_success()

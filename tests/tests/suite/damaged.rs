@@ -1,8 +1,8 @@
 //! Files that are no dumps, or no longer: each command says so in one line and exits with 2.
 
 use crate::binaries::Profile;
-use crate::command_line::alloc_probe;
 use crate::run::Subject;
+use crate::tool::alloc_probe;
 use alloc_probe_format::dump::Mode;
 use std::fs;
 use std::path::Path;

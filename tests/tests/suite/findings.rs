@@ -3,73 +3,73 @@
 //! construction; of the one that looks alike, nothing of the kind may be said.
 
 use crate::binaries::Profile;
-use crate::command_line::{alloc_probe, frames};
 use crate::faults::Faults;
 use crate::run::{Subject, mode_name};
+use crate::tool::{alloc_probe, frames};
 use alloc_probe_format::dump::Mode;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// The cases of `tests/src/causes/` with the programs that run them.
-const GLIBC: &str = "causes";
-const JEMALLOC: &str = "causes_jemalloc";
+/// The programs that run the cases of `tests/src/causes/`: with glibc's allocator, and with jemalloc.
+const PROGRAMS: &[&str] =
+    if cfg!(feature = "allocators") { &["causes", "causes_jemalloc"] } else { &["causes"] };
 
 /// How far a finding's figure may be from the truth.
 const TOLERANCE: f64 = 0.1;
 
 #[test]
 fn retained_memory_is_named() {
-    check("retained", &[GLIBC, JEMALLOC]);
+    check("retained", PROGRAMS);
 }
 
 #[test]
 fn fragmentation_is_named() {
-    check("fragmentation", &[GLIBC, JEMALLOC]);
+    check("fragmentation", PROGRAMS);
 }
 
 #[test]
 fn capacity_that_was_kept_is_named() {
-    check("capacity-kept", &[GLIBC, JEMALLOC]);
+    check("capacity-kept", PROGRAMS);
 }
 
 #[test]
 fn stack_growth_by_inlining_is_named() {
-    check("stack-growth", &[GLIBC, JEMALLOC]);
+    check("stack-growth", PROGRAMS);
 }
 
 #[test]
 fn longer_lives_are_named() {
-    check("lifetimes", &[GLIBC, JEMALLOC]);
+    check("lifetimes", PROGRAMS);
 }
 
 #[test]
 fn more_work_is_named() {
-    check("more-work", &[GLIBC, JEMALLOC]);
+    check("more-work", PROGRAMS);
 }
 
 #[test]
 fn a_loop_that_a_check_ended_in_the_base_is_named() {
-    check_kind("ended-early", "more-work", &[GLIBC, JEMALLOC]);
+    check_kind("ended-early", "more-work", PROGRAMS);
 }
 
 #[test]
 fn more_threads_are_named() {
-    check("threads", &[GLIBC, JEMALLOC]);
+    check("threads", PROGRAMS);
 }
 
 #[test]
 fn growth_without_end_is_named() {
-    check("growth", &[GLIBC, JEMALLOC]);
+    check("growth", PROGRAMS);
 }
 
 #[test]
 fn what_is_reserved_and_not_used_is_named() {
-    check("reserved", &[GLIBC, JEMALLOC]);
+    check("reserved", PROGRAMS);
 }
 
 #[test]
 fn what_is_no_concern_is_said_to_be_none() {
-    check("no-concern", &[GLIBC, JEMALLOC]);
+    check("no-concern", PROGRAMS);
 }
 
 /// Holds the diffs of a case that is called as its finding is.

@@ -2,13 +2,11 @@
 
 // How a subject is built, run and read.
 mod binaries;
-mod cargo;
 mod faults;
-mod frames;
 mod run;
 mod sources;
 mod stacks;
-mod truth;
+mod tool;
 
 // What every dump must satisfy.
 mod consistency;
@@ -17,10 +15,8 @@ mod schema;
 // Against the reference and against figures derived by hand.
 mod account;
 mod chains;
-mod checked;
 mod endings;
 mod lifetimes;
-mod matching;
 mod memory;
 mod observers;
 mod random;
@@ -34,6 +30,5 @@ mod command_line;
 mod damaged;
 mod environment;
 mod findings;
-mod mutations;
 mod orders;
 mod outside;

@@ -1,8 +1,8 @@
 //! The same program, seen by the probe, by `dhat` and by the bare reference.
 
 use crate::binaries::Profile;
-use crate::command_line::alloc_probe;
 use crate::run::Subject;
+use crate::tool::alloc_probe;
 use alloc_probe_format::dump::Mode;
 use alloc_probe_tests::workload::Usage;
 use serde_json::Value;

@@ -1,9 +1,9 @@
 //! The example service shows the surprises that it promises, in both builds, to those who look by `alloc-probe`.
 
 use crate::binaries::{self, Profile};
-use crate::command_line::{alloc_probe, frames, json};
 use crate::consistency;
 use crate::faults::Faults;
+use crate::tool::{alloc_probe, frames, json};
 use alloc_probe_format::dump::{Dump, Figures};
 use serde_json::Value;
 use std::fs;
@@ -25,7 +25,8 @@ pub(crate) fn run(profile: Profile, path: &Path) -> Dump {
     serde_json::from_str(&fs::read_to_string(path).expect("a dump")).expect("a sound dump")
 }
 
-/// The figures of all sites, as `show --json` has them, that go through a function of a file.
+/// The figures of all sites, as `show --json` has them, that go through a function of a file; but for what a lock took that
+/// was contended there.
 fn below(shown: &Value, function: &str, file: &str) -> Figures {
     let mut sum = Figures::default();
     for site in shown["sites"].as_array().expect("sites") {
@@ -34,7 +35,9 @@ fn below(shown: &Value, function: &str, file: &str) -> Figures {
                 && frame["file"].as_str().is_some_and(|path| path.ends_with(file))
                 && frame["line"].as_u64().is_some_and(|line| line > 0)
         };
-        if frames(shown, site).any(is_in) {
+        let of_a_lock =
+            |frame: &Value| frame["function"].as_str().is_some_and(|name| name.contains("parking_lot"));
+        if frames(shown, site).any(is_in) && !frames(shown, site).any(of_a_lock) {
             sum.add(&serde_json::from_value(site.clone()).expect("figures"));
         }
     }

@@ -1,7 +1,7 @@
 //! A running process, looked at from outside; and what is said of processes that ended in one way or another.
 
 use crate::binaries::{self, Profile};
-use crate::command_line::{alloc_probe, frames, json};
+use crate::tool::{alloc_probe, frames, json};
 use alloc_probe_format::dump::{Dump, Ended, Figures};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -7,6 +7,13 @@ use alloc_probe_format::dump::{Dump, Heap, HeapBasis, Mode};
 use std::process::Command;
 
 const MIB: u64 = 1 << 20;
+
+/// The program of the scenarios, with each allocator.
+const ALL: &[&str] = if cfg!(feature = "allocators") {
+    &["resident", "resident_jemalloc", "resident_mimalloc"]
+} else {
+    &["resident"]
+};
 const PAGE: u64 = 4096;
 
 /// More than the runtime and the C library take for themselves.
@@ -133,7 +140,9 @@ fn glibc_says_the_same_of_itself() {
 #[test]
 fn what_an_allocator_gives_back_when_told_to() {
     let trim = [("ALLOC_PROBE_TRIM", "on")];
-    for name in ["resident", "resident_jemalloc"] {
+    for &name in
+        if cfg!(feature = "allocators") { &["resident", "resident_jemalloc"][..] } else { &["resident"] }
+    {
         let (_, dump) = run(name, "spike", Profile::Release, &trim);
         let heap = dump.memory.heap.expect("mode full");
         let trimmed = dump.memory.allocator.expect("one that is known").trimmed_bytes.expect("as was asked");
@@ -144,6 +153,7 @@ fn what_an_allocator_gives_back_when_told_to() {
     }
 }
 
+#[cfg(feature = "allocators")]
 #[test]
 fn allocators_with_size_classes() {
     for (name, version) in [("resident_jemalloc", "jemalloc 5."), ("resident_mimalloc", "mimalloc ")] {
@@ -171,7 +181,7 @@ fn allocators_with_size_classes() {
 
 #[test]
 fn figures_add_up_while_threads_go_on() {
-    for name in ["resident", "resident_jemalloc", "resident_mimalloc"] {
+    for &name in ALL {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let paths = (0..10).map(|number| folder.path().join(format!("{number}.json"))).collect::<Vec<_>>();
         let mut command = Command::new(subject(name, Profile::Release));

@@ -20,8 +20,9 @@ pub(crate) enum Threads {
 }
 
 macro_rules! subjects {
-    ($($name:ident: $threads:expr),+ $(,)?) => {
+    ($($(#[$attribute:meta])? $name:ident: $threads:expr),+ $(,)?) => {
         $(
+            $(#[$attribute])?
             #[test]
             fn $name() {
                 check_all($threads, |profile, mode| Subject::new(stringify!($name), profile, mode));
@@ -34,8 +35,10 @@ subjects! {
     aligned: Threads::One,
     boxes: Threads::One,
     calls: Threads::One,
+    #[cfg(feature = "allocators")]
     jemalloc: Threads::Several(2),
     lifetimes: Threads::One,
+    #[cfg(feature = "allocators")]
     mimalloc: Threads::Several(2),
     peak: Threads::One,
     recursion: Threads::One,

@@ -1,37 +1,29 @@
 //! Where there is no room for the profile, the program goes on as if there were: same output, same status, no signal.
 //! One line says what is the matter, and the dump, if there is room for one, says what is missing.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::{Child, Outcome};
+use crate::support::figures::{are_true, of_dump};
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases, tell};
 use alloc_probe_format::dump::Dump;
 use std::hint::black_box;
-use std::process::ExitCode;
-use support::child::{Child, Outcome};
-use support::figures::{are_true, of_dump};
-use support::truth::{Counted, Truth};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            a_folder_that_is_not_there,
-            a_folder_where_nothing_can_be_made,
-            a_path_that_is_too_long,
-            limits_on_files_below_what_a_profile_takes,
-            limits_on_files_that_the_profile_reaches,
-            a_full_file_system,
-            a_program_that_closes_every_descriptor,
-            a_limit_on_the_address_space,
-            a_limit_on_the_profile,
-            scopes_on_threads_without_a_place,
-        ],
-        cases![opens_scopes, works, works_with_much_memory, works_as_a_daemon],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        a_folder_that_is_not_there,
+        a_folder_where_nothing_can_be_made,
+        a_path_that_is_too_long,
+        limits_on_files_below_what_a_profile_takes,
+        limits_on_files_that_the_profile_reaches,
+        a_full_file_system,
+        a_program_that_closes_every_descriptor,
+        a_limit_on_the_address_space,
+        a_limit_on_the_profile,
+        scopes_on_threads_without_a_place,
+    ],
+    scenarios: cases![opens_scopes, works, works_with_much_memory, works_as_a_daemon],
+};
 
 /// Enough stacks and blocks for every section to grow, some of which is freed again.
 fn work() {

@@ -1,22 +1,14 @@
 //! What was resident at the process's peak: the memory that was live then, and touched, though it was so for a moment.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::Child;
+use crate::support::{Cases, cases, tell};
 use alloc_probe_format::dump::{Dump, PeakMemory};
 use std::hint::black_box;
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
-use support::child::Child;
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe = AllocProbe::system();
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases { checks: cases![
             a_spike_is_resident_when_it_falls,
             a_spike_of_small_blocks_is_resident_when_it_falls,
             a_spike_among_threads_is_resident_when_it_falls,
@@ -30,8 +22,7 @@ fn main() -> ExitCode {
             the_account_of_a_busy_process_is_whole,
             what_was_given_up_is_a_line_of_its_own,
             huge_pages_are_beside_the_resident_memory,
-        ],
-        cases![
+        ], scenarios: cases![
             spike,
             small_blocks,
             among_threads,
@@ -45,9 +36,7 @@ fn main() -> ExitCode {
             goes_on,
             gives_up,
             takes_huge_pages
-        ],
-    )
-}
+        ] };
 
 /// What a spike has.
 const BYTES: usize = 100 << 20;

@@ -1,39 +1,31 @@
 //! Dumps of a program that goes on: on a signal, each interval, when the peak has grown, when much is live. The thread
 //! that writes them is in no figure of the program's.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::{Child, Outcome, Running};
+use crate::support::figures::{agree, are_true_but_for_the_peak, of_dump};
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases, tell};
 use alloc_probe_format::dump::{Dump, Ended};
 use std::hint::black_box;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Duration;
-use support::child::{Child, Outcome, Running};
-use support::figures::{agree, are_true_but_for_the_peak, of_dump};
-use support::truth::{Counted, Truth};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            a_signal_asks_for_a_dump,
-            a_signal_asks_a_busy_program,
-            an_interval_brings_dumps,
-            a_growing_peak_brings_dumps,
-            passing_a_size_brings_a_dump,
-            a_dump_that_fails_is_said_and_the_program_goes_on,
-            without_a_path_it_is_said_that_there_is_none,
-            what_is_off_is_off,
-            values_that_cannot_be_understood,
-            the_thread_of_the_probes_own_is_in_no_figure,
-        ],
-        cases![waits, is_busy, rises, passes],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        a_signal_asks_for_a_dump,
+        a_signal_asks_a_busy_program,
+        an_interval_brings_dumps,
+        a_growing_peak_brings_dumps,
+        passing_a_size_brings_a_dump,
+        a_dump_that_fails_is_said_and_the_program_goes_on,
+        without_a_path_it_is_said_that_there_is_none,
+        what_is_off_is_off,
+        values_that_cannot_be_understood,
+        the_thread_of_the_probes_own_is_in_no_figure,
+    ],
+    scenarios: cases![waits, is_busy, rises, passes],
+};
 
 const MIB: usize = 1 << 20;
 

@@ -1,35 +1,22 @@
 //! How much of the program's stack the probe takes: little enough for the smallest that a thread may have.
 
-#![no_main]
-
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::Child;
+use crate::support::figures::are_true_but_for_the_peak;
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases, tell};
 use std::ffi::c_void;
 use std::hint::black_box;
-use std::process::ExitCode;
 use std::ptr::null_mut;
-use support::child::Child;
-use support::figures::are_true_but_for_the_peak;
-use support::truth::{Counted, Truth};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
-
-// Not Rust's `main`, which would make the first allocation of the process.
-#[unsafe(no_mangle)]
-extern "C" fn main(_: i32, _: *const *const i8) -> i32 {
-    let status = support::main(
-        cases![
-            the_stack_that_is_used_is_bounded,
-            a_threads_first_use_fits_into_the_smallest_stack,
-            a_deep_recursion_is_taken_whole,
-        ],
-        cases![uses, small_stacks, descends],
-    );
-    if status == ExitCode::SUCCESS { 0 } else { 101 }
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        the_stack_that_is_used_is_bounded,
+        a_threads_first_use_fits_into_the_smallest_stack,
+        a_deep_recursion_is_taken_whole,
+    ],
+    scenarios: cases![uses, small_stacks, descends],
+};
 
 type Body = extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -138,8 +125,8 @@ fn descends() {
 }
 
 fn a_deep_recursion_is_taken_whole() {
-    let dump = support::figures::are_true(&Child::new("descends", "full").succeed());
-    let deepest = support::figures::sites_of_size(&dump, 21);
+    let dump = crate::support::figures::are_true(&Child::new("descends", "full").succeed());
+    let deepest = crate::support::figures::sites_of_size(&dump, 21);
     let [site] = deepest.as_slice() else { panic!("{deepest:?}") };
     assert_eq!(site.figures.total_blocks, 100);
     let mut frames = 0;

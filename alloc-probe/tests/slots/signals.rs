@@ -2,35 +2,27 @@
 //! inner allocator that can stand that, as some can.) Nothing hangs, nothing is corrupted, and what a handler did while
 //! it interrupted the probe is in the figures, or in what is said to be lost.
 
-mod support;
-
-use alloc_probe::{AllocProbe, Scope};
+use crate::support::child::Child;
+use crate::support::figures::{figures_of_size, of_dump};
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases, tell};
+use alloc_probe::Scope;
 use alloc_probe_format::dump::{Dump, Mode};
 use std::hint::black_box;
-use std::process::ExitCode;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::SeqCst};
-use support::child::Child;
-use support::figures::{figures_of_size, of_dump};
-use support::slots::Slots;
-use support::truth::{Counted, Truth};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth<Slots>> = AllocProbe::new(Truth(Slots));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            a_timer_interrupts_a_program_that_allocates,
-            a_timer_interrupts_threads_that_start_and_end,
-            every_instruction_is_interrupted,
-            a_timer_interrupts_the_dump,
-            scopes_count_handlers_or_say_that_they_did_not,
-        ],
-        cases![timer, timer_and_threads, steps, timer_and_dumps, timer_in_a_scope, steps_in_a_scope],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        a_timer_interrupts_a_program_that_allocates,
+        a_timer_interrupts_threads_that_start_and_end,
+        every_instruction_is_interrupted,
+        a_timer_interrupts_the_dump,
+        scopes_count_handlers_or_say_that_they_did_not,
+    ],
+    scenarios: cases![timer, timer_and_threads, steps, timer_and_dumps, timer_in_a_scope, steps_in_a_scope],
+};
 
 const BOXES: usize = 16;
 

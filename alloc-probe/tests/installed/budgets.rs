@@ -6,8 +6,6 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 
-alloc_probe::install!();
-
 /// Set in the children: how much is allocated.
 const BLOCKS: &str = "ALLOC_PROBE_TEST_BLOCKS";
 
@@ -33,7 +31,7 @@ fn child() {
 /// Whether the child passed, and what it said.
 fn run(package: &Path, blocks: usize, bless: bool) -> (bool, String) {
     let mut child = Command::new(std::env::current_exe().expect("there is a program"));
-    child.args(["--exact", "child", "--nocapture"]).env("CARGO_MANIFEST_DIR", package);
+    child.args(["--exact", "budgets::child", "--nocapture"]).env("CARGO_MANIFEST_DIR", package);
     child.env(BLOCKS, blocks.to_string()).env("RUST_BACKTRACE", "0").env_remove("ALLOC_PROBE_BLESS");
     if bless {
         child.env("ALLOC_PROBE_BLESS", "1");
@@ -50,7 +48,7 @@ fn a_budget_is_blessed_and_then_held() {
     let (passed, said) = run(package.path(), 10, false);
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     assert!(!passed && said.contains(&format!("no memory budget `the work` for {profile} builds")), "{said}");
-    assert!(said.contains("to add it: ALLOC_PROBE_BLESS=1 cargo test child"), "{said}");
+    assert!(said.contains("to add it: ALLOC_PROBE_BLESS=1 cargo test budgets::child"), "{said}");
     assert!(!file.exists());
 
     let (passed, said) = run(package.path(), 10, true);
@@ -74,7 +72,7 @@ fn a_budget_is_blessed_and_then_held() {
     for (blocks, line) in [(11, "allocations: 12, budget 11 (+1)"), (9, "allocations: 10, budget 11 (-1)")] {
         let (passed, said) = run(package.path(), blocks, false);
         assert!(!passed && said.contains(line), "{said}");
-        assert!(said.contains("work   ") && said.contains("tests/budgets.rs:"), "{said}");
+        assert!(said.contains("work   ") && said.contains("tests/installed/budgets.rs:"), "{said}");
         assert!(said.contains(&format!("peak_bytes: {}, budget 10080 ±5 %", blocks * 1008)), "{said}");
         assert!(said.contains("to accept it: ALLOC_PROBE_BLESS=1 cargo test child"), "{said}");
     }

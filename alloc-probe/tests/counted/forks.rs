@@ -1,43 +1,37 @@
 //! Processes that make others: the profile stays with the process that it is of, and nobody waits for a lock whose
 //! holder does not exist.
 
-mod support;
-
-use alloc_probe::{AllocProbe, Mode};
+use crate::support::child::Child;
+use crate::support::figures::{are_true, are_true_but_for_the_peak, figures_of_size, of_dump};
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases, tell};
+use alloc_probe::Mode;
 use std::hint::black_box;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use support::child::Child;
-use support::figures::{are_true, are_true_but_for_the_peak, figures_of_size, of_dump};
-use support::truth::{Counted, Truth};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            a_forked_child_leaves_the_profile_alone,
-            a_forked_child_has_no_profile,
-            a_fork_among_busy_threads,
-            a_fork_that_outlives_its_parent,
-            processes_with_one_output_path,
-            signals_end_a_forked_child,
-            a_forked_child_waits_for_nobody,
-        ],
-        cases![
-            forks,
-            asks_in_the_child,
-            forks_among_threads,
-            dies_before_its_child,
-            spawns,
-            nests,
-            signals_its_children,
-            asks_among_threads
-        ],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        a_forked_child_leaves_the_profile_alone,
+        a_forked_child_has_no_profile,
+        a_fork_among_busy_threads,
+        a_fork_that_outlives_its_parent,
+        processes_with_one_output_path,
+        signals_end_a_forked_child,
+        a_forked_child_waits_for_nobody,
+    ],
+    scenarios: cases![
+        forks,
+        asks_in_the_child,
+        forks_among_threads,
+        dies_before_its_child,
+        spawns,
+        nests,
+        signals_its_children,
+        asks_among_threads
+    ],
+};
 
 const MIB: usize = 1 << 20;
 
@@ -269,7 +263,7 @@ fn spawns() {
     for _ in 0..2 {
         for forked in [false, true] {
             let mut command = Command::new(std::env::current_exe().expect("a path"));
-            command.env("ALLOC_PROBE_TEST_SCENARIO", "nests");
+            command.env("ALLOC_PROBE_TEST_SCENARIO", "forks::nests");
             if forked {
                 // SAFETY: it does nothing.
                 unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, || Ok(())) };

@@ -1,56 +1,48 @@
 //! Threads of every kind: what they allocate is counted from their first instruction to their last destructor, and
 //! what the probe keeps for them follows the number of those alive, not of those that ever were.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::Child;
+use crate::support::figures::{are_true_but_for_the_peak, figures_of_size, sites_of_size};
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases, tell};
 use alloc_probe_format::dump::Dump;
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::hint::black_box;
-use std::process::ExitCode;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::thread;
-use support::child::Child;
-use support::figures::{are_true_but_for_the_peak, figures_of_size, sites_of_size};
-use support::truth::{Counted, Truth};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            destructors_of_thread_locals_are_counted,
-            destructors_of_pthread_keys_are_counted,
-            threads_that_rust_did_not_make_are_counted,
-            threads_that_only_free_are_counted,
-            ten_thousand_threads_take_the_memory_of_a_few,
-            a_thousand_threads_at_once_give_memory_back,
-            a_dump_is_written_while_threads_run,
-            an_allocation_does_not_wait_for_the_dynamic_linker,
-            figures_never_go_back_while_threads_end,
-            a_new_thread_may_have_the_slot_of_one_with_another_stack,
-            what_the_probe_keeps_for_many_threads_is_its_own,
-        ],
-        cases![
-            thread_locals,
-            pthread_keys,
-            c_threads,
-            consumers,
-            many_threads,
-            threads_at_once,
-            busy_threads,
-            linker_is_locked,
-            figures_while_threads_end,
-            stacks_come_and_go,
-            wait_at_once,
-        ],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        destructors_of_thread_locals_are_counted,
+        destructors_of_pthread_keys_are_counted,
+        threads_that_rust_did_not_make_are_counted,
+        threads_that_only_free_are_counted,
+        ten_thousand_threads_take_the_memory_of_a_few,
+        a_thousand_threads_at_once_give_memory_back,
+        a_dump_is_written_while_threads_run,
+        an_allocation_does_not_wait_for_the_dynamic_linker,
+        figures_never_go_back_while_threads_end,
+        a_new_thread_may_have_the_slot_of_one_with_another_stack,
+        what_the_probe_keeps_for_many_threads_is_its_own,
+    ],
+    scenarios: cases![
+        thread_locals,
+        pthread_keys,
+        c_threads,
+        consumers,
+        many_threads,
+        threads_at_once,
+        busy_threads,
+        linker_is_locked,
+        figures_while_threads_end,
+        stacks_come_and_go,
+        wait_at_once,
+    ],
+};
 
 /// The dump of a scenario that told the truth at its end, when it had one thread again.
 fn true_dump(scenario: &str, mode: &str) -> Dump {

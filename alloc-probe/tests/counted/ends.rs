@@ -1,70 +1,62 @@
 //! However a process ends, its profile is there: as a dump after a normal end, as its spool after any other. And
 //! whatever it allocates before and after `main` is in it.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::{Child, Outcome};
+use crate::support::figures::{agree, are_true, figures_of_size, of_dump};
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases, tell};
 use alloc_probe_format::dump::{Dump, Ended, Figures};
 use std::ffi::CString;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
-use support::child::{Child, Outcome};
-use support::figures::{agree, are_true, figures_of_size, of_dump};
-use support::truth::{Counted, Truth};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            a_return_from_main_leaves_a_dump,
-            exit_leaves_a_dump,
-            the_c_librarys_exit_leaves_a_dump,
-            exit_on_another_thread_leaves_a_dump,
-            a_panic_leaves_a_dump,
-            a_panic_that_aborts_leaves_a_spool,
-            an_abort_leaves_a_spool,
-            a_stack_overflow_leaves_a_spool,
-            a_crash_leaves_a_spool,
-            an_immediate_exit_leaves_a_spool,
-            a_termination_leaves_a_dump,
-            a_termination_at_any_moment_leaves_a_dump,
-            a_termination_that_can_write_no_dump_leaves_a_spool,
-            a_handler_of_the_programs_own_stays,
-            a_signal_that_is_ignored_stays_so,
-            a_kill_leaves_a_spool,
-            the_oom_killer_leaves_a_spool,
-            a_kill_at_any_moment_leaves_a_spool_that_agrees,
-            an_earlier_spool_is_kept,
-            what_happens_before_and_after_main_is_counted,
-            every_mode_ends_with_a_dump,
-        ],
-        cases![
-            returns,
-            exits,
-            exits_by_c,
-            exits_on_a_thread,
-            panics,
-            panics_without_unwinding,
-            aborts,
-            overflows,
-            crashes,
-            exits_at_once,
-            waits,
-            waits_with_a_handler,
-            kills_itself,
-            is_hungry,
-            is_busy,
-            is_busy_with_threads,
-            allocates_after_main,
-        ],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        a_return_from_main_leaves_a_dump,
+        exit_leaves_a_dump,
+        the_c_librarys_exit_leaves_a_dump,
+        exit_on_another_thread_leaves_a_dump,
+        a_panic_leaves_a_dump,
+        a_panic_that_aborts_leaves_a_spool,
+        an_abort_leaves_a_spool,
+        a_stack_overflow_leaves_a_spool,
+        a_crash_leaves_a_spool,
+        an_immediate_exit_leaves_a_spool,
+        a_termination_leaves_a_dump,
+        a_termination_at_any_moment_leaves_a_dump,
+        a_termination_that_can_write_no_dump_leaves_a_spool,
+        a_handler_of_the_programs_own_stays,
+        a_signal_that_is_ignored_stays_so,
+        a_kill_leaves_a_spool,
+        the_oom_killer_leaves_a_spool,
+        a_kill_at_any_moment_leaves_a_spool_that_agrees,
+        an_earlier_spool_is_kept,
+        what_happens_before_and_after_main_is_counted,
+        every_mode_ends_with_a_dump,
+    ],
+    scenarios: cases![
+        returns,
+        exits,
+        exits_by_c,
+        exits_on_a_thread,
+        panics,
+        panics_without_unwinding,
+        aborts,
+        overflows,
+        crashes,
+        exits_at_once,
+        waits,
+        waits_with_a_handler,
+        kills_itself,
+        is_hungry,
+        is_busy,
+        is_busy_with_threads,
+        allocates_after_main,
+    ],
+};
 
 /// Blocks of 3 MiB, all of which a static constructor allocated: nobody else has blocks as large.
 const BEFORE_MAIN: usize = 5;
@@ -76,8 +68,11 @@ const BEFORE_MAIN_BUCKET: u8 = 21;
 static CONSTRUCTOR: extern "C" fn() = before_main;
 
 extern "C" fn before_main() {
-    for _ in 0..BEFORE_MAIN {
-        black_box(Vec::<u8>::with_capacity(3 << 20)).leak();
+    // Only for the scenarios of this file.
+    if crate::support::is_scenario_of("ends") {
+        for _ in 0..BEFORE_MAIN {
+            black_box(Vec::<u8>::with_capacity(3 << 20)).leak();
+        }
     }
 }
 
@@ -292,7 +287,7 @@ fn exit_on_another_thread_leaves_a_dump() {
     assert_eq!(outcome.status.code(), Some(5));
     let dump = outcome.dump();
     let truth = Counted::told(&outcome);
-    support::figures::are_true_but_for_the_peak(&dump, truth);
+    crate::support::figures::are_true_but_for_the_peak(&dump, truth);
 }
 
 fn a_panic_leaves_a_dump() {

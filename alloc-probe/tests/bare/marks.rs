@@ -1,36 +1,24 @@
 //! Points that a program passes: how often, when, and what was live then, however the process ends.
 
-#![no_main]
-
-mod support;
-
-use alloc_probe::{AllocProbe, Mode, mark, set_mode, stats};
+use crate::support::child::Child;
+use crate::support::{Cases, cases, tell};
+use alloc_probe::{Mode, mark, set_mode, stats};
 use alloc_probe_format::dump::{Dump, Mark};
 use std::hint::black_box;
-use std::process::ExitCode;
-use support::child::Child;
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe = AllocProbe::system();
-
-// Not Rust's `main`, which may make the first allocation of the process.
-#[unsafe(no_mangle)]
-extern "C" fn main(_: i32, _: *const *const i8) -> i32 {
-    let status = support::main(
-        cases![
-            marks_are_counted_with_what_was_live_first,
-            a_mark_may_come_before_the_first_allocation,
-            further_names_are_lost_and_counted,
-            names_are_told_apart_beyond_what_is_kept,
-            a_killed_process_keeps_its_marks,
-            nothing_is_marked_while_nothing_is_recorded,
-            a_forked_child_marks_nothing,
-        ],
-        cases![passes, begins, three_hundred, long_names, waits, pauses, forks],
-    );
-    if status == ExitCode::SUCCESS { 0 } else { 101 }
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        marks_are_counted_with_what_was_live_first,
+        a_mark_may_come_before_the_first_allocation,
+        further_names_are_lost_and_counted,
+        names_are_told_apart_beyond_what_is_kept,
+        a_killed_process_keeps_its_marks,
+        nothing_is_marked_while_nothing_is_recorded,
+        a_forked_child_marks_nothing,
+    ],
+    scenarios: cases![passes, begins, three_hundred, long_names, waits, pauses, forks],
+};
 
 const THREADS: u64 = 4;
 const REQUESTS: u64 = 1000;

@@ -1,13 +1,12 @@
 //! A program before and after changes that people make to their code: what the diff matches, and what it does not, by
 //! design. `docs/matching.md` has the same as a table.
 
-use crate::binaries;
-use crate::command_line::{alloc_probe, frames, json};
+use crate::tool::{alloc_probe, frames, json};
+use once_cell::sync::OnceCell;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use tempfile::TempDir;
 
 const MAIN: &str = include_str!("mutations/main.rs");
@@ -38,6 +37,35 @@ impl Sources {
 /// The levels that a program is built at, unoptimised and optimised.
 const LEVELS: [&str; 2] = ["0", "3"];
 
+/// The probe as a library, for programs that are compiled without Cargo.
+fn probe_library() -> &'static Path {
+    static BUILT: OnceCell<PathBuf> = OnceCell::new();
+    BUILT.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--lib",
+            "--package",
+            "alloc-probe-tests",
+            "--message-format",
+            "json",
+        ]);
+        cargo.arg("--target-dir").arg(crate::cargo::target());
+        cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+        let output = cargo.output().expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let is_rlib = |file: &&Value| file.as_str().is_some_and(|file| file.ends_with(".rlib"));
+        let library = String::from_utf8_lossy(&output.stdout).lines().find_map(|line| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            let files =
+                message["filenames"].as_array().filter(|_| message["target"]["name"] == "alloc_probe")?;
+            Some(PathBuf::from(files.iter().find(is_rlib)?.as_str()?))
+        });
+        library.expect("cargo names the library")
+    })
+}
+
 /// Compiles the sources in a folder of their own, runs the program, and gives its dump.
 fn dump(folder: &Path, sources: &Sources, level: &str) -> PathBuf {
     let source = folder.join("src");
@@ -46,7 +74,7 @@ fn dump(folder: &Path, sources: &Sources, level: &str) -> PathBuf {
     {
         fs::write(source.join(name), text).expect("a file");
     }
-    let library = binaries::probe_library();
+    let library = probe_library();
     let dependencies = library.parent().expect("a library lies in a folder");
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.current_dir(folder).env("CARGO_PKG_NAME", "shop").env("CARGO_PKG_VERSION", "1.0.0");
@@ -63,7 +91,7 @@ fn dump(folder: &Path, sources: &Sources, level: &str) -> PathBuf {
 
 /// The program as it was, at both levels.
 fn before() -> &'static [PathBuf; 2] {
-    static BEFORE: OnceLock<(TempDir, [PathBuf; 2])> = OnceLock::new();
+    static BEFORE: OnceCell<(TempDir, [PathBuf; 2])> = OnceCell::new();
     let (_, dumps) = BEFORE.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let dumps = LEVELS.map(|level| dump(&folder.path().join(level), &Sources::new(), level));

@@ -4,27 +4,22 @@
 //! What each thread has done, the program notes itself, in a file that it maps: before and after each event. Eight
 //! kills by default; `ALLOC_PROBE_TORTURE=200` has as many as it says.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::Child;
+use crate::support::figures::{count, sites_of_size};
+use crate::support::{Cases, cases, tell};
 use alloc_probe_format::dump::{Dump, Ended, Figures, Thread};
 use std::fs::File;
 use std::hint::black_box;
 use std::os::fd::AsRawFd as _;
-use std::process::ExitCode;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
-use support::child::Child;
-use support::figures::{count, sites_of_size};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe = AllocProbe::system();
-
-fn main() -> ExitCode {
-    support::main(cases![whatever_the_moment_of_a_kill_nothing_is_missing], cases![is_tortured])
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![whatever_the_moment_of_a_kill_nothing_is_missing],
+    scenarios: cases![is_tortured],
+};
 
 const WORKERS: usize = 4;
 

@@ -1,27 +1,20 @@
 //! Plugins that come and go, one at the address of another: a block is under the functions of the one that was there
 //! when it was allocated, in the dump and in the spool of a process that was killed.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::{Child, Outcome};
+use crate::support::figures::sites_of_size;
+use crate::support::{Cases, cases, tell};
 use alloc_probe_format::dump::Dump;
 use std::ffi::CString;
 use std::hint::black_box;
 use std::path::Path;
-use std::process::{Command, ExitCode};
-use support::child::{Child, Outcome};
-use support::figures::sites_of_size;
-use support::{cases, tell};
+use std::process::Command;
 
-#[global_allocator]
-static ALLOC: AllocProbe = AllocProbe::system();
-
-fn main() -> ExitCode {
-    support::main(
-        cases![plugins_at_one_address_are_told_apart, plugins_of_a_killed_process_are_known],
-        cases![loads_in_turn, loads_in_turn_and_dies],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![plugins_at_one_address_are_told_apart, plugins_of_a_killed_process_are_known],
+    scenarios: cases![loads_in_turn, loads_in_turn_and_dies],
+};
 
 /// How often each is loaded, and what it has allocated each time.
 const ROUNDS: u64 = 3;

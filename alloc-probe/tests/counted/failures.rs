@@ -1,31 +1,23 @@
 //! An inner allocator that has no memory: nothing is counted, and what there was before is still known.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::Child;
+use crate::support::figures::{agree, are_true};
+use crate::support::truth::{Counted, FAIL};
+use crate::support::{Cases, cases};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::hint::black_box;
-use std::process::ExitCode;
 use std::sync::atomic::Ordering::SeqCst;
-use support::cases;
-use support::child::Child;
-use support::figures::{agree, are_true};
-use support::truth::{Counted, FAIL, Truth};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            failures_change_nothing,
-            what_can_do_without_goes_on,
-            a_failure_is_known_by_size_and_stack,
-            a_failure_that_ends_the_program_is_in_its_spool,
-        ],
-        cases![fails, fails_softly, fails_here, fails_for_good, has_too_little],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        failures_change_nothing,
+        what_can_do_without_goes_on,
+        a_failure_is_known_by_size_and_stack,
+        a_failure_that_ends_the_program_is_in_its_spool,
+    ],
+    scenarios: cases![fails, fails_softly, fails_here, fails_for_good, has_too_little],
+};
 
 /// Runs `f` while there is no memory.
 fn without_memory<T>(f: impl FnOnce() -> T) -> T {

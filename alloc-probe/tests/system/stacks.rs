@@ -1,38 +1,30 @@
 //! How much of its stack a thread uses: what the dump says against addresses that the thread looked at itself.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::{Child, Outcome};
+use crate::support::{Cases, cases, tell};
 use alloc_probe_format::dump::{Dump, Mode, Thread};
 use std::ffi::c_void;
 use std::hint::black_box;
 use std::mem::MaybeUninit;
-use std::process::ExitCode;
 use std::ptr::null_mut;
 use std::sync::{Arc, Barrier};
 use std::thread::Builder;
-use support::child::{Child, Outcome};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe = AllocProbe::system();
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            the_stack_of_a_thread_that_ended_is_what_it_touched,
-            a_live_threads_stack_is_what_it_touched,
-            the_main_threads_stack_is_what_it_touched,
-            a_thread_that_touches_little_has_touched_little,
-            of_many_threads_of_a_name_the_deepest_counts,
-            a_stack_of_the_programs_own_is_measured,
-            other_stacks_are_not_taken_for_the_threads,
-            a_killed_process_tells_how_deep_it_was,
-            counts_alone_measure_no_stacks,
-        ],
-        cases![joined, alive, on_main, shallow, thousand, own_stack, on_another_stack, killed],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        the_stack_of_a_thread_that_ended_is_what_it_touched,
+        a_live_threads_stack_is_what_it_touched,
+        the_main_threads_stack_is_what_it_touched,
+        a_thread_that_touches_little_has_touched_little,
+        of_many_threads_of_a_name_the_deepest_counts,
+        a_stack_of_the_programs_own_is_measured,
+        other_stacks_are_not_taken_for_the_threads,
+        a_killed_process_tells_how_deep_it_was,
+        counts_alone_measure_no_stacks,
+    ],
+    scenarios: cases![joined, alive, on_main, shallow, thousand, own_stack, on_another_stack, killed],
+};
 
 const PAGE: u64 = 4096;
 const FRAME_BYTES: u64 = 1024;
@@ -118,7 +110,7 @@ fn is_deepest_at_the_block(outcome: &Outcome, dump: &Dump, thread: &Thread) {
     let told = outcome.told("allocated");
     assert!((told..told + SLACK).contains(&thread.deepest_bytes), "{told} told: {thread:?}");
     assert!(thread.stack_limit_bytes > thread.deepest_bytes, "{thread:?}");
-    let block = support::figures::sites_of_size(dump, 21);
+    let block = crate::support::figures::sites_of_size(dump, 21);
     assert!(block.iter().any(|site| site.stack == thread.deepest_stack), "{thread:?}: {block:?}");
 }
 
@@ -282,7 +274,7 @@ fn other_stacks_are_not_taken_for_the_threads() {
     let switcher = thread(&dump, "switcher");
     assert!(switcher.deepest_bytes < START + PROBE, "{switcher:?}");
     assert!(switcher.stack_bytes <= START + PROBE + LEFT_BEHIND, "{switcher:?}");
-    assert!(!support::figures::sites_of_size(&dump, 21).is_empty());
+    assert!(!crate::support::figures::sites_of_size(&dump, 21).is_empty());
 }
 
 fn killed() {

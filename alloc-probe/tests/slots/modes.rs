@@ -1,44 +1,35 @@
 //! Switching between modes while the process runs, in all orders, with blocks that live across switches, and addresses
 //! that are given out again.
 
-mod support;
-
-use alloc_probe::{AllocProbe, Mode, Stats};
+use crate::support::child::Child;
+use crate::support::figures::{are_true, count, of_dump};
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases, tell};
+use alloc_probe::{Mode, Stats};
 use alloc_probe_format::dump::Figures;
 use std::hint::black_box;
-use std::process::ExitCode;
-use support::child::Child;
-use support::figures::{are_true, count, of_dump};
-use support::slots::Slots;
-use support::truth::{Counted, Truth};
-use support::{cases, tell};
 
-/// Gives out the address that was freed last, so that a record that outlives its block is taken for another's.
-#[global_allocator]
-static ALLOC: AllocProbe<Truth<Slots>> = AllocProbe::new(Truth(Slots));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            figures_are_exact_whatever_is_recorded,
-            a_pause_leaves_out_what_begins_in_it,
-            no_order_of_switches_makes_nonsense,
-            a_pause_in_counting_makes_no_nonsense,
-            recording_can_begin_late,
-            what_was_off_from_the_start_stays_off,
-            two_switches_at_once_are_one_after_the_other,
-        ],
-        cases![
-            switches_at_once,
-            walks_without_off,
-            pauses,
-            walks_anywhere,
-            counts_with_pauses,
-            begins_late,
-            stays_off,
-        ],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        figures_are_exact_whatever_is_recorded,
+        a_pause_leaves_out_what_begins_in_it,
+        no_order_of_switches_makes_nonsense,
+        a_pause_in_counting_makes_no_nonsense,
+        recording_can_begin_late,
+        what_was_off_from_the_start_stays_off,
+        two_switches_at_once_are_one_after_the_other,
+    ],
+    scenarios: cases![
+        switches_at_once,
+        walks_without_off,
+        pauses,
+        walks_anywhere,
+        counts_with_pauses,
+        begins_late,
+        stays_off,
+    ],
+};
 
 /// Blocks, whether each was counted, and a source of numbers that are always the same.
 struct Walk {
@@ -161,7 +152,7 @@ fn pauses() {
 fn a_pause_leaves_out_what_begins_in_it() {
     let outcome = Child::new("pauses", "full").succeed();
     let dump = outcome.dump();
-    support::figures::agree(&dump);
+    crate::support::figures::agree(&dump);
     let ages: u64 = dump.sites.iter().map(|site| count(&site.ages)).sum();
     assert_eq!(ages, dump.totals.end_blocks);
     assert!(dump.totals.end_blocks <= outcome.told("live_blocks"));

@@ -1,33 +1,25 @@
 //! The peak of several threads: within a bound of what an allocator finds that counts every event in one place.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::Child;
+use crate::support::figures::{agree, are_true_but_for_the_peak};
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases};
 use alloc_probe_format::dump::Dump;
 use std::hint::black_box;
-use std::process::ExitCode;
 use std::sync::Barrier;
-use support::cases;
-use support::child::Child;
-use support::figures::{agree, are_true_but_for_the_peak};
-use support::truth::{Counted, Truth};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            threads_that_grow_together,
-            a_thread_that_grows_unseen,
-            threads_that_grow_and_shrink_at_random,
-            blocks_that_others_free,
-            an_old_peak_stands,
-            a_thread_that_waits_has_its_part,
-        ],
-        cases![grow_together, grows_unseen, at_random, hands_over, shrinks, waits],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        threads_that_grow_together,
+        a_thread_that_grows_unseen,
+        threads_that_grow_and_shrink_at_random,
+        blocks_that_others_free,
+        an_old_peak_stands,
+        a_thread_that_waits_has_its_part,
+    ],
+    scenarios: cases![grow_together, grows_unseen, at_random, hands_over, shrinks, waits],
+};
 
 const THREADS: usize = 8;
 const MIB: usize = 1 << 20;

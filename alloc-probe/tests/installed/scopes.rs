@@ -8,8 +8,6 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 
-alloc_probe::install!();
-
 /// A block of so many bytes.
 fn block(bytes: usize) -> Vec<u8> {
     black_box(vec![1u8; bytes])
@@ -316,7 +314,8 @@ fn a_scope_is_dumped() {
 /// The tests of this file in another process, which is told how much to record.
 fn again(mode: &str, filter: &str) -> (bool, String) {
     let mut tests = Command::new(std::env::current_exe().expect("there is a program"));
-    tests.args(["--skip", "whatever_is_recorded", "--skip", "nothing_is_measured", filter]);
+    tests.args(["--skip", "whatever_is_recorded", "--skip", "nothing_is_measured"]);
+    tests.arg(format!("scopes::{filter}"));
     let output =
         tests.envs([("ALLOC_PROBE", mode), ("RUST_BACKTRACE", "0")]).output().expect("it can be run");
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
@@ -344,7 +343,8 @@ fn a_pause_does_not_matter() {
     const PAUSED: &str = "ALLOC_PROBE_TEST_PAUSED";
     if std::env::var_os(PAUSED).is_none() {
         let mut test = Command::new(std::env::current_exe().expect("there is a program"));
-        let output = test.args(["--exact", "a_pause_does_not_matter"]).env(PAUSED, "1").output().unwrap();
+        let output =
+            test.args(["--exact", "scopes::a_pause_does_not_matter"]).env(PAUSED, "1").output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         return;
     }

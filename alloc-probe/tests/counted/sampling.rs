@@ -1,30 +1,22 @@
 //! Estimates by sampling are right on average. Each check compares with what is known, in standard errors: with the
 //! six allowed, one of them fails by chance once in some hundred million runs.
 
-mod support;
-
-use alloc_probe::AllocProbe;
+use crate::support::child::Child;
+use crate::support::figures::{are_true_but_for_the_peak, count, sites_of_size};
+use crate::support::truth::Counted;
+use crate::support::{Cases, cases};
 use alloc_probe_format::dump::{Dump, Figures, Site};
 use std::hint::black_box;
-use std::process::ExitCode;
-use support::cases;
-use support::child::Child;
-use support::figures::{are_true_but_for_the_peak, count, sites_of_size};
-use support::truth::{Counted, Truth};
 
-#[global_allocator]
-static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            estimates_of_every_size_are_unbiased,
-            the_first_blocks_of_threads_are_drawn_like_any_other,
-            what_lives_is_found_when_it_is_freed,
-        ],
-        cases![sizes, short_threads, lives],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        estimates_of_every_size_are_unbiased,
+        the_first_blocks_of_threads_are_drawn_like_any_other,
+        what_lives_is_found_when_it_is_freed,
+    ],
+    scenarios: cases![sizes, short_threads, lives],
+};
 
 const MEAN: u64 = 4096;
 

@@ -1,41 +1,35 @@
 //! A dump and its spool harm nothing: what isn't the probe's own is never emptied, replaced or followed, whoever may write
 //! to the folder, and a program with more rights than its caller believes none of its variables.
 
-mod support;
-
-use alloc_probe::{AllocProbe, Mode};
+use crate::support::child::{Child, Outcome};
+use crate::support::{Cases, cases, tell};
+use alloc_probe::Mode;
 use std::fs;
 use std::hint::black_box;
 use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use support::child::{Child, Outcome};
-use support::{cases, tell};
 
-#[global_allocator]
-static ALLOC: AllocProbe = AllocProbe::system();
-
-fn main() -> ExitCode {
-    support::main(
-        cases![
-            a_device_stays_a_device,
-            a_descriptor_is_written_to,
-            a_pipe_is_written_to_or_refused,
-            a_socket_and_a_folder_are_refused,
-            a_link_leads_to_the_file_that_is_replaced,
-            files_are_their_owners_alone,
-            a_spool_follows_no_link,
-            a_spool_empties_nothing,
-            an_earlier_spool_replaces_nothing,
-            a_folder_that_changes_meanwhile_harms_nothing,
-            more_rights_than_the_callers,
-        ],
-        cases![works, dumps_often, dies],
-    )
-}
+/// Checks and scenarios.
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        a_device_stays_a_device,
+        a_descriptor_is_written_to,
+        a_pipe_is_written_to_or_refused,
+        a_socket_and_a_folder_are_refused,
+        a_link_leads_to_the_file_that_is_replaced,
+        files_are_their_owners_alone,
+        a_spool_follows_no_link,
+        a_spool_empties_nothing,
+        an_earlier_spool_replaces_nothing,
+        a_folder_that_changes_meanwhile_harms_nothing,
+        more_rights_than_the_callers,
+    ],
+    scenarios: cases![works, dumps_often, dies],
+};
 
 fn works() {
     black_box(vec![1u8; 1 << 16]).leak();
@@ -290,7 +284,7 @@ fn more_rights_than_the_callers() {
             assert_eq!(status, 0, "{}", std::io::Error::last_os_error());
         }
         let mut command = Command::new(&program);
-        command.env_clear().env("ALLOC_PROBE_TEST_SCENARIO", "works").env("ALLOC_PROBE", "full");
+        command.env_clear().env("ALLOC_PROBE_TEST_SCENARIO", "harmless::works").env("ALLOC_PROBE", "full");
         command.env("ALLOC_PROBE_OUT", folder.path().join("out.json")).uid(NOBODY).gid(NOBODY);
         let output = command.output().expect("it runs");
         let told = String::from_utf8_lossy(&output.stdout).into_owned();

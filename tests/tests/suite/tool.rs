@@ -1,0 +1,31 @@
+//! Running the built `alloc-probe`.
+
+use crate::binaries;
+use serde_json::Value;
+use std::process::{Command, Output};
+
+/// The command line, with nothing of the environment that could change what it prints.
+pub(crate) fn alloc_probe() -> Command {
+    let mut command = Command::new(binaries::command_line());
+    command.env_clear();
+    command
+}
+
+/// Runs a command that has to succeed, and returns what it prints.
+pub(crate) fn printed(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().expect("it runs");
+    let messages = String::from_utf8_lossy(&stderr);
+    assert!(status.success() && !messages.contains("warning"), "{command:?}: {status}\n{messages}");
+    String::from_utf8(stdout).expect("text")
+}
+
+/// The same, where it prints JSON.
+pub(crate) fn json(command: &mut Command) -> Value {
+    serde_json::from_str(&printed(command)).expect("JSON")
+}
+
+/// The frames of a stack, which is numbers of the table that the whole JSON has.
+pub(crate) fn frames<'a>(json: &'a Value, of: &'a Value) -> impl Iterator<Item = &'a Value> {
+    let numbers = of["stack"].as_array().into_iter().flatten();
+    numbers.map(|number| &json["frames"][number.as_u64().expect("a number") as usize])
+}
