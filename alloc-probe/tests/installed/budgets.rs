@@ -74,7 +74,7 @@ fn a_budget_is_blessed_and_then_held() {
         assert!(!passed && said.contains(line), "{said}");
         assert!(said.contains("work   ") && said.contains("tests/installed/budgets.rs:"), "{said}");
         assert!(said.contains(&format!("peak_bytes: {}, budget 10080 ±5 %", blocks * 1008)), "{said}");
-        assert!(said.contains("to accept it: ALLOC_PROBE_BLESS=1 cargo test child"), "{said}");
+        assert!(said.contains("to accept it: ALLOC_PROBE_BLESS=1 cargo test budgets::child"), "{said}");
     }
 
     // Bytes alone, within the tolerance and beyond it.
