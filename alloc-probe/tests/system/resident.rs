@@ -8,35 +8,38 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 
 /// Checks and scenarios.
-pub(crate) const CASES: Cases = Cases { checks: cases![
-            a_spike_is_resident_when_it_falls,
-            a_spike_of_small_blocks_is_resident_when_it_falls,
-            a_spike_among_threads_is_resident_when_it_falls,
-            what_is_freed_by_another_thread_was_resident,
-            of_several_peaks_the_highest_counts,
-            a_heap_that_only_grows_is_read_at_the_end,
-            memory_that_is_touched_later_counts,
-            what_was_never_touched_is_not_resident,
-            a_killed_process_keeps_its_reading,
-            a_small_heap_has_no_reading_that_is_not_its_own,
-            the_account_of_a_busy_process_is_whole,
-            what_was_given_up_is_a_line_of_its_own,
-            huge_pages_are_beside_the_resident_memory,
-        ], scenarios: cases![
-            spike,
-            small_blocks,
-            among_threads,
-            hands_over,
-            three,
-            grows,
-            touches_later,
-            reserves,
-            falls,
-            tiny,
-            goes_on,
-            gives_up,
-            takes_huge_pages
-        ] };
+pub(crate) const CASES: Cases = Cases {
+    checks: cases![
+        a_spike_is_resident_when_it_falls,
+        a_spike_of_small_blocks_is_resident_when_it_falls,
+        a_spike_among_threads_is_resident_when_it_falls,
+        what_is_freed_by_another_thread_was_resident,
+        of_several_peaks_the_highest_counts,
+        a_heap_that_only_grows_is_read_at_the_end,
+        memory_that_is_touched_later_counts,
+        what_was_never_touched_is_not_resident,
+        a_killed_process_keeps_its_reading,
+        a_small_heap_has_no_reading_that_is_not_its_own,
+        the_account_of_a_busy_process_is_whole,
+        what_was_given_up_is_a_line_of_its_own,
+        huge_pages_are_beside_the_resident_memory,
+    ],
+    scenarios: cases![
+        spike,
+        small_blocks,
+        among_threads,
+        hands_over,
+        three,
+        grows,
+        touches_later,
+        reserves,
+        falls,
+        tiny,
+        goes_on,
+        gives_up,
+        takes_huge_pages
+    ],
+};
 
 /// What a spike has.
 const BYTES: usize = 100 << 20;
