@@ -5,6 +5,8 @@
 //! which is which, where there is just one. Of neighbours with the same key, one of which is missing, nobody knows
 //! which: that is so where the leftmost longest common subsequence is another than the rightmost.
 
+#[cfg(test)]
+use super::log::Life;
 use super::log::{Block, Key};
 
 /// More differences than this are not looked into.
@@ -127,7 +129,8 @@ fn blocks_are_told_apart_where_that_can_be() {
     let blocks = |text: &str| -> Vec<Block> {
         let block = |letter: char| {
             let replaces = letter.is_uppercase().then_some(1);
-            Block { site: 0, key: Key { replaces, size: letter.to_ascii_lowercase().into() } }
+            let key = Key { replaces, size: letter.to_ascii_lowercase().into() };
+            Block { site: 0, key, life: Life::default() }
         };
         text.chars().map(block).collect()
     };

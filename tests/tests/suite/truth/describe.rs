@@ -1,9 +1,10 @@
 //! A pair as text, for whoever has to find out what is wrong with it.
 
-use super::Recording;
+use super::recording::Recording;
 use super::verdict::Tally;
 use alloc_probe_cli::analyse::diff::Diff;
 use alloc_probe_cli::analyse::diff::pair::{MatchKind, Pair, Sites};
+use alloc_probe_cli::profile::Role;
 use alloc_probe_format::metric::Metric;
 use std::fmt::Write;
 
@@ -35,12 +36,14 @@ pub(super) fn describe(
     text
 }
 
+/// The frames that are not the same for all sites: those of the program, and of the library between them.
 fn write_stack(text: &mut String, recording: &Recording, sites: &Sites) {
     let Some(site) = sites.shown(&recording.profile, Metric::TotalBytes) else { return };
-    for id in &site.frames {
-        let frame = &recording.profile.frames[id.0 as usize];
+    let frames = site.frames.iter().map(|id| &recording.profile.frames[id.0 as usize]);
+    for frame in frames.filter(|frame| matches!(frame.role, Role::Program | Role::Standard)) {
         let file = frame.file.as_deref().and_then(|file| file.rsplit('/').next()).unwrap_or_default();
         let (line, column) = (frame.line.unwrap_or(0), frame.column.unwrap_or(0));
-        let _ = writeln!(text, "    {:?} {} {file}:{line}:{column}", frame.role, frame.function);
+        let inlined = if frame.inlined { ", inlined" } else { "" };
+        let _ = writeln!(text, "    {:?} {} {file}:{line}:{column}{inlined}", frame.role, frame.function);
     }
 }

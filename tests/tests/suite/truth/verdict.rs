@@ -1,18 +1,23 @@
-//! What the diff says, held against the truth.
+//! What the diff says of two builds, held against the truth: the pairs.
 
-use super::align::align;
+use super::blocks::{Counterpart, Known, blocks};
+use super::claims::{self, Claims};
 use super::describe::describe;
-use super::{Recording, log::Step};
+use super::recording::Recording;
+use super::sentences;
 use alloc_probe_cli::analyse::diff::pair::{Pair, Sites};
 use alloc_probe_cli::analyse::diff::{Diff, diff};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// So many wrong pairs, or claims, or what else there is of a kind, are described.
+const DESCRIBED: usize = 10;
+
 /// What is right and wrong about a diff.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// Of the bytes at the peak, and of all: what was matched, in percent.
+    /// Of the bytes at the peak, and of all: what was matched, in percent, of what has a counterpart to be matched with.
     pub(crate) matched: [f64; 2],
     /// The same for what was matched exactly.
     pub(crate) exact: [f64; 2],
@@ -23,17 +28,42 @@ pub(crate) struct Verdict {
     pub(crate) added: u64,
     /// Blocks of either side of which nothing is known.
     pub(crate) unknown: u64,
+    /// Blocks of either side that are not judged.
+    pub(crate) unjudged: u64,
     /// Bytes on both sides of blocks whose counterparts are known, and of those among them that are in another pair than
     /// their counterparts, or in none.
     pub(crate) known_bytes: u64,
     pub(crate) astray_bytes: u64,
-    /// Pairs that are wrong, as text.
-    pub(crate) wrong: Vec<String>,
-    /// What found no partner though its counterparts are known, as text: the most bytes first.
-    pub(crate) missed: Vec<String>,
+    /// How many pairs are wrong.
+    pub(crate) wrong: usize,
+    /// What is said of blocks, class by class.
+    pub(crate) claims: Claims,
+    /// Sentences of findings that were looked into, and those that are false.
+    pub(crate) sentences: usize,
+    pub(crate) false_sentences: usize,
+    /// Some of what is wrong, as text: pairs, claims, sentences, and what found no partner though its counterparts are
+    /// known, each the most bytes first.
+    pub(crate) details: Vec<String>,
 }
 
-/// The blocks of one side of a pair whose counterparts are known, by where these are.
+/// What a verdict has to be better than.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Least percent of bytes, at the peak and in all, that are matched, and that are matched exactly.
+    pub(crate) matched: f64,
+    pub(crate) exact: f64,
+    /// Wrong pairs and false sentences, at most.
+    pub(crate) wrong: usize,
+    pub(crate) false_sentences: usize,
+    /// Blocks in false claims, at most, of all blocks.
+    pub(crate) false_claims: f64,
+}
+
+/// What is asked of any two builds of any program.
+pub(crate) const LIMITS: Limits =
+    Limits { matched: 99.5, exact: 90.0, wrong: 0, false_sentences: 0, false_claims: 1e-4 };
+
+/// The blocks of one site, or of several, whose counterparts are known, by where these are.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) inside: u64,
@@ -48,105 +78,204 @@ impl Tally {
     fn is_wrong(&self) -> bool {
         self.outside > self.inside && self.bytes_outside > self.bytes_inside
     }
+
+    fn add(&mut self, other: &Tally) {
+        self.inside += other.inside;
+        self.outside += other.outside;
+        self.bytes_inside += other.bytes_inside;
+        self.bytes_outside += other.bytes_outside;
+        for (pair, blocks) in &other.elsewhere {
+            *self.elsewhere.entry(*pair).or_default() += blocks;
+        }
+    }
 }
 
-/// Compares two recordings of a program, and judges every pair by its blocks: it is wrong if, on either side, most of
-/// the blocks whose counterparts are known, and of their bytes, have them elsewhere than in it.
+/// Compares two recordings of a program, and judges every pair by its blocks: it is wrong if, at any site of either side,
+/// most of the blocks whose counterparts are known, and of their bytes, have them elsewhere than in it.
 pub(crate) fn judge(base: &Recording, new: &Recording) -> Verdict {
     let diff = diff(&base.profile, &new.profile);
-    let share = [diff.matched.peak_bytes, diff.matched.bytes];
-    let mut verdict = Verdict {
-        matched: share.map(|share| share.percent),
-        exact: share.map(|share| share.exact_percent),
-        ..Verdict::default()
+    let blocks = blocks(base, new);
+    let pairs = [
+        pairs_of(&diff, |pair| &pair.base, base.profile.sites.len()),
+        pairs_of(&diff, |pair| &pair.new, new.profile.sites.len()),
+    ];
+    let mut verdict = Verdict::default();
+    let by_site = verdict.tally(&blocks, &pairs);
+    verdict.cover(&diff, &blocks, &pairs);
+    let tallies = diff.pairs.iter().map(|pair| {
+        let sum = |sites: &Option<Sites>, by_site: &[Tally]| {
+            let mut sum = Tally::default();
+            sites_of(sites).for_each(|site| sum.add(&by_site[site]));
+            sum
+        };
+        [sum(&pair.base, &by_site[0]), sum(&pair.new, &by_site[1])]
+    });
+    let tallies: Vec<[Tally; 2]> = tallies.collect();
+    let is_wrong = |pair: &Pair| {
+        let of_side = |sites, by_site: &[Tally]| sites_of(sites).any(|site| by_site[site].is_wrong());
+        pair.kind.is_some() && (of_side(&pair.base, &by_site[0]) || of_side(&pair.new, &by_site[1]))
     };
-    let tallies = verdict.tally(&diff, base, new);
-    let pairs = || diff.pairs.iter().zip(&tallies);
-    let text = |pair, tallies: &[Tally; 2]| describe(&diff, base, new, pair, tallies);
-    let wrong = pairs().filter(|(pair, tallies)| pair.kind.is_some() && tallies.iter().any(Tally::is_wrong));
-    verdict.wrong = wrong.map(|(pair, tallies)| text(pair, tallies)).collect();
-    let bytes = |tallies: &[Tally; 2]| tallies[0].bytes_outside + tallies[1].bytes_outside;
-    let mut missed: Vec<_> =
-        pairs().filter(|(pair, tallies)| pair.kind.is_none() && bytes(tallies) > 0).collect();
-    missed.sort_by_key(|(_, tallies)| Reverse(bytes(tallies)));
-    verdict.missed = missed.into_iter().take(10).map(|(pair, tallies)| text(pair, tallies)).collect();
+    let text = |index: usize| describe(&diff, base, new, &diff.pairs[index], &tallies[index]);
+    let bytes = |index: &usize| {
+        let [base, new] = &tallies[*index];
+        base.bytes_outside + new.bytes_outside
+    };
+    let mut wrong: Vec<usize> = (0..diff.pairs.len()).filter(|index| is_wrong(&diff.pairs[*index])).collect();
+    wrong.sort_by_key(|index| Reverse(bytes(index)));
+    verdict.wrong = wrong.len();
+    let wrong = wrong.into_iter().take(DESCRIBED).map(|pair| format!("a wrong pair, {}", text(pair)));
+    verdict.details.extend(wrong);
+
+    let facts = claims::Facts::of(&diff, &blocks, &pairs);
+    let (claims, mut false_claims) = claims::judge(&diff, &facts);
+    verdict.claims = claims;
+    false_claims.sort_by_key(|(_, blocks, _)| Reverse(*blocks));
+    let said = false_claims.into_iter().take(DESCRIBED);
+    verdict.details.extend(said.map(|(pair, _, claim)| format!("{claim}, {}", text(pair))));
+    let (sentences, false_sentences) = sentences::judge(&diff, &facts, [base, new]);
+    (verdict.sentences, verdict.false_sentences) = (sentences, false_sentences.len());
+    verdict.details.extend(
+        false_sentences.into_iter().take(DESCRIBED).map(|(pair, sentence)| {
+            pair.map_or(sentence.clone(), |pair| format!("{sentence}, {}", text(pair)))
+        }),
+    );
+
+    let unmatched = |index: &usize| diff.pairs[*index].kind.is_none() && bytes(index) > 0;
+    let mut missed: Vec<usize> = (0..diff.pairs.len()).filter(unmatched).collect();
+    missed.sort_by_key(|index| Reverse(bytes(index)));
+    let missed = missed.into_iter().take(DESCRIBED).map(|pair| format!("missed, {}", text(pair)));
+    verdict.details.extend(missed);
     verdict
 }
 
 impl Verdict {
-    /// Counts the blocks, and sorts them by pair.
-    fn tally(&mut self, diff: &Diff, base: &Recording, new: &Recording) -> Vec<[Tally; 2]> {
-        let base_pairs = pairs_of(diff, |pair| &pair.base, base.profile.sites.len());
-        let new_pairs = pairs_of(diff, |pair| &pair.new, new.profile.sites.len());
-        let mut tallies = vec![<[Tally; 2]>::default(); diff.pairs.len()];
-        for (base_step, new_step) in steps(&base.log, &new.log) {
-            let alignment = align(&base_step.blocks, &new_step.blocks);
-            for &(b, n) in &alignment.same {
-                let (b, n) = (base_step.blocks[b], new_step.blocks[n]);
-                let bytes = [b.key.size, n.key.size];
-                let pairs = [base_pairs[base.site(b.site)], new_pairs[new.site(n.site)]];
-                self.known_bytes += bytes[0] + bytes[1];
-                for side in [0, 1] {
-                    let tally = &mut tallies[pairs[side]][side];
-                    if pairs[0] == pairs[1] {
-                        tally.inside += 1;
-                        tally.bytes_inside += bytes[side];
-                    } else {
-                        self.astray_bytes += bytes[side];
-                        tally.outside += 1;
-                        tally.bytes_outside += bytes[side];
-                        *tally.elsewhere.entry(pairs[1 - side]).or_default() += 1;
+    /// Counts the blocks, and sorts them by site.
+    fn tally(&mut self, blocks: &[Vec<Known>; 2], pairs: &[Vec<usize>; 2]) -> [Vec<Tally>; 2] {
+        let mut tallies = [0, 1].map(|side: usize| vec![Tally::default(); pairs[side].len()]);
+        for side in [0, 1] {
+            for block in &blocks[side] {
+                let counterpart = match block.counterpart {
+                    Counterpart::Is(counterpart) => &blocks[1 - side][counterpart],
+                    Counterpart::Missing => {
+                        *(if side == 0 { &mut self.elided } else { &mut self.added }) += 1;
+                        continue;
                     }
+                    Counterpart::Unknown => {
+                        self.unknown += 1;
+                        continue;
+                    }
+                    Counterpart::Unjudged => {
+                        self.unjudged += 1;
+                        continue;
+                    }
+                };
+                self.same += u64::from(side == 0);
+                self.known_bytes += block.size;
+                let (here, there) = (pairs[side][block.site], pairs[1 - side][counterpart.site]);
+                let tally = &mut tallies[side][block.site];
+                if here == there {
+                    tally.inside += 1;
+                    tally.bytes_inside += block.size;
+                } else {
+                    self.astray_bytes += block.size;
+                    tally.outside += 1;
+                    tally.bytes_outside += block.size;
+                    *tally.elsewhere.entry(there).or_default() += 1;
                 }
             }
-            let both = base_step.blocks.len() + new_step.blocks.len();
-            let known = 2 * alignment.same.len() + alignment.only_in_base.len() + alignment.only_in_new.len();
-            self.same += alignment.same.len() as u64;
-            self.elided += alignment.only_in_base.len() as u64;
-            self.added += alignment.only_in_new.len() as u64;
-            self.unknown += (both - known) as u64;
         }
         tallies
     }
 
-    /// What is wrong, if more pairs are than may be, or if less was matched than is asked for, in percent.
-    pub(crate) fn failure(&self, what: &str, least: f64, wrong: usize) -> Option<String> {
-        let enough = self.matched.iter().all(|percent| *percent >= least);
-        let is_known = self.same > 5 * (self.elided + self.added + self.unknown);
-        let details = || [&self.wrong[..], &self.missed].concat().join("\n");
-        let is_right = enough && is_known && self.wrong.len() <= wrong;
-        (!is_right).then(|| format!("{what}: {self}\n{}", details()))
+    /// How much was matched. What has no counterpart can't be, unless its site has other blocks.
+    fn cover(&mut self, diff: &Diff, blocks: &[Vec<Known>; 2], pairs: &[Vec<usize>; 2]) {
+        let mut missing = [0_u64; 2];
+        for side in [0, 1] {
+            for block in &blocks[side] {
+                let is_matched = diff.pairs[pairs[side][block.site]].kind.is_some();
+                if block.counterpart == Counterpart::Missing && !is_matched {
+                    missing[0] += if block.life.at_peak { block.size } else { 0 };
+                    missing[1] += block.size;
+                }
+            }
+        }
+        let all = |of: fn(&Known) -> bool| -> u64 {
+            blocks.iter().flatten().filter(|block| of(block)).map(|block| block.size).sum()
+        };
+        let all = [all(|block| block.life.at_peak), all(|_| true)];
+        for (index, share) in [diff.matched.peak_bytes, diff.matched.bytes].into_iter().enumerate() {
+            let possible = 1.0 - missing[index] as f64 / all[index].max(1) as f64;
+            let of_possible = |percent: f64| (percent / possible.max(1e-9)).min(100.0);
+            self.matched[index] = of_possible(share.percent);
+            self.exact[index] = of_possible(share.exact_percent);
+        }
     }
+
+    /// What is wrong with it, in one line; none where nothing is.
+    pub(crate) fn fault(&self, limits: &Limits) -> Option<String> {
+        let blocks = 2 * self.same + self.elided + self.added + self.unknown;
+        let false_claims = self.claims.are_false();
+        let mut faults = Vec::new();
+        let mut expect = |holds: bool, fault: String| faults.extend((!holds).then_some(fault));
+        let [peak, total] = self.matched;
+        let [exact_peak, exact_total] = self.exact;
+        expect(peak >= limits.matched && total >= limits.matched, "too little is matched".to_owned());
+        expect(
+            exact_peak >= limits.exact && exact_total >= limits.exact,
+            "too little is matched exactly".to_owned(),
+        );
+        expect(self.wrong <= limits.wrong, format!("{} pairs are wrong", self.wrong));
+        expect(
+            false_claims as f64 <= limits.false_claims * blocks as f64,
+            format!("{false_claims} of {blocks} blocks are in false claims"),
+        );
+        expect(
+            self.false_sentences <= limits.false_sentences,
+            format!("{} false findings", self.false_sentences),
+        );
+        // A verdict that knows nothing finds no fault.
+        let unclear = self.elided + self.added + self.unknown;
+        expect(
+            self.same > 5 * unclear,
+            format!("the counterparts of {unclear} blocks are missing or not known"),
+        );
+        (!faults.is_empty()).then(|| faults.join("; "))
+    }
+
+    /// What is wrong with the diff of some builds, with its details.
+    pub(crate) fn failure(&self, what: &str, limits: &Limits) -> Option<String> {
+        let fault = self.fault(limits)?;
+        Some(format!("{what}: {fault}\n{}\n{}", self.claims, self.details.join("\n")))
+    }
+}
+
+/// The indices of the sites of a side.
+pub(super) fn sites_of(sites: &Option<Sites>) -> impl Iterator<Item = usize> {
+    sites.iter().flat_map(|sites| &sites.sites).map(|site| *site as usize)
 }
 
 /// For each site of one side, the index of its pair.
 fn pairs_of(diff: &Diff, side: fn(&Pair) -> &Option<Sites>, sites: usize) -> Vec<usize> {
     let mut pairs = vec![usize::MAX; sites];
     for (index, pair) in diff.pairs.iter().enumerate() {
-        let sites = side(pair).iter().flat_map(|sites| &sites.sites);
-        sites.for_each(|site| pairs[*site as usize] = index);
+        sites_of(side(pair)).for_each(|site| pairs[site] = index);
     }
     pairs
 }
 
-/// The steps of both, thread by thread.
-fn steps<'a>(base: &'a [Vec<Step>], new: &'a [Vec<Step>]) -> impl Iterator<Item = (&'a Step, &'a Step)> {
-    let numbers = |log: &[Vec<Step>]| -> Vec<Vec<u64>> {
-        log.iter().map(|steps| steps.iter().map(|step| step.number).collect()).collect()
-    };
-    assert!(numbers(base) == numbers(new), "the builds take the same steps");
-    base.iter().flatten().zip(new.iter().flatten())
-}
+/// The titles of the columns that a verdict has.
+pub(crate) const COLUMNS: &str = "| program | builds | matched at the peak | exactly | matched in all | exactly | same | elided | added | unknown | astray | wrong | false claims | false findings |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|";
 
 /// Columns of a table: matched and exactly matched at the peak, the same of all bytes, blocks by what is known of them,
-/// the share of bytes that are astray, and the wrong pairs.
+/// the share of bytes that are astray, the wrong pairs, blocks in false claims, and false sentences.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Verdict { matched: [peak, total], exact: [exact_peak, exact_total], .. } = self;
-        let Verdict { same, elided, added, unknown, .. } = self;
+        let Verdict { same, elided, added, unknown, wrong, .. } = self;
         let astray = self.astray_bytes as f64 * 100.0 / self.known_bytes.max(1) as f64;
-        let wrong = self.wrong.len();
         write!(f, "{peak:.2} | {exact_peak:.2} | {total:.2} | {exact_total:.2} | ")?;
-        write!(f, "{same} | {elided} | {added} | {unknown} | {astray:.3} | {wrong}")
+        write!(f, "{same} | {elided} | {added} | {unknown} | {astray:.3} | {wrong} | ")?;
+        write!(f, "{} | {}", self.claims.are_false(), self.false_sentences)
     }
 }
