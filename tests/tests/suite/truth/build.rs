@@ -126,7 +126,9 @@ impl Package {
             target().join("truth").join(format!("{:016x}", hasher.finish())).join(&build.name)
         };
         let mut cargo = cargo_at(&self.folder.join("Cargo.toml"), "build", &target);
-        cargo.args(["--features", if self.is_own() { "truth" } else { "alloc-probe-programs/truth" }]);
+        cargo.args(["--features", if self.is_own() { "programs" } else { "alloc-probe-programs/truth" }]);
+        // Apart from the rest, so that neither waits for the other.
+        cargo.env("CARGO_BUILD_BUILD_DIR", crate::cargo::target().join("truth").join("build"));
         cargo.args(binaries.iter().flat_map(|binary| ["--bin", binary])).args(build.arguments());
         run(cargo);
         target.join(if build.profile() == "dev" { "debug" } else { "release" })
