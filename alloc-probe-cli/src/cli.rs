@@ -65,6 +65,8 @@ commands! {
     Flamegraph = flamegraph;
     /// Say what changed from one dump to another, matched across optimisation levels
     Diff = diff;
+    /// Write a dump in the format of another tool
+    Export = export;
     /// Build a program under several profiles, run each, and say how they differ
     Compare = compare;
     /// Write a dump of a running process, from outside

@@ -41,6 +41,8 @@ struct File {
     tg: Option<u64>,
     pps: Vec<Point>,
     ftbl: Vec<String>,
+    /// Who wrote the file, where that is this tool.
+    exporter: Option<String>,
 }
 
 /// A program point: all blocks that were allocated with one stack.
@@ -65,6 +67,8 @@ struct Point {
 enum Recorder {
     Valgrind,
     Crate,
+    /// The probe, whose dump was exported.
+    Probe,
 }
 
 impl Recorder {
@@ -72,6 +76,7 @@ impl Recorder {
         match self {
             Recorder::Valgrind => "DHAT of Valgrind",
             Recorder::Crate => "the `dhat` crate",
+            Recorder::Probe => "alloc-probe, and exported as a DHAT file",
         }
     }
 }
@@ -92,6 +97,8 @@ pub(super) fn parse(text: &[u8]) -> Result<Dump, Refusal> {
         return Err(Refusal::new("it is a DHAT file without the lives of blocks, so it has no peak"));
     }
     let file: File = serde_json::from_slice(text).map_err(|error| refusal::damage(text, &error))?;
+    let is_own = file.exporter.as_ref().is_some_and(|exporter| exporter.starts_with("alloc-probe "));
+    let recorder = if is_own { Recorder::Probe } else { recorder };
     dump(file, recorder)
 }
 
@@ -102,7 +109,7 @@ fn dump(file: File, recorder: Recorder) -> Result<Dump, Refusal> {
     let nanoseconds = |time: u64| time.saturating_mul(unit_ns.unwrap_or(0));
     let program = executable.rsplit('/').next().unwrap_or_default();
     let frame = |text: &String| match recorder {
-        Recorder::Valgrind => Frame::parse(text),
+        Recorder::Valgrind | Recorder::Probe => Frame::parse(text),
         Recorder::Crate => Frame::parse_shortened(text, program),
     };
     let mut tree = Tree::new(&executable, &file.ftbl.iter().map(frame).collect::<Vec<Frame>>());

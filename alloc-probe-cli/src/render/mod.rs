@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod compare;
 pub mod diff;
+pub mod export;
 pub mod flamegraph;
 pub mod json;
 pub mod sites;

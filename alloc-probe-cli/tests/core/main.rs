@@ -1,6 +1,7 @@
 //! The commands that read one dump, from the command line to the last character of their output.
 
 mod check;
+mod export;
 mod files;
 mod flamegraph;
 mod json;

@@ -1,6 +1,7 @@
 //! Flamegraphs, as SVG.
 
 use super::change::Boxes;
+use crate::render::export::folded::lines;
 use inferno::flamegraph::color::{BackgroundColor, BasicPalette, Color, Palette};
 use inferno::flamegraph::{self, Options};
 use std::collections::BTreeMap;
@@ -26,8 +27,7 @@ pub(super) struct Labels {
 ///
 /// Where there is no stack to draw.
 pub(super) fn draw(stacks: &BTreeMap<String, u64>, labels: &Labels) -> io::Result<Vec<u8>> {
-    let lines: Vec<String> = stacks.iter().map(|(stack, value)| format!("{stack} {value}")).collect();
-    svg(&lines, &mut options(labels))
+    svg(&lines(stacks).collect::<Vec<_>>(), &mut options(labels))
 }
 
 /// Whose figures the widths of a difference are.

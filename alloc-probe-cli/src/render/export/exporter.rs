@@ -1,0 +1,31 @@
+//! What a format of another tool has.
+
+use crate::profile::Profile;
+use alloc_probe_format::metric::Metric;
+use std::fmt::Debug;
+use std::io::{self, Write};
+
+/// A format of another tool.
+pub trait Exporter: Debug + Send + Sync {
+    /// The name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// What reads it, and what it holds, in a line of the help.
+    fn help(&self) -> &'static str;
+
+    /// Writes a profile.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn write(&self, profile: &Profile, options: Options, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// What of a profile is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The figure, in formats that have a single one.
+    pub metric: Metric,
+    /// Whether the allocator's and the runtime's frames are written as well.
+    pub all_frames: bool,
+}
