@@ -13,3 +13,4 @@ pub mod metric;
 pub mod snapshot;
 pub mod spool;
 pub mod spool_file;
+pub mod text_hash;

@@ -47,8 +47,9 @@ pub(super) fn call_sites(dump: &Dump, figure: Figure, origin: &Origin) -> Vec<Ca
             continue;
         }
         let frames = symbols.of_stack(dump, site.stack);
-        let own = frames.iter().position(|frame| !is_library(frame));
-        let frame = own.or((!frames.is_empty()).then_some(0)).map(|index| &frames[index]);
+        let own = own_frame(&frames, origin.crate_name());
+        // Of the standard library at the least, and never one of C.
+        let frame = own.or_else(|| frames.iter().position(has_path)).map(|index| &frames[index]);
         let function = frame.map_or("(unknown)".to_owned(), |frame| readable(&frame.function, origin));
         let place = frame.map(|frame| place(frame, origin)).unwrap_or_default();
         let holder = frames[..own.unwrap_or(0)].iter().rev().find_map(holder);
@@ -110,15 +111,36 @@ fn resolve(address: u64) -> Vec<Frame> {
     frames
 }
 
+/// The number of the user's innermost frame. Without debug information it is told by the names of the symbol table: what
+/// is of the test's crate comes before what may be of a dependency.
+fn own_frame(frames: &[Frame], own_crate: &str) -> Option<usize> {
+    let of_crate = |frame: &Frame| {
+        let path = frame.function.trim_start_matches(['<', '&']);
+        path.strip_prefix(own_crate).is_some_and(|rest| rest.starts_with("::")) && !is_library(frame)
+    };
+    let first = frames.iter().position(|frame| !is_library(frame))?;
+    if frames[first].file.is_some() {
+        return Some(first);
+    }
+    frames.iter().position(of_crate).or(Some(first))
+}
+
+/// Whether a frame has a name of Rust's, and not of C.
+fn has_path(frame: &Frame) -> bool {
+    without_parameters(&frame.function).contains("::")
+}
+
 /// Whether a frame is of the standard library, a dependency from a registry, the probe, or C.
 fn is_library(frame: &Frame) -> bool {
     let name = frame.function.trim_start_matches(['<', '&']);
     let libraries = ["std::", "core::", "alloc::", "alloc_probe::", "__rust", "hashbrown::"];
-    let Some(file) = &frame.file else { return true };
+    let is_of_library = libraries.iter().any(|library| name.starts_with(library));
+    let Some(file) = &frame.file else {
+        return is_of_library || !frame.function.contains("::") || name.starts_with('[');
+    };
     let file = file.to_string_lossy();
     let folders = ["/rustc/", "/rustlib/src/", "/registry/src/", "/git/checkouts/"];
-    libraries.iter().any(|library| name.starts_with(library)) && !file.contains("/tests/")
-        || folders.iter().any(|folder| file.contains(folder))
+    is_of_library && !file.contains("/tests/") || folders.iter().any(|folder| file.contains(folder))
 }
 
 /// The collection of the standard library that a frame is of. Told by the file: inlined functions may have no path.
@@ -172,6 +194,33 @@ fn place(frame: &Frame, origin: &Origin) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_users_function_is_known_by_its_name_alone() {
+        let frames = |names: &[&str]| -> Vec<Frame> {
+            names.iter().map(|name| Frame { function: (*name).to_owned(), file: None, line: None }).collect()
+        };
+        let std_with_lines = Frame {
+            function: "finish_grow<alloc::alloc::Global>".to_owned(),
+            file: Some("/rustc/abc/library/alloc/src/raw_vec/mod.rs".into()),
+            line: Some(1),
+        };
+        let mut stack = frames(&[
+            "<alloc::vec::Vec<T> as alloc::vec::spec_from_iter::SpecFromIter<T,I>>::from_iter",
+            "serde_json::de::from_str",
+            "mine::parse",
+            "mine::tests::one",
+            "core::ops::function::FnOnce::call_once",
+            "std::sys::thread::unix::Thread::new::thread_start",
+            "start_thread",
+        ]);
+        stack.insert(0, std_with_lines.clone());
+        assert_eq!(own_frame(&stack, "mine"), Some(3));
+        assert_eq!(own_frame(&stack, "another"), Some(2), "a dependency's at the least");
+        let foreign = [std_with_lines, frames(&["start_thread"]).remove(0)];
+        assert_eq!(own_frame(&foreign, "mine"), None);
+        assert_eq!(foreign.iter().position(has_path), None, "C's names nobody");
+    }
 
     #[test]
     fn names_are_short() {

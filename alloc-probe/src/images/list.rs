@@ -34,6 +34,9 @@ pub(super) static GENERATION: AtomicU32 = AtomicU32::new(1);
 /// Stands for the last image that was met and isn't listed; 0 once it is.
 pub(super) static UNLISTED: AtomicU64 = AtomicU64::new(0);
 
+/// Whether the program was linked without the table by which the unwind information of its functions is found.
+pub(super) static MAIN_HAS_NO_TABLE: AtomicBool = AtomicBool::new(false);
+
 /// Brings the list up to date, unless another thread does. Tells whether what is known of addresses became void.
 pub(crate) fn refresh() -> bool {
     if REFRESHING.swap(true, Acquire) {
@@ -153,6 +156,9 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_
     let main = std::mem::take(&mut pass.main);
     // SAFETY: the dynamic linker tells the address and the number of the object's program headers.
     let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    if main && headers.iter().all(|header| header.p_type != libc::PT_GNU_EH_FRAME) {
+        MAIN_HAS_NO_TABLE.store(true, Relaxed);
+    }
     let (start, end) = extent(headers, info.dlpi_addr);
     let build_id = build_id_of(headers, info.dlpi_addr).unwrap_or_default();
     let mut buffer = [0; 1024];
@@ -189,10 +195,7 @@ impl Image {
 /// The path of an image; `buffer` is room for that of the executable, which the dynamic linker doesn't tell.
 fn path_of<'a>(info: &dl_phdr_info, main: bool, start: u64, buffer: &'a mut [u8]) -> &'a [u8] {
     if main {
-        // SAFETY: the path is a C string, and at most as many bytes are written as there are.
-        let length =
-            unsafe { libc::readlink(c"/proc/self/exe".as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-        return buffer.get(..usize::try_from(length).unwrap_or(0)).unwrap_or_default();
+        return os::without_mark(os::executable(buffer));
     }
     // SAFETY: has no preconditions.
     if start != 0 && unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } == start {

@@ -10,6 +10,8 @@ mod list;
 #[path = "no_list.rs"]
 mod list;
 mod record;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod text;
 #[cfg(native_unwinder)]
 mod unlisted;
 mod unloaded;

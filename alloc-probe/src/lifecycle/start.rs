@@ -143,17 +143,8 @@ const IN_THE_WAY: &str =
 
 /// The name of the program's file.
 pub(crate) fn program_name(buffer: &mut [u8]) -> &[u8] {
-    let path = executable(buffer);
-    let name = path.iter().rposition(|&byte| byte == b'/').map_or(path, |slash| &path[slash + 1..]);
-    name.strip_suffix(b" (deleted)").unwrap_or(name)
-}
-
-/// The path of the program's file, as much as fits.
-fn executable(buffer: &mut [u8]) -> &[u8] {
-    // SAFETY: the name is a C string, and the buffer is writable for its length.
-    let length =
-        unsafe { libc::readlink(c"/proc/self/exe".as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-    &buffer[..length.max(0) as usize]
+    let path = os::without_mark(os::executable(buffer));
+    path.iter().rposition(|&byte| byte == b'/').map_or(path, |slash| &path[slash + 1..])
 }
 
 /// Opens a spool file with nothing in it. What a killed process left there stays, under another name; and so does, under
@@ -260,7 +251,7 @@ pub(crate) fn mode_number(mode: Mode) -> u64 {
 #[inline(never)]
 fn write_facts(settings: &Settings, allocator: &str) {
     let mut buffer = [0u8; 4096];
-    spool::add_fact(fact::EXECUTABLE, &[executable(&mut buffer)]);
+    spool::add_fact(fact::EXECUTABLE, &[os::without_mark(os::executable(&mut buffer))]);
     let arguments = os::read_small(c"/proc/self/cmdline", &mut buffer).unwrap_or_default();
     let arguments = arguments.strip_suffix(&[0]).unwrap_or(arguments);
     for argument in arguments.split(|&byte| byte == 0) {

@@ -5,8 +5,10 @@
 pub(crate) mod arena;
 pub(crate) mod barrier;
 pub(crate) mod clock;
+mod executable;
 pub(crate) mod lock;
 mod system;
 pub(crate) mod word;
 
+pub(crate) use executable::{executable, without_mark};
 pub(crate) use system::*;

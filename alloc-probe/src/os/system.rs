@@ -354,6 +354,41 @@ impl Drop for PageMap {
     }
 }
 
+/// Calls `f` with each line of a file of the system's, until it says no. Lines that are longer than a path may be are cut.
+/// False where the file can't be opened.
+pub(crate) fn for_each_line(path: &std::ffi::CStr, mut f: impl FnMut(&[u8]) -> bool) -> bool {
+    // SAFETY: the path is a C string.
+    let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return false;
+    }
+    let mut buffer = [0u8; 4096];
+    let mut filled = 0;
+    let mut more = true;
+    while more {
+        let rest = &mut buffer[filled..];
+        // SAFETY: the rest is writable for its length, and the descriptor is our own.
+        let got = unsafe { libc::read(file, rest.as_mut_ptr().cast(), rest.len()) };
+        if got <= 0 {
+            break;
+        }
+        filled += got as usize;
+        let mut start = 0;
+        while let Some(length) = buffer[start..filled].iter().position(|&byte| byte == b'\n') {
+            more = more && f(&buffer[start..start + length]);
+            start += length + 1;
+        }
+        if start == 0 && filled == buffer.len() {
+            start = filled;
+        }
+        buffer.copy_within(start..filled, 0);
+        filled -= start;
+    }
+    // SAFETY: the descriptor is our own.
+    unsafe { libc::close(file) };
+    true
+}
+
 /// Reads a small file of the system's into a buffer; the part that fits. None where it can't be opened.
 pub(crate) fn read_small<'a>(path: &std::ffi::CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     // SAFETY: the path is a C string, the buffer is writable for its length, and the descriptor is our own.

@@ -3,6 +3,7 @@
 
 mod harmless;
 mod plugins;
+mod program;
 mod resident;
 mod stacks;
 #[path = "../support/mod.rs"]
@@ -17,5 +18,5 @@ use support::groups;
 static ALLOC: AllocProbe = AllocProbe::system();
 
 fn main() -> ExitCode {
-    support::main(&groups![harmless, plugins, resident, stacks, torture])
+    support::main(&groups![harmless, plugins, program, resident, stacks, torture])
 }

@@ -97,6 +97,10 @@ pub struct Image {
     pub path: String,
     /// The GNU build id in lower-case hexadecimal; empty where it has none.
     pub build_id: String,
+    /// The hash of its text in lower-case hexadecimal, by which its file is known again where it has no build id
+    /// ([`TextHash`](crate::text_hash::TextHash)); empty where it has one, and where its file could not be read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text_hash: String,
     /// What must be added to an address in the file to get the one in the process.
     #[serde(with = "hex")]
     pub load_address: u64,

@@ -41,6 +41,7 @@ impl Facts {
             fact::ARGUMENT => self.command.push(text(bytes)),
             fact::BUILD => self.add_build(&text(bytes)),
             fact::IMAGE => self.add_image(bytes),
+            fact::TEXT => self.add_text(bytes),
             fact::NOTE => self.notes.push(text(bytes)),
             _ => {}
         }
@@ -52,6 +53,14 @@ impl Facts {
         if self.image_numbers.last().is_none_or(|&last| last < number) {
             self.image_numbers.push(number);
             self.images.push(image);
+        }
+    }
+
+    /// The hash of an image's text.
+    fn add_text(&mut self, bytes: &[u8]) {
+        let Some((number, hash)) = bytes.split_first_chunk::<8>() else { return };
+        if let Ok(index) = self.image_numbers.binary_search(&u64::from_le_bytes(*number)) {
+            self.images[index].text_hash = hexadecimal(hash);
         }
     }
 
@@ -82,6 +91,10 @@ fn image(bytes: &[u8]) -> Option<(u64, Image)> {
     let (number, load_address, size, id_length) = (word(0)?, word(1)?, word(2)?, word(3)? as usize);
     let rest = bytes.get(32..)?;
     let (id, path) = (rest.get(..id_length)?, rest.get(id_length..)?);
-    let build_id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some((number, Image { path: String::from_utf8_lossy(path).into_owned(), build_id, load_address, size }))
+    let (path, build_id) = (String::from_utf8_lossy(path).into_owned(), hexadecimal(id));
+    Some((number, Image { path, build_id, load_address, size, ..Image::default() }))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

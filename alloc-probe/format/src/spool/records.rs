@@ -208,6 +208,8 @@ pub mod fact {
     pub const IMAGE: u64 = 4;
     /// A sentence about something that is missing.
     pub const NOTE: u64 = 5;
+    /// The hash of the text of an image without a build id: the image's number as a word, and 16 bytes.
+    pub const TEXT: u64 = 6;
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::stacks;
 use crate::os;
 use alloc_probe_format::dump::{Category, Code};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::ops::Range;
 
@@ -84,8 +84,9 @@ impl Mapping {
 
 /// All mappings, by address. None where the system does not tell.
 pub(super) fn all() -> Option<Vec<Mapping>> {
-    let executable = fs::read_link("/proc/self/exe").ok();
-    let executable = executable.as_deref().map(|path| path.to_string_lossy()).unwrap_or_default();
+    let mut buffer = vec![0; 8192];
+    // As the mappings have it, with the mark of a file that has gone.
+    let executable = String::from_utf8_lossy(os::executable(&mut buffer)).into_owned();
     let stacks = stacks::addresses();
     let own = own_ranges();
     let mut lines = BufReader::with_capacity(1 << 16, File::open("/proc/self/smaps").ok()?);
