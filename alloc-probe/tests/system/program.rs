@@ -43,7 +43,7 @@ fn own_path() -> PathBuf {
 fn run(mut command: Command, scenario: &str, mode: &str, folder: &Path) -> (String, Dump) {
     command
         .env_clear()
-        .env("ALLOC_PROBE_TEST_SCENARIO", scenario)
+        .env("ALLOC_PROBE_TEST_SCENARIO", format!("program::{scenario}"))
         .env("ALLOC_PROBE", mode)
         .current_dir(folder);
     command.env("ALLOC_PROBE_OUT", "dump-of-%e.json");

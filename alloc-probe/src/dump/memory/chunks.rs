@@ -116,6 +116,9 @@ impl Link {
     }
 }
 
+/// From this size on, it takes long to move a block: its record is not there meanwhile.
+const LARGE: u64 = 16 << 10;
+
 /// How far apart places are to which a walk may go back.
 const CHECKPOINT_BYTES: u64 = 16 << 10;
 
@@ -151,7 +154,8 @@ impl Chunks {
         if walked {
             let heap = Heap { start: span.start, end: span.end, word };
             self.make_room(word, span);
-            self.look_again(heap, window, pages, &find);
+            self.links.retain(|link| !(heap.start..heap.end).contains(&link.chunk));
+            self.look_again(heap, 0, window, pages, &find);
             self.heaps.push(heap);
         } else {
             for bits in [&mut self.starts, &mut self.in_use, &mut self.held] {
@@ -278,17 +282,36 @@ impl Chunks {
         }
     }
 
-    /// Looks at chunks that were in use and held no recorded block once more: between an allocation and its record there is
-    /// a moment, and so there is between a block's end and its chunk's.
-    fn look_again(
+    /// The same of the large ones of all heaps, as long as a large block may be on its way to another place. Tells whether
+    /// any are left.
+    pub(super) fn look_again_at_large(
         &mut self,
-        heap: Heap,
         window: &mut Window,
         pages: &mut Pages,
         find: impl Fn(u64) -> Option<Block>,
-    ) {
+    ) -> bool {
+        let heaps = std::mem::take(&mut self.heaps);
+        let mut left = false;
+        for &heap in &heaps {
+            left |= self.look_again(heap, LARGE, window, pages, &find);
+        }
+        self.heaps = heaps;
+        left
+    }
+
+    /// Looks at chunks that were in use and held no recorded block once more, if they are no smaller than `least`: between an
+    /// allocation and its record there is a moment, and so there is between a block's end and its chunk's. Tells whether any
+    /// are as they were.
+    fn look_again(
+        &mut self,
+        heap: Heap,
+        least: u64,
+        window: &mut Window,
+        pages: &mut Pages,
+        find: impl Fn(u64) -> Option<Block>,
+    ) -> bool {
         window.forget();
-        self.links.retain(|link| !(heap.start..heap.end).contains(&link.chunk));
+        let mut left = false;
         let words = ((heap.end - heap.start) / GRANULE).div_ceil(64) as usize;
         for index in 0..words {
             let mut rest = self.in_use[heap.word + index];
@@ -297,6 +320,9 @@ impl Chunks {
                 rest ^= bit;
                 let chunk = heap.start + (index as u64 * 64 + u64::from(bit.trailing_zeros())) * GRANULE;
                 let size = self.size(heap, chunk);
+                if size < least {
+                    continue;
+                }
                 if let Some(holder) = find(chunk + GRANULE).and_then(|block| holder(block, size)) {
                     self.in_use[heap.word + index] &= !bit;
                     self.late.push((chunk, holder));
@@ -309,12 +335,14 @@ impl Chunks {
                 let same = now.is_some_and(|header| header & !FLAGS == size)
                     && (is_last || next.is_some_and(|header| header & PREVIOUS_IN_USE != 0));
                 if same {
+                    left = true;
                     self.links.extend(content.and_then(|word| Link::of(chunk, word)));
                 } else {
                     self.in_use[heap.word + index] &= !bit;
                 }
             }
         }
+        left
     }
 
     /// Whether an address is in a heap that was walked.

@@ -5,12 +5,15 @@ use super::chunks::{Chunks, FLAGS, GRANULE, MAPPED, Span};
 use super::mappings::{Kind, Mapping};
 use super::pages::Pages;
 use super::self_memory::{self, Window};
-use crate::os::PAGE;
+use crate::os::{self, PAGE};
+use crate::spool;
 use alloc_probe_format::dump::{AllocatorFacts, Histogram};
 use alloc_probe_format::spool::block::Block;
+use alloc_probe_format::spool::header;
 #[cfg(target_env = "gnu")]
 use std::ffi::CStr;
 use std::ops::Range;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What `malloc` has.
 pub(super) struct Malloc {
@@ -44,6 +47,9 @@ pub(super) struct MappedChunk {
 
 /// Heaps of other arenas lie at multiples of this, which is also the most they can have.
 const HEAP_BYTES: u64 = 64 << 20;
+
+/// How often blocks that are on their way are waited for, each time for a millisecond.
+const WAITS: u32 = 5;
 
 /// How often a heap is tried to be walked.
 const TRIES: usize = 4;
@@ -83,6 +89,14 @@ pub(super) fn find(
             Kind::Heap => finder.main_heap(start, end),
             _ => finder.anonymous(start, end),
         }
+    }
+    // With one thread, no block is on its way to another place.
+    let waits = if spool::header()[header::THREADS_ALIVE].load(Relaxed) > 1 { WAITS } else { 0 };
+    for _ in 0..waits {
+        if !finder.awaits_blocks() {
+            break;
+        }
+        os::sleep_ns(1_000_000);
     }
     let mut malloc = finder.malloc;
     malloc.count();
@@ -185,6 +199,14 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
+    /// Whether there are large chunks in use that hold no recorded block. Such a block may be on its way to another place,
+    /// and has no record until it is there; or the chunk is C's.
+    fn awaits_blocks(&mut self) -> bool {
+        let Finder { malloc, window, pages, find } = self;
+        let unrecorded = malloc.mapped.iter().any(|chunk| find(chunk.block).is_none());
+        malloc.chunks.look_again_at_large(window, pages, *find) || unrecorded
+    }
+
     /// Memory without a file: heaps of arenas, at their multiples, and between them chunks with mappings of their own.
     fn anonymous(&mut self, start: u64, end: u64) {
         let mut behind = start;
@@ -260,7 +282,7 @@ impl Finder<'_> {
         while let Some(page) = self.pages.next_resident(at, end) {
             at = match self.mapped_chunk(page, end) {
                 Some(chunk) => {
-                    self.pages.claim(chunk.start, chunk.end);
+                    self.pages.claim(chunk.start, chunk.end.min(end));
                     self.malloc.mapped.push(chunk);
                     chunk.end
                 }
@@ -276,7 +298,9 @@ impl Finder<'_> {
         let is_chunk = unused == 0
             && header & FLAGS == MAPPED
             && bytes % PAGE as u64 == 0
-            && (PAGE as u64..=end - page).contains(&bytes);
+            && bytes >= PAGE as u64
+            // Where it has grown since the mappings were read, it is there up to its new end.
+            && (bytes <= end - page || self_memory::copy(page + bytes - 8, &mut [0]) != 0);
         let chunk = || MappedChunk {
             start: page,
             end: page + bytes,
