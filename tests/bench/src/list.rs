@@ -1,4 +1,4 @@
-//! The sources that the workload `syn` parses: those of the workspace's own dependencies, in order.
+//! The sources of the workspace's own dependencies: input that no one here wrote.
 
 use serde_json::Value;
 use std::fs;
@@ -10,12 +10,12 @@ use tempfile::NamedTempFile;
 /// Bytes of the largest file that is taken: a few are generated tables of megabytes.
 const LARGEST: u64 = 100_000;
 
-/// A file with one path in each line.
+/// The first source files of the dependencies, in order: no more than so many.
 ///
 /// # Panics
 ///
-/// Where cargo does not tell the dependencies, or the file can't be written.
-pub fn of_sources() -> NamedTempFile {
+/// If cargo does not tell the dependencies.
+pub fn sources(most: usize) -> Vec<PathBuf> {
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
@@ -32,9 +32,22 @@ pub fn of_sources() -> NamedTempFile {
     let mut files = Vec::new();
     for folder in manifests.into_iter().filter_map(|manifest| Path::new(manifest).parent()) {
         add_sources(&folder.join("src"), &mut files);
+        if files.len() >= most {
+            break;
+        }
     }
+    files.truncate(most);
+    files
+}
+
+/// A file with the paths of all of them, one in each line: what the workload `syn` parses.
+///
+/// # Panics
+///
+/// If there are none to be had, or the file can't be written.
+pub fn of_sources() -> NamedTempFile {
     let mut list = NamedTempFile::new().expect("a temporary file");
-    for path in files {
+    for path in sources(usize::MAX) {
         writeln!(list, "{}", path.display()).expect("a temporary file can be written");
     }
     list
