@@ -4,12 +4,12 @@ mod ends;
 mod failures;
 mod forks;
 mod no_space;
-mod occasions;
 mod peaks;
 mod sampling;
 #[path = "../support/mod.rs"]
 mod support;
 mod threads;
+mod triggers;
 
 use alloc_probe::AllocProbe;
 use std::process::ExitCode;
@@ -20,5 +20,5 @@ use support::truth::Truth;
 static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
 
 fn main() -> ExitCode {
-    support::main(&groups![ends, failures, forks, no_space, occasions, peaks, sampling, threads])
+    support::main(&groups![ends, failures, forks, no_space, peaks, sampling, threads, triggers])
 }

@@ -292,9 +292,11 @@ fn linker_is_locked() {
     unsafe extern "C" fn locked(_: *mut libc::dl_phdr_info, _: libc::size_t, _: *mut c_void) -> libc::c_int {
         let allocate = || {
             let start = std::time::Instant::now();
-            // For as long as it takes until the probe looks after its clock.
-            while start.elapsed().as_millis() < 250 {
+            // For as long as it takes until the probe looks after its clock, and often enough on a busy machine.
+            let mut blocks = 0;
+            while start.elapsed().as_millis() < 250 || blocks < 20_000 {
                 drop(block(MIB));
+                blocks += 1;
             }
         };
         thread::spawn(allocate).join().expect("it returns");

@@ -4,7 +4,7 @@
 mod harmless;
 mod plugins;
 mod program;
-mod resident;
+mod resident_memory;
 mod stacks;
 #[path = "../support/mod.rs"]
 mod support;
@@ -18,5 +18,5 @@ use support::groups;
 static ALLOC: AllocProbe = AllocProbe::system();
 
 fn main() -> ExitCode {
-    support::main(&groups![harmless, plugins, program, resident, stacks, torture])
+    support::main(&groups![harmless, plugins, program, resident_memory, stacks, torture])
 }

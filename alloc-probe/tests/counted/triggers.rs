@@ -39,7 +39,7 @@ fn wait_for(name: &str) {
 /// Waits until there is a whole dump of that name.
 fn wait_for_dump(child: &Running, name: &str) -> Dump {
     let path = child.folder().join(name);
-    for _ in 0..30_000 {
+    for _ in 0..300_000 {
         // A dump gets its name when it is whole.
         if let Ok(text) = std::fs::read_to_string(&path) {
             return serde_json::from_str(&text).expect("a whole dump");
