@@ -5,8 +5,8 @@
 //! suite runs each subject in every build profile and mode, and compares.
 
 pub mod causes;
+pub mod heap_scenarios;
 pub mod reference;
-pub mod resident;
 pub mod subject;
 pub mod usages;
 pub mod workload;

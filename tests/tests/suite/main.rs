@@ -16,12 +16,12 @@ mod schema;
 mod account;
 mod chains;
 mod endings;
+mod heap_pages;
 mod lifetimes;
 mod memory;
 mod observers;
 mod random;
 mod real_input;
-mod resident;
 mod subjects;
 mod threads;
 

@@ -1,12 +1,12 @@
-//! What resident memory is made of, with another allocator: `resident_jemalloc SCENARIO`.
+//! What resident memory is made of, with another allocator: `heap_jemalloc SCENARIO`.
 
 use alloc_probe::AllocProbe;
-use alloc_probe_tests::resident;
+use alloc_probe_tests::heap_scenarios;
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
 static ALLOC: AllocProbe<Jemalloc> = AllocProbe::new(Jemalloc);
 
 fn main() {
-    resident::run();
+    heap_scenarios::run();
 }
