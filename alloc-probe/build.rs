@@ -11,6 +11,14 @@ fn main() {
     }
     println!("cargo::rustc-env=ALLOC_PROBE_RUSTC={}", rustc_version().unwrap_or_default());
     println!("cargo::rustc-check-cfg=cfg(native_unwinder)");
+    println!("cargo::rustc-check-cfg=cfg(portable)");
+    if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux")
+        || env::var_os("CARGO_CFG_ALLOC_PROBE_PORTABLE").is_some()
+    {
+        // `Cargo.toml` has the same condition for what everything else needs.
+        println!("cargo::rustc-cfg=portable");
+        return;
+    }
     if has_native_unwinder() {
         println!("cargo::rustc-cfg=native_unwinder");
     }

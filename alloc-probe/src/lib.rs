@@ -30,42 +30,81 @@
 //!
 //! It records what passes through Rust's global allocator: not what C code takes from `malloc`, and not `mmap`.
 
-#[cfg(feature = "assertions")]
+#[cfg(all(feature = "assertions", not(portable)))]
 #[macro_use]
 mod assertions;
+// The same macros, over another `__private`.
+#[cfg(all(feature = "assertions", portable))]
+#[macro_use]
+#[path = "assertions/macros.rs"]
+mod macros;
+#[cfg(not(portable))]
 mod api;
+#[cfg(not(portable))]
 mod capture;
+#[cfg(not(portable))]
 mod dump;
+#[cfg(not(portable))]
 mod images;
+#[cfg(not(portable))]
 mod lifecycle;
+#[cfg(not(portable))]
 mod mode;
+#[cfg(not(portable))]
 mod os;
+#[cfg(not(portable))]
 mod probe;
+#[cfg(not(portable))]
 mod profile;
+#[cfg(not(portable))]
 mod record;
+#[cfg(not(portable))]
 mod scope;
+#[cfg(not(portable))]
 mod spool;
-#[cfg(feature = "stages")]
+#[cfg(all(feature = "stages", not(portable)))]
 #[doc(hidden)]
 pub mod stages;
+#[cfg(not(portable))]
 mod thread;
 
+#[cfg(not(portable))]
 pub use api::control::{Stats, dump, mode, set_mode, start, stats, stop, thread_stats};
+#[cfg(not(portable))]
 pub use api::future::{InScope, measure_future};
+#[cfg(not(portable))]
 pub use api::scope::{Entered, Here, Scope, here, measure};
+#[cfg(not(portable))]
 pub use api::usage::Usage;
+#[cfg(not(portable))]
 pub use mode::Mode;
+#[cfg(not(portable))]
 pub use probe::AllocProbe;
+#[cfg(not(portable))]
 pub use profile::marks::mark;
-#[cfg(feature = "truth")]
+#[cfg(all(feature = "truth", not(portable)))]
 #[doc(hidden)]
 pub use record::truth;
+
+#[cfg(portable)]
+mod portable;
+#[cfg(portable)]
+#[path = "api/usage.rs"]
+mod usage;
+#[cfg(portable)]
+pub use portable::{
+    AllocProbe, Entered, Here, InScope, Mode, Scope, Stats, Usage, dump, here, mark, measure, measure_future,
+    mode, set_mode, start, stats, stop, thread_stats,
+};
 
 /// What the macros expand to. Nobody else's.
 #[cfg(feature = "assertions")]
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(not(portable))]
     pub use crate::assertions::{Check, Comparison, Figure, Limit, Origin};
+    #[cfg(portable)]
+    pub use crate::portable::{Check, Comparison, Figure, Limit, Origin};
 }
 
 /// Declares the program's global allocator: the probe around the system's allocator, or around another one.

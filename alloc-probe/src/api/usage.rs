@@ -1,7 +1,9 @@
 //! What a scope measured.
 
+#[cfg(not(portable))]
 use crate::scope::open::Figures;
 use std::fmt::{self, Display};
+#[cfg(not(portable))]
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What was allocated in a [`Scope`](crate::Scope). Bytes are those asked for, without the allocator's rounding.
@@ -52,6 +54,7 @@ pub struct Usage {
     pub lost: u64,
 }
 
+#[cfg(not(portable))]
 impl Usage {
     /// The lock of the scope's tree is held.
     pub(crate) fn of(figures: &Figures) -> Usage {
