@@ -14,7 +14,7 @@ const STYLES: Styles = Styles::styled()
 
 /// Shows what a program allocated, where, and how much was live when.
 ///
-/// A program that holds the probe (`alloc_probe::install!()`) leaves a dump; these commands read it.
+/// Programs that use alloc-probe (`alloc_probe::install!()`) write dumps; these commands read them.
 #[derive(Debug, Parser)]
 #[command(name = "alloc-probe", version, styles = STYLES, max_term_width = 100)]
 #[command(after_help = "\
@@ -25,7 +25,7 @@ Examples:
   alloc-probe diff debug.json release.json                    what changed between two builds
   alloc-probe check release.json --budget budget.toml         whether it keeps to a budget
 
-Exit status: 0 success; 1 a budget or a --fail-if was not met; 2 anything else, with the reason.")]
+Exit status: 0 success; 1 a budget was not met or a --fail-if holds; 2 anything else, with the reason.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -57,7 +57,7 @@ macro_rules! commands {
 }
 
 commands! {
-    /// Run a program that holds the probe, and show what it allocated
+    /// Run a program that uses alloc-probe, and show what it allocated
     Run = run;
     /// Summarise a dump and list its top call sites
     Show = show;
@@ -71,9 +71,9 @@ commands! {
     Compare = compare;
     /// Write a dump of a running process, from outside
     Dump = dump;
-    /// Write a dump that carries its symbols, to be read anywhere
+    /// Write a dump that has its symbols inside, so that it can be read anywhere
     Symbolize = symbolize;
-    /// Hold a dump against a budget
+    /// Check a dump against a budget
     Check = check;
 }
 

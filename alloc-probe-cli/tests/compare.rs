@@ -123,7 +123,7 @@ fn two_builds_of_one_program() {
     let without = compare(&manifest, &out, &[]);
     let stderr = text(&without.stderr);
     assert_eq!(without.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("left no dump\n\nhint: it must hold the probe"), "{stderr}");
+    assert!(stderr.contains("left no dump\n\nhint: it must use alloc-probe"), "{stderr}");
 }
 
 fn text(bytes: &[u8]) -> String {

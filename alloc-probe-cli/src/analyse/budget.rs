@@ -262,16 +262,7 @@ mod tests {
 
     #[test]
     fn functions_are_known_by_the_end_of_their_path() {
-        let frame = |function: &str| Frame {
-            function: function.to_owned(),
-            path_guessed: false,
-            file: None,
-            line: None,
-            column: None,
-            inlined: false,
-            image: None,
-            role: crate::profile::Role::Program,
-        };
+        let frame = |function: &str| Frame { function: function.to_owned(), ..Frame::default() };
         for (function, wanted, expected) in [
             ("orders::cache::Cache<K>::insert", "Cache::insert", true),
             ("orders::cache::Cache<K>::insert", "cache::Cache<K>::insert", true),

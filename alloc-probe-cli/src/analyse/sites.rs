@@ -61,20 +61,9 @@ fn add_histogram(sum: &mut Histogram, other: &Histogram) {
 mod tests {
     use super::*;
     use crate::profile::{Frame, Role, Site};
-    use alloc_probe_format::dump::Dump;
-    use std::path::PathBuf;
 
     fn profile(roles: &[Role], sites: &[(&[u32], u64)]) -> Profile {
-        let frame = |role: &Role| Frame {
-            function: "f".into(),
-            path_guessed: false,
-            file: None,
-            line: None,
-            column: None,
-            inlined: false,
-            image: None,
-            role: *role,
-        };
+        let frame = |role: &Role| Frame { function: "f".into(), role: *role, ..Frame::default() };
         let site = |(frames, bytes): &(&[u32], u64)| Site {
             frames: frames.iter().map(|id| FrameId(*id)).collect(),
             figures: Figures { peak_bytes: *bytes, total_blocks: 1, ..Figures::default() },
@@ -82,13 +71,9 @@ mod tests {
             ..Site::default()
         };
         Profile {
-            path: PathBuf::new(),
-            dump: Dump::default(),
             frames: roles.iter().map(frame).collect(),
             sites: sites.iter().map(site).collect(),
-            failed: Vec::new(),
-            deepest: Vec::new(),
-            missing_symbols: Vec::new(),
+            ..Profile::default()
         }
     }
 

@@ -10,27 +10,52 @@ use std::path::PathBuf;
 /// The figure that sites are ordered by, drawn by, or compared by.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct By {
-    /// The figure that matters
+    /// Metric to sort by
     #[arg(long = "by", value_name = "METRIC", default_value = Metric::PeakBytes.name(), value_parser = metric())]
     pub metric: Metric,
+}
+
+/// How a dump is read: the frames of it that are shown, and where its symbols are.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Reading {
+    /// Its frames.
+    #[command(flatten)]
+    pub frames: Frames,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+}
+
+/// How sites are listed.
+#[derive(Clone, Debug, Args)]
+pub struct Listing {
+    /// Their order.
+    #[command(flatten)]
+    pub by: By,
+    /// How many call sites to list [default: 10; all with --json]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Print JSON, as docs/json.md describes it
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which frames are shown, and how.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Frames {
-    /// Show the allocator's and the runtime's frames as well
+    /// Also show frames of the allocator and the runtime
     #[arg(long = "all-frames")]
     pub all: bool,
-    /// Leave frames out whose function or file matches; may be given several times
+    /// Hide frames whose function or file matches; may be given several times
     #[arg(long, value_name = "REGEX")]
     pub hide: Vec<Regex>,
-    /// Show only sites with a frame whose function or file matches; of several, each must
+    /// Show only sites with a frame whose function or file matches; if given several times, each must match
     #[arg(long, value_name = "REGEX")]
     pub focus: Vec<Regex>,
     /// Show whole paths of files
     #[arg(long)]
     pub full_paths: bool,
-    /// Files that were built below FROM are below TO; may be given several times
+    /// Show files below FROM as files below TO; may be given several times
     #[arg(long, value_name = "FROM=TO")]
     pub remap: Vec<Remap>,
 }
@@ -39,7 +64,7 @@ pub struct Frames {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Symbols")]
 pub struct SymbolArgs {
-    /// A binary or a library of the dump, wherever it is now; may be given several times
+    /// Where a binary or library of the dump is now; may be given several times
     #[arg(long, value_name = "PATH")]
     pub binary: Vec<PathBuf>,
     /// A directory of debug files; may be given several times
@@ -48,7 +73,7 @@ pub struct SymbolArgs {
     /// Use files of another build too, though their names may be wrong
     #[arg(long)]
     pub force: bool,
-    /// Neither use nor keep what was looked up before
+    /// Don't use or update the cache of symbols
     #[arg(long)]
     pub no_cache: bool,
 }

@@ -18,8 +18,8 @@ Examples:
   alloc-probe check release.json --budget budget.toml
   alloc-probe check release.json --budget budget.toml --base main.json --format github
 
-A budget has a table [limits] and any number of [[site]] with a `function`; each figure in them is what
-there may be at the most:
+A budget has a table [limits] and any number of [[site]] tables with a `function`. Each figure is the
+most that is allowed:
 
   [limits]
   peak_bytes = \"64 MiB\"
@@ -29,14 +29,14 @@ there may be at the most:
   function = \"parse::read_all\"
   peak_bytes = \"12 MiB\"
 
-The figures are those of diff's --fail-if. The exit status is 1 where a limit is not met.")]
+The figures are those of diff's --fail-if. The exit status is 1 if a limit is not met.")]
 pub struct Arguments {
     /// The dump
     pub file: PathBuf,
     /// The budget
     #[arg(long, value_name = "TOML")]
     pub budget: PathBuf,
-    /// The dump that limits with a sign are changes from [default: `base` of the budget]
+    /// The dump that limits with a sign are relative to [default: the budget's `base`]
     #[arg(long, value_name = "FILE")]
     pub base: Option<PathBuf>,
     /// A table, or a table and annotations for GitHub

@@ -1,6 +1,6 @@
 //! `alloc-probe diff`.
 
-use super::args::{By, Frames, SymbolArgs};
+use super::args::{self, Reading};
 use super::open::Opener;
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::threshold::Threshold;
@@ -32,8 +32,8 @@ Examples:
   alloc-probe diff old.json new.json --html diff.html          for a browser, too
   alloc-probe diff old.json new.json --fail-if 'peak_bytes > +5%' --fail-if 'end_bytes > 10MiB'
 
-Where a condition of --fail-if holds, the exit status is 1 and stderr says why. A value with a sign
-is the change from BASE, in percent or in units; one without is the new figure itself. The figures
+If a --fail-if condition holds, the exit status is 1 and stderr says why. A value with a sign is the
+change from BASE, in percent or in units; a value without one is the new figure itself. The figures
 are those of --json (peak_bytes, total_blocks, peak_rss_bytes, …) and unmatched_bytes and
 unmatched_blocks, which are shares in percent ('unmatched_bytes > 10%').")]
 pub struct Arguments {
@@ -41,36 +41,27 @@ pub struct Arguments {
     pub base: PathBuf,
     /// The dump that is new
     pub file: PathBuf,
-    /// Its figure.
+    /// How sites are listed.
     #[command(flatten)]
-    pub by: By,
-    /// How many call sites to list [default: 10; all with --json]
-    #[arg(long, value_name = "N")]
-    pub top: Option<usize>,
-    /// Print JSON, as docs/json.md describes it
-    #[arg(long)]
-    pub json: bool,
-    /// Print the tree of calls, callers first, as far as it differs; --top is the number of its branches [default: 30]
+    pub list: args::Listing,
+    /// Print the call tree of what differs, callers first; --top sets the number of branches [default: 30]
     #[arg(long, conflicts_with_all = ["json", "only"])]
     pub tree: bool,
-    /// Show figures for each unit of work, which is a mark of both runs [default: the most often passed]
+    /// Show figures per unit of work: a mark that both runs passed [default: the one passed most often]
     #[arg(long, value_name = "MARK")]
     pub per: Option<String>,
     /// Only sites that changed in this way
     #[arg(long, value_name = "CLASS", value_parser = class())]
     pub only: Option<Class>,
-    /// Write a page for a browser as well: one file, which needs no network
+    /// Also write an HTML page: one file that needs no network
     #[arg(long, value_name = "OUT.html")]
     pub html: Option<PathBuf>,
-    /// Fail where this holds, such as 'peak_bytes > +5%'; may be given several times
+    /// Fail if this holds, such as 'peak_bytes > +5%'; may be given several times
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Vec<Threshold>,
-    /// Its frames.
+    /// How it is read.
     #[command(flatten)]
-    pub frames: Frames,
-    /// Its symbols.
-    #[command(flatten)]
-    pub symbols: SymbolArgs,
+    pub reading: Reading,
 }
 
 fn class() -> impl TypedValueParser<Value = Class> {
@@ -97,7 +88,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let paths = (args.base.as_path(), args.file.as_path());
     // PERF: the process ends with this command. Taking everything apart before that, block by block, would be a third of
     // a second with 100,000 sites.
-    let mut both = ManuallyDrop::new(Opener::new(&args.symbols, &args.frames).open_both(paths, terminal)?);
+    let mut both = ManuallyDrop::new(Opener::new(&args.reading).open_both(paths, terminal)?);
     let (base, new) = &mut *both;
     if base.dump.recorded_by != new.dump.recorded_by {
         base.keep_what_all_tell();
@@ -107,13 +98,13 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let diff = ManuallyDrop::new(diff(base, new));
     let unit = unit(args, base, new, &diff)?;
     let options = text::Options {
-        metric: args.by.metric,
+        metric: args.list.by.metric,
         unit,
         only: args.only,
         listing: if args.tree { Listing::Tree } else { Listing::Sites },
-        top: args.top.unwrap_or(if args.tree { DEFAULT_BRANCHES } else { DEFAULT_TOP }),
-        all_frames: args.frames.all,
-        full_paths: args.frames.full_paths,
+        top: args.list.top.unwrap_or(if args.tree { DEFAULT_BRANCHES } else { DEFAULT_TOP }),
+        all_frames: args.reading.frames.all,
+        full_paths: args.reading.frames.full_paths,
         width: terminal.width,
     };
     let mut view = View { base, new, diff: &diff, options };
@@ -131,15 +122,15 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
 
 /// Writes the diff where it is wanted, and what makes its figures less than they seem.
 fn show(args: &Arguments, view: &mut View<'_>, terminal: &mut Terminal<'_>) -> Result<(), Error> {
-    if args.json {
-        json::diff::write(view, args.top, terminal.out.as_mut())?;
+    if args.list.json {
+        json::diff::write(view, args.list.top, terminal.out.as_mut())?;
     } else {
         text::write(view, terminal.out.as_mut())?;
     }
     // Messages stand after the results they are about, also where both go to one terminal.
     terminal.out.flush()?;
     if let Some(path) = &args.html {
-        view.options.top = args.top.unwrap_or(DEFAULT_PAGE);
+        view.options.top = args.list.top.unwrap_or(DEFAULT_PAGE);
         page(path, view)?;
         writeln!(terminal.err, "wrote {}", path.display())?;
     }

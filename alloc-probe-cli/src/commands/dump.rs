@@ -16,8 +16,8 @@ Examples:
   alloc-probe dump 4711 -o now.json
   alloc-probe dump $(pidof orders) -o now.json && alloc-probe show now.json
 
-The process does nothing for it: it may be stopped, or hang. None of its threads waits. It must be of the
-same user, and its program hold the probe.")]
+The process need not cooperate: it may be stopped or hang, and none of its threads waits. It must run as
+the same user and use alloc-probe.")]
 pub struct Arguments {
     /// The process
     pub pid: u32,

@@ -1,6 +1,6 @@
 //! `alloc-probe export`.
 
-use super::args::{By, Frames, SymbolArgs};
+use super::args::{By, Reading};
 use super::open::Opener;
 use crate::error::Error;
 use crate::exit;
@@ -32,12 +32,9 @@ pub struct Arguments {
     /// The metric.
     #[command(flatten)]
     pub by: By,
-    /// Its frames.
+    /// How it is read.
     #[command(flatten)]
-    pub frames: Frames,
-    /// Its symbols.
-    #[command(flatten)]
-    pub symbols: SymbolArgs,
+    pub reading: Reading,
 }
 
 fn format() -> impl TypedValueParser<Value = &'static dyn Exporter> {
@@ -51,8 +48,8 @@ fn format() -> impl TypedValueParser<Value = &'static dyn Exporter> {
 ///
 /// Where the file is no sound dump, or the output can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let profile = Opener::new(&args.symbols, &args.frames).open(&args.file, terminal)?;
-    let options = Options { metric: args.by.metric, all_frames: args.frames.all };
+    let profile = Opener::new(&args.reading).open(&args.file, terminal)?;
+    let options = Options { metric: args.by.metric, all_frames: args.reading.frames.all };
     match &args.output {
         None => {
             args.format.write(&profile, options, terminal.out.as_mut())?;

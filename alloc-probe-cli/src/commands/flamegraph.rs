@@ -1,6 +1,6 @@
 //! `alloc-probe flamegraph`.
 
-use super::args::{By, Frames, SymbolArgs};
+use super::args::{By, Reading};
 use super::open::Opener;
 use crate::analyse::diff::diff;
 use crate::error::Error;
@@ -21,12 +21,13 @@ Examples:
   alloc-probe flamegraph --diff debug.json release.json -o diff.svg
   alloc-probe flamegraph --diff debug.json release.json --widths base -o gone.svg
 
-A difference has the stacks of both dumps as `diff` matches them. Boxes are as wide as what FILE has, so
-what only BASE has can't be seen: --widths base shows that, and what only FILE has can't be seen then.")]
+A difference shows the stacks of both dumps as `diff` matches them. Boxes are as wide as FILE's figures,
+so stacks that only BASE has are missing. With --widths base they are as wide as BASE's, and stacks that
+only FILE has are missing.")]
 pub struct Arguments {
     /// The dump
     pub file: PathBuf,
-    /// Colour by the difference from this dump to FILE: red grew, blue shrank
+    /// Draw the difference from this dump to FILE: red grew, blue shrank
     #[arg(long, value_name = "BASE")]
     pub diff: Option<PathBuf>,
     /// Whose figures the widths of a difference are [default: new]
@@ -35,15 +36,12 @@ pub struct Arguments {
     /// Where the picture goes [default: FILE with the extension .svg]
     #[arg(short, long, value_name = "OUT.svg")]
     pub output: Option<PathBuf>,
-    /// Its figure.
+    /// The metric.
     #[command(flatten)]
     pub by: By,
-    /// Its frames.
+    /// How it is read.
     #[command(flatten)]
-    pub frames: Frames,
-    /// Its symbols.
-    #[command(flatten)]
-    pub symbols: SymbolArgs,
+    pub reading: Reading,
 }
 
 fn widths() -> impl TypedValueParser<Value = Widths> {
@@ -57,8 +55,8 @@ fn widths() -> impl TypedValueParser<Value = Widths> {
 ///
 /// Where a file is no sound dump or has nothing to draw, or the picture can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let (metric, all_frames) = (args.by.metric, args.frames.all);
-    let opener = Opener::new(&args.symbols, &args.frames);
+    let (metric, all_frames) = (args.by.metric, args.reading.frames.all);
+    let opener = Opener::new(&args.reading);
     let svg = match &args.diff {
         None => {
             let profile = opener.open(&args.file, terminal)?;

@@ -1,6 +1,6 @@
 //! Reading dumps as the user asked for them.
 
-use super::args::{Frames, SymbolArgs};
+use super::args::{Frames, Reading, SymbolArgs};
 use super::dump_file;
 use crate::analyse::filter::{self, Filter};
 use crate::error::Error;
@@ -19,17 +19,15 @@ use std::path::Path;
 /// How dumps are opened.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Opener<'a> {
-    /// Where symbols are looked for.
-    symbols: Option<&'a SymbolArgs>,
-    /// Which frames are shown.
-    frames: Option<&'a Frames>,
+    /// As the user asked for it.
+    reading: Option<&'a Reading>,
     keeps_symbols: bool,
 }
 
 impl<'a> Opener<'a> {
-    /// With symbols and frames as the user asked for them.
-    pub(super) fn new(symbols: &'a SymbolArgs, frames: &'a Frames) -> Opener<'a> {
-        Opener { symbols: Some(symbols), frames: Some(frames), keeps_symbols: false }
+    /// As the user asked for it.
+    pub(super) fn new(reading: &'a Reading) -> Opener<'a> {
+        Opener { reading: Some(reading), keeps_symbols: false }
     }
 
     /// For a dump that was just made on this machine: its symbols are written into it, so that it can be read anywhere
@@ -71,13 +69,15 @@ impl<'a> Opener<'a> {
         terminal: &mut Terminal<'_>,
     ) -> Result<Opened<'p, 'a>, Error> {
         let mut dump = dump?;
-        let report = resolve(&mut dump, self.symbols.unwrap_or(&SymbolArgs::default()), terminal)?;
+        let default = SymbolArgs::default();
+        let symbols = self.reading.map_or(&default, |reading| &reading.symbols);
+        let report = resolve(&mut dump, symbols, terminal)?;
         if self.keeps_symbols && !report.searched.is_empty() {
             if let Err(error) = dump_file::write(&dump, path) {
                 terminal.warn(&format!("the dump stays without its symbols: {error}"))?;
             }
         }
-        Ok(Opened { path, dump, report, frames: self.frames })
+        Ok(Opened { path, dump, report, frames: self.reading.map(|reading| &reading.frames) })
     }
 }
 

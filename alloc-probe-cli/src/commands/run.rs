@@ -4,7 +4,7 @@ mod ending;
 
 pub(super) use ending::described;
 
-use super::args::{By, Frames, SymbolArgs};
+use super::args::{By, Frames, Reading, SymbolArgs};
 use super::open::Opener;
 use crate::analyse::sites::shown;
 use crate::error::{Error, io_reason};
@@ -45,7 +45,7 @@ pub struct Arguments {
     /// How much is recorded: `count`, `sample`, `sample=BYTES` or `full`
     #[arg(long, value_name = "MODE", default_value = "full", value_parser = mode)]
     pub mode: String,
-    /// Its figure.
+    /// The metric.
     #[command(flatten)]
     pub by: By,
     /// How many call sites the summary lists
@@ -179,8 +179,8 @@ fn tell_of(goes_on: &[Survivor], terminal: &mut Terminal<'_>) -> Result<(), Erro
 
 /// Prints the summary of a dump on stderr: stdout is the program's.
 fn summarise(args: &Arguments, dump: &Path, terminal: &mut Terminal<'_>) -> Result<(), Error> {
-    let frames = Frames::default();
-    let opener = Opener::new(&args.symbols, &frames);
+    let reading = Reading { symbols: args.symbols.clone(), frames: Frames::default() };
+    let opener = Opener::new(&reading);
     let opener = if args.no_symbols { opener } else { opener.keep_symbols() };
     let profile = opener.open(dump, terminal)?;
     let options = sites::Options {
@@ -228,7 +228,7 @@ fn no_dump(output: &Path, mode: &str, ending: &Ending) -> Error {
     let error = Error::new(format!("no dump appeared at `{output}`; the program ended with {ended}"));
     error.with_hint(match mode {
         "off" => "with `--mode off`, nothing is recorded",
-        _ => "does the program hold the probe? It takes one line in main.rs: `alloc_probe::install!();`",
+        _ => "does the program use alloc-probe? It takes one line in main.rs: `alloc_probe::install!();`",
     })
 }
 

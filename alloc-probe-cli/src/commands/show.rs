@@ -1,6 +1,6 @@
 //! `alloc-probe show`.
 
-use super::args::{By, Frames, SymbolArgs};
+use super::args::{Listing, Reading};
 use super::open::Opener;
 use crate::analyse::fold;
 use crate::analyse::sites::{ShownSite, shown};
@@ -28,24 +28,15 @@ Examples:
 pub struct Arguments {
     /// The dump: JSON, plain or compressed (.gz, .zst)
     pub file: PathBuf,
-    /// Its figure.
+    /// How sites are listed.
     #[command(flatten)]
-    pub by: By,
-    /// How many call sites to list [default: 10; all with --json]
-    #[arg(long, value_name = "N")]
-    pub top: Option<usize>,
-    /// Print JSON, as docs/json.md describes it
-    #[arg(long)]
-    pub json: bool,
-    /// Print the source lines of one site: its place in the list, from 1, or a part of its function's name
+    pub list: Listing,
+    /// Print the source lines of one site, given by its place in the list, from 1, or by part of its function's name
     #[arg(long, value_name = "SITE", conflicts_with = "json")]
     pub source: Option<String>,
-    /// Its frames.
+    /// How it is read.
     #[command(flatten)]
-    pub frames: Frames,
-    /// Its symbols.
-    #[command(flatten)]
-    pub symbols: SymbolArgs,
+    pub reading: Reading,
 }
 
 /// Sites in the table, if nothing else is asked for.
@@ -60,18 +51,18 @@ const TIMELINE_STEPS: usize = 40;
 ///
 /// Where the file is no sound dump, or the output can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let profile = Opener::new(&args.symbols, &args.frames).open(&args.file, terminal)?;
-    let shown = shown(&profile, args.by.metric, args.frames.all);
-    if args.json {
-        let top = args.top.unwrap_or(shown.len()).min(shown.len());
+    let profile = Opener::new(&args.reading).open(&args.file, terminal)?;
+    let shown = shown(&profile, args.list.by.metric, args.reading.frames.all);
+    if args.list.json {
+        let top = args.list.top.unwrap_or(shown.len()).min(shown.len());
         json::show::write(&profile, &shown[..top], terminal.out.as_mut())?;
         return Ok(exit::SUCCESS);
     }
     let options = sites::Options {
-        metric: args.by.metric,
-        top: args.top.unwrap_or(DEFAULT_TOP),
-        all_frames: args.frames.all,
-        full_paths: args.frames.full_paths,
+        metric: args.list.by.metric,
+        top: args.list.top.unwrap_or(DEFAULT_TOP),
+        all_frames: args.reading.frames.all,
+        full_paths: args.reading.frames.full_paths,
         width: terminal.width,
     };
     if let Some(wanted) = &args.source {

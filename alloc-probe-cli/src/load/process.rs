@@ -25,7 +25,7 @@ pub fn load(pid: u32) -> Result<Dump, Error> {
     }
     let spool = spool_of(pid).map_err(|error| cannot(&io_reason(&error)))?.ok_or_else(|| {
         cannot("it has no profile").with_hint(
-            "the program must hold the probe (`alloc_probe::install!();`), be started without ALLOC_PROBE=off, \
+            "the program must use alloc-probe (`alloc_probe::install!();`), be started without ALLOC_PROBE=off, \
              and not be forked from one that records",
         )
     })?;

@@ -1,4 +1,4 @@
-//! `run`, with shell scripts in the place of programs that hold the probe.
+//! `run`, with shell scripts in the place of programs that use alloc-probe.
 
 use crate::support::{directory, orders_in};
 use std::io::{BufRead, BufReader};
@@ -72,7 +72,7 @@ fn a_program_without_the_probe_is_told_of() {
     let path = directory.path().canonicalize().unwrap().join("x.json");
     let expected = |ended: &str| {
         format!(
-            "error: no dump appeared at `{}`; the program ended with {ended}\n\nhint: does the program hold the probe? It takes one line in main.rs: `alloc_probe::install!();`\n",
+            "error: no dump appeared at `{}`; the program ended with {ended}\n\nhint: does the program use alloc-probe? It takes one line in main.rs: `alloc_probe::install!();`\n",
             path.display()
         )
     };

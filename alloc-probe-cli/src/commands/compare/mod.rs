@@ -7,7 +7,7 @@ pub mod setting;
 
 use self::cargo::CargoArgs;
 use self::setting::Setting;
-use super::args::{By, Frames, SymbolArgs};
+use super::args::{By, Frames, Reading, SymbolArgs};
 use super::open::Opener;
 use crate::analyse::diff::diff;
 use crate::error::Error;
@@ -34,23 +34,23 @@ Examples:
   alloc-probe compare --bin orders -- --requests 1000
   alloc-probe compare --profiles release,production --set lto=fat --set production.codegen-units=1
 
-The program must hold the probe (`alloc_probe::install!()`). It is run with no standard input, and what
-it prints goes to a file beside its dump. Profiles without debug info are built with line tables, which
-change nothing of the code.")]
+The program must use alloc-probe (`alloc_probe::install!()`). It runs without standard input; what it
+prints goes to a file beside its dump. Profiles without debug info are built with line tables, which
+don't change the code.")]
 pub struct Arguments {
     /// The profiles; the others are compared with the first
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "dev,release")]
     pub profiles: Vec<String>,
-    /// A setting of all profiles, or of one (release.lto=fat), for this comparison
+    /// A setting for this comparison, of all profiles or of one (release.lto=fat)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
     /// Where dumps, pictures and output go [default: alloc-probe in cargo's target directory]
     #[arg(short, long, value_name = "DIR")]
     pub out_dir: Option<PathBuf>,
-    /// How often each program is run for its time
+    /// How often each program is run to time it
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: u32,
-    /// Its figure.
+    /// The metric.
     #[command(flatten)]
     pub by: By,
     /// How many call sites to list
@@ -161,8 +161,8 @@ fn measure(
     }
     let mut compared = Vec::new();
     for ((built, timings), (peak_rss_bytes, dump_path, log)) in built.into_iter().zip(timings).zip(recorded) {
-        let symbols = SymbolArgs::default();
-        let profile = Opener::new(&symbols, &args.frames).keep_symbols().open(&dump_path, terminal)?;
+        let reading = Reading { frames: args.frames.clone(), symbols: SymbolArgs::default() };
+        let profile = Opener::new(&reading).keep_symbols().open(&dump_path, terminal)?;
         compared.push(Compared { built, dump_path, log, timings, peak_rss_bytes, profile });
     }
     Ok(compared)

@@ -58,7 +58,7 @@ impl Program<'_> {
         self.run(mode, Some(dump), err)?;
         if !dump.exists() {
             return Err(Error::new(format!("`{}` left no dump", self.built.executable.display()))
-                .with_hint("it must hold the probe: `alloc_probe::install!();` in its main.rs"));
+                .with_hint("it must use alloc-probe: `alloc_probe::install!();` in its main.rs"));
         }
         load::load(dump)
     }

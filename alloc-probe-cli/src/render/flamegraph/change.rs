@@ -3,7 +3,7 @@
 //! `inferno` colours a box only by what its function itself has more or less, which with whole stacks are the innermost
 //! ones. So it draws the widths, and the change of each box is filled in afterwards, by the place where it stands.
 
-use super::draw::Widths;
+use super::options::Widths;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 

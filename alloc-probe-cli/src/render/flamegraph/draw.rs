@@ -1,6 +1,7 @@
 //! Flamegraphs, as SVG.
 
 use super::change::Boxes;
+use super::options::{Place, Widths};
 use crate::render::export::folded::lines;
 use inferno::flamegraph::color::{BackgroundColor, BasicPalette, Color, Palette};
 use inferno::flamegraph::{self, Options};
@@ -28,24 +29,6 @@ pub(super) struct Labels {
 /// Where there is no stack to draw.
 pub(super) fn draw(stacks: &BTreeMap<String, u64>, labels: &Labels) -> io::Result<Vec<u8>> {
     svg(&lines(stacks).collect::<Vec<_>>(), &mut options(labels))
-}
-
-/// Whose figures the widths of a difference are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Widths {
-    /// The base's: what vanished is in the picture, and what came is not.
-    Base,
-    /// The new run's: what came is in the picture, and what vanished is not.
-    New,
-}
-
-/// How a picture is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// By itself: it can be clicked and searched.
-    File,
-    /// As a part of a page, without a script: functions have tooltips.
-    Page,
 }
 
 /// Draws stacks of two runs, each as wide as one run's figure. Every function is coloured by what the new run has more

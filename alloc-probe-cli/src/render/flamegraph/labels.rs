@@ -1,6 +1,7 @@
 //! What is written around a picture.
 
-use super::draw::{Labels, Widths};
+use super::draw::Labels;
+use super::options::Widths;
 use crate::profile::Profile;
 use crate::render::summary;
 use crate::units;

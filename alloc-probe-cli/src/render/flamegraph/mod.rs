@@ -3,7 +3,8 @@
 mod change;
 mod draw;
 mod labels;
+mod options;
 mod picture;
 
-pub use draw::{Place, Widths};
+pub use options::{Place, Widths};
 pub use picture::{difference, picture};

@@ -1,7 +1,8 @@
 //! The picture of a profile, or of a difference, or why there is none.
 
-use super::draw::{Place, Widths, draw, draw_difference};
+use super::draw::{draw, draw_difference};
 use super::labels::{difference_labels, labels};
+use super::options::{Place, Widths};
 use crate::analyse::diff::view::merged::Merged;
 use crate::analyse::folded::{Names, fold};
 use crate::error::Error;
