@@ -22,6 +22,7 @@ pub fn visible(profile: &Profile, site: &Site, all_frames: bool) -> Vec<FrameId>
 pub fn headline(frames: &[&Frame]) -> Option<usize> {
     let innermost = |wanted: fn(&Frame) -> bool| frames.iter().position(|frame| wanted(frame));
     innermost(is_own)
+        .or_else(|| innermost(|frame| frame.role == Role::Program && is_rust(frame)))
         .or_else(|| innermost(|frame| frame.role == Role::Program))
         .or_else(|| innermost(|frame| matches!(origin(frame), Some(Origin::Package(_)))))
         .or(frames.len().checked_sub(1))
@@ -29,7 +30,16 @@ pub fn headline(frames: &[&Frame]) -> Option<usize> {
 
 /// Whether a frame's code is the project's, and not from a registry or a git checkout.
 pub fn is_own(frame: &Frame) -> bool {
-    frame.role == Role::Program && matches!(origin(frame), Some(Origin::Project(_)))
+    frame.role == Role::Program && is_rust(frame) && matches!(origin(frame), Some(Origin::Project(_)))
+}
+
+/// Whether a frame is of a Rust function, by its file, or else by its path: a library in C may lie anywhere, with its
+/// files beside the project's, and without any.
+pub fn is_rust(frame: &Frame) -> bool {
+    match &frame.file {
+        Some(file) => file.ends_with(".rs"),
+        None => frame.function.contains("::"),
+    }
 }
 
 fn origin(frame: &Frame) -> Option<Origin<'_>> {
@@ -133,6 +143,11 @@ mod tests {
         check(&[(Role::Standard, std), (Role::Runtime, dependency), (Role::Runtime, std)], Some(1));
         check(&[(Role::Standard, std), (Role::Standard, std)], Some(1));
         check(&[], None);
+        // Code in C is nobody's own, be it beside the project's; where there is nothing else, it says most.
+        let c = Some("/w/orders/vendor/zlib/deflate.c");
+        check(&[(Role::Program, c), (Role::Program, own)], Some(1));
+        check(&[(Role::Program, None), (Role::Program, c), (Role::Program, dependency)], Some(2));
+        check(&[(Role::Standard, std), (Role::Program, c)], Some(1));
     }
 
     #[test]

@@ -1,23 +1,83 @@
 //! How far off the estimates of a sampled run may be.
+//!
+//! A block of *s* bytes is drawn with probability *p* = 1 − e^(−s/R), *R* being the mean number of bytes between two
+//! samples, and stands for 1/p blocks, or s/p bytes. That is the estimator of Horvitz and Thompson (*A generalization of
+//! sampling without replacement from a finite universe*, Journal of the American Statistical Association 47, 1952), and as
+//! blocks are drawn independently of each other, the variance of a sum over blocks is the sum of y²·(1 − p)/p, where *y* is
+//! what a block counts for: 1, or its bytes. (1 − p)/p is 1/(e^(s/R) − 1).
+//!
+//! A dump has the sizes of a site's blocks by powers of two. The smaller a block, the larger the variance for each byte
+//! and each block that is estimated, so each is taken for as small as its bucket allows.
 
+use crate::profile::{Profile, Site};
 use alloc_probe_format::dump::{Dump, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 
 /// The standard error of a site's figure, as a share of it; none where the figure was counted.
 ///
-/// A block of *s* bytes is drawn with probability *p* = 1 − e^(−s/R), *R* being the mean number of bytes between two
-/// samples, and stands for s/p bytes. Its part of the variance is (1 − p)(s/p)², which is never more than R·s/p: so
-/// the variance of a sum is at most R times the sum, and the error of an estimate of *B* bytes at most √(R·B), or
-/// √(R/B) of it. Blocks are estimated by the same samples, and are as far off where a site's blocks are of a size.
+/// The variance of a sum of bytes is never more than R times the sum, so the error of an estimate of *B* bytes is at most
+/// √(R·B), or √(R/B) of it. Blocks are estimated by the same samples, and are as far off where a site's blocks are of a
+/// size.
 pub fn relative_error(dump: &Dump, figures: &Figures, metric: Metric) -> Option<f64> {
-    let mean = dump.sample_bytes.filter(|_| dump.mode == Mode::Sample)?;
+    let mean = mean(dump)?;
     let bytes = match metric {
         Metric::PeakBytes | Metric::PeakBlocks => figures.peak_bytes,
         Metric::TotalBytes | Metric::TotalBlocks | Metric::TemporaryBlocks => figures.total_bytes,
         Metric::EndBytes | Metric::EndBlocks => figures.end_bytes,
         Metric::LongLivedBytes | Metric::LongLivedBlocks => figures.long_lived_bytes,
     };
-    (bytes > 0).then(|| (mean as f64 / bytes as f64).sqrt())
+    (bytes > 0).then(|| (mean / bytes as f64).sqrt())
+}
+
+/// The mean number of bytes between two samples; none where everything was recorded.
+pub fn mean(dump: &Dump) -> Option<f64> {
+    let mean = dump.sample_bytes.filter(|mean| dump.mode == Mode::Sample && *mean > 0)?;
+    Some(mean as f64)
+}
+
+/// The standard error of a sum over all sites; none where it was counted.
+pub fn error_of_sum(profile: &Profile, of: impl Fn(&Figures) -> u64, is_bytes: bool) -> Option<f64> {
+    let mean = mean(&profile.dump)?;
+    let variance = |site: &Site| {
+        let each = Variance::of([site], mean);
+        of(&site.figures) as f64 * if is_bytes { each.per_byte } else { each.per_block }
+    };
+    let variance: f64 = profile.sites.iter().map(variance).sum();
+    (variance > 0.0).then(|| variance.sqrt())
+}
+
+/// The variance of estimates, for each byte and each block that is estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Variance {
+    /// In bytes squared.
+    pub per_byte: f64,
+    /// In blocks squared.
+    pub per_block: f64,
+}
+
+impl Variance {
+    /// That of blocks like those of some sites, sampled once in about `mean` bytes.
+    pub fn of<'a>(sites: impl IntoIterator<Item = &'a Site>, mean: f64) -> Variance {
+        let (mut blocks, mut bytes) = (0.0, 0.0);
+        let (mut of_blocks, mut of_bytes) = (0.0, 0.0);
+        for (size, count) in sites.into_iter().flat_map(sizes) {
+            let odds = 1.0 / (size / mean).exp_m1();
+            blocks += count;
+            bytes += count * size;
+            of_blocks += count * odds;
+            of_bytes += count * size * size * odds;
+        }
+        let each = |of: f64, all: f64| if all > 0.0 { of / all } else { 0.0 };
+        Variance { per_byte: each(of_bytes, bytes), per_block: each(of_blocks, blocks) }
+    }
+}
+
+/// How large a site's blocks are at the least, and how many are: by its histogram, or on the average where it has none.
+fn sizes(site: &Site) -> Vec<(f64, f64)> {
+    let known = site.sizes.iter().map(|(bucket, count)| (2_f64.powi((*bucket).into()), *count as f64));
+    let (bytes, blocks) = (site.figures.total_bytes as f64, site.figures.total_blocks as f64);
+    let average = (site.sizes.is_empty() && blocks > 0.0).then(|| ((bytes / blocks).max(1.0), blocks));
+    known.chain(average).collect()
 }
 
 #[cfg(test)]
@@ -38,5 +98,22 @@ mod tests {
             relative_error(&exact, &Figures { peak_bytes: 9, ..Figures::default() }, Metric::PeakBytes),
             None
         );
+    }
+
+    #[test]
+    fn small_blocks_vary_by_the_distance_of_samples_and_large_ones_hardly() {
+        // Of blocks far smaller than R, each sample stands for R bytes: Poisson's law, whose variance is its mean.
+        let of = |bucket, count| {
+            Variance::of([&Site { sizes: vec![(bucket, count)], ..Site::default() }], 65536.0)
+        };
+        let small = of(4, 1000);
+        assert!((small.per_byte / 65536.0 - 1.0).abs() < 1e-3, "{small:?}");
+        assert!((small.per_block / 4096.0 - 1.0).abs() < 1e-3, "{small:?}");
+        // One of 16 R is missed once in nine million times.
+        let large = of(20, 3);
+        assert!(large.per_byte < 1.0 && large.per_block < 1e-6, "{large:?}");
+        // y² (1 − p)/p, of one block of R bytes: R²/(e − 1).
+        let one = of(16, 1);
+        assert!((one.per_byte * 65536.0 - 65536.0 * 65536.0 / 1.718_281_828).abs() < 100.0, "{one:?}");
     }
 }

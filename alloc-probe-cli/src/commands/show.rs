@@ -85,7 +85,7 @@ pub(super) fn write_text(
 ) -> Result<(), Error> {
     let dump = &profile.dump;
     let live = timeline::live_bytes(&dump.timeline.samples, dump.process.duration_ns, TIMELINE_STEPS);
-    summary::write(dump, &live, options.width, out)?;
+    summary::write(profile, &live, options.width, out)?;
     summary::write_failures(profile, options.width, out)?;
     writeln!(out)?;
     if shown.is_empty() {

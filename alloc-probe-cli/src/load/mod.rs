@@ -7,6 +7,7 @@ mod check;
 mod compressed;
 mod dhat;
 mod json;
+mod main_program;
 pub mod process;
 mod read;
 mod refusal;
@@ -64,12 +65,13 @@ fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
             .with_hint("`alloc-probe run -- PROGRAM` runs a program and leaves a dump"));
     }
     // A program that was killed leaves its spool behind.
-    let dump = if SpoolFile::is_spool(&text) {
+    let mut dump = if SpoolFile::is_spool(&text) {
         let spool = SpoolFile::parse(&text).map_err(Refusal::new)?;
         if running { spool.dump_of_running(monotonic_ns()) } else { spool.dump() }
     } else {
         json::parse(&text)?
     };
+    main_program::name(&mut dump);
     check::check(&dump)?;
     Ok(dump)
 }

@@ -4,7 +4,7 @@
 
 use super::read::{LIMIT_BYTES, monotonic_ns, read_within};
 use super::refusal::Refusal;
-use super::{check, stacks};
+use super::{check, main_program, stacks};
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::{Dump, Memory, Thread};
 use alloc_probe_format::spool_file::SpoolFile;
@@ -33,6 +33,7 @@ pub fn load(pid: u32) -> Result<Dump, Error> {
     let refused = |refusal: Refusal| cannot(&refusal.reason);
     let spool = SpoolFile::parse(&bytes).map_err(Refusal::new).map_err(refused)?;
     let mut dump = spool.dump_of_running(monotonic_ns());
+    main_program::name(&mut dump);
     check::check(&dump).map_err(refused)?;
     dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory(pid) };
     dump.threads.iter_mut().for_each(|thread| rename(pid, thread));

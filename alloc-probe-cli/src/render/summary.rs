@@ -3,10 +3,11 @@
 mod threads;
 
 use crate::analyse::fold;
-use crate::profile::{Profile, Role};
+use crate::analyse::sampling::error_of_sum;
+use crate::profile::{Frame, Profile, Role};
 use crate::term::{style, text};
-use crate::units::{bytes, count, duration, instant, percent, plural};
-use alloc_probe_format::dump::{Dump, Ended, Mark, Mode};
+use crate::units::{bytes, count, duration, figure, instant, percent, plural};
+use alloc_probe_format::dump::{Dump, Ended, Figures, Mark, Mode};
 use std::io::{self, Write};
 
 /// Writes what the process was and what it allocated in all. `live_bytes` are those over time, in equal steps.
@@ -14,16 +15,17 @@ use std::io::{self, Write};
 /// # Errors
 ///
 /// Those of `out`.
-pub fn write(dump: &Dump, live_bytes: &[u64], width: usize, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(profile: &Profile, live_bytes: &[u64], width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let dump = &profile.dump;
     title(dump, width, out)?;
     writeln!(out)?;
     let mut rows = Rows { width, out };
     let totals = &dump.totals;
     rows.row("peak", bytes(totals.peak_bytes), &peak(dump))?;
-    rows.row("end", bytes(totals.end_bytes), &end(dump))?;
-    rows.row("total", bytes(totals.total_bytes), &total(dump))?;
+    rows.row("end", bytes(totals.end_bytes), &end(profile))?;
+    rows.row("total", bytes(totals.total_bytes), &total(profile))?;
     if totals.realloc_calls > 0 {
-        rows.row("realloc", count(totals.realloc_calls), &reallocs(dump))?;
+        rows.row("realloc", count(totals.realloc_calls), &reallocs(profile))?;
     }
     if dump.memory.rss_bytes > 0 {
         rows.row("resident", bytes(dump.memory.rss_bytes), &resident(dump))?;
@@ -59,7 +61,9 @@ pub fn write_failures(profile: &Profile, width: usize, out: &mut dyn Write) -> i
         _ => format!("allocations failed, as there was no memory; the last: {size} after {time}"),
     };
     let mut frames = frames.iter().map(|id| fold::frame(profile, *id));
-    let own = frames.clone().find(|frame| frame.role == Role::Program).or_else(|| frames.next());
+    let of_program = |frame: &&Frame| frame.role == Role::Program;
+    let own = frames.clone().find(|frame| of_program(frame) && fold::is_rust(frame));
+    let own = own.or_else(|| frames.clone().find(of_program)).or_else(|| frames.next());
     if let Some(frame) = own {
         remark += &format!(", in {}", frame.function);
         let place = frame.file.as_deref().zip(frame.line);
@@ -161,7 +165,11 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
         wrap(&until, width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
     if let (Mode::Sample, Some(caveat)) = (dump.mode, caveat(dump)) {
-        writeln!(out, "{strong}The figures of sites are {caveat}; the process's own are counted.{strong:#}")?;
+        writeln!(
+            out,
+            "{strong}The figures of sites are {caveat}; of the process's own, those of temporary and \
+             long-lived blocks and of moves are as well, and the others are counted.{strong:#}"
+        )?;
     }
     Ok(())
 }
@@ -227,32 +235,47 @@ fn peak(dump: &Dump) -> String {
     if dump.peak_time_ns == 0 { peak } else { peak + &format!(", after {}", duration(dump.peak_time_ns)) }
 }
 
-fn end(dump: &Dump) -> String {
+fn end(profile: &Profile) -> String {
+    let dump = &profile.dump;
     let totals = &dump.totals;
     let mut end = format!("in {}", plural(totals.end_blocks, "block"));
     if totals.long_lived_blocks > 0 {
         let (age, old) = (duration(dump.long_lived_threshold_ns), bytes(totals.long_lived_bytes));
-        end += &format!("; long-lived (≥ {age}): {old} in {}", count(totals.long_lived_blocks));
+        let error = error(profile, |figures| figures.long_lived_bytes, true);
+        end += &format!("; long-lived (≥ {age}): {old}{error} in {}", count(totals.long_lived_blocks));
     }
     end
 }
 
-fn total(dump: &Dump) -> String {
-    let totals = &dump.totals;
+fn total(profile: &Profile) -> String {
+    let totals = &profile.dump.totals;
     let mut total = format!("in {}", plural(totals.total_blocks, "block"));
     if totals.temporary_blocks > 0 {
-        total += &format!("; {} of them temporary", percent(totals.temporary_blocks, totals.total_blocks));
+        let error = match error_of_sum(profile, |figures| figures.temporary_blocks, false) {
+            Some(error) => format!(" ±{}", percent(error.round() as u64, totals.total_blocks)),
+            None => String::new(),
+        };
+        let temporary = percent(totals.temporary_blocks, totals.total_blocks);
+        total += &format!("; {temporary}{error} of them temporary");
     }
     total
 }
 
-fn reallocs(dump: &Dump) -> String {
+fn reallocs(profile: &Profile) -> String {
+    let dump = &profile.dump;
     let totals = &dump.totals;
     if dump.mode == Mode::Count {
         return "calls".to_owned();
     }
     let moved = percent(totals.realloc_moves, totals.realloc_calls);
-    format!("{moved} moved their block, {} copied", bytes(totals.moved_bytes))
+    let error = error(profile, |figures| figures.moved_bytes, true);
+    format!("{moved} moved their block, {}{error} copied", bytes(totals.moved_bytes))
+}
+
+/// The standard error of an estimate, behind it; nothing where it was counted.
+fn error(profile: &Profile, of: fn(&Figures) -> u64, is_bytes: bool) -> String {
+    error_of_sum(profile, of, is_bytes)
+        .map_or_else(String::new, |error| format!(" ±{}", figure(error.round() as u64, is_bytes)))
 }
 
 fn resident(dump: &Dump) -> String {

@@ -61,6 +61,7 @@ fn the_account_and_what_was_found_in_it() {
     let expected = "\
 peak 700.0 KiB → 2.6 MiB (+281%)
 resident 4.0 MiB → 6.8 MiB (+71%): retained +2.0 MiB, probe +792.0 KiB
+without the probe’s own 1.5 MiB → 3.6 MiB (+138%)
 
   base  debug.json    orders 1.2.3, opt-level 0 with debug assertions
   new   release.json  orders 1.2.3, opt-level 3

@@ -38,7 +38,7 @@ end                  500.0 KiB   564.0 KiB   +64.0 KiB    +13%
 end blocks                   1           2          +1   +100%
 total                  1.8 MiB     1.7 MiB   −36.0 KiB   −2.0%
 total blocks             2,030          31      −1,999    −98%
-peak resident          4.9 MiB     4.9 MiB           =
+peak resident          4.9 MiB     4.9 MiB           =          with the probe's own
 
 Matched 95.3% of the bytes (67.3% exactly), 2.9% of the blocks (1.9% exactly)
   - nothing about the dumps is amiss: what is left was removed or added, by the optimiser or in the

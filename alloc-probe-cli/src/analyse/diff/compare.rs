@@ -1,6 +1,7 @@
 //! The comparison itself: what belongs together, and all that is concluded from it.
 
 use super::account::Account;
+use super::chance::Chance;
 use super::class::Class;
 use super::coverage::Coverage;
 use super::findings::finding::Finding;
@@ -37,14 +38,30 @@ pub struct Diff {
     /// How much more the new build is optimised than the base: greater where it is, equal where nothing can be told.
     pub optimisation: Ordering,
     pub(super) functions: Functions,
+    /// What of the differences chance explains.
+    pub(super) chance: Chance,
 }
 
 impl Diff {
-    /// The pairs by their places in `pairs`, those first whose sides are furthest apart; of a class, if one is given.
+    /// Whether the sides of a pair are known to differ by a figure: by more than chance explains, where it is an estimate.
+    pub fn is_told(&self, index: usize, metric: Metric) -> bool {
+        let pair = &self.pairs[index];
+        pair.distance(metric) > 0 && !self.chance.explains(index, pair, metric)
+    }
+
+    /// Whether any figures of sites are estimates.
+    pub fn has_estimates(&self) -> bool {
+        self.chance.is_any()
+    }
+
+    /// The pairs by their places in `pairs`, those first whose sides are furthest apart, and those last which chance
+    /// explains; of a class, if one is given.
     pub fn by_distance(&self, metric: Metric, only: Option<Class>) -> Vec<usize> {
         let wanted = |index: &usize| only.is_none() || self.classes[*index] == only;
         let mut pairs: Vec<usize> = (0..self.pairs.len()).filter(wanted).collect();
-        pairs.sort_by_key(|index| Reverse(self.pairs[*index].distance(metric)));
+        pairs.sort_by_key(|index| {
+            Reverse((self.is_told(*index, metric), self.pairs[*index].distance(metric)))
+        });
         pairs
     }
 
@@ -78,10 +95,12 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         })
         .collect();
     let matched = Coverage::of(&pairs);
-    let (classes, findings) = join(
+    let chance = Chance::of(base, new, &pairs);
+    let (mut classes, findings) = join(
         || class::classes(base, new, &functions, &pairs, &matched),
-        || findings(&Runs { base, new, pairs: &pairs, functions: &functions }),
+        || chance.without(&pairs, |pairs| findings(&Runs { base, new, pairs, functions: &functions })),
     );
+    chance.unsay(&pairs, &mut classes);
     Diff {
         classes,
         optimisation: class::optimisation(&base.dump.build, &new.dump.build),
@@ -93,6 +112,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         matched,
         pairs,
         functions,
+        chance,
     }
 }
 

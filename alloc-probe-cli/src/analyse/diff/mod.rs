@@ -19,6 +19,7 @@ pub mod work;
 
 mod calls;
 mod candidates;
+mod chance;
 mod fill;
 mod group;
 mod judge;

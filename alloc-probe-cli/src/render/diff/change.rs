@@ -69,8 +69,15 @@ pub(in crate::render) fn percent(base: f64, new: f64) -> String {
     }
 }
 
+/// A difference of less than this share of the base is printed as `<0.1%`.
+const AS_GOOD_AS_THE_SAME: f64 = 0.0005;
+
 /// What a difference looks like. Its sign says the same.
 pub(in crate::render) fn style_of(base: f64, new: f64) -> Style {
+    // What is as good as the same alarms nobody.
+    if (new - base).abs() < AS_GOOD_AS_THE_SAME * base.abs() {
+        return style::FAINT;
+    }
     match new.total_cmp(&base) {
         Ordering::Greater => style::MORE,
         Ordering::Less => style::LESS,
@@ -108,6 +115,14 @@ mod tests {
                 "{sides:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_as_good_as_the_same_is_not_red() {
+        assert_eq!(style_of(100_000.0, 100_001.0), style::FAINT);
+        assert_eq!(style_of(7.0, 7.0), style::FAINT);
+        assert_eq!((style_of(1000.0, 1001.0), style_of(1001.0, 1000.0)), (style::MORE, style::LESS));
+        assert_eq!(style_of(0.0, 1.0), style::MORE);
     }
 
     #[test]

@@ -82,7 +82,14 @@ fn resident(account: &Account, out: &mut dyn Write) -> io::Result<()> {
     if whole.difference() != "=" && !parts.is_empty() {
         write!(out, ": {}", parts.join(", "))?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    let probe = account.lines.iter().find(|line| line.name == "probe").and_then(change);
+    if let Some(probe) = probe.filter(|probe| (probe.base, probe.new) != (0, 0)) {
+        let (base, new) = (whole.base - probe.base, whole.new - probe.new);
+        change_line("without the probe’s own", Change { base, new, ..whole }, out)?;
+        writeln!(out)?;
+    }
+    Ok(())
 }
 
 /// A figure of both runs, without the end of the line.

@@ -36,11 +36,18 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let changed: Vec<Row<'_>> = diff
         .by_distance(options.metric, options.only)
         .into_iter()
+        .take_while(|index| diff.is_told(*index, options.metric))
         .map(|index| Row { pair: &diff.pairs[index], class: diff.classes[index] })
-        .take_while(|row| row.pair.distance(options.metric) > 0)
         .collect();
     let top = &changed[..options.top.min(changed.len())];
     most_changed(&stacks, top, changed.len(), &options, out)?;
+    if diff.has_estimates() {
+        let by_chance = (0..diff.pairs.len()).filter(|index| {
+            diff.pairs[*index].distance(options.metric) > 0 && !diff.is_told(*index, options.metric)
+        });
+        let sites = plural(by_chance.count() as u64, "site");
+        writeln!(out, "\nChance explains what else differs: the estimates of {sites}.")?;
+    }
 
     // A table by the same figure has shown the largest already.
     let is_total = matches!(options.metric, Metric::TotalBytes | Metric::TotalBlocks);
@@ -147,10 +154,11 @@ fn from_to(row: Row<'_>, change: Change) -> String {
 
 /// The pairs that one side has alone, elided in the other or not, the largest first.
 fn of_one_side(diff: &Diff, only: Option<Class>, is_base: bool, is_elided: bool) -> Vec<(&Pair, &Sites)> {
-    let pairs = diff.pairs.iter().zip(&diff.classes);
-    let wanted = |(pair, class): (_, &Option<Class>)| {
+    let pairs = diff.pairs.iter().zip(&diff.classes).enumerate();
+    let wanted = |(index, (pair, class)): (usize, (_, &Option<Class>))| {
         let wanted = (*class == Some(Class::Elided)) == is_elided && (only.is_none() || *class == only);
-        wanted.then_some(pair)
+        // What a sample of the other run may have missed is not known to be one run's alone.
+        (wanted && (!diff.has_estimates() || diff.is_told(index, Metric::TotalBytes))).then_some(pair)
     };
     let alone = pairs.filter_map(wanted).filter_map(|pair: &Pair| match (&pair.base, &pair.new) {
         (Some(sites), None) if is_base => Some((pair, sites)),

@@ -4,8 +4,11 @@ use super::change::Change;
 use super::view::View;
 use super::words;
 use crate::analyse::diff::account::{Account, Line};
+use crate::analyse::sampling::error_of_sum;
+use crate::profile::Profile;
 use crate::term::{style, text};
-use alloc_probe_format::dump::Dump;
+use crate::units::figure;
+use alloc_probe_format::dump::{Dump, Figures};
 use anstyle::Style;
 use std::io::{self, Write};
 
@@ -41,14 +44,88 @@ pub(super) fn figures(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let View { base, new, options, .. } = *view;
     header("", out)?;
     writeln!(out)?;
-    for (name, is_bytes, of) in FIGURES {
+    for one @ (name, is_bytes, of) in FIGURES {
         let sides = (of(&base.dump), of(&new.dump));
         if sides == (0, 0) {
             continue;
         }
-        row(name, Change::of(sides, is_bytes), "", options.width, out)?;
+        let known = known(&one, [base, new]);
+        if known.contains(&false) {
+            let [base, new] = [(sides.0, known[0]), (sides.1, known[1])]
+                .map(|(side, is_known)| is_known.then(|| Change::of((side, side), is_bytes).base));
+            let meaning = "unknown: the run was shorter";
+            line_row(&Line { name, meaning, base, new, is_bytes }, options.width, out)?;
+            continue;
+        }
+        let change = Change::of(sides, is_bytes);
+        match Estimates::of(&one, [base, new]) {
+            Some(estimates) => estimates.row(name, change, options.width, out)?,
+            None => row(name, change, remark(name), options.width, out)?,
+        }
     }
     Ok(())
+}
+
+/// Whether each side can know a figure: of what lives long, a run knows nothing that was shorter than that.
+pub(super) fn known((name, ..): &Figure, sides: [&Profile; 2]) -> [bool; 2] {
+    sides.map(|profile| {
+        let dump = &profile.dump;
+        let is_short =
+            dump.process.duration_ns > 0 && dump.process.duration_ns < dump.long_lived_threshold_ns;
+        *name != "long-lived" || !is_short
+    })
+}
+
+/// What must be known of a figure.
+fn remark(name: &str) -> &'static str {
+    if name == "peak resident" { "with the probe's own" } else { "" }
+}
+
+/// A figure of the whole process that is an estimate: the sum of what was estimated of its sites.
+pub(super) struct Estimates {
+    /// The standard errors of both sides; 0 where one was counted.
+    errors: [f64; 2],
+    is_bytes: bool,
+}
+
+/// Standard errors within which two estimates may be of the same.
+const BY_CHANCE: f64 = 2.0;
+
+impl Estimates {
+    /// None where both sides were counted.
+    pub(super) fn of((name, is_bytes, _): &Figure, sides: [&Profile; 2]) -> Option<Estimates> {
+        let of: fn(&Figures) -> u64 = match *name {
+            "long-lived" => |figures| figures.long_lived_bytes,
+            "temporary blocks" => |figures| figures.temporary_blocks,
+            "copied by realloc" => |figures| figures.moved_bytes,
+            _ => return None,
+        };
+        let errors = sides.map(|profile| error_of_sum(profile, of, *is_bytes));
+        let is_any = errors.iter().any(Option::is_some);
+        is_any.then(|| Estimates { errors: errors.map(Option::unwrap_or_default), is_bytes: *is_bytes })
+    }
+
+    /// Whether two estimates may be of the same.
+    pub(super) fn explain(&self, change: Change) -> bool {
+        let [base, new] = self.errors;
+        change.new.abs_diff(change.base) as f64 <= BY_CHANCE * base.hypot(new)
+    }
+
+    /// Both errors in words.
+    pub(super) fn words(&self) -> String {
+        let [base, new] = self.errors.map(|error| figure(error.round() as u64, self.is_bytes));
+        format!("±{base}, ±{new}")
+    }
+
+    fn row(&self, name: &str, change: Change, width: usize, out: &mut dyn Write) -> io::Result<()> {
+        if !self.explain(change) {
+            return row(name, change, &self.words(), width, out);
+        }
+        let faint = style::FAINT;
+        write!(out, "{name:<NAME$}{:>12}{:>12}", change.base_text(), change.new_text())?;
+        write!(out, "{faint}{:>12}{faint:#}", "by chance")?;
+        remarked("", faint, &self.words(), width, out)
+    }
 }
 
 /// Writes what the resident memory of both consists of, at the end and at the peak.

@@ -13,7 +13,10 @@ pub(super) const RESIDENT: Part = ("resident", "", true, |dump| Some(signed(dump
 pub(super) const HEAP: [Part; 12] = [
     ("live blocks", "asked for and not freed", true, |dump| Some(live(dump))),
     ("never touched", "live, but on pages not used yet", true, |dump| {
-        let heap = heap(dump)?;
+        let Some(heap) = heap(dump) else {
+            // At least so much of what is live is not resident.
+            return Some(anonymous(dump) - live(dump)).filter(|less| *less < 0);
+        };
         Some(signed(heap.live_bytes) + signed(heap.swapped_bytes) - live(dump))
     }),
     ("swapped out", "live, but not in RAM any more", true, |dump| Some(-signed(heap(dump)?.swapped_bytes))),
@@ -31,7 +34,7 @@ pub(super) const HEAP: [Part; 12] = [
     }),
     ("heap beyond them", "free, rounding, C: not told apart", true, |dump| match heap(dump) {
         Some(_) => Some(0),
-        None => Some(anonymous(dump) - live(dump)),
+        None => Some((anonymous(dump) - live(dump)).max(0)),
     }),
     ("reclaimable", "given up, the system's at need", true, |dump| Some(category(dump, "reclaimable"))),
     ("other mappings", "made without the allocator", true, |dump| {

@@ -188,3 +188,18 @@ fn absurd_figures_still_add_up() {
 fn without_resident_memory_there_is_no_account() {
     assert!(Account::of(&coarse(0, 5, &[]), &coarse(9, 5, &[])).is_none());
 }
+
+/// What a sampled run is known to have: more is live than is resident, so some of it was not touched.
+#[test]
+fn no_part_of_the_heap_is_less_than_nothing() {
+    let mut sampled = coarse(1000, 700, &[("heap", 400), ("anonymous", 100), ("stacks", 50)]);
+    sampled.mode = Mode::Sample;
+    let account = Account::of(&sampled, &fine()).unwrap();
+    assert_eq!(
+        lines(&account.lines)[..2],
+        [("live blocks", Some(700), Some(700)), ("never touched", Some(-200), Some(-150))]
+    );
+    let beyond = account.lines.iter().find(|line| line.name == "heap beyond them").unwrap();
+    assert_eq!(beyond.base, Some(0));
+    assert_eq!(account.lines.iter().filter_map(|line| line.base).sum::<i64>(), 1000);
+}

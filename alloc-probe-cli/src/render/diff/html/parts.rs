@@ -42,8 +42,16 @@ pub(super) fn figures(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     begin("Figures", out)?;
     for (name, is_bytes, of) in tables::FIGURES {
         let change = Change::of((of(&base.dump), of(&new.dump)), is_bytes);
+        let sides = [base, new];
+        let remark = tables::Estimates::of(&(name, is_bytes, of), sides).map(|estimates| {
+            let chance = if estimates.explain(change) { ": differs by chance" } else { "" };
+            format!("{}{chance}", estimates.words())
+        });
+        let is_unknown = tables::known(&(name, is_bytes, of), sides).contains(&false);
+        let remark =
+            if is_unknown { "a run was shorter than that".to_owned() } else { remark.unwrap_or_default() };
         if (change.base, change.new) != (0, 0) {
-            row("", name, change, "", out)?;
+            row("", name, change, &remark, out)?;
         }
     }
     end(out)?;

@@ -19,7 +19,7 @@ const CALLERS: usize = 40;
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let View { diff, options, .. } = *view;
     let metrics = metrics(options.metric);
-    let differs = |index: &usize| metrics.iter().any(|metric| diff.pairs[*index].distance(*metric) > 0);
+    let differs = |index: &usize| metrics.iter().any(|metric| diff.is_told(*index, *metric));
     let changed: Vec<usize> =
         diff.by_distance(options.metric, options.only).into_iter().filter(differs).collect();
     if changed.is_empty() {
