@@ -30,6 +30,33 @@ pub enum Mode {
     Full,
 }
 
+/// Whether stacks are taken, or were: all that they need is there.
+static HAS_STACKS: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process is the forked child of one that records.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Everything that taking stacks needs is there from now on.
+pub(crate) fn set_has_stacks() {
+    HAS_STACKS.store(true, Relaxed);
+}
+
+/// Whether stacks are taken, or were.
+pub(crate) fn has_stacks() -> bool {
+    HAS_STACKS.load(Relaxed)
+}
+
+/// In the child of a fork: nothing is recorded any more.
+pub(crate) fn set_forked() {
+    FORKED.store(true, Relaxed);
+    change(State::OFF);
+}
+
+/// Whether this process is the forked child of one that records: what it could see of the profile is its parent's.
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Relaxed)
+}
+
 impl From<Mode> for dump::Mode {
     fn from(mode: Mode) -> dump::Mode {
         match mode {
@@ -111,7 +138,7 @@ pub(crate) fn takes_stacks() -> bool {
     !matches!(state().without_scopes(), State::COUNT | State::COUNT_MIXED)
 }
 
-pub(crate) fn change(state: State) {
+fn change(state: State) {
     match state {
         State::COUNT | State::COUNT_MIXED | State::SAMPLE | State::SAMPLE_MIXED => {
             HAD_COUNT.store(true, Relaxed)
@@ -122,8 +149,8 @@ pub(crate) fn change(state: State) {
     let _ = STATE.fetch_update(Release, Relaxed, |now| Some(now & SCOPES | state.0));
 }
 
-/// From now on scopes are open, or none is.
-pub(crate) fn look_for_scopes(open: bool) {
+/// Sets or clears the scopes bit.
+pub(crate) fn set_has_scopes(open: bool) {
     if open {
         STATE.fetch_or(SCOPES, Release)
     } else {

@@ -5,12 +5,12 @@
 
 use crate::capture::Registers;
 use crate::lifecycle::config::{Program, Settings};
-use crate::lifecycle::start;
+use crate::lifecycle::{start, threads};
 use crate::mode::{self, Mode, State};
-use crate::os::arena;
+use crate::os::arena::{self, Signals};
 use crate::record::{count, failures, full, sample, site};
 use crate::scope::{inherit, record};
-use crate::thread::{self, Guard, Thread};
+use crate::thread::{self, Activity, Thread};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::time::Duration;
 
@@ -142,7 +142,7 @@ impl<A> AllocProbe<A> {
         if matches!(state, State::OFF | State::UNSTARTED) {
             return None;
         }
-        let thread = thread::attach();
+        let thread = threads::attach();
         if thread.is_none() {
             site::lose_block(0);
             if state.has_scopes() {
@@ -162,7 +162,7 @@ impl<A: GlobalAlloc> AllocProbe<A> {
     #[cold]
     unsafe fn realloc_own(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: by the contract.
-        let new = unsafe { arena::realloc(block, layout, size) };
+        let new = unsafe { arena::realloc(block, layout, size, signals()) };
         if !new.is_null() {
             return new;
         }
@@ -173,7 +173,7 @@ impl<A: GlobalAlloc> AllocProbe<A> {
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !new.is_null() {
                 new.copy_from_nonoverlapping(block, layout.size().min(size));
-                arena::dealloc(block, layout);
+                arena::dealloc(block, layout, signals());
             }
             new
         }
@@ -193,7 +193,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         // SAFETY: the caller's promises about the layout are the ones asked for.
         let inner = || unsafe { self.inner.alloc(layout) };
         match self.recorder() {
-            Some((thread, state)) if thread.guard.get() == Guard::Idle => {
+            Some((thread, state)) if thread.activity.get() == Activity::Idle => {
                 let block = inner();
                 allocated(thread, state, block, layout.size());
                 block
@@ -208,7 +208,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         // SAFETY: as for `alloc`.
         let inner = || unsafe { self.inner.alloc_zeroed(layout) };
         match self.recorder() {
-            Some((thread, state)) if thread.guard.get() == Guard::Idle => {
+            Some((thread, state)) if thread.activity.get() == Activity::Idle => {
                 let block = inner();
                 allocated(thread, state, block, layout.size());
                 block
@@ -222,11 +222,11 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if arena::owns(block) {
             // SAFETY: it is a block of the arena, and the caller does not use it any more.
-            return unsafe { arena::dealloc(block, layout) };
+            return unsafe { arena::dealloc(block, layout, signals()) };
         }
         if let Some((thread, state)) = self.recorder() {
             let (address, size) = (block as u64, layout.size() as u64);
-            if thread.guard.get() == Guard::Recording {
+            if thread.activity.get() == Activity::Recording {
                 interrupted_dealloc(thread, state, address, size);
             } else if state == State::COUNT {
                 count::dealloc(thread, size);
@@ -254,7 +254,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         let Some((thread, state)) = self.recorder() else { return inner() };
         let (old_size, size) = (layout.size() as u64, new_size as u64);
         let event = (block as u64, old_size, size);
-        if thread.guard.get() == Guard::Recording {
+        if thread.activity.get() == Activity::Recording {
             return reallocate(thread, state, event, Registers::here(), inner);
         }
         match state {
@@ -291,7 +291,7 @@ fn reallocate(
         record::realloc(thread, old, (new as u64, size), registers);
         return new;
     }
-    let interrupted = thread.guard.get() == Guard::Recording;
+    let interrupted = thread.activity.get() == Activity::Recording;
     match state {
         State::OFF => inner(),
         _ if interrupted => full::interrupted_realloc(thread, state, event, inner),
@@ -385,8 +385,8 @@ fn alloc_inside(
     layout: Layout,
     inner: impl FnOnce() -> *mut u8,
 ) -> *mut u8 {
-    let own = thread.guard.get() == Guard::Own;
-    let block = if own { arena::alloc(layout) } else { std::ptr::null_mut() };
+    let own = thread.activity.get() == Activity::InProbe;
+    let block = if own { arena::alloc(layout, Signals::Blocked) } else { std::ptr::null_mut() };
     if !block.is_null() {
         return block;
     }
@@ -399,4 +399,10 @@ fn alloc_inside(
         interrupted_alloc(thread, state, block as u64, layout.size() as u64, Registers::here());
     }
     block
+}
+
+/// Whether signals are blocked on the calling thread: they are while it is in the probe.
+fn signals() -> Signals {
+    let in_probe = thread::current().is_some_and(|thread| thread.activity.get() == Activity::InProbe);
+    if in_probe { Signals::Blocked } else { Signals::Open }
 }

@@ -3,7 +3,7 @@
 //!
 //! All of it is to be called in a process that records everything. The figures of its profile mean nothing afterwards.
 
-use crate::capture::{FrameKey, KeptStack, Registers, Tree};
+use crate::capture::{CachedStack, FrameKey, Registers, Tree};
 use crate::os;
 use crate::profile::tree::{self, StackTree};
 use crate::profile::{blocks, peak};
@@ -17,23 +17,23 @@ use std::ptr::NonNull;
 /// Takes stacks, as a thread does for its blocks, but looks none of their frames up.
 #[derive(Debug)]
 pub struct Capture {
-    kept: NonNull<KeptStack>,
+    cached_stack: NonNull<CachedStack>,
 }
 
 impl Capture {
     /// With memory of its own, which is never given back. None where there is none.
     #[allow(clippy::new_without_default, reason = "it may fail")]
     pub fn new() -> Option<Capture> {
-        Some(Capture { kept: os::reserve(size_of::<KeptStack>())?.cast() })
+        Some(Capture { cached_stack: os::reserve(size_of::<CachedStack>())?.cast() })
     }
 
     /// Takes the stack of the caller. The thread has to be the same each time.
     #[inline(never)]
     pub fn take(&mut self) -> u32 {
         let start = Registers::here();
-        // SAFETY: the registers are this function's, which does not return before the call does, and the kept stack is
+        // SAFETY: the registers are this function's, which does not return before the call does, and the cached stack is
         // this value's alone, in zeroed memory that stays.
-        let captured = unsafe { self.kept.as_mut().capture(&NoTree, start) };
+        let captured = unsafe { self.cached_stack.as_mut().capture(&NoTree, start) };
         // Not the last thing that is done, so that the call is no jump.
         black_box(captured.node)
     }

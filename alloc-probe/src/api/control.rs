@@ -1,12 +1,13 @@
 //! What a program can ask and tell the probe while it runs.
 
-use crate::lifecycle::exit;
-use crate::lifecycle::start::{mode_number, prepare_stacks, takes_stacks};
+use crate::lifecycle::threads;
 use crate::mode::{self, Mode, State};
 use crate::os::lock::Lock;
-use crate::profile::peak::Sum;
+use crate::profile::totals::Sum;
+use crate::record::prepare::prepare_stacks;
 use crate::spool;
 use crate::thread;
+use alloc_probe_format::snapshot::mode_number;
 use alloc_probe_format::spool::header;
 use std::io;
 use std::path::Path;
@@ -124,12 +125,12 @@ pub fn set_mode(mode: Mode) -> io::Result<()> {
     // One after the other: whether there may be records of blocks is known only while nobody else switches.
     static SWITCHING: Lock = Lock::new();
     let _held = SWITCHING.lock();
-    let recorded = takes_stacks();
-    if matches!(mode, Mode::Sample | Mode::Full) && !thread::as_own(prepare_stacks) {
+    let recorded = mode::has_stacks();
+    if matches!(mode, Mode::Sample | Mode::Full) && !threads::in_probe(prepare_stacks) {
         return Err(io::Error::from(io::ErrorKind::OutOfMemory));
     }
     // The dump speaks of the most that was ever recorded.
-    spool::header()[header::MODE].fetch_max(mode_number(mode), Relaxed);
+    spool::header()[header::MODE].fetch_max(mode_number(mode.into()), Relaxed);
     mode::switch(mode, recorded);
     Ok(())
 }
@@ -164,7 +165,7 @@ pub fn dump(path: impl AsRef<Path>) -> io::Result<()> {
         return Err(io::Error::other(NOTHING));
     }
     let path = path.as_ref();
-    thread::as_own(|| crate::dump::write(path, false))
+    threads::in_probe(|| crate::dump::write(path, false))
 }
 
 /// Why there is nothing, for those who want something.
@@ -176,5 +177,5 @@ pub(crate) fn prepared() -> bool {
     if mode::state() == State::UNSTARTED {
         drop(std::hint::black_box(Box::new(0u8)));
     }
-    !spool::base(alloc_probe_format::spool::Section::HEADER).is_null() && !exit::is_forked()
+    !spool::base(alloc_probe_format::spool::Section::HEADER).is_null() && !mode::is_forked()
 }

@@ -1,6 +1,6 @@
 //! Futures that count to a scope wherever they are polled.
 
-use super::scope::{Place, Scope};
+use super::scope::{Here, Place, Scope};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,8 +9,22 @@ use std::task::{Context, Poll};
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is polled"]
 pub struct InScope<F> {
-    pub(crate) place: Place,
-    pub(crate) future: F,
+    place: Place,
+    future: F,
+}
+
+impl Scope {
+    /// A future that is in the scope while it is polled.
+    pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
+        InScope { place: Place(Some(self.clone())), future }
+    }
+}
+
+impl Here {
+    /// A future that is polled as if it were done there.
+    pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
+        InScope { place: self.0.clone(), future }
+    }
 }
 
 impl<F: Future> Future for InScope<F> {

@@ -1,20 +1,34 @@
 //! The dump of a scope.
 
-use super::scope::Scope;
+use super::scope::{Here, Scope};
 use super::usage::Usage;
-use crate::lifecycle::start;
+use crate::lifecycle::threads;
 use crate::os;
 use crate::os::clock;
+use crate::record::prepare;
 use crate::scope::sites::SiteFigures;
 use crate::spool::LiveSpool;
-use crate::thread;
 use alloc_probe_format::dump::{Dump, Ended, Figures, Mode, Site};
 use alloc_probe_format::snapshot::{Now, part};
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+impl Scope {
+    /// Writes what was measured so far to a file, as a dump for `alloc-probe`: by call site for
+    /// [a scope with sites](Scope::with_sites), else without any.
+    ///
+    /// # Errors
+    ///
+    /// Where the file can't be written.
+    pub fn dump(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        Here::nowhere().run(|| crate::dump::save(path.as_ref(), &of(self)))
+    }
+}
 
 /// What a scope with sites measured so far.
 pub(crate) fn of(scope: &Scope) -> Dump {
-    thread::as_own(start::list_images);
+    threads::in_probe(prepare::list_images);
     let (usage, sites) = scope.usage_by_site();
     let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
     let now = Now { ticks, mono_ns, ended: Ended::Running, signal: None, from_spool: false };

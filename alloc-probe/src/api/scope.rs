@@ -3,20 +3,16 @@
 //! See the module [`scope`](crate::scope) for how they are counted.
 
 use super::control;
-use super::future::InScope;
-use super::report;
 use super::usage::Usage;
-use crate::lifecycle::{exit, start};
+use crate::lifecycle::threads;
 use crate::mode;
 use crate::mode::State;
-use crate::scope::open::Number;
+use crate::record::prepare;
 use crate::scope::sites::SiteFigures;
-use crate::scope::{inherit, open as slots, sites};
+use crate::scope::slot::Number;
+use crate::scope::{inherit, open, sites, slot};
 use crate::thread::{self, Thread, recording};
-use std::future::Future;
-use std::io;
 use std::marker::PhantomData;
-use std::path::Path;
 
 /// Measures what code allocates.
 ///
@@ -80,10 +76,10 @@ impl Scope {
             return Err(why_not());
         }
         let thread = this_thread().ok_or(NO_MEMORY)?;
-        if with_sites && !thread::as_own(start::prepare_tree) {
+        if with_sites && !threads::in_probe(prepare::prepare_tree) {
             return Err(NO_MEMORY);
         }
-        let number = recording(thread, || slots::open(thread.scope.get(), with_sites));
+        let number = recording(thread, || open::open(thread.scope.get(), with_sites));
         number.map(Scope).ok_or(NO_MEMORY)
     }
 
@@ -99,27 +95,12 @@ impl Scope {
         f()
     }
 
-    /// A future that is in the scope while it is polled.
-    pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
-        InScope { place: Place(Some(self.clone())), future }
-    }
-
     /// What was measured so far.
     pub fn usage(&self) -> Usage {
         quietly(|| {
-            let _locked = slots::lock(self.0);
-            Usage::of(&slots::slot(self.0).figures)
+            let _locked = slot::lock(self.0);
+            Usage::of(&slot::slot(self.0).figures)
         })
-    }
-
-    /// Writes what was measured so far to a file, as a dump for `alloc-probe`: by call site for
-    /// [a scope with sites](Scope::with_sites), else without any.
-    ///
-    /// # Errors
-    ///
-    /// Where the file can't be written.
-    pub fn dump(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        Here::nowhere().run(|| crate::dump::save(path.as_ref(), &report::of(self)))
     }
 
     /// What was measured so far, and for [a scope with sites](Scope::with_sites) at which.
@@ -130,14 +111,14 @@ impl Scope {
             let room = sites.capacity();
             let mut count = 0;
             let usage = quietly(|| {
-                let _locked = slots::lock(self.0);
+                let _locked = slot::lock(self.0);
                 sites::each(self.0, |site| {
                     if count < room {
                         sites.push(site);
                     }
                     count += 1;
                 });
-                Usage::of(&slots::slot(self.0).figures)
+                Usage::of(&slot::slot(self.0).figures)
             });
             if count <= room {
                 return (usage, sites);
@@ -149,15 +130,15 @@ impl Scope {
 
 impl Clone for Scope {
     fn clone(&self) -> Scope {
-        slots::add_handle(self.0);
+        open::add_handle(self.0);
         Scope(self.0)
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        if !exit::is_forked() {
-            quietly(|| slots::drop_handle(self.0));
+        if !mode::is_forked() {
+            quietly(|| open::drop_handle(self.0));
         }
     }
 }
@@ -193,13 +174,13 @@ pub struct Entered<'a> {
 ///
 /// With rayon: `items.par_iter().map(|item| here.run(|| parse(item)))`. With tokio: `tokio::spawn(here.wrap(task))`.
 pub fn here() -> Here {
-    let number = thread::current().map_or(0, |thread| slots::handle_of_open(thread.scope.get()));
+    let number = thread::current().map_or(0, |thread| open::handle_of_open(thread.scope.get()));
     Here(Place(if number == 0 { None } else { Some(Scope(number)) }))
 }
 
 /// Where a thread counts to: [`here`] returns it. It keeps the scope open.
 #[derive(Clone, Debug)]
-pub struct Here(Place);
+pub struct Here(pub(super) Place);
 
 impl Here {
     /// In no scope.
@@ -212,16 +193,11 @@ impl Here {
         let _inside = self.0.enter();
         f()
     }
-
-    /// A future that is polled as if it were done there.
-    pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
-        InScope { place: self.0.clone(), future }
-    }
 }
 
 /// In a scope, or in none.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(Option<Scope>);
+pub(crate) struct Place(pub(super) Option<Scope>);
 
 impl Place {
     pub(crate) fn enter(&self) -> Inside {
@@ -246,11 +222,11 @@ impl Inside {
     fn enter(number: Number) -> Inside {
         let Some(thread) = this_thread() else {
             // What it does can't be counted, and it holds nothing that it would have to give back.
-            slots::lose(number, 1);
+            slot::lose(number, 1);
             return Inside { entered: false, number: 0, before: 0, slack: 0, _not_send: PhantomData };
         };
         if number != 0 {
-            slots::hold(number);
+            open::hold(number);
         }
         // Whoever started it, it runs the program's code now.
         thread.starting.set(0);
@@ -262,7 +238,7 @@ impl Inside {
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        if exit::is_forked() {
+        if mode::is_forked() {
             return;
         }
         if let Some(thread) = thread::current().filter(|_| self.entered) {
@@ -272,7 +248,7 @@ impl Drop for Inside {
             inherit::restore(self.slack);
         }
         if self.number != 0 {
-            quietly(|| slots::release(self.number));
+            quietly(|| open::release(self.number));
         }
     }
 }
@@ -302,7 +278,7 @@ pub fn measure<T>(f: impl FnOnce() -> T) -> (T, Usage) {
 
 /// The calling thread's state, made if need be. None where nothing is recorded, and where there is no memory for it.
 fn this_thread() -> Option<&'static Thread> {
-    thread::current().or_else(|| if control::prepared() { thread::attach() } else { None })
+    thread::current().or_else(|| if control::prepared() { threads::attach() } else { None })
 }
 
 /// Marks the thread as recording, as whoever takes locks of the probe must.
@@ -317,7 +293,7 @@ const NO_MEMORY: &str = "nothing can be measured: the system has no memory for a
 
 /// Why nothing can be measured in this process.
 fn why_not() -> &'static str {
-    if exit::is_forked() {
+    if mode::is_forked() {
         "nothing can be measured in the forked child of a process that records"
     } else if mode::state() == State::UNSTARTED {
         "nothing can be measured: this program does not allocate through alloc-probe. Add this line to its main file \

@@ -1,7 +1,7 @@
 //! What a scope measured.
 
 #[cfg(not(portable))]
-use crate::scope::open::Figures;
+use crate::scope::slot::ScopeFigures;
 use std::fmt::{self, Display};
 #[cfg(not(portable))]
 use std::sync::atomic::Ordering::Relaxed;
@@ -57,7 +57,7 @@ pub struct Usage {
 #[cfg(not(portable))]
 impl Usage {
     /// The lock of the scope's tree is held.
-    pub(crate) fn of(figures: &Figures) -> Usage {
+    pub(crate) fn of(figures: &ScopeFigures) -> Usage {
         let (allocations, reallocs) = (figures.allocations.load(Relaxed), figures.reallocs.load(Relaxed));
         Usage {
             allocations,

@@ -2,7 +2,8 @@
 
 use super::budget_file::{Budget, BudgetFile, Key};
 use super::figure::Figure;
-use super::{Origin, message, shown};
+use super::message;
+use super::origin::{Origin, shown};
 use crate::api::scope::Scope;
 use crate::api::usage::Usage;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! From stacks to the lines of the user's code that allocated.
 
 use super::figure::Figure;
-use super::{Origin, shown};
+use super::origin::{Origin, shown, without_parameters};
 use alloc_probe_format::dump::{Dump, FrameKind};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -167,22 +167,6 @@ fn readable(function: &str, origin: &Origin) -> String {
     }
     let own = format!("{}::", origin.crate_name());
     short.strip_prefix(&own).map(str::to_owned).unwrap_or(short)
-}
-
-/// A path without what is between `<` and `>`.
-pub(super) fn without_parameters(path: &str) -> String {
-    let (mut plain, mut depth, mut before) = (String::with_capacity(path.len()), 0u32, ' ');
-    for letter in path.chars() {
-        match letter {
-            '<' => depth += 1,
-            // Not the arrow of a function's type.
-            '>' if before != '-' => depth = depth.saturating_sub(1),
-            _ if depth == 0 => plain.push(letter),
-            _ => {}
-        }
-        before = letter;
-    }
-    plain.replace("::::", "::").trim_end_matches("::").to_owned()
 }
 
 fn place(frame: &Frame, origin: &Origin) -> String {

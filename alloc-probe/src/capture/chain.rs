@@ -1,6 +1,7 @@
 //! From the frames of a whole stack to its node.
 
-use super::{Captured, FRAMES_RECORDED, FrameKey, Remarks, Tree};
+use super::captured::{CaptureFlags, Captured, Tree};
+use super::frame::{FRAMES_RECORDED, FrameKey};
 
 /// Of a stack deeper than [`FRAMES_RECORDED`], how many outer frames are recorded. Inward of them comes the cut, and
 /// then as many inner frames as make up the rest.
@@ -38,7 +39,7 @@ impl Frames<'_> {
     /// Finds or adds its node.
     pub(super) fn capture<T: Tree>(self, tree: &T) -> Captured {
         let node = self.recorded().try_fold(T::ROOT, |node, frame| tree.child(node, frame));
-        Captured { node: node.unwrap_or(T::ROOT), remarks: Remarks::new(self.truncated(), false) }
+        Captured { node: node.unwrap_or(T::ROOT), flags: CaptureFlags::new(self.truncated(), false) }
     }
 
     /// Whether frames are missing in what is recorded of it.

@@ -5,14 +5,17 @@
 //! takes: it says on standard error how the first that differs does, and in its dump how many were checked and how
 //! many differ.
 
+use super::captured::{Captured, Tree};
 use super::chain::{FRAMES_WALKED, Frames};
-use super::{Captured, FRAMES_RECORDED, FrameKey, Registers, Tree, trace, unwinder};
+use super::frame::{FRAMES_RECORDED, FrameKey};
+use super::trace;
+use super::unwinder::{self, Registers};
 use crate::os::keeping_errno;
 
-/// A [`KeptStack`](unwinder::KeptStack) with room for what its stacks are compared with. All-zero bytes are a valid one.
+/// A [`CachedStack`](unwinder::CachedStack) with room for what its stacks are compared with. All-zero bytes are a valid one.
 #[repr(C)]
-pub(crate) struct KeptStack {
-    pub(super) plain: unwinder::KeptStack,
+pub(crate) struct CachedStack {
+    pub(super) plain: unwinder::CachedStack,
     /// The frames of the stack that is being checked, and one more than there may be.
     taken: [FrameKey; FRAMES_RECORDED + 1],
     traced: [FrameKey; FRAMES_WALKED],
@@ -28,12 +31,12 @@ pub(crate) struct Difference<'a> {
     pub(super) by: &'static str,
 }
 
-impl KeptStack {
+impl CachedStack {
     /// Compares a stack that was taken just now. `None` where there is no difference.
     ///
     /// # Safety
     ///
-    /// As for [`capture`](unwinder::KeptStack::capture), in the function in which that was called, by `plain`.
+    /// As for [`capture`](unwinder::CachedStack::capture), in the function in which that was called, by `plain`.
     #[inline(never)]
     pub(super) unsafe fn check<T: Tree>(
         &mut self,
@@ -48,7 +51,7 @@ impl KeptStack {
             // SAFETY: the caller's promise.
             let fresh = unsafe { self.plain.walk_afresh(start) };
             let same = fresh.recorded().rev().eq(taken.iter().copied());
-            if !same || fresh.truncated() != captured.remarks.truncated() {
+            if !same || fresh.truncated() != captured.flags.truncated() {
                 return Some(Difference { taken, expected: fresh, by: "a fresh walk" });
             }
         }
@@ -97,21 +100,22 @@ fn gave_up(_: Frames<'_>) -> bool {
 
 #[cfg(feature = "checked-stacks")]
 mod always {
-    use super::{Captured, Difference, KeptStack, Registers, Tree};
-    use crate::capture::OwnStack;
+    use super::{CachedStack, Captured, Difference, Registers, Tree};
+    use crate::capture::captured::OwnStack;
     use crate::os;
+    use crate::os::message::complain;
     use std::io::Write as _;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     static CHECKED: AtomicU64 = AtomicU64::new(0);
     static DIFFERING: AtomicU64 = AtomicU64::new(0);
 
-    impl KeptStack {
+    impl CachedStack {
         /// Takes the stack and checks it.
         ///
         /// # Safety
         ///
-        /// As for [`capture`](super::unwinder::KeptStack::capture).
+        /// As for [`capture`](super::unwinder::CachedStack::capture).
         #[inline(never)]
         pub(crate) unsafe fn capture<T: Tree>(&mut self, tree: &T, start: Registers) -> Captured {
             // SAFETY: the caller's promise.
@@ -144,7 +148,7 @@ mod always {
     impl Difference<'_> {
         /// Says both stacks, a line for each frame, without allocating.
         fn report(&self) {
-            os::complain(&[b"a stack differs from what ", self.by.as_bytes(), b" finds:"]);
+            complain(&[b"a stack differs from what ", self.by.as_bytes(), b" finds:"]);
             let mut expected = self.expected.recorded().rev();
             let mut taken = self.taken.iter();
             for number in 0.. {
@@ -157,7 +161,7 @@ mod always {
                 let mut rest = &mut line[..];
                 let _ = write!(rest, "frame {number}: {taken:#x}, expected {expected:#x}");
                 let length = 80 - rest.len();
-                os::complain(&[&line[..length]]);
+                complain(&[&line[..length]]);
             }
         }
     }

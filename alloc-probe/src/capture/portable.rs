@@ -2,8 +2,10 @@
 //!
 //! Nothing is kept from one stack to the next.
 
+use super::captured::{Captured, OwnStack, Tree};
 use super::chain::FRAMES_WALKED;
-use super::{Captured, FrameKey, OwnStack, Tree, trace};
+use super::frame::FrameKey;
+use super::trace;
 use std::hint::black_box;
 
 /// What tells the frame of a function from its callers'.
@@ -34,14 +36,14 @@ impl Registers {
 
 /// Room for the frames of a stack. All-zero bytes are valid; pages that no stack was deep enough for aren't touched.
 #[repr(C)]
-pub(crate) struct KeptStack {
+pub(crate) struct CachedStack {
     keys: [FrameKey; FRAMES_WALKED],
     /// How often a walker other than the usual had to be used: there's no other.
     #[cfg(test)]
-    pub(super) careful_walks: u32,
+    pub(super) slow_walks: u32,
 }
 
-impl KeptStack {
+impl CachedStack {
     /// Takes the stack outwards from the function whose registers `start` are. That function's own frame isn't part
     /// of it: the innermost frame is the one that it returns to.
     ///

@@ -2,8 +2,8 @@
 //!
 //! A frame that a signal interrupted is taken for a call.
 
-use super::FrameKey;
 use super::chain::{FRAMES_WALKED, Frames};
+use super::frame::FrameKey;
 
 /// Walks the stack outwards from the function in whose frame `mark` lies, whose own frame isn't written down, and
 /// writes frames to `keys`.

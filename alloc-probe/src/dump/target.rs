@@ -5,8 +5,8 @@
 //! Others may write to the folder: so nothing is opened that could lead elsewhere. A temporary file is one that was not
 //! there before, and a symbolic link is followed only if it is this user's own or the system's.
 
-use super::output::Path as PlainPath;
 use crate::os;
+use crate::os::path::Path as PlainPath;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;

@@ -7,13 +7,14 @@
 
 use super::memory::facts::Facts;
 use super::target::{self, Target};
-use crate::lifecycle::start;
+use crate::mode;
 use crate::os;
 use crate::os::clock;
 use crate::os::lock::Lock;
 use crate::profile::{stack_depth, timeline};
+use crate::record::prepare;
 use crate::spool::LiveSpool;
-use crate::thread;
+use crate::thread::registry;
 use alloc_probe_format::dump::{Dump, Ended, Memory};
 use alloc_probe_format::snapshot::{Now, snapshot};
 use alloc_probe_format::spool::{HEADER_WORDS, Section, Spool, thread as word};
@@ -42,17 +43,17 @@ pub(crate) fn write(path: &Path, due: bool) -> io::Result<()> {
     if due && LAST.load(Relaxed) { Ok(()) } else { write_now(path, Ended::Running, None) }
 }
 
-/// In the child of a fork: whoever held the lock does not exist.
-pub(crate) fn reset_lock() {
+/// In the child of a fork: the thread that held the lock does not exist.
+pub(crate) fn reset_after_fork() {
     WRITING.reset();
 }
 
 fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     let Facts { memory, probe, sites } = Facts::now(ended != Ended::Signal);
     timeline::take_now();
-    thread::refresh_names();
-    if start::takes_stacks() {
-        start::list_images();
+    registry::refresh_names();
+    if mode::has_stacks() {
+        prepare::list_images();
     }
     let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
     let now = Now { ticks, mono_ns, ended, signal, from_spool: false };
@@ -97,7 +98,7 @@ impl Instant {
             live.map(|word| AtomicU64::new(word.load(Relaxed))).collect()
         };
         let slots = |section| copy(section, LiveSpool.count(section) as usize * word::WORDS);
-        let now = thread::while_none_ends(|| Instant {
+        let now = registry::while_none_ends(|| Instant {
             header: copy(Section::HEADER, HEADER_WORDS),
             threads: slots(Section::THREADS),
             ended: slots(Section::ENDED),

@@ -2,6 +2,7 @@
 
 use crate::mode::Mode;
 use crate::os;
+use crate::os::message::complain;
 use std::ffi::CStr;
 
 /// What code sets, in the static that is the program's allocator.
@@ -36,14 +37,14 @@ pub(crate) struct Config {
     /// The most that the spool may take.
     pub(crate) memory_bytes: u64,
     /// When dumps are due while the program runs.
-    pub(crate) occasions: Occasions,
+    pub(crate) triggers: Triggers,
     /// Whether the allocator gives back what it can when a dump has been taken.
     pub(crate) trim: bool,
 }
 
 /// When dumps are due while the program runs. 0 is never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Occasions {
+pub(crate) struct Triggers {
     /// On this signal.
     pub(crate) signal: i32,
     /// As often.
@@ -67,7 +68,7 @@ const LEAST_MEMORY: u64 = 1 << 20;
 pub(crate) fn read(settings: &Settings) -> Config {
     let mut off = false;
     let mut reject = |name: &str, value: &[u8], expected: &str| {
-        os::complain(&[
+        complain(&[
             name.as_bytes(),
             b"=",
             value,
@@ -113,8 +114,8 @@ pub(crate) fn read(settings: &Settings) -> Config {
             false
         }
     };
-    let mut occasions = Occasions::default();
-    let mut occasion = |name: &CStr, expected: &str, to: &mut u64, parse: fn(&[u8]) -> Option<u64>| {
+    let mut triggers = Triggers::default();
+    let mut trigger = |name: &CStr, expected: &str, to: &mut u64, parse: fn(&[u8]) -> Option<u64>| {
         let Some(value) = variable(name).filter(|value| *value != b"off") else { return };
         match parse(value).filter(|&asked| asked > 0) {
             Some(asked) => *to = asked,
@@ -122,21 +123,21 @@ pub(crate) fn read(settings: &Settings) -> Config {
         }
     };
     let mut signal = 0;
-    occasion(c"ALLOC_PROBE_SIGNAL", "a signal's name such as SIGUSR2, or off", &mut signal, parse_signal);
-    occasions.signal = signal as i32;
-    let Occasions { interval_ns, peak_percent, above_bytes, .. } = &mut occasions;
-    occasion(c"ALLOC_PROBE_INTERVAL", "a duration such as 500ms, 10s or 2m", interval_ns, parse_duration);
-    occasion(c"ALLOC_PROBE_PEAK", "a share such as 10%", peak_percent, parse_percent);
-    occasion(c"ALLOC_PROBE_ABOVE", "a size such as 512MiB or 4GiB", above_bytes, parse_bytes);
-    if occasions != Occasions::default() && out.is_none() {
-        os::complain(&[b"dumps of the running program need ALLOC_PROBE_OUT to say where they go"]);
-        occasions = Occasions::default();
+    trigger(c"ALLOC_PROBE_SIGNAL", "a signal's name such as SIGUSR2, or off", &mut signal, parse_signal);
+    triggers.signal = signal as i32;
+    let Triggers { interval_ns, peak_percent, above_bytes, .. } = &mut triggers;
+    trigger(c"ALLOC_PROBE_INTERVAL", "a duration such as 500ms, 10s or 2m", interval_ns, parse_duration);
+    trigger(c"ALLOC_PROBE_PEAK", "a share such as 10%", peak_percent, parse_percent);
+    trigger(c"ALLOC_PROBE_ABOVE", "a size such as 512MiB or 4GiB", above_bytes, parse_bytes);
+    if triggers != Triggers::default() && out.is_none() {
+        complain(&[b"dumps of the running program need ALLOC_PROBE_OUT to say where they go"]);
+        triggers = Triggers::default();
     }
     if off {
         mode = Mode::Off;
     }
     let memory_bytes = memory_bytes.max(LEAST_MEMORY);
-    Config { mode, out, long_lived_ns, sample_bytes, memory_bytes, occasions, trim }
+    Config { mode, out, long_lived_ns, sample_bytes, memory_bytes, triggers, trim }
 }
 
 /// The number of a signal that a program may use as it likes, by its name with or without `SIG`.

@@ -11,8 +11,8 @@
 //! but a program with one thread has some liberties, and loses them with a second. What runs there takes no memory
 //! from `malloc`, which may be just what was interrupted.
 
-use super::exit;
-use crate::thread;
+use super::threads;
+use crate::{dump, thread};
 use crate::{os, spool};
 use alloc_probe_format::dump::Ended;
 use alloc_probe_format::spool::header;
@@ -33,8 +33,8 @@ const STACK_BYTES: usize = 1 << 20;
 static STACK: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 
-/// Takes the signals that have their default disposition. Called once.
-pub(crate) fn arrange() {
+/// Handles the signals that have their default disposition. Called once.
+pub(crate) fn install() {
     // SAFETY: it has no preconditions.
     if unsafe { libc::getpid() } == 1 {
         // The first process of a container does not end by signals that it leaves at their defaults: with a handler, it
@@ -47,27 +47,27 @@ pub(crate) fn arrange() {
     PROCESS.store(unsafe { libc::getpid() }, Relaxed);
     for signal in ENDING {
         if action(signal) == libc::SIG_DFL {
-            take(signal, on_ending, libc::SA_ONSTACK);
+            set_handler(signal, on_ending, libc::SA_ONSTACK);
         }
     }
 }
 
 /// In the child of a fork: what is left of the handlers would speak for its parent.
-pub(crate) fn give_back() {
+pub(crate) fn restore() {
     for signal in ENDING {
-        give_back_one(signal, on_ending);
+        restore_default(signal, on_ending);
     }
 }
 
 /// Gives a signal its default disposition, if it still has that handler.
-pub(crate) fn give_back_one(signal: c_int, handler: extern "C" fn(c_int)) {
+pub(crate) fn restore_default(signal: c_int, handler: extern "C" fn(c_int)) {
     if action(signal) == handler as *const () as usize {
         set_default(signal);
     }
 }
 
 /// Sets a handler, which no other signal interrupts.
-pub(crate) fn take(signal: c_int, handler: extern "C" fn(c_int), flags: c_int) -> bool {
+pub(crate) fn set_handler(signal: c_int, handler: extern "C" fn(c_int), flags: c_int) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: an action of zeros is a valid one; the handler lives as long as the program.
     unsafe {
@@ -111,14 +111,14 @@ extern "C" fn on_ending(signal: c_int) {
         spool::header()[header::ENDING].store(ending, Relaxed);
         if signal != libc::SIGABRT {
             SIGNAL.store(signal, Release);
-            lend();
+            dump_on_a_clone();
         }
     }
-    take_course(signal);
+    raise_default(signal);
 }
 
 /// Ends the process by the signal, as if there had been no handler.
-fn take_course(signal: c_int) -> ! {
+fn raise_default(signal: c_int) -> ! {
     set_default(signal);
     let mut only = MaybeUninit::uninit();
     // SAFETY: the set is initialised by the first call. The signal comes no later than `kill` returns, as this thread
@@ -134,8 +134,8 @@ fn take_course(signal: c_int) -> ! {
 
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// Has [`write_dump`] run in this thread's name on another stack, and waits for its end.
-fn lend() {
+/// Runs [`write_dump`] on a clone of this thread with a stack of its own, and waits for it to end.
+fn dump_on_a_clone() {
     const LIKE_A_THREAD: c_int = libc::CLONE_VM
         | libc::CLONE_FS
         | libc::CLONE_FILES
@@ -169,10 +169,10 @@ fn lend() {
 
 extern "C" fn write_dump(_: *mut libc::c_void) -> c_int {
     let signal = SIGNAL.load(Acquire);
-    let write = || exit::leave_dump(Ended::Signal, Some(signal));
+    let write = || dump::leave_dump(Ended::Signal, Some(signal));
     match thread::current() {
-        Some(_) => thread::as_own(write),
-        None => thread::hidden(write),
+        Some(_) => threads::in_probe(write),
+        None => thread::as_probe_thread(write),
     }
     0
 }

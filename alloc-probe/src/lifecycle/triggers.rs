@@ -4,11 +4,13 @@
 //! never stopped, and pay nothing: the thread looks at the figures now and then, as a peak that is over by then is in
 //! the dump all the same. It is in no figure of the program's.
 
-use super::{signals, start};
-use crate::dump::output::{OUTPUT, Path};
-use crate::lifecycle::config::Occasions;
+use super::config::Triggers;
+use super::signals;
+use crate::dump::output::OUTPUT;
 use crate::os;
-use crate::profile::peak::Sum;
+use crate::os::message::{complain, complain_of_path};
+use crate::os::path::Path;
+use crate::profile::totals::Sum;
 use crate::{dump, thread};
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
@@ -24,29 +26,30 @@ const LEAST_PEAK: u64 = 1 << 20;
 /// As for `signals`: more than a dump needs.
 const STACK_BYTES: usize = 1 << 20;
 
-static ASKED: OnceLock<Occasions> = OnceLock::new();
+static ASKED: OnceLock<Triggers> = OnceLock::new();
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 /// How often the signal came.
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
 
 /// Starts the thread that waits for what is asked for. Called once.
-pub(crate) fn arrange(asked: Occasions) {
-    if asked == Occasions::default() {
+pub(crate) fn install(asked: Triggers) {
+    if asked == Triggers::default() {
         return;
     }
     // SAFETY: it has no preconditions.
     PROCESS.store(unsafe { libc::getpid() }, Relaxed);
     let _ = ASKED.set(asked);
-    let ready = start_thread() && (asked.signal == 0 || signals::take(asked.signal, on_signal, RESTART));
+    let ready =
+        start_thread() && (asked.signal == 0 || signals::set_handler(asked.signal, on_signal, RESTART));
     if !ready {
-        os::complain(&[b"the system has no thread for it: there will be no dumps while the program runs"]);
+        complain(&[b"the system has no thread for it: there will be no dumps while the program runs"]);
     }
 }
 
 /// In the child of a fork: there is nobody to write a dump.
-pub(crate) fn give_back() {
+pub(crate) fn restore() {
     if let Some(signal) = ASKED.get().map(|asked| asked.signal).filter(|&signal| signal != 0) {
-        signals::give_back_one(signal, on_signal);
+        signals::restore_default(signal, on_signal);
     }
 }
 
@@ -85,14 +88,14 @@ extern "C" fn run(_: *mut libc::c_void) -> *mut libc::c_void {
     // SAFETY: the name is a C string of less than 16 bytes.
     unsafe { libc::prctl(libc::PR_SET_NAME, c"alloc-probe".as_ptr()) };
     if let Some(asked) = ASKED.get() {
-        thread::hidden(|| Watch::new(*asked).run());
+        thread::as_probe_thread(|| Watch::new(*asked).run());
     }
     null_mut()
 }
 
 /// What was asked for, and what of it was seen.
 struct Watch {
-    asked: Occasions,
+    asked: Triggers,
     signals: u32,
     next_ns: u64,
     /// The peak from which it counts as grown.
@@ -104,7 +107,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(asked: Occasions) -> Watch {
+    fn new(asked: Triggers) -> Watch {
         let next_ns = os::monotonic_ns().saturating_add(asked.interval_ns);
         Watch { asked, signals: 0, next_ns, peak: LEAST_PEAK, above: None, number: 1 }
     }
@@ -137,7 +140,7 @@ impl Watch {
         }
     }
 
-    /// Whether any occasion has come since the last time.
+    /// Whether any trigger has fired since the last time.
     fn is_due(&mut self) -> bool {
         let signals = SIGNALS.load(SeqCst);
         let mut due = std::mem::replace(&mut self.signals, signals) != signals;
@@ -152,7 +155,7 @@ impl Watch {
     }
 
     fn is_due_by_figures(&mut self) -> bool {
-        let Occasions { peak_percent, above_bytes, .. } = self.asked;
+        let Triggers { peak_percent, above_bytes, .. } = self.asked;
         if peak_percent == 0 && above_bytes == 0 {
             return false;
         }
@@ -179,7 +182,7 @@ impl Watch {
         }
         self.number += 1;
         if let Err(reason) = dump::write(path.as_path(), true) {
-            start::complain_of(path.bytes(), &reason, "the program goes on");
+            complain_of_path(path.bytes(), &reason, "the program goes on");
         }
     }
 }

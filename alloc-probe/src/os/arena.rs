@@ -10,7 +10,6 @@
 
 use super::lock::{Held, Lock};
 use super::system as os;
-use crate::thread::{self, Guard};
 use std::alloc::Layout;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -26,8 +25,15 @@ static STATE: Lock = Lock::new();
 static USED: AtomicUsize = AtomicUsize::new(0);
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 
-/// In the child of a fork: whoever held the lock does not exist.
-pub(crate) fn reset_lock() {
+/// Whether signals are blocked on the calling thread. Where they are not, they must be while it holds the lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signals {
+    Blocked,
+    Open,
+}
+
+/// In the child of a fork: the thread that held the lock does not exist.
+pub(crate) fn reset_after_fork() {
     STATE.reset();
 }
 
@@ -39,8 +45,8 @@ pub(crate) fn owns(block: *mut u8) -> bool {
 
 /// A block of zeroed memory, or null where there is none.
 #[cold]
-pub(crate) fn alloc(layout: Layout) -> *mut u8 {
-    let _held = STATE.lock_quietly();
+pub(crate) fn alloc(layout: Layout, signals: Signals) -> *mut u8 {
+    let _held = enter(signals);
     if LENGTH.load(Relaxed) == 0 && !make() {
         return null_mut();
     }
@@ -78,10 +84,12 @@ fn make() -> bool {
     }
 }
 
-/// Holds the lock, for a block that any thread may have by now.
-fn enter() -> Held<'static> {
-    let own = thread::current().is_some_and(|thread| thread.guard.get() == Guard::Own);
-    if own { STATE.lock_quietly() } else { STATE.lock() }
+/// Holds the lock, on a thread that may be any by now: `signals` is whether they are blocked on it.
+fn enter(signals: Signals) -> Held<'static> {
+    match signals {
+        Signals::Blocked => STATE.lock_quietly(),
+        Signals::Open => STATE.lock(),
+    }
 }
 
 /// Takes a block back.
@@ -90,8 +98,8 @@ fn enter() -> Held<'static> {
 ///
 /// The block came from [`alloc`] and is not used any more.
 #[cold]
-pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout) {
-    let _held = enter();
+pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout, signals: Signals) {
+    let _held = enter(signals);
     let (base, used) = (BASE.load(Relaxed), USED.load(Relaxed));
     let offset = block as usize - base;
     if BLOCKS.fetch_sub(1, Relaxed) == 1 {
@@ -113,9 +121,9 @@ pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout) {
 ///
 /// As for `GlobalAlloc::realloc`, for a block of the arena.
 #[cold]
-pub(crate) unsafe fn realloc(block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+pub(crate) unsafe fn realloc(block: *mut u8, layout: Layout, size: usize, signals: Signals) -> *mut u8 {
     {
-        let _held = enter();
+        let _held = enter(signals);
         let offset = block as usize - BASE.load(Relaxed);
         let last = offset + layout.size() == USED.load(Relaxed);
         if last
@@ -127,11 +135,11 @@ pub(crate) unsafe fn realloc(block: *mut u8, layout: Layout, size: usize) -> *mu
         }
     }
     let Ok(new_layout) = Layout::from_size_align(size, layout.align()) else { return null_mut() };
-    let Some(new) = NonNull::new(alloc(new_layout)) else { return null_mut() };
+    let Some(new) = NonNull::new(alloc(new_layout, signals)) else { return null_mut() };
     // SAFETY: both blocks are at least as long as the smaller size and do not overlap: the new one was just made.
     unsafe {
         std::ptr::copy_nonoverlapping(block, new.as_ptr(), layout.size().min(size));
-        dealloc(block, layout);
+        dealloc(block, layout, signals);
     }
     new.as_ptr()
 }

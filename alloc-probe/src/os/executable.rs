@@ -23,6 +23,12 @@ pub(crate) fn executable(buffer: &mut [u8]) -> &[u8] {
     }
 }
 
+/// The name of the program's file.
+pub(crate) fn program_name(buffer: &mut [u8]) -> &[u8] {
+    let path = without_mark(executable(buffer));
+    path.iter().rposition(|&byte| byte == b'/').map_or(path, |slash| &path[slash + 1..])
+}
+
 /// The path without what the kernel adds to that of a file which has gone.
 pub(crate) fn without_mark(path: &[u8]) -> &[u8] {
     path.strip_suffix(b" (deleted)").unwrap_or(path)

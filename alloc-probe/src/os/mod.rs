@@ -5,8 +5,10 @@
 pub(crate) mod arena;
 pub(crate) mod barrier;
 pub(crate) mod clock;
-mod executable;
+pub(crate) mod executable;
 pub(crate) mod lock;
+pub(crate) mod message;
+pub(crate) mod path;
 mod system;
 pub(crate) mod word;
 

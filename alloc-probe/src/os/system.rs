@@ -220,54 +220,6 @@ fn clock_ns(clock: libc::clockid_t) -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Says one line on standard error, without allocating.
-pub(crate) fn complain(parts: &[&[u8]]) {
-    let mut line = [0u8; 1024];
-    let mut length = 0;
-    let bytes = [b"alloc-probe: ".as_slice()].into_iter().chain(parts.iter().copied()).flatten();
-    for (place, &byte) in line[..1023].iter_mut().zip(bytes) {
-        // Whatever is in a path or a variable, it stays one line.
-        *place = if byte.is_ascii_control() { b'?' } else { byte };
-        length += 1;
-    }
-    line[length] = b'\n';
-    // SAFETY: the buffer is longer than that.
-    unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), length + 1) };
-}
-
-/// Some text that needs no allocation. What doesn't fit is left out.
-pub(crate) struct Line<const LIMIT: usize> {
-    bytes: [u8; LIMIT],
-    length: usize,
-}
-
-impl<const LIMIT: usize> Line<LIMIT> {
-    pub(crate) fn new() -> Line<LIMIT> {
-        Line { bytes: [0; LIMIT], length: 0 }
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    /// Adds what the system says of an error by its number.
-    pub(crate) fn push_error(&mut self, code: i32) {
-        let rest = &mut self.bytes[self.length..];
-        // SAFETY: the buffer is writable for its length, and the call ends what it writes with a zero.
-        unsafe { libc::strerror_r(code, rest.as_mut_ptr().cast(), rest.len()) };
-        self.length += rest.iter().position(|&byte| byte == 0).unwrap_or(0);
-    }
-}
-
-impl<const LIMIT: usize> std::fmt::Write for Line<LIMIT> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let length = text.len().min(LIMIT - self.length);
-        self.bytes[self.length..self.length + length].copy_from_slice(&text.as_bytes()[..length]);
-        self.length += length;
-        Ok(())
-    }
-}
-
 /// Calls `f` with the id of each thread of the process, as long as the system tells them. `std` and the C library would
 /// take memory from `malloc` for this.
 pub(crate) fn for_each_task(mut f: impl FnMut(u64)) {

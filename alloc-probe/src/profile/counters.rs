@@ -11,16 +11,10 @@
 use crate::os::word::{bump, bump_byte, find_byte, set_lower};
 use crate::spool;
 use crate::thread::Thread;
-use alloc_probe_format::spool::{LINE_CELLS, PAGE_RECORDS, Section, counter, line, tally};
+use alloc_probe_format::spool::{LINE_CELLS, PAGE_RECORDS, SITE_LIMIT, Section, counter, line, tally};
 use std::mem::offset_of;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
-
-/// How many sites there can be: site numbers have 24 bits in the table of live blocks.
-pub(crate) const SITE_LIMIT: u64 = 1 << 24;
-
-/// Bytes of a thread's directory of pages. Only what is used becomes memory.
-pub(crate) const DIRECTORY_BYTES: usize = SITE_LIMIT as usize / PAGE_RECORDS * 4;
 
 /// Tally lines that a thread takes at once, so that threads do not share cache lines.
 const LINE_BATCH: u64 = 16;

@@ -7,4 +7,5 @@ pub(crate) mod peak;
 pub(crate) mod resident;
 pub(crate) mod stack_depth;
 pub(crate) mod timeline;
+pub(crate) mod totals;
 pub(crate) mod tree;

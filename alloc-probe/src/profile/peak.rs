@@ -18,8 +18,7 @@ use crate::os::clock;
 use crate::os::word::bump;
 use crate::profile::resident;
 use crate::spool;
-use crate::thread::figures::Figures;
-use crate::thread::{Guard, Thread};
+use crate::thread::{Activity, Thread};
 use alloc_probe_format::spool::header;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -110,7 +109,7 @@ fn set_mark(thread: &Thread) {
 fn tell(thread: &Thread, live: i64) {
     let header = spool::header();
     // A signal handler must not tell in the middle of this.
-    let before = thread.guard.replace(Guard::Recording);
+    let before = thread.activity.replace(Activity::Recording);
     loop {
         let alive = header[header::THREADS_ALIVE].load(Relaxed) as i64;
         // One instruction, as another thread may tell for this one.
@@ -143,7 +142,7 @@ fn tell(thread: &Thread, live: i64) {
             break;
         }
     }
-    thread.guard.set(before);
+    thread.activity.set(before);
 }
 
 /// By how much a thread may be off.
@@ -193,42 +192,4 @@ fn new_peak(sum: i64, alive: i64) {
 pub(crate) fn flush(thread: &Thread) {
     note(thread, thread.record.figures.live_bytes());
     tell(thread, thread.record.figures.live_bytes());
-}
-
-/// The process's figures in sum: totals, live, and live at the peak.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sum {
-    pub(crate) total: (u64, u64),
-    pub(crate) live: (i64, i64),
-    pub(crate) at_peak: (i64, i64),
-    pub(crate) reallocs: u64,
-}
-
-impl Sum {
-    /// Over all threads.
-    pub(crate) fn of_process() -> Sum {
-        let epoch = spool::header()[header::EPOCH].load(Relaxed);
-        let mut sum = Sum::default();
-        crate::thread::while_none_ends(|| {
-            crate::thread::for_each_record(|record| {
-                sum.add(&record.figures, record.reallocs.load(Relaxed), epoch)
-            });
-        });
-        if sum.live.0 > sum.at_peak.0 {
-            sum.at_peak = sum.live; // A peak that is not over.
-        }
-        sum
-    }
-
-    pub(crate) fn add(&mut self, figures: &Figures, reallocs: u64, epoch: u64) {
-        // Read once, as the thread may be at it: what is not live was freed.
-        let (freed, total) = (figures.freed(), figures.total());
-        let live = (total.0.wrapping_sub(freed.0) as i64, total.1.wrapping_sub(freed.1) as i64);
-        for (mine, theirs) in [(&mut self.live, live), (&mut self.at_peak, figures.at_peak(epoch))] {
-            mine.0 = mine.0.wrapping_add(theirs.0);
-            mine.1 = mine.1.wrapping_add(theirs.1);
-        }
-        self.total = (self.total.0.wrapping_add(total.0), self.total.1.wrapping_add(total.1));
-        self.reallocs = self.reallocs.wrapping_add(reallocs);
-    }
 }

@@ -8,10 +8,11 @@
 
 use crate::capture::own_stack::{ask_for_thread_stack, own_stack};
 use crate::capture::{Captured, OwnStack};
-use crate::lifecycle::start;
+use crate::mode;
 use crate::os::PageMap;
 use crate::spool;
-use crate::thread::{Record, Thread};
+use crate::thread::Thread;
+use crate::thread::record::Record;
 use alloc_probe_format::spool::{Section, thread as word};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,8 +22,8 @@ use std::sync::atomic::Ordering::Relaxed;
 #[cold]
 #[inline(never)]
 pub(crate) fn note_deepest(thread: &Thread, captured: Captured) {
-    // SAFETY: null, or the thread's own kept stack, which nothing else refers to now that the stack is taken.
-    let own = unsafe { thread.kept.get().as_ref() }.and_then(|kept| kept.own_stack());
+    // SAFETY: null, or the thread's own cached stack, which nothing else refers to now that the stack is taken.
+    let own = unsafe { thread.cached_stack.get().as_ref() }.and_then(|kept| kept.own_stack());
     let Some(OwnStack { low, high, lowest }) = own else { return };
     thread.record.set_stack(low, high);
     let depth = high.saturating_sub(lowest).min(u32::MAX.into());
@@ -33,7 +34,7 @@ pub(crate) fn note_deepest(thread: &Thread, captured: Captured) {
 /// Measures the calling thread's stack, as it is about to end. Only where stacks are taken: it takes some
 /// microseconds.
 pub(crate) fn measure_own(record: &Record) {
-    if !start::takes_stacks() {
+    if !mode::has_stacks() {
         return;
     }
     if record.stack_limit.load(Relaxed) == 0 {
@@ -70,23 +71,4 @@ fn measure(slot: &[AtomicU64], pages: &PageMap) {
     let [low, limit] = [word::STACK_LOW, word::STACK_LIMIT].map(|index| slot[index].load(Relaxed));
     let touched = pages.touched_bytes(low, low.saturating_add(limit));
     slot[word::STACK_BYTES].store(touched, Relaxed);
-}
-
-impl Record {
-    fn set_stack(&self, low: u64, high: u64) {
-        self.stack_low.store(low, Relaxed);
-        self.stack_limit.store(high.saturating_sub(low), Relaxed);
-    }
-
-    /// Keeps the larger of an ended thread's figures and those of its name.
-    pub(crate) fn keep_larger_stack(&self, other: &Record) {
-        for (mine, theirs) in [
-            (&self.stack_bytes, &other.stack_bytes),
-            (&self.stack_limit, &other.stack_limit),
-            // The depth is in the upper half.
-            (&self.deepest, &other.deepest),
-        ] {
-            mine.store(mine.load(Relaxed).max(theirs.load(Relaxed)), Relaxed);
-        }
-    }
 }

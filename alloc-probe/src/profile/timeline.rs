@@ -5,8 +5,8 @@
 use crate::os;
 use crate::os::clock;
 use crate::os::lock::Lock;
-use crate::profile::peak::Sum;
 use crate::profile::resident::{self, Resident};
+use crate::profile::totals::Sum;
 use crate::spool;
 use alloc_probe_format::spool::{Section, TIMELINE_LIMIT, header, sample};
 use std::sync::atomic::AtomicU64;

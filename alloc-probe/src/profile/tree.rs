@@ -9,9 +9,8 @@
 //! which is cheaper than keeping them from ever being born.
 
 use crate::capture::{FrameKey, Tree};
-use crate::profile::counters::SITE_LIMIT;
 use crate::spool;
-use alloc_probe_format::spool::{NODE_WORDS, Section, header};
+use alloc_probe_format::spool::{NODE_WORDS, SITE_LIMIT, Section, header};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 

@@ -3,7 +3,7 @@
 use crate::os::word::bump;
 use crate::profile::peak;
 use crate::profile::timeline;
-use crate::thread::{Guard, Thread};
+use crate::thread::{Activity, Thread};
 
 /// How many allocations there are between two looks at the clock, for the timeline.
 const LOOK: u64 = 1024;
@@ -49,7 +49,7 @@ pub(crate) fn resize(thread: &Thread, old: u64, new: u64) {
 #[cold]
 #[inline(never)]
 fn look(thread: &Thread) {
-    let before = thread.guard.replace(Guard::Recording);
+    let before = thread.activity.replace(Activity::Recording);
     timeline::tick(crate::os::clock::ticks());
-    thread.guard.set(before);
+    thread.activity.set(before);
 }

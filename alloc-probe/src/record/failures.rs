@@ -3,7 +3,7 @@
 
 use super::site;
 use crate::capture::Registers;
-use crate::lifecycle::start;
+use crate::mode;
 use crate::os::clock;
 use crate::thread::{Thread, recording};
 use crate::{os, spool};
@@ -20,7 +20,7 @@ pub(crate) fn note(thread: &'static Thread, size: u64, registers: Option<Registe
         let header = spool::header();
         let ticks = clock::ticks().wrapping_sub(header[header::START_TICKS].load(Relaxed));
         let site = registers
-            .filter(|_| start::takes_stacks())
+            .filter(|_| mode::has_stacks())
             .map_or(0, |registers| recording(thread, || site::of_caller(thread, registers)));
         let number = header[header::FAILED].load(Relaxed) % FAILURES;
         let start = header::FAILURES + number as usize * FAILURE_WORDS;

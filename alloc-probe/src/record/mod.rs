@@ -3,6 +3,7 @@
 pub(crate) mod count;
 pub(crate) mod failures;
 pub(crate) mod full;
+pub(crate) mod prepare;
 pub(crate) mod sample;
 pub(crate) mod site;
 #[cfg(feature = "truth")]

@@ -1,6 +1,6 @@
 //! From a stack to its site, and the counter of a site: what the recording of every mode needs.
 
-use crate::capture::{Captured, Registers, Remarks, Tree};
+use crate::capture::{CaptureFlags, Captured, Registers, Tree};
 use crate::os::clock;
 use crate::profile::counters::{self, Counter};
 use crate::profile::stack_depth;
@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::Relaxed;
 #[inline(always)]
 pub(crate) fn of_caller(thread: &'static Thread, registers: Registers) -> u32 {
     let Some(captured) = capture(thread, registers) else { return 0 };
-    if captured.remarks != Remarks::NONE {
+    if captured.flags != CaptureFlags::NONE {
         note_unusual(thread, captured);
     }
     let site = if captured.node == StackTree::ROOT { None } else { tree::site(captured.node) };
@@ -29,7 +29,7 @@ pub(crate) fn of_caller(thread: &'static Thread, registers: Registers) -> u32 {
 /// as recording.
 pub(crate) fn node_of_caller(thread: &'static Thread, registers: Registers) -> u32 {
     let Some(captured) = capture(thread, registers) else { return 0 };
-    if captured.remarks.deepest() {
+    if captured.flags.deepest() {
         stack_depth::note_deepest(thread, captured);
     }
     captured.node
@@ -38,14 +38,14 @@ pub(crate) fn node_of_caller(thread: &'static Thread, registers: Registers) -> u
 /// Takes the caller's stack. None where there is no memory for it.
 #[inline(always)]
 fn capture(thread: &'static Thread, registers: Registers) -> Option<Captured> {
-    let mut kept = thread.kept.get();
+    let mut kept = thread.cached_stack.get();
     if kept.is_null() {
         if !thread.make_private() {
             return None;
         }
-        kept = thread.kept.get();
+        kept = thread.cached_stack.get();
     }
-    // SAFETY: the kept stack is the thread's own, in memory that stays; the thread is marked as recording, so that no
+    // SAFETY: the cached stack is the thread's own, in memory that stays; the thread is marked as recording, so that no
     // other reference to it exists. The registers are those of a frame that lives until this call returns.
     Some(unsafe { (*kept).capture(&StackTree, registers) })
 }
@@ -54,10 +54,10 @@ fn capture(thread: &'static Thread, registers: Registers) -> Option<Captured> {
 #[cold]
 #[inline(never)]
 fn note_unusual(thread: &Thread, captured: Captured) {
-    if captured.remarks.truncated() {
+    if captured.flags.truncated() {
         spool::header()[header::TRUNCATED].fetch_add(1, Relaxed);
     }
-    if captured.remarks.deepest() {
+    if captured.flags.deepest() {
         stack_depth::note_deepest(thread, captured);
     }
 }

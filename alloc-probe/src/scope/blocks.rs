@@ -3,7 +3,7 @@
 //! There is an entry exactly as long as its block is live and its scope is open, so that nothing has to be looked up
 //! once all scopes are closed. The blocks of a scope are a chain, by which they are found when it closes.
 
-use super::open::{Number, slot};
+use super::slot::{Number, slot};
 use super::table::{Entry, KEY_LIMIT, MIX, Table};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;

@@ -8,9 +8,11 @@
 //! (A `pthread_create` of our own was the other candidate. It would stand in every program that has the probe, collides
 //! with the one of a static C library, and with those of sanitizers.)
 
-use super::open::{self as slots, Number, TICKETS};
+use super::open::{self, TICKETS};
+use super::slot::{self, Number};
 use super::starting;
 use crate::os;
+use crate::os::message::complain;
 use crate::thread::Thread;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -32,7 +34,7 @@ fn set(slack: u64) {
 /// Has the threads that this one starts begin in a scope, or in none. Returns what is to be handed to [`restore`].
 pub(crate) fn mark(number: Number) -> u64 {
     let before = get();
-    let marked = |base: u64| base + u64::from(slots::ticket(number));
+    let marked = |base: u64| base + u64::from(open::ticket(number));
     let mut base = BASE.load(Relaxed);
     if base == 0 {
         starting::learn();
@@ -41,7 +43,7 @@ pub(crate) fn mark(number: Number) -> u64 {
             .map_or_else(|base| base, |_| before.max(1));
         set(marked(base));
         if get() != marked(base) {
-            os::complain(&[
+            complain(&[
                 b"the system does not tell where a thread was started: in scopes, the threads that they \
                              start are not counted",
             ]);
@@ -64,7 +66,7 @@ pub(crate) fn inherit(thread: &Thread) {
     if base == 0 || ticket == 0 || ticket >= u64::from(TICKETS) {
         return;
     }
-    if let Some(number) = slots::hold_by_ticket(ticket as u32) {
+    if let Some(number) = open::hold_by_ticket(ticket as u32) {
         thread.scope.set(number);
         thread.started_in.set(number);
         starting::begin(thread);
@@ -80,9 +82,9 @@ pub(crate) fn lose_event() {
         if base == 0 || ticket == 0 || ticket >= u64::from(TICKETS) {
             return;
         }
-        if let Some(number) = slots::hold_by_ticket(ticket as u32) {
-            slots::lose(number, 1);
-            slots::release(number);
+        if let Some(number) = open::hold_by_ticket(ticket as u32) {
+            slot::lose(number, 1);
+            open::release(number);
         }
     });
 }
@@ -92,5 +94,5 @@ pub(crate) fn lose_event() {
 pub(crate) fn leave(thread: &Thread) {
     starting::give_up(thread);
     thread.scope.set(0);
-    slots::release(thread.started_in.replace(0));
+    open::release(thread.started_in.replace(0));
 }

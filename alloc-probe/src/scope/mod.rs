@@ -1,6 +1,6 @@
 //! Scopes: what a piece of code allocates, exactly, whatever other threads do meanwhile.
 //!
-//! * [`open`] has the open scopes and the tree that they make.
+//! * [`slot`] is one scope, and [`open`] has those that are open and the tree that they make.
 //! * [`blocks`] knows the live blocks that they own, [`sites`] what they did at which stack; both are a [`table`].
 //! * [`record`] is what the hook calls while any scope is open. While none is, the hook doesn't know that there are any:
 //!   the state of recording has a bit for it.
@@ -11,5 +11,6 @@ pub(crate) mod inherit;
 pub(crate) mod open;
 pub(crate) mod record;
 pub(crate) mod sites;
+pub(crate) mod slot;
 mod starting;
 mod table;

@@ -5,11 +5,12 @@
 //! which no assertion passes.
 
 use super::blocks::{self, Owner};
-use super::open::{self as slots, Number, add, slot};
+use super::open::{hold, release};
+use super::slot::{self, Number, add, are_related, each_open, lock, open_from};
 use super::{sites, starting};
 use crate::capture::Registers;
 use crate::record::site;
-use crate::thread::{Guard, Thread, recording};
+use crate::thread::{Activity, Thread, recording};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A block that a scope owned, and that may be gone when its reallocation returns.
@@ -23,7 +24,7 @@ pub(crate) struct Detached {
 #[inline(never)]
 pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers: Registers) {
     let Some((scope, node)) = birth(thread, address, registers) else { return };
-    recording(thread, || match slots::lock(scope) {
+    recording(thread, || match lock(scope) {
         Some(_locked) => begin(Owner { scope, node }, address, size, false),
         None => lose(scope),
     });
@@ -45,7 +46,7 @@ fn dealloc_owned(thread: &'static Thread, address: u64, size: u64) {
     let temporary = thread.scope_last.get() == address as usize;
     recording(thread, || {
         with_owner(address, |owner| {
-            slots::each_open(owner.scope, |number, this| {
+            each_open(owner.scope, |number, this| {
                 end(number, owner.node, size, temporary);
                 add(&this.figures.frees, 1);
                 add(&this.figures.temporary_blocks, temporary.into());
@@ -59,7 +60,7 @@ pub(crate) fn detach(thread: &'static Thread, address: u64, size: u64) -> Option
     blocks::find(address)?;
     recording(thread, || {
         let owner = with_owner(address, |owner| {
-            slots::hold(owner.scope);
+            hold(owner.scope);
             owner
         });
         owner.map(|owner| Detached { owner, address, size })
@@ -79,9 +80,9 @@ pub(crate) fn realloc(
     let born = birth(thread, address, registers);
     recording(thread, || {
         match (&old, born) {
-            (Some(old), Some((scope, node))) if slots::are_related(old.owner.scope, scope) => {
+            (Some(old), Some((scope, node))) if are_related(old.owner.scope, scope) => {
                 // One instant for the scopes around both.
-                match slots::lock(scope) {
+                match lock(scope) {
                     Some(_locked) => {
                         end_all(old);
                         begin(Owner { scope, node }, address, size, true);
@@ -91,20 +92,20 @@ pub(crate) fn realloc(
             }
             _ => {
                 if let Some(old) = &old {
-                    match slots::lock(old.owner.scope) {
+                    match lock(old.owner.scope) {
                         Some(_locked) => end_all(old),
                         None => lose(old.owner.scope),
                     }
                 }
                 if let Some((scope, node)) = born {
-                    match slots::lock(scope) {
+                    match lock(scope) {
                         Some(_locked) => begin(Owner { scope, node }, address, size, true),
                         None => lose(scope),
                     }
                 }
             }
         }
-        old.into_iter().for_each(|old| slots::release(old.owner.scope));
+        old.into_iter().for_each(|old| release(old.owner.scope));
     });
 }
 
@@ -112,16 +113,16 @@ pub(crate) fn realloc(
 fn reattach(thread: &'static Thread, old: Detached) {
     recording(thread, || {
         let owner = old.owner;
-        match slots::lock(owner.scope) {
+        match lock(owner.scope) {
             Some(_locked) => {
-                let scope = slots::open_from(owner.scope);
+                let scope = open_from(owner.scope);
                 if scope != 0 && !blocks::insert(old.address, Owner { scope, ..owner }) {
                     lose(scope);
                 }
             }
             None => lose(owner.scope),
         }
-        slots::release(owner.scope);
+        release(owner.scope);
     });
 }
 
@@ -130,14 +131,14 @@ fn reattach(thread: &'static Thread, old: Detached) {
 fn birth(thread: &'static Thread, address: u64, registers: Registers) -> Option<(Number, u32)> {
     thread.scope_last.set(address as usize);
     let scope = thread.scope.get();
-    if scope == 0 || thread.guard.get() == Guard::Own {
+    if scope == 0 || thread.activity.get() == Activity::InProbe {
         return None;
     }
     if thread.starting.get() != 0 && starting::is_starting(thread, true) {
         return None;
     }
-    // A handler that interrupted the probe must not use the thread's kept stack.
-    let wanted = thread.guard.get() == Guard::Idle && slot(scope).any_sites.load(Relaxed);
+    // A handler that interrupted the probe must not use the thread's cached stack.
+    let wanted = thread.activity.get() == Activity::Idle && slot::slot(scope).any_sites.load(Relaxed);
     let node = if wanted { recording(thread, || site::node_of_caller(thread, registers)) } else { 0 };
     Some((scope, node))
 }
@@ -146,7 +147,7 @@ fn birth(thread: &'static Thread, address: u64, registers: Registers) -> Option<
 fn with_owner<T>(address: u64, f: impl FnOnce(Owner) -> T) -> Option<T> {
     loop {
         let (place, owner) = blocks::find(address)?;
-        let Some(_locked) = slots::lock(owner.scope) else {
+        let Some(_locked) = lock(owner.scope) else {
             blocks::disown(place);
             lose(owner.scope);
             return None;
@@ -162,14 +163,14 @@ fn with_owner<T>(address: u64, f: impl FnOnce(Owner) -> T) -> Option<T> {
 /// A block begins. The tree is locked.
 #[inline(always)]
 fn begin(owner: Owner, address: u64, size: u64, realloc: bool) {
-    let scope = slots::open_from(owner.scope);
+    let scope = open_from(owner.scope);
     if scope == 0 {
         return;
     }
     if !blocks::insert(address, Owner { scope, ..owner }) {
         return lose(scope);
     }
-    slots::each_open(scope, |number, this| {
+    each_open(scope, |number, this| {
         let figures = &this.figures;
         if this.own_sites.load(Relaxed) {
             sites::begin(number, figures, owner.node, size, realloc);
@@ -186,7 +187,7 @@ fn begin(owner: Owner, address: u64, size: u64, realloc: bool) {
 /// A block ends. The tree is locked.
 #[inline(always)]
 fn end(number: Number, node: u32, size: u64, temporary: bool) {
-    let this = slot(number);
+    let this = slot::slot(number);
     if this.own_sites.load(Relaxed) {
         sites::end(number, &this.figures, node, size, temporary);
     }
@@ -195,9 +196,9 @@ fn end(number: Number, node: u32, size: u64, temporary: bool) {
 }
 
 fn end_all(old: &Detached) {
-    slots::each_open(old.owner.scope, |number, _| end(number, old.owner.node, old.size, false));
+    each_open(old.owner.scope, |number, _| end(number, old.owner.node, old.size, false));
 }
 
 fn lose(scope: Number) {
-    slots::lose(scope, 1);
+    slot::lose(scope, 1);
 }

@@ -1,6 +1,6 @@
 //! What each scope that asks for call sites counts at each stack.
 
-use super::open::{Figures, Number, add, slot};
+use super::slot::{Number, ScopeFigures, add, slot};
 use super::table::{Entry, MIX, Table};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -86,7 +86,7 @@ fn site(number: Number, node: u32) -> Option<&'static Site> {
 }
 
 /// A block begins at a site. The tree's lock is held, and the scope's figures don't have the block yet.
-pub(crate) fn begin(number: Number, figures: &Figures, node: u32, size: u64, realloc: bool) {
+pub(crate) fn begin(number: Number, figures: &ScopeFigures, node: u32, size: u64, realloc: bool) {
     let Some(site) = site(number, node) else { return add(&figures.lost, 1) };
     site.settle(figures);
     add(&site.total_bytes, size);
@@ -97,7 +97,7 @@ pub(crate) fn begin(number: Number, figures: &Figures, node: u32, size: u64, rea
 }
 
 /// A block ends that began at a site. The tree's lock is held.
-pub(crate) fn end(number: Number, figures: &Figures, node: u32, size: u64, temporary: bool) {
+pub(crate) fn end(number: Number, figures: &ScopeFigures, node: u32, size: u64, temporary: bool) {
     let Some(site) = site(number, node) else { return };
     site.settle(figures);
     add(&site.live_bytes, size.wrapping_neg());
@@ -144,7 +144,7 @@ impl Site {
     }
 
     /// Settles what was live at the peak, if there was a new one since the last change.
-    fn settle(&self, figures: &Figures) {
+    fn settle(&self, figures: &ScopeFigures) {
         let epoch = figures.epoch.load(Relaxed);
         if self.epoch.load(Relaxed) != epoch {
             self.peak_bytes.store(self.live_bytes.load(Relaxed), Relaxed);

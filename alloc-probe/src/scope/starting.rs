@@ -8,7 +8,7 @@
 //! A thread of C's never gets one. It is told by allocating more than the map ever would, or by ending; what was left out
 //! of it is then lost, so that no assertion passes. One line in what it calls makes it count: [`here`](super::here).
 
-use super::open as slots;
+use super::slot;
 use crate::thread::Thread;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,6 +55,6 @@ pub(super) fn is_starting(thread: &Thread, allocates: bool) -> bool {
 pub(super) fn give_up(thread: &Thread) {
     let left_out = thread.starting.replace(0).saturating_sub(1);
     if left_out > 0 {
-        slots::lose(thread.started_in.get(), left_out);
+        slot::lose(thread.started_in.get(), left_out);
     }
 }

@@ -6,16 +6,16 @@
 //! from the file system *before* the extent is mapped: a write to a mapping that the disk has no room for would be a
 //! SIGBUS in the user's program. Where there is no room, a section stops growing, and what can't be recorded is counted.
 
+use super::file;
 use crate::os::clock;
 use crate::os::lock::Lock;
+use crate::os::message::{complain, complain_of_path};
 use crate::os::{self, PAGE, keeping_errno};
 use alloc_probe_format::spool::{
-    self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MARKS, Section, Spool, fact, header, mark,
+    self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MARKS, Section, Spool, header, mark,
 };
-use std::ffi::CStr;
-use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 
 /// The least that a file must have room for: more than the first steps of all sections.
 const LEAST: u64 = 1 << 20;
@@ -38,13 +38,6 @@ static SECTIONS: [Memory; Section::LIMIT] = [const {
     }
 }; Section::LIMIT];
 
-/// The file, or -1.
-static FILE: AtomicI32 = AtomicI32::new(-1);
-/// Whether it has a name, and so is on a disk that may be full.
-static NAMED: AtomicBool = AtomicBool::new(false);
-/// Device and number of the file, by which it is known again.
-static IDENTITY: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-static FILE_LENGTH: AtomicU64 = AtomicU64::new(0);
 static GROWTH: Lock = Lock::new();
 
 /// How much all sections together may have, and have.
@@ -79,13 +72,11 @@ fn space(section: Section) -> usize {
 pub(crate) fn create(file: Option<i32>, limit: u64) -> bool {
     LIMIT.store(limit, Relaxed);
     let create_on = |file: i32, named: bool| {
-        let (device, number) = identity(file);
-        [device, number].iter().zip(&IDENTITY).for_each(|(value, word)| word.store(*value, Relaxed));
-        NAMED.store(named, Relaxed);
-        FILE.store(file, Relaxed);
-        let done = (!named || take_blocks(file, 0, LEAST)) && ensure(Section::HEADER, HEADER_WORDS * 8);
+        file::adopt(file, named);
+        let done = (!named || file::take_blocks(file, 0, LEAST)) && ensure(Section::HEADER, HEADER_WORDS * 8);
         if !done {
-            forget_file();
+            file::close();
+            NO_ROOM_UNTIL.store(0, Relaxed);
         }
         done
     };
@@ -93,51 +84,12 @@ pub(crate) fn create(file: Option<i32>, limit: u64) -> bool {
     if file.is_some_and(|file| create_on(file, true)) {
         return true;
     }
-    let refused = REASON.load(Relaxed);
+    let refused = file::set_reason(0);
     // SAFETY: the name is a C string.
     let nameless = unsafe { libc::memfd_create(c"alloc-probe".as_ptr(), libc::MFD_CLOEXEC) };
     let done = (nameless >= 0 && create_on(nameless, false)) || ensure(Section::HEADER, HEADER_WORDS * 8);
-    REASON.store(refused, Relaxed);
+    file::set_reason(refused);
     done
-}
-
-/// Device and number of an open file; zeros where it is none.
-fn identity(file: i32) -> (u64, u64) {
-    let mut status = MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: it is a valid place for the answer, and zeros are a valid one.
-    let status = unsafe {
-        libc::fstat(file, status.as_mut_ptr());
-        status.assume_init()
-    };
-    (status.st_dev, status.st_ino)
-}
-
-/// The file, as long as its descriptor is what it was. Programs close descriptors that they don't know, as daemons do,
-/// and then it may be another file's by now.
-fn own_file() -> Option<i32> {
-    let file = FILE.load(Relaxed);
-    let [device, number] = [&IDENTITY[0], &IDENTITY[1]].map(|word| word.load(Relaxed));
-    if identity(file) == (device, number) {
-        return Some(file);
-    }
-    let path = crate::dump::output::OUTPUT.spool().filter(|_| NAMED.load(Relaxed))?;
-    // SAFETY: the path is a C string.
-    let again = unsafe {
-        libc::open(
-            path.as_c_str().as_ptr(),
-            libc::O_RDWR | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK,
-        )
-    };
-    if identity(again) == (device, number) {
-        FILE.store(again, Relaxed);
-        return Some(again);
-    }
-    if again >= 0 {
-        // SAFETY: our own descriptor, which nobody uses.
-        unsafe { libc::close(again) };
-    }
-    REASON.store(libc::EBADF, Relaxed);
-    None
 }
 
 /// The words of the header.
@@ -164,14 +116,8 @@ pub(crate) fn ensure(section: Section, bytes: usize) -> bool {
 #[cold]
 fn is_full() -> bool {
     if SECTIONS[0].ready.load(Relaxed) != 0 && !FULL.swap(true, Relaxed) {
-        crate::lifecycle::start::complain_of_room();
-        // In the room that there is; and not where it was for a fact that there was none.
-        if let Some(_held) = FACTS.try_lock() {
-            append_fact(
-                fact::NOTE,
-                &[b"there was no room for the whole profile: blocks, or their stacks, are missing"],
-            );
-        }
+        complain_of_room();
+        header()[header::NO_ROOM].store(1, Relaxed);
     }
     false
 }
@@ -222,8 +168,8 @@ fn grow(section: Section, bytes: usize) -> bool {
             LIMIT_REACHED.store(true, Relaxed);
             continue;
         }
-        let mut mapped = FILE.load(Relaxed) < 0 || map_extent(section, ready, length);
-        if !mapped && !NAMED.load(Relaxed) && section != Section::HEADER {
+        let mut mapped = !file::is_open() || map_extent(section, ready, length);
+        if !mapped && !file::is_named() && section != Section::HEADER {
             // A file without a name is only for others to look at.
             header()[header::IN_PART].store(1, Relaxed);
             mapped = true;
@@ -261,15 +207,15 @@ fn reserve(section: Section, bytes: usize) -> bool {
 
 /// Maps `length` more bytes of the file behind what a section has. The growth lock is held.
 fn map_extent(section: Section, start: usize, length: usize) -> bool {
-    let Some(file) = own_file() else { return false };
-    let file_start = FILE_LENGTH.load(Relaxed);
+    let Some(file) = file::own_file() else { return false };
+    let file_start = file::length();
     let extent =
         if section == Section::HEADER { 0 } else { header()[header::EXTENT_COUNT].load(Relaxed) as usize };
     if extent >= EXTENT_LIMIT {
-        REASON.store(libc::EFBIG, Relaxed);
+        file::set_reason(libc::EFBIG);
         return false;
     }
-    if !take_blocks(file, file_start, length as u64) {
+    if !file::take_blocks(file, file_start, length as u64) {
         return false;
     }
     let base = base(section).cast::<u8>();
@@ -286,13 +232,13 @@ fn map_extent(section: Section, start: usize, length: usize) -> bool {
         )
     };
     if mapped == libc::MAP_FAILED {
-        REASON.store(libc::ENOMEM, Relaxed);
+        file::set_reason(libc::ENOMEM);
         return false;
     }
     // As what was reserved: it would make the core dump of a program that crashes larger, and is in a file already.
     // SAFETY: the range is the mapping just made; the advice changes nothing about its content.
     unsafe { libc::madvise(mapped, length, libc::MADV_DONTDUMP) };
-    FILE_LENGTH.store(file_start + length as u64, Relaxed);
+    file::set_length(file_start + length as u64);
     if section == Section::HEADER {
         // So that `header()` works for the entry about to be written.
         SECTIONS[0].ready.store(length, Release);
@@ -305,68 +251,16 @@ fn map_extent(section: Section, start: usize, length: usize) -> bool {
     true
 }
 
-/// Whether all was taken that may be.
-pub(crate) fn limit_is_reached() -> bool {
-    LIMIT_REACHED.load(Relaxed)
-}
-
-/// Why there was no room in the file.
-pub(crate) fn no_room() -> std::io::Error {
-    std::io::Error::from_raw_os_error(REASON.load(Relaxed))
-}
-
-/// What the file system said last where it refused.
-static REASON: AtomicI32 = AtomicI32::new(0);
-
-/// Has the file system set blocks aside for a range of the file.
-fn take_blocks(file: i32, start: u64, length: u64) -> bool {
-    // Beyond the limit the kernel would send SIGXFSZ.
-    let status = if start + length > os::limit(libc::RLIMIT_FSIZE) {
-        libc::EFBIG
-    } else if NAMED.load(Relaxed) {
-        // No signal interrupts it: they are put off while the lock is held.
-        // SAFETY: a plain system call on our own descriptor.
-        unsafe { libc::posix_fallocate(file, start as libc::off_t, length as libc::off_t) }
-    } else {
-        // Memory like any other: it need not be taken before it is touched.
-        // SAFETY: likewise.
-        unsafe { libc::ftruncate(file, (start + length) as libc::off_t) }
-    };
-    if status != 0 {
-        REASON.store(status, Relaxed);
+/// Says that there is no room to grow.
+fn complain_of_room() {
+    let consequence = "what has no room is missing from the profile";
+    match file::path() {
+        _ if LIMIT_REACHED.load(Relaxed) => {
+            complain(&[b"the profile has taken all the memory it may; ", consequence.as_bytes()]);
+        }
+        Some(path) => complain_of_path(path.bytes(), &file::no_room(), consequence),
+        None => complain(&[b"the system has no more memory for the profile; ", consequence.as_bytes()]),
     }
-    status == 0
-}
-
-/// Records a fact. Called under no lock but the caller's own: facts are written where images and threads are listed.
-pub(crate) fn add_fact(tag: u64, parts: &[&[u8]]) {
-    let _held = FACTS.lock();
-    append_fact(tag, parts);
-}
-
-static FACTS: Lock = Lock::new();
-
-/// The same, with the facts' lock held.
-fn append_fact(tag: u64, parts: &[&[u8]]) {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let count = &header()[header::COUNTS + Section::FACTS.0];
-    let first = count.load(Relaxed) as usize;
-    let words = 1 + length.div_ceil(8);
-    if !ensure(Section::FACTS, (first + words) * 8) {
-        return;
-    }
-    let base = base(Section::FACTS);
-    // SAFETY: `ensure` made the section at least `first + words` words long, and the lock is held: nobody else
-    // writes behind `first`.
-    let word = |index: usize| unsafe { &*base.add(first + index) };
-    word(0).store(tag << 32 | length as u64, Relaxed);
-    let mut bytes = parts.iter().copied().flatten();
-    for index in 1..words {
-        let mut value = [0u8; 8];
-        value.iter_mut().zip(&mut bytes).for_each(|(to, from)| *to = *from);
-        word(index).store(u64::from_le_bytes(value), Relaxed);
-    }
-    count.store((first + words) as u64, Release);
 }
 
 impl Spool for LiveSpool {
@@ -387,128 +281,10 @@ pub(crate) fn taken_bytes() -> u64 {
     TAKEN.load(Relaxed)
 }
 
-/// The length of the file that has a name.
-pub(crate) fn file_bytes() -> u64 {
-    if has_file() { FILE_LENGTH.load(Relaxed) } else { 0 }
-}
-
-/// A file that is locked, and may become a spool.
-pub(crate) struct Opened {
-    pub(crate) file: i32,
-    /// Whether it was just made. What was there before must prove to be a spool, and is never emptied.
-    pub(crate) is_new: bool,
-}
-
-/// Makes the spool file, or opens the one that is there, and locks it. Nothing but a regular file of this user's own that
-/// has no other name is opened, and a symbolic link is not followed: others may write to the folder. Fails with the
-/// reason, or with `None` where another process holds it.
-pub(crate) fn open_file(path: &CStr) -> Result<Opened, Option<std::io::Error>> {
-    // The file may come and go meanwhile. That it does so each time is somebody's intention.
-    for _ in 0..100 {
-        let flags = libc::O_RDWR | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-        // SAFETY: the path is a C string.
-        let mut file = unsafe { libc::open(path.as_ptr(), flags | libc::O_CREAT | libc::O_EXCL, 0o600) };
-        let is_new = file >= 0;
-        if !is_new {
-            let reason = std::io::Error::last_os_error();
-            if reason.raw_os_error() != Some(libc::EEXIST) {
-                return Err(Some(reason));
-            }
-            match status_of(path) {
-                // Looked at before it is opened, as to open a device may have effects.
-                Some(status) if is_own_regular(&status) => {}
-                Some(_) => return Err(Some(std::io::Error::from_raw_os_error(libc::EEXIST))),
-                None => continue,
-            }
-            // SAFETY: the path is a C string.
-            file = unsafe { libc::open(path.as_ptr(), flags) };
-            if file < 0 {
-                let reason = std::io::Error::last_os_error();
-                if reason.raw_os_error() == Some(libc::ENOENT) {
-                    continue;
-                }
-                return Err(Some(reason));
-            }
-        }
-        let close = || {
-            // SAFETY: the descriptor is our own, and nobody uses it.
-            unsafe { libc::close(file) };
-        };
-        if !lock(file, is_new) {
-            close();
-            return Err(None);
-        }
-        let mut status = MaybeUninit::<libc::stat>::zeroed();
-        // SAFETY: it is a valid place for the answer, and zeros are a valid one.
-        let status = unsafe {
-            libc::fstat(file, status.as_mut_ptr());
-            status.assume_init()
-        };
-        if !is_own_regular(&status) {
-            close();
-            return Err(Some(std::io::Error::from_raw_os_error(libc::EEXIST)));
-        }
-        if is_at(file, path) {
-            [status.st_dev, status.st_ino]
-                .iter()
-                .zip(&OPENED)
-                .for_each(|(value, to)| to.store(*value, Relaxed));
-            return Ok(Opened { file, is_new });
-        }
-        close();
-        // Its owner removed or renamed it just before: there is another now, or none.
-    }
-    Err(None)
-}
-
-/// Device and number of the spool file that was opened.
-static OPENED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-
-/// Locks a file, if no other process has. One that was just made may be held for a moment by whoever looks at what it is.
-fn lock(file: i32, is_new: bool) -> bool {
-    (0..if is_new { 100 } else { 1 }).any(|attempt| {
-        if attempt > 0 {
-            os::sleep_ns(1_000_000);
-        }
-        // SAFETY: the descriptor is the caller's.
-        unsafe { libc::flock(file, libc::LOCK_EX | libc::LOCK_NB) == 0 }
-    })
-}
-
-/// What is at a path; of a symbolic link, the link.
-fn status_of(path: &CStr) -> Option<libc::stat> {
-    let mut status = MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: the path is a C string; what the call fills in is read only if it did.
-    unsafe { (libc::lstat(path.as_ptr(), status.as_mut_ptr()) == 0).then(|| status.assume_init()) }
-}
-
-/// Whether it is a regular file that this process's user owns, under one name.
-fn is_own_regular(status: &libc::stat) -> bool {
-    // SAFETY: it has no preconditions.
-    let user = unsafe { libc::geteuid() };
-    status.st_mode & libc::S_IFMT == libc::S_IFREG && status.st_uid == user && status.st_nlink == 1
-}
-
-/// Whether a path leads to an open file, by itself and not by a link.
-fn is_at(file: i32, path: &CStr) -> bool {
-    status_of(path).is_some_and(|status| (status.st_dev, status.st_ino) == identity(file))
-}
-
-/// Whether the spool file that was opened is still what a path leads to.
-pub(crate) fn opened_is_at(path: &CStr) -> bool {
-    let opened = [&OPENED[0], &OPENED[1]].map(|word| word.load(Relaxed));
-    status_of(path).is_some_and(|status| [status.st_dev, status.st_ino] == opened)
-}
-
-/// Whether the profile is in a file that has a name.
-pub(crate) fn has_file() -> bool {
-    FILE.load(Relaxed) >= 0 && NAMED.load(Relaxed)
-}
-
 /// In the child of a fork: the spool is the parent's, and so is its lock, which lasts as long as anything is mapped
 /// from the file. The child gets other memory in its place, so that nothing it does can reach its parent's.
 pub(crate) fn leave_to_parent() {
-    if FILE.load(Relaxed) >= 0 {
+    if file::is_open() {
         for memory in &SECTIONS {
             let (base, ready) = (memory.base.load(Relaxed), memory.ready.load(Relaxed));
             if ready > 0 {
@@ -518,21 +294,8 @@ pub(crate) fn leave_to_parent() {
             }
         }
     }
-    forget_file();
+    file::close();
     GROWTH.reset();
-    FACTS.reset();
-}
-
-/// Goes on without the file.
-fn forget_file() {
-    let file = FILE.swap(-1, Relaxed);
-    NO_ROOM_UNTIL.store(0, Relaxed);
-    // It may be the program's by now.
-    let own = [&IDENTITY[0], &IDENTITY[1]].map(|word| word.load(Relaxed));
-    if file >= 0 && <[u64; 2]>::from(identity(file)) == own {
-        // SAFETY: our own descriptor, which nobody uses any more.
-        unsafe { libc::close(file) };
-    }
 }
 
 const _: () = assert!(spool::HEADER_WORDS * 8 == STEP);

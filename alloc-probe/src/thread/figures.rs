@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Seven words of the spool. Only the owning thread writes them; snapshots read them at any time.
 #[repr(C)]
-pub(crate) struct Figures {
+pub(crate) struct ThreadFigures {
     total_bytes: AtomicU64,
     total_blocks: AtomicU64,
     freed_bytes: AtomicU64,
@@ -22,16 +22,16 @@ pub(crate) struct Figures {
 }
 
 const _: () = {
-    assert!(offset_of!(Figures, total_bytes) == thread::TOTAL_BYTES * 8);
-    assert!(offset_of!(Figures, total_blocks) == thread::TOTAL_BLOCKS * 8);
-    assert!(offset_of!(Figures, freed_bytes) == thread::FREED_BYTES * 8);
-    assert!(offset_of!(Figures, freed_blocks) == thread::FREED_BLOCKS * 8);
-    assert!(offset_of!(Figures, peak_bytes) == thread::PEAK_BYTES * 8);
-    assert!(offset_of!(Figures, peak_blocks) == thread::PEAK_BLOCKS * 8);
-    assert!(offset_of!(Figures, epoch) == thread::EPOCH * 8);
+    assert!(offset_of!(ThreadFigures, total_bytes) == thread::TOTAL_BYTES * 8);
+    assert!(offset_of!(ThreadFigures, total_blocks) == thread::TOTAL_BLOCKS * 8);
+    assert!(offset_of!(ThreadFigures, freed_bytes) == thread::FREED_BYTES * 8);
+    assert!(offset_of!(ThreadFigures, freed_blocks) == thread::FREED_BLOCKS * 8);
+    assert!(offset_of!(ThreadFigures, peak_bytes) == thread::PEAK_BYTES * 8);
+    assert!(offset_of!(ThreadFigures, peak_blocks) == thread::PEAK_BLOCKS * 8);
+    assert!(offset_of!(ThreadFigures, epoch) == thread::EPOCH * 8);
 };
 
-impl Figures {
+impl ThreadFigures {
     /// Settles what was live at the peak, if there was a new one since the last change.
     #[inline(always)]
     fn settle(&self, epoch: u64) {
@@ -94,7 +94,7 @@ impl Figures {
     }
 
     /// Adds another's figures to these, as where a thread's go to those of its name. Both belong to the caller.
-    pub(crate) fn absorb(&self, other: &Figures, epoch: u64) {
+    pub(crate) fn absorb(&self, other: &ThreadFigures, epoch: u64) {
         self.settle(epoch);
         other.settle(epoch);
         for (mine, theirs) in [

@@ -247,7 +247,7 @@ fn a_thousand_threads_at_once_give_memory_back() {
     let outcome = Child::new("threads_at_once", "full").succeed();
     let [at_once, after] = ["at_once.json", "out.json"].map(|name| outcome.dump_named(name).probe);
     are_true_but_for_the_peak(&outcome.dump_named("out.json"), Counted::told(&outcome));
-    // A kept stack of 200 frames takes three pages.
+    // A cached stack of 200 frames takes three pages.
     let given_back = at_once.private_bytes.saturating_sub(after.private_bytes);
     assert!(given_back > (AT_ONCE - 100) * 2 * 4096, "{at_once:?} {after:?}");
 }

@@ -9,6 +9,7 @@ mod clock;
 mod facts;
 mod failures;
 mod marks;
+mod mode;
 mod part;
 mod peak;
 mod peak_memory;
@@ -22,6 +23,7 @@ mod words;
 
 pub use blocks::{for_each_live_block, sample_weight};
 pub use clock::Now;
+pub use mode::mode_number;
 pub use part::part;
 
 use crate::dump::*;
@@ -36,15 +38,13 @@ use tree::Rows;
 pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
     let clock = ClockScale::of(spool, now);
     let long_lived_ns = spool.header(header::LONG_LIVED_NS);
-    let mode = match spool.header(header::MODE) {
-        2 => Mode::Count,
-        3 => Mode::Sample,
-        4 => Mode::Full,
-        _ => Mode::Off,
-    };
+    let mode = mode::mode_of(spool.header(header::MODE));
     let mut facts = Facts::read(spool);
     if spool.header(header::IN_PART) != 0 && now.from_spool {
         facts.notes.push(IN_PART.to_owned());
+    }
+    if spool.header(header::NO_ROOM) != 0 {
+        facts.notes.push(NO_ROOM.to_owned());
     }
     facts.notes.extend(marks::lost(spool));
     let (mut threads, mut counted) = threads::threads(spool);
@@ -129,6 +129,8 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
         symbols: None,
     }
 }
+
+const NO_ROOM: &str = "there was no room for the whole profile: blocks, or their stacks, are missing";
 
 /// Said of a spool that another process reads.
 const IN_PART: &str =

@@ -61,7 +61,9 @@ pub const THREADS_ALIVE: usize = 134;
 pub const FAILED: usize = 136;
 /// Marks passed that there was no room for.
 pub const LOST_MARKS: usize = 137;
-/// The last [`super::FAILURES`] of them, one after the other and around again, of [`super::FAILURE_WORDS`] each.
+/// 1 where a section had no room to grow, so that blocks, or their stacks, are missing.
+pub const NO_ROOM: usize = 138;
+/// The last [`super::FAILURES`] of the failed allocations, one after the other and around again, of [`super::FAILURE_WORDS`] each.
 pub const FAILURES: usize = 160;
 
 /// The number of peaks so far: what a counter's figures at the peak are stamped with.

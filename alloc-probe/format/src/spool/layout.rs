@@ -18,6 +18,9 @@ pub const EXTENT_WORDS: usize = 4;
 /// How many extents the header has room for.
 pub const EXTENT_LIMIT: usize = (HEADER_WORDS - header::EXTENTS) / EXTENT_WORDS;
 
+/// How many sites there can be: the tables of live blocks have 24 bits for the number of a site.
+pub const SITE_LIMIT: u64 = 1 << 24;
+
 /// Tables of live blocks of one width; each is twice as large as the one before.
 pub const BLOCK_TABLES: usize = 24;
 

@@ -1,7 +1,5 @@
 //! How to get from a frame to its caller's, in 29 bits.
 
-use super::arch;
-
 /// What a [`Rule`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -16,7 +14,7 @@ pub(super) enum Kind {
     /// GCC does where it realigns the stack.
     Stored = 3,
     /// No tables cover the code. It may keep frame pointers; to be found out each time.
-    Guess = 4,
+    FramePointer = 4,
     /// It's the outermost frame.
     End = 5,
     /// What a signal interrupted, or more than fits here.
@@ -61,7 +59,7 @@ impl Rule {
     pub(super) const UNUSUAL: Rule = Rule::new(Kind::Unusual, 0, Self::BP_UNCHANGED);
     pub(super) const END: Rule = Rule::new(Kind::End, 0, Self::BP_UNCHANGED);
     /// The frame that `push rbp; mov rbp, rsp` makes.
-    pub(super) const GUESS: Rule = Rule::new(Kind::Guess, 2, 2);
+    pub(super) const FRAME_POINTER: Rule = Rule::new(Kind::FramePointer, 2, 2);
 
     /// Of code that has only been called yet.
     pub(super) const STUB: Rule = Rule::new(Kind::Sp, 1, Self::BP_UNCHANGED);
@@ -99,7 +97,7 @@ impl Rule {
             1 => Kind::Sp,
             2 => Kind::Bp,
             3 => Kind::Stored,
-            4 => Kind::Guess,
+            4 => Kind::FramePointer,
             5 => Kind::End,
             6 => Kind::Unusual,
             #[cfg(any(test, target_arch = "aarch64"))]
@@ -120,12 +118,6 @@ impl Rule {
         u64::from(self.0 >> Self::BP_SHIFT & Self::BP_MAX) * 8
     }
 
-    /// Whether the frame stores its caller's frame pointer.
-    #[inline(always)]
-    pub(super) fn restores_bp(self) -> bool {
-        arch::restores_bp(self)
-    }
-
     /// Whether the CFA is a constant from the stack or frame pointer.
     pub(super) fn is_simple(self) -> bool {
         self.kind().is_by_sp() || self.kind() == Kind::Bp
@@ -141,16 +133,17 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::native::step::restores_bp;
 
     #[test]
     fn simple_rules_keep_their_fields() {
         let rule = Rule::simple(Kind::Sp, 0x110, Some(48));
         assert_eq!((rule.kind(), rule.cfa_bytes(), rule.bp_bytes()), (Kind::Sp, 0x110, 48));
-        assert!(rule.restores_bp() && !rule.uses_bp());
+        assert!(restores_bp(rule) && !rule.uses_bp());
         let rule = Rule::simple(Kind::Bp, 16, None);
         assert_eq!((rule.kind(), rule.cfa_bytes(), rule.bp_bytes()), (Kind::Bp, 16, 8));
-        assert!(rule.uses_bp() && rule.restores_bp() != cfg!(target_arch = "x86_64"));
-        assert!(!Rule::END.uses_bp() && !Rule::END.restores_bp());
+        assert!(rule.uses_bp() && restores_bp(rule) != cfg!(target_arch = "x86_64"));
+        assert!(!Rule::END.uses_bp() && !restores_bp(Rule::END));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Making the rule of a code address that is met for the first time.
 
 use super::rule::Rule;
-use super::{arch, cfi, objects, rule_cache};
+use super::{cfi, objects, rule_cache, step};
 use crate::images;
 
 /// The rule of `address`, which isn't in the cache yet. About a microsecond.
@@ -15,8 +15,8 @@ pub(super) fn learn(address: u64) -> Rule {
             unlisted.list();
         }
     }
-    let rule = object.and_then(|object| cfi::with_row(&object, address, |found| arch::simplify(&found)));
-    let rule = rule.unwrap_or(Rule::GUESS);
+    let rule = object.and_then(|object| cfi::with_row(&object, address, |found| step::simplify(&found)));
+    let rule = rule.unwrap_or(Rule::FRAME_POINTER);
     rule_cache::insert(address, rule);
     rule
 }

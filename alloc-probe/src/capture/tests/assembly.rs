@@ -252,7 +252,7 @@ fn through(subject: &Subject, caller: Caller) -> Vec<FrameKey> {
     LAST.take()
 }
 
-/// The stack through `caller` must go on to the test's own. Tells how often the careful walker was needed.
+/// The stack through `caller` must go on to the test's own. Tells how often the slow unwinder was needed.
 fn followed(caller: Caller) -> u32 {
     let subject = Subject::new();
     let own = subject.check();
@@ -262,7 +262,7 @@ fn followed(caller: Caller) -> u32 {
     subject.check();
     assert!(through(&subject, caller).ends_with(&own[1..]));
     assert_eq!(subject.check()[1..], own[1..]);
-    subject.careful_walks()
+    subject.slow_walks()
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn one_kept_stack_for_several_threads_in_turn() {
             to_second.send(subject).unwrap();
             subject = first.recv().unwrap();
         }
-        assert_eq!(subject.careful_walks(), 0, "each stack was known to be the thread's own");
+        assert_eq!(subject.slow_walks(), 0, "each stack was known to be the thread's own");
         drop(to_second);
     });
 }

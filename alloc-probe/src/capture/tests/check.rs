@@ -1,6 +1,6 @@
 //! Taking a stack in three ways and comparing.
 
-use crate::capture::checked::KeptStack;
+use crate::capture::checked::CachedStack;
 use crate::capture::{Captured, FrameKey, Registers, Tree, refresh_images};
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::HashMap;
@@ -53,29 +53,29 @@ impl TestTree {
     }
 }
 
-/// One thread's tree and kept stack, at a fixed address.
+/// One thread's tree and cached stack, at a fixed address.
 pub(super) struct Subject {
     pub(super) tree: TestTree,
-    kept: Box<UnsafeCell<KeptStack>>,
+    cached_stack: Box<UnsafeCell<CachedStack>>,
 }
 
 impl Subject {
     pub(super) fn new() -> Subject {
         static IMAGES: Once = Once::new();
         IMAGES.call_once(refresh_images);
-        // SAFETY: all-zero bytes are a valid kept stack, and any for the cell around it.
-        let kept = unsafe { Box::<UnsafeCell<KeptStack>>::new_zeroed().assume_init() };
-        Subject { tree: TestTree::default(), kept }
+        // SAFETY: all-zero bytes are a valid cached stack, and any for the cell around it.
+        let cached_stack = unsafe { Box::<UnsafeCell<CachedStack>>::new_zeroed().assume_init() };
+        Subject { tree: TestTree::default(), cached_stack }
     }
 
     /// How often a stack was out of the ordinary so far.
-    pub(super) fn careful_walks(&self) -> u32 {
+    pub(super) fn slow_walks(&self) -> u32 {
         // SAFETY: as in `take`.
-        unsafe { (*self.kept.get()).plain.careful_walks }
+        unsafe { (*self.cached_stack.get()).plain.slow_walks }
     }
 
     pub(super) fn reset(&mut self) {
-        self.kept.get_mut().plain.reset();
+        self.cached_stack.get_mut().plain.reset();
     }
 
     /// The stack of the caller, without any checks.
@@ -83,8 +83,8 @@ impl Subject {
     pub(super) fn take(&self) -> Captured {
         let start = Registers::here();
         // SAFETY: the registers are this function's, and the subject belongs to one thread: it isn't `Sync`. Nothing
-        // else refers to the kept stack during the call.
-        std::hint::black_box(unsafe { (*self.kept.get()).plain.capture(&self.tree, start) })
+        // else refers to the cached stack during the call.
+        std::hint::black_box(unsafe { (*self.cached_stack.get()).plain.capture(&self.tree, start) })
     }
 
     /// Takes the stack of the caller and holds it against a fresh walk, and against `backtrace`'s. Returns the frames
@@ -93,7 +93,7 @@ impl Subject {
     pub(super) fn check(&self) -> Vec<FrameKey> {
         let start = Registers::here();
         // SAFETY: as in `take`.
-        let kept = unsafe { &mut *self.kept.get() };
+        let kept = unsafe { &mut *self.cached_stack.get() };
         // SAFETY: likewise.
         let captured = unsafe { kept.plain.capture(&self.tree, start) };
         assert_ne!(captured.node, TestTree::ROOT);

@@ -6,12 +6,11 @@ use super::inner::Inner;
 use super::mappings::{self, Mapping};
 use super::pages::Pages;
 use super::{cgroup, glibc};
-use crate::lifecycle::start::mode_number;
-use crate::mode::Mode;
 use crate::os::arena;
 use crate::profile::blocks;
 use crate::spool::{self, LiveSpool};
-use alloc_probe_format::dump::{HeapBasis, Memory, ProbeUse, SitePages};
+use alloc_probe_format::dump::{HeapBasis, Memory, Mode, ProbeUse, SitePages};
+use alloc_probe_format::snapshot::mode_number;
 use alloc_probe_format::spool::{Spool as _, header};
 use std::fs;
 use std::sync::OnceLock;
@@ -169,7 +168,7 @@ static INNER: OnceLock<&'static str> = OnceLock::new();
 static TRIM: AtomicBool = AtomicBool::new(false);
 
 /// Tells what the facts depend on. Called once.
-pub(crate) fn arrange(inner: &'static str, trim: bool) {
+pub(crate) fn prepare(inner: &'static str, trim: bool) {
     let _ = INNER.set(inner);
     TRIM.store(trim, Relaxed);
 }

@@ -11,8 +11,8 @@ use super::memory::{Memory, Window};
 use super::objects;
 use super::registers::Registers;
 use super::rule::{Kind, Rule};
-use super::{guess, rule_cache, rules};
-use crate::capture::FrameKey;
+use super::{frame_pointer, rule_cache, rules, step};
+use crate::capture::frame::FrameKey;
 use gimli::{CfaRule, Register, RegisterRule};
 
 /// How often a stack may go on at a lower address, as it does from a coroutine to what resumed it. What goes on for
@@ -176,8 +176,9 @@ impl<'a, 'm> Walker<'a, 'm> {
         let values = self.registers.values;
         let base = if rule.kind().is_by_sp() { values[SP] } else { values[FP] };
         let cfa = base.wrapping_add(rule.cfa_bytes());
-        let pc = arch::code_address(self.read(arch::pc_slot(rule, cfa))?);
-        let bp = if rule.restores_bp() { self.read(cfa.wrapping_sub(rule.bp_bytes()))? } else { values[FP] };
+        let pc = arch::code_address(self.read(step::pc_slot(rule, cfa))?);
+        let bp =
+            if step::restores_bp(rule) { self.read(cfa.wrapping_sub(rule.bp_bytes()))? } else { values[FP] };
         self.registers.known = 0;
         self.registers.set(PC, pc);
         self.registers.set(SP, cfa);
@@ -195,12 +196,12 @@ impl<'a, 'm> Walker<'a, 'm> {
                 return outcome;
             }
         }
-        if guess::returns_from_signal(self.registers.values[PC], self.memory) {
+        if frame_pointer::returns_from_signal(self.registers.values[PC], self.memory) {
             return self.follow_context().map(|()| true);
         }
         if self.exact {
             // Where a signal interrupted a function, it may or may not have set its frame pointer up.
-            let stub = guess::is_stub(address, self.memory);
+            let stub = frame_pointer::is_stub(address, self.memory);
             return if stub {
                 self.follow(Rule::STUB).map(|()| false)
             } else {
@@ -272,15 +273,15 @@ impl<'a, 'm> Walker<'a, 'm> {
     /// Tries whether code without tables keeps frame pointers.
     fn follow_frame_pointer(&mut self) -> Result<(), Stop> {
         let (sp, bp) = (self.registers.values[SP], known(&self.registers, FP)?);
-        if bp == 0 && guess::is_outermost(sp, self.memory) {
+        if bp == 0 && frame_pointer::is_outermost(sp, self.memory) {
             // That is a property of the code, so from now on it needs no search.
             rule_cache::insert(self.registers.values[PC].wrapping_sub(1), Rule::END);
             return Err(Stop::End);
         }
-        if guess::return_address(sp, bp, self.memory).is_none() {
+        if frame_pointer::return_address(sp, bp, self.memory).is_none() {
             return Err(Stop::NoValue(NoValue::Fault));
         }
-        self.follow(Rule::GUESS)
+        self.follow(Rule::FRAME_POINTER)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Keeping a stack that has been unwound, and finding its nodes.
 
+use super::state::{BLOCK, CachedStack, FRAMES, Frame, Pending, WORDS, Word};
 use super::unwind::bp_slot;
-use super::{BLOCK, FRAMES, Frame, KeptStack, Pending, WORDS, Word};
+use crate::capture::captured::{CaptureFlags, Captured, Tree};
 use crate::capture::chain::OUTER;
+use crate::capture::frame::{FRAMES_RECORDED, FrameKey};
 use crate::capture::native::registers::Registers;
 use crate::capture::native::rule::Kind;
-use crate::capture::{Captured, FRAMES_RECORDED, FrameKey, Remarks, Tree};
+use crate::capture::native::step;
 
 /// Of a stack that is cut, how many inner frames are recorded.
 const INNER: usize = FRAMES_RECORDED - OUTER - 1;
@@ -24,7 +26,7 @@ struct Cursor {
     bp_matters: bool,
 }
 
-impl KeptStack {
+impl CachedStack {
     /// Keeps the `base` outermost frames, and inward of them the pending ones. Looks up the nodes of these.
     #[inline(always)]
     pub(super) fn keep<T: Tree>(&mut self, tree: &T, base: usize, pending: usize) -> Captured {
@@ -51,7 +53,7 @@ impl KeptStack {
         self.len = cursor.frames as u32;
         self.plain = self.len;
         self.window = 0;
-        Captured { node, remarks: Remarks::new(false, self.deepens(self.pending[0].state.sp)) }
+        Captured { node, flags: CaptureFlags::new(false, self.deepens(self.pending[0].state.sp)) }
     }
 
     /// As [`keep`](Self::keep), where the stack, or the last one, is deeper than what is recorded.
@@ -69,10 +71,10 @@ impl KeptStack {
         }
         self.len = cursor.frames as u32;
         let truncated = depth > FRAMES_RECORDED;
-        let remarks = Remarks::new(truncated, self.deepens(self.pending[0].state.sp));
+        let flags = CaptureFlags::new(truncated, self.deepens(self.pending[0].state.sp));
         let Some(node) = self.find_nodes(tree, base, depth) else {
             (self.len, self.plain, self.window) = (0, 0, 0);
-            return Captured { node: T::ROOT, remarks };
+            return Captured { node: T::ROOT, flags };
         };
         let whole = cursor.frames > depth;
         if whole {
@@ -80,7 +82,7 @@ impl KeptStack {
         }
         self.plain = if truncated { OUTER as u32 } else { self.len };
         self.window = if truncated && whole { (depth - INNER) as u32 } else { 0 };
-        Captured { node, remarks }
+        Captured { node, flags }
     }
 
     /// Looks up the nodes that frames don't have yet, and tells the innermost one's. The stack is `depth` frames deep;
@@ -150,7 +152,7 @@ impl KeptStack {
         Cursor {
             frames: base,
             words: last.word() + 1,
-            outer: Registers::new(word.value, KeptStack::sp_of(last, word), last.bp, word.slot),
+            outer: Registers::new(word.value, CachedStack::sp_of(last, word), last.bp, word.slot),
             bp_matters: last.bp_matters(),
         }
     }
@@ -159,10 +161,10 @@ impl KeptStack {
     #[inline(always)]
     fn push_frame(&mut self, cursor: &mut Cursor, next: &Pending, node: u32) {
         let Pending { state, rule } = *next;
-        if rule.restores_bp() & cursor.bp_matters | (rule.kind() == Kind::Stored) {
+        if step::restores_bp(rule) & cursor.bp_matters | (rule.kind() == Kind::Stored) {
             self.push_extra_words(cursor, next);
         }
-        cursor.bp_matters = rule.uses_bp() | cursor.bp_matters & !rule.restores_bp();
+        cursor.bp_matters = rule.uses_bp() | cursor.bp_matters & !step::restores_bp(rule);
         self.frames[cursor.frames] = Frame {
             bp: state.bp,
             #[cfg(target_arch = "aarch64")]
@@ -180,7 +182,7 @@ impl KeptStack {
     fn push_extra_words(&mut self, cursor: &mut Cursor, next: &Pending) {
         let Pending { state, rule } = next;
         let cfa = cursor.outer.sp;
-        if cursor.bp_matters && rule.restores_bp() {
+        if cursor.bp_matters && step::restores_bp(*rule) {
             self.push_word(cursor, bp_slot(*rule, state, cfa), cursor.outer.bp);
         }
         if rule.kind() == Kind::Stored {

@@ -1,20 +1,28 @@
 //! Finding the states of a stack: joining what is kept, verifying it, and unwinding what isn't.
 
-use super::{BLOCK, KeptStack, Outcome, Pending, Word};
+use super::state::{BLOCK, CachedStack, Pending, Word};
 use crate::capture::native::registers::Registers;
 use crate::capture::native::rule::{Kind, Rule};
-use crate::capture::native::{arch, rule_cache, rules};
+use crate::capture::native::{arch, rule_cache, rules, step};
 
 /// A step from a state to its caller's.
 enum Step {
     Caller(Rule, Registers),
     /// There's no caller; or it's no state at all, as its pc is zero.
     End,
-    /// Only the careful walker can do it.
+    /// Only the slow unwinder can do it.
     Unusual,
 }
 
-impl KeptStack {
+/// Where unwinding came out.
+pub(super) enum Outcome {
+    /// It joins the cached stack, of which as many frames stand; 0 where it came to the end without.
+    Joined(usize),
+    /// It met what only the slow unwinder can do.
+    Unusual,
+}
+
+impl CachedStack {
     /// Unwinds from `state` until it joins what is kept, and writes the states that aren't kept to `pending`, from
     /// the innermost, which is the hook's, outwards.
     ///
@@ -79,7 +87,7 @@ impl KeptStack {
             let i = *candidates - 1;
             let frame = &self.frames[i];
             let word = self.word(frame.word());
-            let sp = KeptStack::sp_of(frame, word);
+            let sp = CachedStack::sp_of(frame, word);
             if sp > state.sp {
                 return None;
             }
@@ -139,7 +147,7 @@ impl KeptStack {
             }
             i -= 1;
             let word = self.frames[i].word();
-            let cfa = KeptStack::sp_of(&self.frames[i], self.word(word));
+            let cfa = CachedStack::sp_of(&self.frames[i], self.word(word));
             // SAFETY: the slots are those that the rule led to when the frame was kept.
             *state = unsafe { caller(rule, state, cfa) };
             if changed == word {
@@ -243,15 +251,15 @@ unsafe fn last_changed(block: &[Word; BLOCK]) -> usize {
 ///
 /// # Safety
 ///
-/// The words at [`arch::pc_slot`] and [`bp_slot`] must be readable.
+/// The words at [`step::pc_slot`] and [`bp_slot`] must be readable.
 #[inline(always)]
 unsafe fn caller(rule: Rule, state: &Registers, cfa: u64) -> Registers {
     // PERF: without a branch, as it can't be predicted whether a frame has stored the register. Where it has not, its
     // slot is the return address's.
-    let pc_slot = arch::pc_slot(rule, cfa);
+    let pc_slot = step::pc_slot(rule, cfa);
     // SAFETY: the caller's promise.
     let (pc, saved) = unsafe { (read(pc_slot), read(bp_slot(rule, state, cfa))) };
-    let stored = opaque(u64::from(rule.restores_bp())).wrapping_neg();
+    let stored = opaque(u64::from(step::restores_bp(rule))).wrapping_neg();
     Registers::new(pc, cfa, saved & stored | state.bp & !stored, pc_slot)
 }
 
