@@ -5,7 +5,7 @@ use super::claims::{self, Claims};
 use super::describe::describe;
 use super::recording::Recording;
 use super::sentences;
-use alloc_probe_cli::analyse::diff::pair::{Pair, Sites};
+use alloc_probe_cli::analyse::diff::pair::{MatchKind, Pair, Sites};
 use alloc_probe_cli::analyse::diff::{Diff, diff};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -187,27 +187,29 @@ impl Verdict {
         tallies
     }
 
-    /// How much was matched. What has no counterpart can't be, unless its site has other blocks.
+    /// How much was matched. What has no counterpart can't be, unless its site has other blocks, and nothing is asked of what
+    /// isn't judged.
     fn cover(&mut self, diff: &Diff, blocks: &[Vec<Known>; 2], pairs: &[Vec<usize>; 2]) {
-        let mut missing = [0_u64; 2];
+        let (mut all, mut matched, mut exact) = ([0_u64; 2], [0_u64; 2], [0_u64; 2]);
         for side in [0, 1] {
             for block in &blocks[side] {
-                let is_matched = diff.pairs[pairs[side][block.site]].kind.is_some();
-                if block.counterpart == Counterpart::Missing && !is_matched {
-                    missing[0] += if block.life.at_peak { block.size } else { 0 };
-                    missing[1] += block.size;
+                let kind = diff.pairs[pairs[side][block.site]].kind;
+                let nothing_to_match = block.counterpart == Counterpart::Missing && kind.is_none();
+                if nothing_to_match || block.counterpart == Counterpart::Unjudged {
+                    continue;
+                }
+                for (metric, counts) in [block.life.at_peak, true].into_iter().enumerate() {
+                    let bytes = if counts { block.size } else { 0 };
+                    all[metric] += bytes;
+                    matched[metric] += if kind.is_some() { bytes } else { 0 };
+                    exact[metric] += if kind == Some(MatchKind::Exact) { bytes } else { 0 };
                 }
             }
         }
-        let all = |of: fn(&Known) -> bool| -> u64 {
-            blocks.iter().flatten().filter(|block| of(block)).map(|block| block.size).sum()
-        };
-        let all = [all(|block| block.life.at_peak), all(|_| true)];
-        for (index, share) in [diff.matched.peak_bytes, diff.matched.bytes].into_iter().enumerate() {
-            let possible = 1.0 - missing[index] as f64 / all[index].max(1) as f64;
-            let of_possible = |percent: f64| (percent / possible.max(1e-9)).min(100.0);
-            self.matched[index] = of_possible(share.percent);
-            self.exact[index] = of_possible(share.exact_percent);
+        let percent = |part: u64, all: u64| if all == 0 { 100.0 } else { part as f64 * 100.0 / all as f64 };
+        for metric in [0, 1] {
+            self.matched[metric] = percent(matched[metric], all[metric]);
+            self.exact[metric] = percent(exact[metric], all[metric]);
         }
     }
 
