@@ -51,10 +51,21 @@ struct Place {
     recursion: u64,
 }
 
+/// A program that comes to use fewer functions than this is none that shows anything.
+const FUNCTIONS_USED: usize = 5;
+
 /// The program of a seed.
 pub(crate) fn grow(seed: u64) -> Program {
     let mut numbers = Numbers::new(seed);
-    let n = &mut numbers;
+    loop {
+        let program = attempt(seed, &mut numbers);
+        if program.used().functions.len() >= FUNCTIONS_USED {
+            return program;
+        }
+    }
+}
+
+fn attempt(seed: u64, n: &mut Numbers) -> Program {
     let recursion = n.pick(&[0, 10, 10, 40, 100]);
     let homes = |n: &mut Numbers| match n.below(10) {
         0..=3 => Home::Root,

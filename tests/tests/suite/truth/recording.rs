@@ -10,7 +10,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// What the probe recorded of a run, and what the program logged.
 pub(crate) struct Recording {
@@ -96,8 +96,11 @@ impl<'a> Built<'a> {
         fs::create_dir_all(&folder).expect("the folder can be made");
         let name = built.file_name().unwrap_or_default().to_string_lossy();
         let copy = folder.join(format!("{name}-{}-{:016x}", self.build.name, hasher.finish()));
+        // One thread at a time: the next finds it there, and may be running it.
+        static COPYING: Mutex<()> = Mutex::new(());
+        let _copying = COPYING.lock().unwrap_or_else(PoisonError::into_inner);
         if !copy.exists() && fs::hard_link(built, &copy).is_err() {
-            // It's on another file system, or another thread was quicker.
+            // It's on another file system.
             fs::copy(built, &copy).expect("the program is copied");
         }
         copy
