@@ -92,10 +92,13 @@ mod portable;
 #[path = "api/usage.rs"]
 mod usage;
 #[cfg(portable)]
-pub use portable::{
-    AllocProbe, Entered, Here, InScope, Mode, Scope, Stats, Usage, dump, here, mark, measure, measure_future,
-    mode, set_mode, start, stats, stop, thread_stats,
-};
+pub use portable::count::{AllocProbe, Stats, dump, mark, set_mode, start, stats, stop, thread_stats};
+#[cfg(portable)]
+pub use portable::scope::{Entered, Here, InScope, Scope, here, measure, measure_future};
+#[cfg(portable)]
+pub use portable::state::{Mode, mode};
+#[cfg(portable)]
+pub use usage::Usage;
 
 /// What the macros expand to. Nobody else's.
 #[cfg(feature = "assertions")]
@@ -104,7 +107,7 @@ pub mod __private {
     #[cfg(not(portable))]
     pub use crate::assertions::{Check, Comparison, Figure, Limit, Origin};
     #[cfg(portable)]
-    pub use crate::portable::{Check, Comparison, Figure, Limit, Origin};
+    pub use crate::portable::check::{Check, Comparison, Figure, Limit, Origin};
 }
 
 /// Declares the program's global allocator: the probe around the system's allocator, or around another one.

@@ -1,7 +1,7 @@
 //! Assertions by counting: the same macros, without call sites and without budgets.
 
-use super::is_missing;
 use super::scope::{InScope, Scope};
+use super::state::is_missing;
 use crate::usage::Usage;
 use std::future::Future;
 
@@ -78,7 +78,7 @@ pub trait Limit {
     fn figure(self) -> u64;
 }
 
-macro_rules! limits {
+macro_rules! counted_limits {
     ($($integer:ty),*) => { $(
         impl Limit for $integer {
             #[track_caller]
@@ -88,7 +88,7 @@ macro_rules! limits {
         }
     )* };
 }
-limits!(i32, u32, i64, u64, usize, u128);
+counted_limits!(i32, u32, i64, u64, usize, u128);
 
 /// An assertion under way.
 #[derive(Debug)]

@@ -3,8 +3,7 @@
 //! Nothing tells whose a block is. So what is freed in a scope counts to it, wherever it was allocated, and what is freed
 //! elsewhere stays live in it; and a thread that was started in a scope is in none until it enters one, as by [`here`].
 
-use super::{NO_DUMPS, hidden, mode, prepared};
-use crate::Mode;
+use super::state::{Mode, NO_DUMPS, hidden, mode, prepared};
 use crate::usage::Usage;
 use std::cell::Cell;
 use std::future::Future;
