@@ -184,8 +184,8 @@ pub(super) fn warn(diff: &Diff, unit: Option<&Unit>, terminal: &mut Terminal<'_>
         |factor: f64| unit.is_some_and(|unit| (unit.factor() / factor).ln().abs() < KNOWN_WORK.ln());
     if let Some(factor) = diff.work.filter(|factor| !is_known(*factor)) {
         terminal.warn(&format!(
-            "most sites of the new run allocated {factor:.2} times as often: it seems to have done that much of the \
-             base's work"
+            "most sites of the new run allocated {factor:.2} times as often, so it seems to have done {factor:.2} times \
+             the base's work"
         ))?;
     }
     Ok(())

@@ -162,7 +162,7 @@ fn a_bomb_is_refused_before_it_fills_the_memory() {
     for bomb in [gzip(&text), zstd(&text)] {
         assert!(bomb.len() < 1 << 13);
         let refusal = parse(&bomb, 1 << 16, false).unwrap_err();
-        assert_eq!(refusal.reason, "it holds more than 64.0 KiB, as no dump does");
+        assert_eq!(refusal.reason, "it holds more than 64.0 KiB, which no dump does");
     }
 }
 

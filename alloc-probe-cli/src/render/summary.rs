@@ -5,6 +5,7 @@ mod threads;
 use crate::analyse::fold;
 use crate::analyse::sampling::error_of_sum;
 use crate::profile::{Frame, Profile, Role};
+use crate::source::names;
 use crate::term::{style, text};
 use crate::units::{bytes, count, duration, figure, instant, percent, plural};
 use alloc_probe_format::dump::{Dump, Ended, Figures, Mark, Mode};
@@ -57,15 +58,15 @@ pub fn write_failures(profile: &Profile, width: usize, out: &mut dyn Write) -> i
     let Some((last, frames)) = failures.last.last().zip(profile.failed.last()) else { return Ok(()) };
     let (size, time) = (bytes(last.bytes), duration(last.time_ns));
     let mut remark = match failures.count {
-        1 => format!("allocation failed, as there was no memory: {size} after {time}"),
-        _ => format!("allocations failed, as there was no memory; the last: {size} after {time}"),
+        1 => format!("allocation failed for lack of memory: {size} after {time}"),
+        _ => format!("allocations failed for lack of memory; the last: {size} after {time}"),
     };
     let mut frames = frames.iter().map(|id| fold::frame(profile, *id));
     let of_program = |frame: &&Frame| frame.role == Role::Program;
     let own = frames.clone().find(|frame| of_program(frame) && fold::is_rust(frame));
     let own = own.or_else(|| frames.clone().find(of_program)).or_else(|| frames.next());
     if let Some(frame) = own {
-        remark += &format!(", in {}", frame.function);
+        remark += &format!(", in {}", names::display_name(&frame.function));
         let place = frame.file.as_deref().zip(frame.line);
         remark.extend(place.map(|(file, line)| format!(" ({file}:{line})")));
     }
@@ -98,7 +99,7 @@ pub fn losses(dump: &Dump) -> Vec<String> {
     say(
         lost.unknown_frees,
         format!(
-            "{blocks} that no record was made of, as before recording started, ended, and {} in no figure",
+            "{blocks} without a record, such as those from before recording started, were freed and {} in no figure",
             be(lost.unknown_frees)
         ),
     );
@@ -147,7 +148,7 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
         Ended::Exit => "to its normal end".to_owned(),
         Ended::Running => "and was still running".to_owned(),
         Ended::Signal => format!("until {} ended it", signal_name(process.signal.unwrap_or(0))),
-        Ended::Killed => "until it was killed, crashed, or left by `_exit`".to_owned(),
+        Ended::Killed => "until it was killed, crashed, or called `_exit`".to_owned(),
     };
     let recorded = match dump.mode {
         Mode::Off => "recorded nothing",
@@ -181,12 +182,12 @@ fn until(dump: &Dump) -> Option<String> {
     Some(match (process.ended, process.from_spool) {
         (Ended::Exit, false) => return None,
         (Ended::Signal | Ended::Running | Ended::Killed, false) => {
-            format!("figures of {time}, when the dump was written")
+            format!("figures as of {time}, when the dump was written")
         }
-        (Ended::Running, true) => format!("figures of {time}; read from its spool, while it ran"),
+        (Ended::Running, true) => format!("figures as of {time}; read from its spool while it ran"),
         (Ended::Exit | Ended::Signal | Ended::Killed, true) => {
             format!(
-                "figures of its last instruction, times of {time}; read from its spool, as there is no dump"
+                "figures as of its last instruction, times as of {time}; read from its spool, as it wrote no dump"
             )
         }
     })

@@ -41,18 +41,34 @@ pub fn short_name(function: &str) -> String {
     simplify(function, 0)
 }
 
-/// The short name as people write it: traits, and types of the standard library, by their last word.
+/// The longest name that people are shown as a whole, in bytes.
+const LONGEST_SHOWN: usize = 500;
+
+/// The short name as people write it: traits, and types of the standard library, by their last word. Of a name that is
+/// longer than anyone reads, the beginning and the end.
 pub fn display_name(function: &str) -> String {
     let short = short_name(function);
-    let Some((self_type, rest)) = split_self(&short) else {
-        return without_std_path(&short).to_owned();
+    let name = match split_self(&short) {
+        None => without_std_path(&short).to_owned(),
+        Some((self_type, rest)) => match self_type.split_once(" as ") {
+            Some((self_type, of_trait)) => {
+                format!("<{} as {}>{rest}", without_std_path(self_type), last_word(of_trait))
+            }
+            None => short,
+        },
     };
-    match self_type.split_once(" as ") {
-        Some((self_type, of_trait)) => {
-            format!("<{} as {}>{rest}", without_std_path(self_type), last_word(of_trait))
-        }
-        None => short,
+    shortened(name)
+}
+
+fn shortened(name: String) -> String {
+    if name.len() <= LONGEST_SHOWN {
+        return name;
     }
+    let half = (LONGEST_SHOWN - '…'.len_utf8()) / 2;
+    let is_whole = |at: &usize| name.is_char_boundary(*at);
+    let end = (0..=half).rev().find(is_whole).unwrap_or(0);
+    let start = (name.len() - half..name.len()).find(is_whole).unwrap_or(name.len());
+    format!("{}…{}", &name[..end], &name[start..])
 }
 
 /// The function's own name, without type and module: `push`; of a closure, that of the function it is in as
@@ -256,6 +272,16 @@ fn split_outside<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_longer_than_anyone_reads_keeps_its_ends() {
+        let middle = "é::".repeat(400);
+        let shown = display_name(&format!("app::{middle}Parser::next"));
+        assert!(shown.starts_with("app::é::") && shown.ends_with("é::Parser::next"), "{shown}");
+        assert!((490..=500).contains(&shown.len()) && shown.matches('…').count() == 1, "{}", shown.len());
+        let whole = format!("app::{}next", "m::".repeat(100));
+        assert_eq!(display_name(&whole), whole);
+    }
 
     #[test]
     fn symbols_lose_their_hash() {

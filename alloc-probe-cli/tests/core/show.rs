@@ -47,7 +47,7 @@ fn marks_and_stacks_have_rows_of_their_own() {
     assert_eq!((shown.status, shown.err.as_str()), (0, ""));
     let expected = "
    threads           5  allocated: orders 9.0 MiB, worker ×4 1.1 MiB
-    stacks   132.0 KiB  at the most, touched: worker ×4 132.0 KiB, orders 20.0 KiB
+    stacks   132.0 KiB  most touched: worker ×4 132.0 KiB, orders 20.0 KiB
      marks       4,501  passed: ready after 20.0 ms; request ×4,500, first after 25.0 ms
       live  ";
     assert!(shown.out.contains(expected), "{}", shown.out);

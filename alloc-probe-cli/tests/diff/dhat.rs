@@ -172,9 +172,8 @@ fn who_recorded_what_is_said_of_two() {
     assert!(diff_at(300, &base, &debug(), &[]).out.contains("temporary blocks"));
     let outcome = diff_at(300, &base, &other, &[]);
     assert!(!outcome.out.contains("temporary") && !outcome.out.contains("realloc"), "{}", outcome.out);
-    let expected = "  - the base was recorded by alloc-probe, the new one by the `dhat` crate: only what both tell \
-                    is compared, and what only one of them \
-                    counts is no difference of the programs\n";
+    let expected = "  - the base was recorded by alloc-probe, the new one by the `dhat` crate: only figures \
+                    that both have are compared\n";
     assert!(outcome.out.contains(expected), "{}", outcome.out);
     assert!(!diff(&[]).out.contains("recorded by"));
 }

@@ -41,8 +41,7 @@ total blocks             2,030          31      −1,999    −98%
 peak resident          4.9 MiB     4.9 MiB           =          with the probe's own
 
 Matched 95.3% of the bytes (67.3% exactly), 2.9% of the blocks (1.9% exactly)
-  - nothing about the dumps is amiss: what is left was removed or added, by the optimiser or in the
-    code
+  - the dumps show no reason: the sites that are left were removed or added, or were not recognised
 
 What changed             sites      blocks       bytes        peak
 elided in new                1      −2,000  −100.0 KiB           =  removed by optimising

@@ -207,7 +207,7 @@ fn show_says_how_a_process_ended_and_of_when_its_figures_are() {
         (
             "KILL",
             "out.json.spool",
-            "until it was killed, crashed, or left by `_exit`",
+            "until it was killed, crashed, or called `_exit`",
             "read from its spool, as there is no dump",
         ),
     ] {
@@ -215,7 +215,7 @@ fn show_says_how_a_process_ended_and_of_when_its_figures_are() {
         let running = told(&service.path("out.json.spool"));
         assert!(running.0.contains(" and was still running, recorded in full"), "{running:?}");
         assert!(
-            running.1.starts_with("figures of 20")
+            running.1.starts_with("figures as of 20")
                 && running.1.ends_with(" UTC; read from its spool, while it ran")
         );
         service.signal(signal);
@@ -223,7 +223,7 @@ fn show_says_how_a_process_ended_and_of_when_its_figures_are() {
         let (how, when) = told(&service.path(file));
         assert!(how.contains(&format!(" {ended}, recorded in full")), "{how}");
         assert!(
-            when.starts_with("figures of ") && when.contains(" UTC") && when.ends_with(figures),
+            when.starts_with("figures as of ") && when.contains(" UTC") && when.ends_with(figures),
             "{when}"
         );
     }

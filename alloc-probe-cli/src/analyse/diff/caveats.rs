@@ -15,7 +15,7 @@ pub(super) fn caveats(base: &Profile, new: &Profile, matched: &Coverage) -> Vec<
     let mut found = Vec::new();
     if base.dump.recorded_by != new.dump.recorded_by {
         found.push(format!(
-            "the base was recorded by {}, the new one by {}: only what both tell is compared, and what only one of them counts is no difference of the programs",
+            "the base was recorded by {}, the new one by {}: only figures that both have are compared",
             recorder(base),
             recorder(new)
         ));
@@ -65,7 +65,10 @@ pub(super) fn caveats(base: &Profile, new: &Profile, matched: &Coverage) -> Vec<
         }
     }
     if found.len() == before {
-        found.push("nothing about the dumps is amiss: what is left was removed or added, by the optimiser or in the code".to_owned());
+        found.push(
+            "the dumps show no reason: the sites that are left were removed or added, or were not recognised"
+                .to_owned(),
+        );
     }
     found
 }

@@ -102,7 +102,7 @@ impl Workspace {
         if !output.status.success() {
             return Err(Error::new("cargo found nothing to build"));
         }
-        parse(&output.stdout).ok_or_else(|| Error::new("cannot understand what `cargo metadata` prints"))
+        parse(&output.stdout).ok_or_else(|| Error::new("cannot understand the output of `cargo metadata`"))
     }
 
     /// Builds the program under `profile`. Where that profile has no debug info, or strips it, builds it once more
@@ -148,7 +148,7 @@ impl Workspace {
         }
         match programs.len() {
             1 => Ok(programs.swap_remove(0)),
-            0 => Err(Error::new("there is no program to run: the build made none")
+            0 => Err(Error::new("the build made no program to run")
                 .with_hint("`--bin`, `--example` and `--package` choose one")),
             _ => {
                 let mut names: Vec<&str> =

@@ -121,8 +121,7 @@ fn check(profiles: &[String]) -> Result<(), Error> {
             Err(Error::new(format!("the profile `{profile}` can't be compared with itself")))
         }
         None if profiles.len() < 2 => {
-            Err(Error::new("one profile alone can't be compared")
-                .with_hint("`--profiles dev,release` names two"))
+            Err(Error::new("a comparison needs two profiles").with_hint("`--profiles dev,release` names two"))
         }
         None => Ok(()),
     }
@@ -286,7 +285,7 @@ mod tests {
                 .map_err(|error| error.to_string())
         };
         assert_eq!(check(&["dev", "release", "fast"]), Ok(()));
-        assert_eq!(check(&["dev"]), Err("one profile alone can't be compared".to_owned()));
+        assert_eq!(check(&["dev"]), Err("a comparison needs two profiles".to_owned()));
         assert_eq!(check(&["a", "b", "a"]), Err("the profile `a` can't be compared with itself".to_owned()));
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn deepest(threads: &[Thread]) -> String {
     let mut kinds = kinds(threads);
     kinds.retain(|kind| kind.stack_bytes > 0);
     let most = |kinds: &[Kind<'_>]| kinds.iter().map(|kind| kind.stack_bytes).max().unwrap_or(0);
-    format!("at the most, touched: {}", listed(kinds, |kind| kind.stack_bytes, most))
+    format!("most touched: {}", listed(kinds, |kind| kind.stack_bytes, most))
 }
 
 fn kinds(threads: &[Thread]) -> Vec<Kind<'_>> {
@@ -102,7 +102,7 @@ mod tests {
             busiest(&threads),
             "allocated: main 4.0 MiB, t* ×2,000 1.9 MiB, pool-*-worker-* ×3 1.0 KiB, lone7 100 B, unnamed 10 B"
         );
-        assert_eq!(deepest(&threads), "at the most, touched: t* ×2,000 19.5 KiB, main 8.0 KiB");
+        assert_eq!(deepest(&threads), "most touched: t* ×2,000 19.5 KiB, main 8.0 KiB");
     }
 
     #[test]
