@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32};
 const ENDING: [c_int; 3] = [libc::SIGTERM, libc::SIGINT, libc::SIGABRT];
 
 /// How long the signal's course waits for the dump, in seconds. What was recorded is in the spool in any case.
-const PATIENCE_S: libc::time_t = 10;
+const PATIENCE_S: i64 = 10;
 
 /// More than a dump needs, also where nothing is optimised. Only what is touched becomes memory.
 const STACK_BYTES: usize = 1 << 20;

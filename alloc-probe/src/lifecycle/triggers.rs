@@ -130,7 +130,7 @@ impl Watch {
         let until = if self.asked.interval_ns != 0 { look.min(self.next_ns) } else { look };
         let nanos = until.saturating_sub(now);
         let time = libc::timespec {
-            tv_sec: (nanos / 1_000_000_000).min(1 << 30) as libc::time_t,
+            tv_sec: (nanos / 1_000_000_000).min(1 << 30) as i64,
             tv_nsec: (nanos % 1_000_000_000) as i64,
         };
         // SAFETY: the word lives as long as the program, and the time as long as the call.

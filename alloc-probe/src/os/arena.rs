@@ -19,8 +19,6 @@ const SPACE: usize = 16 << 30;
 
 /// First address, and length. Side by side, as every free looks at both.
 static RANGE: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
-const BASE: &AtomicUsize = &RANGE[0];
-const LENGTH: &AtomicUsize = &RANGE[1];
 static STATE: Lock = Lock::new();
 static USED: AtomicUsize = AtomicUsize::new(0);
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
@@ -40,17 +38,17 @@ pub(crate) fn reset_after_fork() {
 /// Whether a block came from the arena.
 #[inline(always)]
 pub(crate) fn owns(block: *mut u8) -> bool {
-    (block as usize).wrapping_sub(BASE.load(Relaxed)) < LENGTH.load(Relaxed)
+    (block as usize).wrapping_sub(RANGE[0].load(Relaxed)) < RANGE[1].load(Relaxed)
 }
 
 /// A block of zeroed memory, or null where there is none.
 #[cold]
 pub(crate) fn alloc(layout: Layout, signals: Signals) -> *mut u8 {
     let _held = enter(signals);
-    if LENGTH.load(Relaxed) == 0 && !make() {
+    if RANGE[1].load(Relaxed) == 0 && !make() {
         return null_mut();
     }
-    let (base, length) = (BASE.load(Relaxed), LENGTH.load(Relaxed));
+    let (base, length) = (RANGE[0].load(Relaxed), RANGE[1].load(Relaxed));
     let align = layout.align().max(16);
     let Some(start) = (base + USED.load(Relaxed)).checked_next_multiple_of(align) else { return null_mut() };
     let offset = start - base;
@@ -63,18 +61,18 @@ pub(crate) fn alloc(layout: Layout, signals: Signals) -> *mut u8 {
 /// How much there is room for.
 pub(crate) fn room() -> u64 {
     let _held = STATE.lock_quietly();
-    if LENGTH.load(Relaxed) == 0 && !make() {
+    if RANGE[1].load(Relaxed) == 0 && !make() {
         return 0;
     }
-    (LENGTH.load(Relaxed) - USED.load(Relaxed)) as u64
+    (RANGE[1].load(Relaxed) - USED.load(Relaxed)) as u64
 }
 
 fn make() -> bool {
     let mut space = SPACE.min(os::limit(libc::RLIMIT_AS) as usize / 16);
     loop {
         if let Some(base) = os::reserve(space) {
-            BASE.store(base.as_ptr() as usize, Relaxed);
-            LENGTH.store(space, Relaxed);
+            RANGE[0].store(base.as_ptr() as usize, Relaxed);
+            RANGE[1].store(space, Relaxed);
             return true;
         }
         space /= 4;
@@ -100,7 +98,7 @@ fn enter(signals: Signals) -> Held<'static> {
 #[cold]
 pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout, signals: Signals) {
     let _held = enter(signals);
-    let (base, used) = (BASE.load(Relaxed), USED.load(Relaxed));
+    let (base, used) = (RANGE[0].load(Relaxed), USED.load(Relaxed));
     let offset = block as usize - base;
     if BLOCKS.fetch_sub(1, Relaxed) == 1 {
         USED.store(0, Relaxed);
@@ -124,11 +122,11 @@ pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout, signals: Signals) {
 pub(crate) unsafe fn realloc(block: *mut u8, layout: Layout, size: usize, signals: Signals) -> *mut u8 {
     {
         let _held = enter(signals);
-        let offset = block as usize - BASE.load(Relaxed);
+        let offset = block as usize - RANGE[0].load(Relaxed);
         let last = offset + layout.size() == USED.load(Relaxed);
         if last
             && size >= layout.size()
-            && offset.checked_add(size).is_some_and(|end| end <= LENGTH.load(Relaxed))
+            && offset.checked_add(size).is_some_and(|end| end <= RANGE[1].load(Relaxed))
         {
             USED.store(offset + size, Relaxed);
             return block;
