@@ -1,6 +1,6 @@
 //! From where to where the calling thread's stack reaches.
 
-use crate::os::Quiet;
+use crate::os::SignalsBlocked;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 
@@ -37,7 +37,7 @@ thread_local! {
 /// Not to be called in a signal handler: glibc takes a lock of the thread's, and some bytes from C's `malloc`, both of
 /// which the handler may have interrupted. Every thread of Rust's asks the same when it starts.
 pub(crate) fn ask_for_thread_stack() -> Option<(u64, u64)> {
-    let _quiet = Quiet::new();
+    let _blocked = SignalsBlocked::new();
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut start, mut size) = (std::ptr::null_mut(), 0);
     // SAFETY: the attributes are initialised by the first call, read and destroyed only if it succeeded.

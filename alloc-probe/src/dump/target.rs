@@ -151,7 +151,7 @@ pub(super) fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
 
 /// Runs what writes to a stream: where nobody reads from it any more, that is an error and not the end of the process.
 pub(super) fn without_sigpipe(write: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    let _quiet = os::Quiet::new();
+    let _blocked = os::SignalsBlocked::new();
     let is_pending = || {
         let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
         // SAFETY: it is a valid place for the answer, and zeros are a valid one.

@@ -23,7 +23,7 @@ pub(super) struct Image {
 }
 
 static FIRST: AtomicPtr<Image> = AtomicPtr::new(null_mut());
-/// Held by the one thread that refreshes the list.
+/// LockGuard by the one thread that refreshes the list.
 static REFRESHING: AtomicBool = AtomicBool::new(false);
 pub(super) static PASS: AtomicU32 = AtomicU32::new(0);
 /// How many images the dynamic linker had ever added and removed at the last refresh.

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 /// three is still to come when this key's runs. One that allocates in the fourth takes a slot for good.
 const PUT_OFF: u32 = 3;
 
-/// The pthread key whose destructor tells of a thread's end, plus one.
+/// The pthread key whose destructor runs when a thread ends, plus one.
 static KEY: AtomicU32 = AtomicU32::new(0);
 
 /// Prepares the registry. Called once.
@@ -44,9 +44,9 @@ pub(crate) fn attach() -> Option<&'static Thread> {
             registry::renew_limits();
         }
         if alive == 2 {
-            // What the first thread does from here on, it tells itself.
+            // What the first thread does from here on, it flushes itself.
             barrier::heavy();
-            registry::for_each_state(peak::tell_for);
+            registry::for_each_state(peak::flush_for);
         }
         thread::set_current(Some(thread));
         arm_end(thread);
@@ -94,8 +94,8 @@ fn end(thread: &'static Thread) {
     if thread.started_in.get() != 0 {
         inherit::leave(thread);
     }
-    blocks::tell_counts(thread);
-    peak::flush(thread);
+    blocks::flush_counts(thread);
+    peak::flush_last(thread);
     thread.record.name_now();
     let Some((index, ended)) = registry::ended_record(&thread.record.name) else {
         return; // No space for the name: the slot stays as it is, and is not lost.
@@ -111,7 +111,7 @@ fn end(thread: &'static Thread) {
 /// Marks the calling thread as the probe's own while `f` runs, so that the arena serves what it allocates. Signals
 /// are put off until then: what their handlers allocate is the program's.
 pub(crate) fn in_probe<T>(f: impl FnOnce() -> T) -> T {
-    let _quiet = os::Quiet::new();
+    let _blocked = os::SignalsBlocked::new();
     let Some(thread) = thread::current().or_else(attach) else { return f() };
     let before = thread.activity.replace(Activity::InProbe);
     let restore = Restore(thread, before);

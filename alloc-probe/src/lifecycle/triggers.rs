@@ -71,7 +71,7 @@ fn start_thread() -> bool {
     let mut attributes = MaybeUninit::uninit();
     let mut thread = MaybeUninit::uninit();
     // It takes the mask of this one: no signal of the program's ever runs there.
-    let _quiet = os::Quiet::new();
+    let _blocked = os::SignalsBlocked::new();
     // SAFETY: the attributes are initialised before they are used; the stack is nobody else's and never goes; the
     // function has the type that a thread's has.
     unsafe {

@@ -8,7 +8,7 @@
 //!
 //! A bump allocator: a dump is built, written and dropped. When the last block is gone, the memory goes back too.
 
-use super::lock::{Held, Lock};
+use super::lock::{Lock, LockGuard};
 use super::system as os;
 use std::alloc::Layout;
 use std::ptr::{NonNull, null_mut};
@@ -60,7 +60,7 @@ pub(crate) fn alloc(layout: Layout, signals: Signals) -> *mut u8 {
 
 /// How much there is room for.
 pub(crate) fn room() -> u64 {
-    let _held = STATE.lock_quietly();
+    let _held = STATE.lock_with_signals_blocked();
     if RANGE[1].load(Relaxed) == 0 && !make() {
         return 0;
     }
@@ -83,9 +83,9 @@ fn make() -> bool {
 }
 
 /// Holds the lock, on a thread that may be any by now: `signals` is whether they are blocked on it.
-fn enter(signals: Signals) -> Held<'static> {
+fn enter(signals: Signals) -> LockGuard<'static> {
     match signals {
-        Signals::Blocked => STATE.lock_quietly(),
+        Signals::Blocked => STATE.lock_with_signals_blocked(),
         Signals::Open => STATE.lock(),
     }
 }

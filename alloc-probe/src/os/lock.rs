@@ -5,7 +5,7 @@
 //! sections it guards are a few system calls at the most and are entered some hundred times in a process's life,
 //! `parking_lot` allocates where it waits, and the child of a `fork` must be able to reset it.
 
-use super::system::{Quiet, sleep_ns};
+use super::system::{SignalsBlocked, sleep_ns};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often a waiting thread yields before it sleeps, and for how long it does then.
@@ -16,10 +16,10 @@ pub(crate) struct Lock(AtomicBool);
 
 /// Holds a [`Lock`] until dropped. What interrupts a thread that waits for a lock never finds it held by that thread:
 /// signals wait as long.
-pub(crate) struct Held<'a> {
+pub(crate) struct LockGuard<'a> {
     lock: &'a Lock,
     // Dropped after the lock was opened.
-    _quiet: Option<Quiet>,
+    _blocked: Option<SignalsBlocked>,
 }
 
 impl Lock {
@@ -28,15 +28,15 @@ impl Lock {
     }
 
     /// Waits for the lock, and holds it with signals put off.
-    pub(crate) fn lock(&self) -> Held<'_> {
-        let quiet = Quiet::new();
-        let mut held = self.lock_quietly();
-        held._quiet = Some(quiet);
+    pub(crate) fn lock(&self) -> LockGuard<'_> {
+        let blocked = SignalsBlocked::new();
+        let mut held = self.lock_with_signals_blocked();
+        held._blocked = Some(blocked);
         held
     }
 
     /// The same for a thread whose signals are put off already.
-    pub(crate) fn lock_quietly(&self) -> Held<'_> {
+    pub(crate) fn lock_with_signals_blocked(&self) -> LockGuard<'_> {
         for _ in 0..YIELDS {
             if let Some(held) = self.try_lock() {
                 return held;
@@ -52,7 +52,7 @@ impl Lock {
     }
 
     /// The same for a lock that is held for long: asks a thousand times a second.
-    pub(crate) fn lock_patiently(&self) -> Held<'_> {
+    pub(crate) fn lock_patiently(&self) -> LockGuard<'_> {
         loop {
             if let Some(held) = self.try_lock() {
                 return held;
@@ -62,10 +62,10 @@ impl Lock {
     }
 
     /// The lock if it's open. Signals are not put off: only for locks that nobody ever waits for, unless they are.
-    pub(crate) fn try_lock(&self) -> Option<Held<'_>> {
+    pub(crate) fn try_lock(&self) -> Option<LockGuard<'_>> {
         let free = self.0.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        // Not `then_some`, which would make a `Held` in any case, and open the lock by dropping it.
-        if free { Some(Held { lock: self, _quiet: None }) } else { None }
+        // Not `then_some`, which would make a `LockGuard` in any case, and open the lock by dropping it.
+        if free { Some(LockGuard { lock: self, _blocked: None }) } else { None }
     }
 
     /// Whether anybody holds it.
@@ -79,7 +79,7 @@ impl Lock {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
         self.lock.0.store(false, Ordering::Release);
     }

@@ -176,10 +176,10 @@ pub(crate) fn limit(resource: Resource) -> u64 {
 
 /// Keeps signal handlers from running on the thread while this lives; they run when it is dropped. So a handler
 /// that allocates never interrupts what must not be entered twice.
-pub(crate) struct Quiet(libc::sigset_t);
+pub(crate) struct SignalsBlocked(libc::sigset_t);
 
-impl Quiet {
-    pub(crate) fn new() -> Quiet {
+impl SignalsBlocked {
+    pub(crate) fn new() -> SignalsBlocked {
         let mut before = MaybeUninit::uninit();
         let mut signals = MaybeUninit::uninit();
         // SAFETY: the first call initialises the set that the others change and read; the last writes `before`, and
@@ -191,12 +191,12 @@ impl Quiet {
                 libc::sigdelset(signals.as_mut_ptr(), raised);
             }
             libc::pthread_sigmask(libc::SIG_SETMASK, signals.as_ptr(), before.as_mut_ptr());
-            Quiet(before.assume_init())
+            SignalsBlocked(before.assume_init())
         }
     }
 }
 
-impl Drop for Quiet {
+impl Drop for SignalsBlocked {
     fn drop(&mut self) {
         // SAFETY: the set is the one that was in force before.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };

@@ -28,7 +28,7 @@ struct Tables<const WORDS: usize> {
     near: [AtomicU32; 2048],
 }
 
-/// Entries in the newest table, as far as the threads have told. On a line of its own, as threads write it that others
+/// Entries in the newest table, as far as the threads have flushed them. On a line of its own, as threads write it that others
 /// need not wait for.
 #[repr(align(128))]
 struct Used(AtomicI64);
@@ -39,8 +39,8 @@ static NARROW: Tables<2> = Tables::new();
 /// The others. Fewer, larger, and further apart.
 static WIDE: Tables<4> = Tables::new();
 
-/// A thread tells its insertions less removals when they are this many.
-const UNTOLD: i32 = 64;
+/// A thread flushes its insertions less removals when they are this many.
+const UNFLUSHED: i32 = 64;
 
 /// Makes the first tables. False where there is no memory.
 pub(crate) fn create() -> bool {
@@ -80,8 +80,8 @@ pub(crate) fn find(address: u64) -> Option<Block> {
     NARROW.find(address).or_else(|| WIDE.find(address))
 }
 
-/// Tells the tables what the thread has inserted and removed.
-pub(crate) fn tell_counts(thread: &Thread) {
+/// Flushes what the thread has inserted and removed.
+pub(crate) fn flush_counts(thread: &Thread) {
     NARROW.used.0.fetch_add(thread.block_delta[NARROW.delta()].replace(0).into(), Relaxed);
     WIDE.used.0.fetch_add(thread.block_delta[WIDE.delta()].replace(0).into(), Relaxed);
 }
@@ -167,8 +167,8 @@ impl<const WORDS: usize> Tables<WORDS> {
         if self.insert_into(newest, block) {
             let delta = &thread.block_delta[self.delta()];
             delta.set(delta.get() + 1);
-            if delta.get() >= UNTOLD {
-                self.tell(delta.replace(0));
+            if delta.get() >= UNFLUSHED {
+                self.flush(delta.replace(0));
             }
             return true;
         }
@@ -220,8 +220,8 @@ impl<const WORDS: usize> Tables<WORDS> {
                 if table == newest {
                     let delta = &thread.block_delta[self.delta()];
                     delta.set(delta.get() - 1);
-                    if delta.get() <= -UNTOLD {
-                        self.tell(delta.replace(0));
+                    if delta.get() <= -UNFLUSHED {
+                        self.flush(delta.replace(0));
                     }
                 }
                 return Some(block);
@@ -291,7 +291,7 @@ impl<const WORDS: usize> Tables<WORDS> {
 
     #[cold]
     #[inline(never)]
-    fn tell(&self, change: i32) {
+    fn flush(&self, change: i32) {
         let used = self.used.0.fetch_add(change.into(), Relaxed) + i64::from(change);
         let newest = self.count.load(Relaxed) - 1;
         if used * 8 > self.entries(newest) as i64 * 5 {

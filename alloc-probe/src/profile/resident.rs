@@ -2,7 +2,7 @@
 //!
 //! Memory becomes resident when it is touched, so what was allocated at a peak is not resident yet. Two readings catch
 //! it. One is taken when the heap *falls* from a peak: before the first free, where one thread alone allocates, and with
-//! several at the first free that any of them tells the others of, which is before the inner allocator gets the block
+//! several at the first free that any of them flushes, which is before the inner allocator gets the block
 //! back. Only a peak that is larger than the last one read by 1/32, and by 64 KiB, is read so: there can't be more than
 //! some hundreds in a process's life. The other is the sample of the timeline, which is taken anyway: memory may be
 //! touched long after the heap's first fall. Of the readings with at least 31/32 of the peak live, the one with the most
@@ -54,8 +54,8 @@ static LIVE: AtomicI64 = AtomicI64::new(0);
 static RESIDENT: AtomicU64 = AtomicU64::new(0);
 static KEPT: AtomicU64 = AtomicU64::new(0);
 
-/// To be called where live bytes are about to fall, or have just been told to have fallen, from `live`. The memory of
-/// what is freed is still the program's.
+/// Call when live bytes are about to drop from `live`, or when a drop was just flushed. What is freed is still the
+/// program's memory.
 #[inline(always)]
 pub(crate) fn at_fall(live: i64) {
     if live > NEXT.load(Relaxed) {

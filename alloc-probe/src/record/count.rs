@@ -1,7 +1,7 @@
 //! Recording in mode `count`: figures of the thread, and nothing shared on the common path.
 
 use crate::os::word::bump;
-use crate::profile::peak;
+use crate::profile::peak::{self, Change};
 use crate::profile::timeline;
 use crate::thread::{Activity, Thread};
 
@@ -10,8 +10,7 @@ const LOOK: u64 = 1024;
 
 #[inline(always)]
 pub(crate) fn alloc(thread: &Thread, size: u64) {
-    let blocks = thread.record.figures.add(size, 1, peak::epoch(thread));
-    peak::after_growth(thread);
+    let blocks = peak::around(thread, Change::Grows, move |epoch| thread.record.figures.add(size, 1, epoch));
     if blocks % LOOK == 0 {
         look(thread);
     }
@@ -19,9 +18,7 @@ pub(crate) fn alloc(thread: &Thread, size: u64) {
 
 #[inline(always)]
 pub(crate) fn dealloc(thread: &Thread, size: u64) {
-    peak::before_shrinking(thread);
-    thread.record.figures.remove(size, 1, peak::epoch(thread));
-    peak::after_shrinking(thread);
+    peak::around(thread, Change::Shrinks, move |epoch| thread.record.figures.remove(size, 1, epoch));
 }
 
 #[inline(always)]
@@ -33,16 +30,14 @@ pub(crate) fn realloc(thread: &Thread, old: u64, new: u64) {
 /// A block of one size ends and one of another begins, at one instant.
 #[inline(always)]
 pub(crate) fn resize(thread: &Thread, old: u64, new: u64) {
-    let figures = &thread.record.figures;
+    let change = move |epoch| {
+        thread.record.figures.add(new, 1, epoch);
+        thread.record.figures.remove(old, 1, epoch);
+    };
     if new < old {
-        peak::before_shrinking(thread);
-        figures.add(new, 1, peak::epoch(thread));
-        figures.remove(old, 1, peak::epoch(thread));
-        peak::after_shrinking(thread);
+        peak::around(thread, Change::Shrinks, change);
     } else {
-        figures.add(new, 1, peak::epoch(thread));
-        figures.remove(old, 1, peak::epoch(thread));
-        peak::after_growth(thread);
+        peak::around(thread, Change::Grows, change);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::mode::{self, State};
 use crate::os::clock;
 use crate::os::word::bump;
 use crate::profile::blocks;
-use crate::profile::peak;
+use crate::profile::peak::{self, Change};
 use crate::profile::timeline;
 use crate::spool;
 use crate::thread::{Thread, recording};
@@ -29,14 +29,14 @@ pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers:
             site::lose_block(size);
             return;
         }
-        let epoch = peak::epoch(thread);
-        if let Some(counter) = site::counter(thread, site) {
-            counter.add(thread, size, SAMPLE_BLOCK, epoch);
-            counter.tally_size(thread, size);
-        }
-        thread.record.figures.add(size, 1, epoch);
-        thread.last_block.set(address as usize);
-        peak::after_growth(thread);
+        peak::around(thread, Change::Grows, move |epoch| {
+            if let Some(counter) = site::counter(thread, site) {
+                counter.add(thread, size, SAMPLE_BLOCK, epoch);
+                counter.tally_size(thread, size);
+            }
+            thread.record.figures.add(size, 1, epoch);
+            thread.last_block.set(address as usize);
+        });
         timeline::tick(now);
         #[cfg(feature = "truth")]
         crate::record::truth::recorded(site, None, size);
@@ -61,11 +61,10 @@ pub(crate) fn dealloc(thread: &'static Thread, address: u64, size: u64) {
 /// A block that ended: its site's figures and the thread's.
 #[inline(always)]
 fn end(thread: &Thread, block: Block, temporary: bool) {
-    peak::before_shrinking(thread);
-    let epoch = peak::epoch(thread);
-    end_site(thread, block, temporary, epoch);
-    thread.record.figures.remove(block.size, 1, epoch);
-    peak::after_shrinking(thread);
+    peak::around(thread, Change::Shrinks, move |epoch| {
+        end_site(thread, block, temporary, epoch);
+        thread.record.figures.remove(block.size, 1, epoch);
+    });
 }
 
 /// The site's figures of a block that ended.
@@ -148,39 +147,35 @@ fn finish_realloc(
         let now = clock::ticks();
         blocks::prefetch(address, size);
         let site = site::of_caller(thread, registers);
-        if size < old_size {
-            peak::before_shrinking(thread);
-        }
-        let epoch = peak::epoch(thread);
-        match old {
-            Some(old) => end_site(thread, old, false, epoch),
-            None => unknown_free(thread, old_size),
-        }
-        bump(&thread.record.reallocs, 1);
-        thread.last_block.set(address as usize);
-        if !blocks::insert(thread, Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false }) {
-            site::lose_block(size);
+        let replaced = peak::around(thread, Change::Resizes(old_size, size), move |epoch| {
+            match old {
+                Some(old) => end_site(thread, old, false, epoch),
+                None => unknown_free(thread, old_size),
+            }
+            bump(&thread.record.reallocs, 1);
+            thread.last_block.set(address as usize);
+            let block = Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false };
+            let recorded = blocks::insert(thread, block);
+            if recorded {
+                if let Some(counter) = site::counter(thread, site) {
+                    counter.add(thread, size, SAMPLE_BLOCK, epoch);
+                    counter.tally_size(thread, size);
+                    counter.tally(thread, tally::REALLOC, 1);
+                    if address != old_address {
+                        counter.tally(thread, tally::MOVED, 1);
+                        counter.tally(thread, tally::MOVED_BYTES, old_size.min(size));
+                    }
+                }
+                thread.record.figures.add(size, 1, epoch);
+            }
             if old.is_some() {
                 thread.record.figures.remove(old_size, 1, epoch);
-                peak::after_shrinking(thread);
             }
-            return;
+            recorded
+        });
+        if !replaced {
+            return site::lose_block(size);
         }
-        if let Some(counter) = site::counter(thread, site) {
-            counter.add(thread, size, SAMPLE_BLOCK, epoch);
-            counter.tally_size(thread, size);
-            counter.tally(thread, tally::REALLOC, 1);
-            if address != old_address {
-                counter.tally(thread, tally::MOVED, 1);
-                counter.tally(thread, tally::MOVED_BYTES, old_size.min(size));
-            }
-        }
-        thread.record.figures.add(size, 1, epoch);
-        if old.is_some() {
-            thread.record.figures.remove(old_size, 1, epoch);
-        }
-        peak::after_growth(thread);
-        peak::after_shrinking(thread);
         timeline::tick(now);
         #[cfg(feature = "truth")]
         crate::record::truth::recorded(site, Some(old_size), size);
@@ -192,9 +187,7 @@ fn finish_realloc(
 #[inline(never)]
 fn unknown_free(thread: &Thread, size: u64) {
     if mode::unrecorded_blocks_are_counted() {
-        peak::before_shrinking(thread);
-        thread.record.figures.remove(size, 1, peak::epoch(thread));
-        peak::after_shrinking(thread);
+        peak::around(thread, Change::Shrinks, move |epoch| thread.record.figures.remove(size, 1, epoch));
     } else {
         spool::header()[header::UNKNOWN_FREES].fetch_add(1, Relaxed);
     }

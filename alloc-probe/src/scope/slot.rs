@@ -5,7 +5,7 @@
 //! has no order but the one that a lock makes. Nothing is locked where no scope is open.
 
 use crate::os;
-use crate::os::lock::{Held, Lock};
+use crate::os::lock::{Lock, LockGuard};
 use crate::thread::{self, Thread};
 use std::ptr::null_mut;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
@@ -89,7 +89,7 @@ pub(crate) fn slot(number: Number) -> &'static Slot {
 
 /// Holds the lock of a tree, or of the registry, until dropped.
 pub(crate) struct Locked {
-    held: Option<Held<'static>>,
+    held: Option<LockGuard<'static>>,
     thread: Option<&'static Thread>,
 }
 
@@ -103,7 +103,7 @@ pub(super) fn take_lock(which: impl FnOnce() -> &'static Lock) -> Option<Locked>
     }
     // Either a handler sees the mark, or there is no lock yet that it could wait for.
     compiler_fence(SeqCst);
-    Some(Locked { held: Some(which().lock_quietly()), thread })
+    Some(Locked { held: Some(which().lock_with_signals_blocked()), thread })
 }
 
 /// Locks the tree that a scope is in. None as for all locks here. The slot is in use, or the caller looks again at what it

@@ -4,7 +4,7 @@
 use super::record::Record;
 use super::state::{SLOTS, Thread};
 use crate::os;
-use crate::os::lock::{Held, Lock};
+use crate::os::lock::{Lock, LockGuard};
 use crate::spool;
 use alloc_probe_format::spool::{Section, header};
 use std::ptr::null_mut;
@@ -24,7 +24,7 @@ static FREE: AtomicU32 = AtomicU32::new(0);
 static NEXT_FREE: AtomicPtr<AtomicU32> = AtomicPtr::new(null_mut());
 
 /// Locks the registry: no thread starts or ends until the result is dropped, and no signal handler runs on this one.
-pub(crate) fn lock() -> Held<'static> {
+pub(crate) fn lock() -> LockGuard<'static> {
     REGISTRY.lock()
 }
 
@@ -86,8 +86,8 @@ fn next_free(slot: u32) -> &'static AtomicU32 {
     unsafe { &*NEXT_FREE.load(Relaxed).add(slot as usize) }
 }
 
-/// Has every thread tell the shared sum at its next event. What a thread may leave untold depends on how many there
-/// are; they are asked whenever that number has doubled, or is one. The registry's lock is held.
+/// Has every thread flush at its next event. The flush threshold depends on how many threads there are: they are asked
+/// whenever that number has doubled, or is one. The registry's lock is held.
 pub(crate) fn renew_limits() {
     for_each_state(|thread| {
         thread.limit.store(i64::MIN, SeqCst);

@@ -31,14 +31,14 @@ pub(crate) enum Activity {
 /// A thread's private state. Only the thread itself touches it, but for `limit` and `floor`.
 #[repr(C, align(64))]
 pub(crate) struct Thread {
-    /// Live bytes up to which the shared sum needs not be told. Others set it to the least to have it renewed.
+    /// Live bytes above which this thread flushes; others store `i64::MIN` to force it.
     pub(crate) limit: AtomicI64,
     /// Live bytes above which something is to be noted before anything is freed: the lesser of `peak_mark` and the
     /// thread's own peak.
     pub(crate) mark: Cell<i64>,
     /// Live bytes above which what is live may be a new peak of the process.
     pub(crate) peak_mark: Cell<i64>,
-    /// Live bytes below which the shared sum must be told.
+    /// Live bytes below which this thread flushes; others store `i64::MAX` to force it.
     pub(crate) floor: AtomicI64,
     pub(crate) activity: Cell<Activity>,
     pub(crate) record: &'static Record,
@@ -64,7 +64,7 @@ pub(crate) struct Thread {
     pub(crate) cached_stack: Cell<*mut CachedStack>,
     /// The next of the tally lines set aside for it; see `counters`.
     pub(crate) lines: AtomicU64,
-    /// Live blocks inserted less removed since the tables' counts were told: narrow and wide.
+    /// Live blocks inserted less removed since the thread last flushed them: narrow and wide.
     pub(crate) block_delta: [Cell<i32>; 2],
     pub(crate) slot: u32,
     /// How often the thread's end was put off, so that destructors of others are seen.
@@ -125,7 +125,7 @@ pub(crate) fn as_probe_thread<T>(f: impl FnOnce() -> T) -> T {
 }
 
 impl Thread {
-    /// A state that knows nothing yet, and tells the sum and its peak at its first event.
+    /// A state that knows nothing yet, and flushes at its first event.
     pub(super) fn new(record: &'static Record, slot: u32) -> Thread {
         Thread {
             limit: AtomicI64::new(i64::MIN),
