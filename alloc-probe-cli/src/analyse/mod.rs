@@ -5,6 +5,7 @@ pub mod diff;
 pub mod filter;
 pub mod fold;
 pub mod folded;
+pub mod functions;
 pub mod sampling;
 pub mod sites;
 pub mod timeline;

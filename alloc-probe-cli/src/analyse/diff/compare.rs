@@ -10,7 +10,7 @@ use super::findings::runs::Runs;
 use super::key::Functions;
 use super::pair::{Pair, Sites};
 use super::work::Unit;
-use super::{caveats, class, group, matching, work};
+use super::{caveats, chain, class, matching, work};
 use crate::join::join;
 use crate::profile::Profile;
 use alloc_probe_format::metric::Metric;
@@ -83,9 +83,17 @@ impl Diff {
 /// Compares two profiles.
 pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let functions = Functions::of(&base.frames, &new.frames);
-    let (base_groups, new_groups) =
-        join(|| group::groups(&base.sites, &functions.base), || group::groups(&new.sites, &functions.new));
-    let matches = matching::match_groups(&base_groups, &new_groups, &functions);
+    let (base_groups, new_groups) = join(
+        || chain::groups(&base.sites, &functions.base, &functions),
+        || chain::groups(&new.sites, &functions.new, &functions),
+    );
+    let order = class::optimisation(&base.dump.build, &new.dump.build);
+    let build = |groups, profile, may_lose| matching::Build { groups, profile, may_lose };
+    let matches = matching::match_groups(
+        build(&base_groups, base, order != Ordering::Greater),
+        build(&new_groups, new, order != Ordering::Less),
+        &functions,
+    );
     let pairs: Vec<Pair> = matches
         .into_iter()
         .map(|matched| Pair {
@@ -103,7 +111,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
     chance.unsay(&pairs, &mut classes);
     Diff {
         classes,
-        optimisation: class::optimisation(&base.dump.build, &new.dump.build),
+        optimisation: order,
         findings,
         caveats: caveats::caveats(base, new, &matched),
         work: work::factor(&pairs),
@@ -117,7 +125,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
 }
 
 /// The sites of some groups; none of no group.
-fn sites(members: &[u32], groups: &[group::Group]) -> Option<Sites> {
+fn sites(members: &[u32], groups: &[chain::Group]) -> Option<Sites> {
     let (first, rest) = members.split_first()?;
     let first = &groups[*first as usize];
     let mut sites = Sites { sites: first.sites.clone(), figures: first.figures };

@@ -1,10 +1,9 @@
 //! What changed from one profile to another, matched across optimisation levels.
 //!
-//! The way: `name`s without what differs from build to build, and what they may stand for (`resolve`) → a `key` for
-//! each frame, by one numbering for both builds → `group`s of sites without glue → `matching`, pass by pass (`passes`,
-//! `judge`, `lines`, `calls`, `candidates`, `loops`, `turns`, `fill`) → how much was matched ([`coverage`]), what stood in the way ([`caveats`]),
-//! whether both did the same [`work`], and why their memory differs: an account of it ([`account`]), and what stands out
-//! ([`findings`]). What became of each pair's blocks has a [`class`].
+//! The way: a `key` for each frame, by one numbering of functions for both builds → groups of sites by their `chain` of the
+//! program's calls, without glue and with recursion folded → `matching` → how much was matched ([`coverage`]), what stood in
+//! the way ([`caveats`]), whether both did the same [`work`], and why their memory differs: an account of it ([`account`]),
+//! and what stands out ([`findings`]). What became of each pair's blocks has a [`class`].
 
 pub mod account;
 pub mod caveats;
@@ -17,21 +16,11 @@ pub mod threshold;
 pub mod view;
 pub mod work;
 
-mod calls;
-mod candidates;
+mod chain;
 mod chance;
-mod fill;
-mod group;
-mod judge;
 mod key;
-mod lines;
-mod loops;
 mod matching;
-mod name;
-mod passes;
-mod resolve;
 mod signed;
-mod turns;
 
 pub use compare::{Diff, diff};
 

@@ -1,6 +1,6 @@
 //! Sites of one build for which the other has nothing that could stand for them.
 
-use crate::analyse::diff::group::program_frames;
+use crate::analyse::diff::chain::program_frames;
 use crate::analyse::diff::key::{FunctionId, Functions, Key};
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::profile::Profile;

@@ -6,8 +6,8 @@
 mod alone;
 mod lives;
 
+use super::chain::program_frames;
 use super::coverage::Coverage;
-use super::group::program_frames;
 use super::key::{Functions, Key};
 use super::pair::{Pair, Sites};
 use super::work;

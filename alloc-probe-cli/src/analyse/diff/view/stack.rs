@@ -1,7 +1,7 @@
 //! The two stacks of a pair, side by side.
 
 use crate::analyse::diff::Diff;
-use crate::analyse::diff::group::program_frames;
+use crate::analyse::diff::chain::folded_frames;
 use crate::analyse::diff::key::{FunctionId, Functions, Key};
 use crate::profile::{FrameId, Role, Site};
 
@@ -39,7 +39,7 @@ impl Stack {
         let frames = |site: Option<&Site>, keys: &[Key]| -> Vec<FrameId> {
             match site {
                 Some(site) if all_frames => site.frames.clone(),
-                Some(site) => program_frames(site, keys).collect(),
+                Some(site) => folded_frames(site, keys, functions),
                 None => Vec::new(),
             }
         };
@@ -100,10 +100,10 @@ mod tests {
     fn functions(base: &[u32], new: &[u32]) -> Functions {
         let keys = |ids: &[u32]| -> Vec<Key> {
             ids.iter()
-                .map(|id| Key { function: FunctionId(*id), line: 0, role: Role::Program, inlined: false })
+                .map(|id| Key { function: FunctionId(*id), line: 0, column: 0, role: Role::Program })
                 .collect()
         };
-        Functions { base: keys(base), new: keys(new), count: 9 }
+        Functions { base: keys(base), new: keys(new), count: 9, known: Vec::new() }
     }
 
     /// Aligns two stacks of functions; frames are written by their place in their own stack.

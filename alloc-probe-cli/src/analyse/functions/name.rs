@@ -43,12 +43,19 @@ impl Name {
 /// What [`with_plain_closures`] makes of `{impl#4}::`.
 const NUMBERED_IMPL: &str = "{impl}::";
 
-/// Drops what compilers append: `::h0123456789abcdef`, `.llvm.1234`, `.cold`, ` [clone .part.0]`, and the arguments
-/// of a function of C++.
+/// Drops what compilers append: `::h0123456789abcdef`, `.llvm.1234`, `.1312`, `.cold`, ` [clone .part.0]`, and the
+/// arguments of a function of C++.
 fn without_suffixes(function: &str) -> &str {
     let mut name = function;
-    for suffix in [" [clone", " (.", ".llvm.", ".cold", ".part.", ".isra.", ".constprop."] {
+    for suffix in [" [clone", " (.", ".llvm.", ".cold", ".part.", ".isra.", ".constprop.", ".lto_priv."] {
         name = name.split(suffix).next().unwrap_or(name);
+    }
+    // The linker numbers functions of one name.
+    while let Some((rest, number)) = name.rsplit_once('.') {
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            break;
+        }
+        name = rest;
     }
     if let Some((rest, hash)) = name.rsplit_once("::h") {
         if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -120,6 +127,7 @@ mod tests {
             ),
             ("parse.llvm.1234567", "parse"),
             ("orders::parse.cold", "orders::parse"),
+            ("orders::parse.1312", "orders::parse"),
             ("XML_Parse [clone .part.0]", "XML_Parse"),
             ("ns::Parser::feed(char const*, unsigned long)", "ns::Parser::feed"),
             ("0x1f40 in /usr/lib/libfoo.so", "?? in libfoo.so"),

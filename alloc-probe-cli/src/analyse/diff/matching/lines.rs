@@ -3,24 +3,10 @@
 //! In two builds of the same source a line is the same line. Between two versions, lines inserted above a function
 //! shift all of its lines by one number, which the lines seen on both sides give away.
 
-use super::group::{Group, Step};
+use crate::analyse::diff::chain::{Group, Step};
 
 /// How many pairs of lines of a function are tried for the shift between them; with more, only some are.
 const MAX_TRIES: usize = 4096;
-
-/// What two steps in the same function say of each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Agreement {
-    /// They are the same line.
-    Same,
-    /// They may be: a line is unknown, or the function was rewritten.
-    Unknown,
-    /// One of them is seen on the other side too, but not the other: code that was lost or added, or moved by the
-    /// optimiser, as between the fields of a structure and the attribute that derives a function for it.
-    Moved,
-    /// They are different lines: each is seen on the other side too.
-    Differ,
-}
 
 /// The lines seen in each function, on both sides.
 #[derive(Debug)]
@@ -62,26 +48,6 @@ impl Lines {
         let shift = self.functions[step.function.0 as usize].shift.filter(|_| step.line > 0).unwrap_or(0);
         u32::try_from(i64::from(step.line) + shift).unwrap_or(step.line)
     }
-
-    /// Compares a step of the base with one of the new build in the same function.
-    pub(super) fn agreement(&self, base: Step, new: Step) -> Agreement {
-        debug_assert_eq!(base.function, new.function);
-        let seen = &self.functions[base.function.0 as usize];
-        if base.line == 0 || new.line == 0 {
-            return Agreement::Unknown;
-        }
-        let Some(shift) = seen.shift else { return Agreement::Unknown };
-        if i64::from(base.line) + shift == i64::from(new.line) {
-            Agreement::Same
-        } else {
-            let in_new = has(&seen.new, i64::from(base.line) + shift);
-            match (in_new, has(&seen.base, i64::from(new.line) - shift)) {
-                (true, true) => Agreement::Differ,
-                (false, false) => Agreement::Unknown,
-                _ => Agreement::Moved,
-            }
-        }
-    }
 }
 
 impl Seen {
@@ -113,60 +79,50 @@ fn has(lines: &[u32], line: i64) -> bool {
 mod tests {
     use super::*;
     use crate::analyse::diff::key::FunctionId;
-    use Agreement::{Differ, Moved, Same, Unknown};
+    use crate::analyse::fold::turns::Turns;
     use alloc_probe_format::dump::Figures;
 
     fn step(line: u32) -> Step {
-        Step { function: FunctionId(0), line }
+        Step { function: FunctionId(0), line, column: 0 }
     }
 
     fn group(line: u32) -> Group {
         Group {
             chain: [step(line)].into(),
-            called: [true].into(),
             sites: Vec::new(),
             figures: Figures::default(),
+            turns: Turns::default(),
         }
     }
 
-    fn check(base: &[u32], new: &[u32], pairs: &[(u32, u32, Agreement)]) {
+    fn check(base: &[u32], new: &[u32], pairs: &[(u32, u32)]) {
         let of = |lines: &[u32]| lines.iter().copied().map(group).collect::<Vec<_>>();
         let lines = Lines::of(&of(base), &of(new), 1);
-        for &(base, new, expected) in pairs {
-            assert_eq!(lines.agreement(step(base), step(new)), expected, "{base} and {new}");
+        for &(base, new) in pairs {
+            assert_eq!(lines.in_new(step(base)), new, "{base}");
         }
     }
 
     #[test]
     fn in_the_same_source_a_line_is_itself() {
-        check(
-            &[10, 13, 16],
-            &[10, 16],
-            &[(10, 10, Same), (13, 16, Moved), (10, 16, Differ), (13, 0, Unknown)],
-        );
+        check(&[10, 13, 16], &[10, 16], &[(10, 10), (13, 13), (16, 16), (0, 0)]);
     }
 
     #[test]
     fn lines_inserted_above_shift_them_all() {
-        check(
-            &[10, 13, 16],
-            &[13, 16, 19],
-            &[(10, 13, Same), (13, 13, Differ), (13, 16, Same), (16, 19, Same)],
-        );
-        check(&[10], &[14], &[(10, 14, Same)]);
+        check(&[10, 13, 16], &[13, 16, 19], &[(10, 13), (13, 16), (16, 19)]);
+        check(&[10], &[14], &[(10, 14)]);
     }
 
     #[test]
-    fn lines_that_neither_side_shares_are_unknown() {
-        check(&[10, 13, 16], &[10, 13, 18], &[(16, 18, Unknown), (13, 18, Moved), (13, 10, Differ)]);
-        // Rewritten: no shift brings half of the lines together.
-        check(&[10, 20, 30, 40, 50], &[11, 23, 34, 47, 58], &[(10, 11, Unknown), (50, 58, Unknown)]);
+    fn a_rewritten_function_has_lines_of_its_own() {
+        check(&[10, 20, 30, 40, 50], &[11, 23, 34, 47, 58], &[(10, 10), (50, 50)]);
     }
 
     #[test]
     fn thousands_of_lines_are_no_burden() {
         let base: Vec<u32> = (1..5000).map(|line| line * 3).collect();
         let new: Vec<u32> = base.iter().map(|line| line + 1).collect();
-        check(&base, &new, &[(3, 4, Same), (3, 7, Differ)]);
+        check(&base, &new, &[(3, 4)]);
     }
 }

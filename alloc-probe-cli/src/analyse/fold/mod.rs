@@ -4,6 +4,8 @@
 //! stack and tell nothing. What is between is shown, but for the runtime's frames there: an executor may stand
 //! between two of the program's functions with ten of its own.
 
+pub mod turns;
+
 use crate::profile::{Frame, FrameId, Profile, Role, Site};
 use crate::source::paths::{self, Origin};
 

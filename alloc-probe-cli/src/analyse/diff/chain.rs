@@ -1,0 +1,165 @@
+//! Sites as two builds can be expected to agree on them.
+//!
+//! What the allocator, the runtime and the standard library put between the program's own frames differs with
+//! the optimisation level and says nothing of where a block comes from. Without those frames, and with recursion folded,
+//! many stacks become one: such a group is what gets matched.
+
+use super::key::{FunctionId, Functions, Key};
+use crate::analyse::fold::turns::{Folding, Turns};
+use crate::profile::{FrameId, Role, Site};
+use alloc_probe_format::dump::Figures;
+use rustc_hash::FxHashMap;
+
+/// A frame of a group's chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Step {
+    /// The function.
+    pub(super) function: FunctionId,
+    /// The line of the call in it; 0 where it is not known.
+    pub(super) line: u32,
+    /// The column of the call; 0 where it is not known.
+    pub(super) column: u32,
+}
+
+/// All sites of one profile that share the program's part of their stack, once recursion is folded.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    /// The program's frames, from the outermost to the one that allocates. Never empty where the stack was not.
+    pub(super) chain: Box<[Step]>,
+    /// The sites, as indices into the profile's.
+    pub(super) sites: Vec<u32>,
+    /// The sites' figures added up.
+    pub(super) figures: Figures,
+    /// How many turns of recursion were folded, least and most.
+    pub(super) turns: Turns,
+}
+
+/// Groups a profile's sites, in the order of each group's first.
+pub(super) fn groups(sites: &[Site], keys: &[Key], functions: &Functions) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut by_chain: FxHashMap<Box<[Step]>, usize> = FxHashMap::default();
+    let mut folding = Folding::new(functions.count);
+    let mut chain = Vec::new();
+    for (index, site) in sites.iter().enumerate() {
+        let turns = folding.fold(
+            program_frames(site, keys).rev(),
+            |frame| recurring(functions, &keys[frame.0 as usize]),
+            |frames| {
+                chain.clear();
+                chain.extend(frames.iter().map(|frame| {
+                    let key = keys[frame.0 as usize];
+                    Step { function: key.function, line: key.line, column: key.column }
+                }));
+            },
+        );
+        let at = by_chain.get(chain.as_slice()).copied().unwrap_or_else(|| {
+            by_chain.insert(chain.as_slice().into(), groups.len());
+            groups.push(Group {
+                chain: chain.as_slice().into(),
+                sites: Vec::new(),
+                figures: Figures::default(),
+                turns: Turns::of(turns),
+            });
+            groups.len() - 1
+        });
+        let group = &mut groups[at];
+        group.turns.add(turns);
+        group.sites.push(index as u32);
+        group.figures.add(&site.figures);
+    }
+    groups
+}
+
+/// The number of a frame's function where it can be seen to recur.
+fn recurring(functions: &Functions, key: &Key) -> Option<u32> {
+    functions.known[key.function.0 as usize].is_named.then_some(key.function.0)
+}
+
+/// The program's frames of a stack, from the allocation outwards. Where it has none, as for what the runtime allocates
+/// before `main`: those that are not the allocator's.
+pub(super) fn program_frames<'a>(
+    site: &'a Site,
+    keys: &'a [Key],
+) -> impl DoubleEndedIterator<Item = FrameId> + 'a {
+    let wanted = program_roles(site, keys);
+    site.frames.iter().copied().filter(move |frame| wanted(keys[frame.0 as usize].role))
+}
+
+/// The same with recursion folded.
+pub(super) fn folded_frames(site: &Site, keys: &[Key], functions: &Functions) -> Vec<FrameId> {
+    let mut folded = Vec::new();
+    Folding::new(functions.count).fold(
+        program_frames(site, keys).rev(),
+        |frame| recurring(functions, &keys[frame.0 as usize]),
+        |frames| folded.extend(frames.iter().rev()),
+    );
+    folded
+}
+
+/// Whether a frame of a stack is one of the program's, by whose code it is.
+fn program_roles(site: &Site, keys: &[Key]) -> fn(Role) -> bool {
+    let wanted: [fn(Role) -> bool; 2] = [|role| role == Role::Program, |role| role != Role::Allocator];
+    let is_there =
+        |wanted: &fn(Role) -> bool| site.frames.iter().any(|frame| wanted(keys[frame.0 as usize].role));
+    wanted.into_iter().find(is_there).unwrap_or(|_| true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::functions::Function;
+
+    fn key(function: u32, line: u32, role: Role) -> Key {
+        Key { function: FunctionId(function), line, column: 0, role }
+    }
+
+    fn site(frames: &[u32], total_bytes: u64) -> Site {
+        Site {
+            frames: frames.iter().copied().map(FrameId).collect(),
+            figures: Figures { total_bytes, ..Figures::default() },
+            ..Site::default()
+        }
+    }
+
+    fn functions(count: usize) -> Functions {
+        let known = vec![Function { file: None, is_named: true }; count];
+        Functions { base: Vec::new(), new: Vec::new(), count, known }
+    }
+
+    #[test]
+    fn stacks_that_differ_in_glue_alone_are_one_group() {
+        let keys = [
+            key(0, 1, Role::Allocator),
+            key(1, 2, Role::Standard),
+            key(2, 3, Role::Program),
+            key(3, 4, Role::Runtime),
+            key(2, 9, Role::Program),
+        ];
+        // frames: grow, Vec::push, parse:3, start, parse:9
+        let sites = [
+            site(&[0, 1, 2, 3], 1),
+            site(&[0, 2, 3], 2),
+            site(&[0, 4, 3], 4),
+            site(&[0, 3], 8),
+            site(&[0], 16),
+        ];
+        let groups = groups(&sites, &keys, &functions(4));
+        let sums: Vec<(usize, u64)> =
+            groups.iter().map(|group| (group.sites.len(), group.figures.total_bytes)).collect();
+        assert_eq!(sums, [(2, 3), (1, 4), (1, 8), (1, 16)]);
+        let lines: Vec<u32> = groups.iter().filter_map(|group| Some(group.chain.last()?.line)).collect();
+        assert_eq!(lines, [3, 9, 4, 1]);
+    }
+
+    #[test]
+    fn all_depths_of_a_recursion_are_one_group() {
+        let program = |function, line| key(function, line, Role::Program);
+        // frames: leaf:1, f:2, g:3, main:4
+        let keys = [program(0, 1), program(1, 2), program(2, 3), program(3, 4)];
+        let sites = [site(&[0, 1, 3], 1), site(&[0, 1, 2, 1, 3], 2), site(&[0, 1, 1, 2, 1, 3], 4)];
+        let groups = groups(&sites, &keys, &functions(4));
+        assert_eq!(groups.len(), 1);
+        assert_eq!((groups[0].turns.least, groups[0].turns.most), (0, 2));
+        assert_eq!(folded_frames(&sites[2], &keys, &functions(4)), [FrameId(0), FrameId(1), FrameId(3)]);
+    }
+}

@@ -1,0 +1,522 @@
+//! Two trees of calls, laid on each other.
+//!
+//! A *place* is where both builds are in the same chain of calls. It has nodes of both trees: one of each as a rule; several
+//! of one build, where the other merged them into one; and also those whose frame the other build lost, as their callees are
+//! called from there. From place to place, what the nodes of both builds call is compared, and what finds no counterpart
+//! there is left over, with all below it.
+
+use super::amount::Amount;
+use super::tree::ROOT;
+use super::{Builds, MatchKind};
+use crate::analyse::diff::chain::Step;
+use rustc_hash::FxHashMap;
+use std::cell::OnceCell;
+
+/// The nodes of both trees that are at one place.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The place of the caller; the root's is its own.
+    pub(super) parent: u32,
+    /// The nodes of the base, and those of the new build.
+    pub(super) nodes: [Vec<u32>; 2],
+    /// Nodes of either that have no counterpart.
+    pub(super) left: [Vec<u32>; 2],
+    /// How sure it is that they are the same.
+    pub(super) kind: MatchKind,
+}
+
+/// All places; each comes after its caller's.
+#[derive(Debug)]
+pub(super) struct Alignment {
+    pub(super) places: Vec<Place>,
+}
+
+/// With more comparisons than this at one place, only calls of one function, or at one position, are compared.
+const MAX_COMPARED: usize = 4096;
+/// How many frames in a row may be lost.
+const MAX_LOST: usize = 4;
+
+/// How much is to be believed at least.
+const LEAST_SAME_FUNCTION: f32 = 0.3;
+const LEAST_OTHER_FUNCTION: f32 = 0.5;
+const LEAST_LOST: f32 = 0.45;
+/// So much of a call's blocks must find room in what another, which has a counterpart already, has too much.
+const LEAST_ROOM: f32 = 0.8;
+
+impl Alignment {
+    pub(super) fn of(builds: &Builds<'_>) -> Alignment {
+        let root = Place {
+            parent: 0,
+            nodes: [vec![ROOT], vec![ROOT]],
+            left: Default::default(),
+            kind: MatchKind::Exact,
+        };
+        let mut places = vec![root];
+        let mut at = 0;
+        while at < places.len() {
+            let mut compared = Compared::at(builds, &places[at]);
+            compared.explain();
+            let Compared { nodes, classes, open, kind, .. } = compared;
+            let place = &mut places[at];
+            (place.nodes, place.left, place.kind) =
+                (nodes, open.map(|open| open.into_iter().map(|open| open.node).collect()), kind);
+            places.extend(classes.into_iter().map(|class| Place {
+                parent: at as u32,
+                nodes: class.nodes,
+                left: Default::default(),
+                kind: class.kind.max(kind),
+            }));
+            at += 1;
+        }
+        Alignment { places }
+    }
+}
+
+/// Calls of both builds that are the same one.
+struct Class {
+    nodes: [Vec<u32>; 2],
+    kind: MatchKind,
+}
+
+/// A call without a counterpart, so far.
+struct Open {
+    node: u32,
+    /// What is below it, once that was asked for.
+    content: OnceCell<Content>,
+}
+
+/// What is below a call.
+#[derive(Clone, Debug, Default)]
+struct Content {
+    amount: Amount,
+    /// How much of it is below which function; what the call allocates itself is below nobody.
+    functions: FxHashMap<u32, f32>,
+}
+
+/// What the calls from one place are compared in.
+struct Compared<'a> {
+    builds: &'a Builds<'a>,
+    nodes: [Vec<u32>; 2],
+    kind: MatchKind,
+    classes: Vec<Class>,
+    by_step: FxHashMap<Step, usize>,
+    open: [Vec<Open>; 2],
+}
+
+/// What may explain a call without a counterpart.
+#[derive(Clone, Copy, Debug)]
+enum Explanation {
+    /// It's that one of the other side.
+    Is { base: u32, new: u32 },
+    /// It's one that has counterparts already.
+    Joins { side: usize, node: u32, class: usize },
+    /// The other build lost its frame.
+    Lost { side: usize, node: u32 },
+}
+
+impl<'a> Compared<'a> {
+    fn at(builds: &'a Builds<'a>, place: &Place) -> Compared<'a> {
+        let mut compared = Compared {
+            builds,
+            nodes: place.nodes.clone(),
+            kind: place.kind,
+            classes: Vec::new(),
+            by_step: FxHashMap::default(),
+            open: Default::default(),
+        };
+        let children = [0, 1].map(|side| {
+            let tree = builds.trees[side];
+            place.nodes[side]
+                .iter()
+                .flat_map(|node| tree.node(*node).children.iter().copied())
+                .collect::<Vec<_>>()
+        });
+        compared.add(children);
+        compared
+    }
+
+    fn step(&self, side: usize, node: u32) -> Step {
+        self.builds.trees[side].node(node).step
+    }
+
+    /// Adds calls, those that have one name and position to each other.
+    fn add(&mut self, calls: [Vec<u32>; 2]) {
+        for (side, calls) in calls.into_iter().enumerate() {
+            for node in calls {
+                match self.by_step.get(&self.step(side, node)) {
+                    Some(class) => self.classes[*class].nodes[side].push(node),
+                    None => self.open[side].push(Open { node, content: OnceCell::new() }),
+                }
+            }
+        }
+        // The very same column, and then any of the line.
+        for exact in [true, false] {
+            let key = |step: Step| if exact { step } else { Step { column: 0, ..step } };
+            let mut sides: FxHashMap<Step, [Vec<usize>; 2]> = FxHashMap::default();
+            for side in [0, 1] {
+                for (at, open) in self.open[side].iter().enumerate() {
+                    sides.entry(key(self.step(side, open.node))).or_default()[side].push(at);
+                }
+            }
+            let mut both: Vec<[Vec<usize>; 2]> =
+                sides.into_values().filter(|sides| sides.iter().all(|side| !side.is_empty())).collect();
+            both.sort_unstable();
+            let mut gone = [Vec::new(), Vec::new()];
+            for sides in both {
+                let nodes = [0, 1]
+                    .map(|side| sides[side].iter().map(|at| self.open[side][*at].node).collect::<Vec<_>>());
+                (0..2).for_each(|side| gone[side].extend(&sides[side]));
+                self.class(nodes, MatchKind::Exact);
+            }
+            for (open, mut gone) in self.open.iter_mut().zip(gone) {
+                gone.sort_unstable();
+                gone.into_iter().rev().for_each(|at| drop(open.remove(at)));
+            }
+        }
+    }
+
+    fn class(&mut self, nodes: [Vec<u32>; 2], kind: MatchKind) {
+        for side in [0, 1] {
+            for node in &nodes[side] {
+                self.by_step.entry(self.step(side, *node)).or_insert(self.classes.len());
+            }
+        }
+        self.classes.push(Class { nodes, kind });
+    }
+
+    /// Finds the best explanation for each call without a counterpart, as far as there is one.
+    fn explain(&mut self) {
+        // Each round takes at least one call out of those without a counterpart, or brings its callees instead.
+        loop {
+            let mut explanations = self.explanations();
+            explanations.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let mut changed = false;
+            for (_, explanation) in explanations {
+                match explanation {
+                    Explanation::Is { base, new } if self.is_open(0, base) && self.is_open(1, new) => {
+                        self.close(0, base);
+                        self.close(1, new);
+                        let kind = self.relation(0, self.step(0, base), self.step(1, new)).kind();
+                        self.class([vec![base], vec![new]], kind);
+                    }
+                    Explanation::Joins { side, node, class } if self.is_open(side, node) => {
+                        // What it has too much may be somebody else's by now.
+                        if self.room(side, class).common(&self.content_of(side, node).amount) as f32
+                            >= LEAST_ROOM * self.builds.trees[side].node(node).blocks as f32
+                        {
+                            self.close(side, node);
+                            self.classes[class].nodes[side].push(node);
+                            self.classes[class].kind = self.classes[class].kind.max(MatchKind::Subsequence);
+                            let step = self.step(side, node);
+                            self.by_step.entry(step).or_insert(class);
+                        }
+                    }
+                    Explanation::Lost { side, node } if self.is_open(side, node) => {
+                        self.close(side, node);
+                        self.nodes[side].push(node);
+                        if !self.builds.may_lose[1 - side] {
+                            self.kind = self.kind.max(MatchKind::Subsequence);
+                        }
+                        let children = self.builds.trees[side].node(node).children.clone();
+                        self.add(if side == 0 { [children, vec![]] } else { [vec![], children] });
+                        changed = true;
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    fn is_open(&self, side: usize, node: u32) -> bool {
+        self.open[side].iter().any(|open| open.node == node)
+    }
+
+    fn close(&mut self, side: usize, node: u32) {
+        self.open[side].retain(|open| open.node != node);
+    }
+
+    /// All explanations that are to be believed, each with how much.
+    fn explanations(&self) -> Vec<(f32, Explanation)> {
+        let mut found = Vec::new();
+        let [base, new] = &self.open;
+        if base.is_empty() && new.is_empty() {
+            return found;
+        }
+        let all = base.len() * (new.len() + self.classes.len()) + new.len() * self.classes.len();
+        let few = all <= MAX_COMPARED;
+        for b in base {
+            for n in new {
+                let relation = self.relation(0, self.step(0, b.node), self.step(1, n.node));
+                if few || relation != Relation::Other && relation != Relation::Contradicted {
+                    let likeness = self.content(0, b).likeness(self.content(1, n));
+                    found.extend(
+                        relation
+                            .believed(likeness)
+                            .map(|score| (score, Explanation::Is { base: b.node, new: n.node })),
+                    );
+                }
+            }
+        }
+        for side in [0, 1] {
+            let rooms: Vec<OnceCell<Amount>> = self.classes.iter().map(|_| OnceCell::new()).collect();
+            for open in &self.open[side] {
+                for (class, of_class) in self.classes.iter().enumerate() {
+                    let step = |of: usize| of_class.nodes[of].iter().map(move |node| self.step(of, *node));
+                    let relations =
+                        step(1 - side).map(|theirs| self.relation(side, self.step(side, open.node), theirs));
+                    let Some(relation) = relations.min() else { continue };
+                    if !few && relation >= Relation::Other {
+                        continue;
+                    }
+                    let room = rooms[class].get_or_init(|| self.room(side, class));
+                    if room.blocks == 0 || room.common(&Amount::default()) > 0 {
+                        continue;
+                    }
+                    let content = self.content(side, open);
+                    let fits = content.amount.fits_into(room);
+                    if fits < LEAST_ROOM {
+                        continue;
+                    }
+                    let mut theirs = Content::default();
+                    of_class.nodes[1 - side].iter().for_each(|node| theirs.add(self.builds, 1 - side, *node));
+                    let likeness = (content.is_within(&theirs) + fits) / 2.0;
+                    found.extend(
+                        relation
+                            .believed(likeness)
+                            .map(|score| (score * 0.95, Explanation::Joins { side, node: open.node, class })),
+                    );
+                }
+                found.extend(
+                    self.lost(side, open).map(|score| (score, Explanation::Lost { side, node: open.node })),
+                );
+            }
+        }
+        found
+    }
+
+    /// What the other side of a class has beyond this one.
+    fn room(&self, side: usize, class: usize) -> Amount {
+        let amount = |side: usize| {
+            let mut content = Content::default();
+            self.classes[class].nodes[side].iter().for_each(|node| content.add(self.builds, side, *node));
+            content.amount
+        };
+        let blocks = |side: usize| -> u64 {
+            self.classes[class].nodes[side]
+                .iter()
+                .map(|node| self.builds.trees[side].node(*node).blocks)
+                .sum()
+        };
+        if blocks(1 - side) <= blocks(side) {
+            return Amount::default();
+        }
+        amount(1 - side).beyond(&amount(side))
+    }
+
+    fn content<'c>(&self, side: usize, open: &'c Open) -> &'c Content {
+        open.content.get_or_init(|| {
+            let mut content = Content::default();
+            content.add(self.builds, side, open.node);
+            content
+        })
+    }
+
+    fn content_of(&self, side: usize, node: u32) -> Content {
+        let mut content = Content::default();
+        content.add(self.builds, side, node);
+        content
+    }
+
+    /// How much it is to be believed that the other build lost the frame of a call: that what is below it is right here.
+    fn lost(&self, side: usize, open: &Open) -> Option<f32> {
+        let other = 1 - side;
+        let tree = self.builds.trees[side];
+        // What is without a counterpart here, on the other side.
+        let mut there = Amount::default();
+        let mut keys: Vec<Step> = Vec::new();
+        for open in &self.open[other] {
+            there.add(&self.content(other, open).amount);
+            keys.push(self.step(other, open.node));
+        }
+        let own = self.builds.trees[other].own(&self.nodes[other]).beyond(&tree.own(&self.nodes[side]));
+        there.add(&own);
+        for class in 0..self.classes.len() {
+            let theirs: Vec<Step> =
+                self.classes[class].nodes[other].iter().map(|node| self.step(other, *node)).collect();
+            // A callee of the lost one may be called from here as well.
+            if tree
+                .node(open.node)
+                .children
+                .iter()
+                .any(|child| theirs.iter().any(|step| same_line(*step, tree.node(*child).step)))
+            {
+                there.add(&self.room(side, class));
+                keys.extend(theirs);
+            }
+        }
+        let content = self.content(side, open);
+        let fits = content.amount.fits_into(&there);
+        let mut frontier = vec![open.node];
+        let mut best = 0.0_f32;
+        let mut weight = 1.0;
+        for _ in 0..MAX_LOST {
+            let mut met = 0;
+            let mut next = Vec::new();
+            for node in &frontier {
+                let node = tree.node(*node);
+                for group in &node.groups {
+                    met += tree.amounts[*group as usize].common(&own);
+                }
+                for child in &node.children {
+                    if keys.iter().any(|key| same_line(*key, tree.node(*child).step)) {
+                        met += tree.node(*child).blocks;
+                    } else {
+                        next.push(*child);
+                    }
+                }
+            }
+            best = best.max(weight * met as f32 / tree.node(open.node).blocks.max(1) as f32);
+            weight *= 0.95;
+            frontier = next;
+        }
+        let is_shown = self.builds.trees[other].shows[self.step(side, open.node).function.0 as usize];
+        let believed = match (self.builds.may_lose[other], is_shown) {
+            (true, false) => 0.95,
+            (true, true) => 0.85,
+            (false, false) => 0.75,
+            (false, true) => 0.6,
+        };
+        let score = believed * (best.min(1.0) + fits) / 2.0;
+        (best > 0.5 && score >= LEAST_LOST).then_some(score)
+    }
+
+    /// What two calls have to do with each other by their names and positions.
+    fn relation(&self, side: usize, ours: Step, theirs: Step) -> Relation {
+        let other = 1 - side;
+        if ours.function == theirs.function {
+            return match ours.line == theirs.line || ours.line == 0 || theirs.line == 0 {
+                true => Relation::SameLine,
+                false => Relation::SameFunction,
+            };
+        }
+        let file =
+            |step: Step| self.builds.functions.known.get(step.function.0 as usize).and_then(|it| it.file);
+        let is_position =
+            ours.line > 0 && ours.column > 0 && (ours.line, ours.column) == (theirs.line, theirs.column);
+        if is_position && file(ours).is_some() && file(ours) == file(theirs) {
+            return Relation::SamePosition;
+        }
+        let shows = |side: usize, step: Step| self.builds.trees[side].shows[step.function.0 as usize];
+        match shows(other, ours) && shows(side, theirs) {
+            true => Relation::Contradicted,
+            false => Relation::Other,
+        }
+    }
+}
+
+fn same_line(one: Step, other: Step) -> bool {
+    one.function == other.function && (one.line == other.line || one.line == 0 || other.line == 0)
+}
+
+/// What names and positions say, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Relation {
+    /// One function, and nothing says that it's another line.
+    SameLine,
+    /// Another function at the very same position, as those of one macro.
+    SamePosition,
+    /// One function, at another line.
+    SameFunction,
+    /// Functions of two names, of which a build may know one alone.
+    Other,
+    /// The same, and both builds know both.
+    Contradicted,
+}
+
+impl Relation {
+    /// How much it is to be believed that two calls are one, by how alike they are otherwise.
+    fn believed(self, likeness: f32) -> Option<f32> {
+        let (weight, least) = match self {
+            Relation::SameLine => (1.0, LEAST_SAME_FUNCTION),
+            Relation::SamePosition => (0.9, LEAST_SAME_FUNCTION),
+            Relation::SameFunction => (0.85, LEAST_SAME_FUNCTION),
+            Relation::Other => (0.7, LEAST_OTHER_FUNCTION),
+            Relation::Contradicted => (0.5, LEAST_OTHER_FUNCTION),
+        };
+        let score = weight * likeness;
+        (score >= least).then_some(score)
+    }
+
+    const fn kind(self) -> MatchKind {
+        match self {
+            Relation::SameLine => MatchKind::Exact,
+            _ => MatchKind::Subsequence,
+        }
+    }
+}
+
+impl Content {
+    /// Adds what is below a node, and what it allocates itself.
+    fn add(&mut self, builds: &Builds<'_>, side: usize, top: u32) {
+        let tree = builds.trees[side];
+        // Callees before their callers: each hands its weight outwards.
+        let mut order = vec![(top, usize::MAX)];
+        let mut at = 0;
+        while at < order.len() {
+            let node = order[at].0;
+            order.extend(tree.node(node).children.iter().map(|child| (*child, at)));
+            at += 1;
+        }
+        let mut weights = vec![0.0_f32; order.len()];
+        for at in (0..order.len()).rev() {
+            let (node, parent) = order[at];
+            let node = tree.node(node);
+            let amounts = || node.groups.iter().map(|group| &tree.amounts[*group as usize]);
+            amounts().for_each(|amount| self.amount.add(amount));
+            let own: f32 = amounts().map(weight).sum();
+            weights[at] += own;
+            if own > 0.0 && at == 0 {
+                *self.functions.entry(super::NOBODY.0).or_default() += own;
+            }
+            if at > 0 {
+                *self.functions.entry(node.step.function.0).or_default() += weights[at];
+                weights[parent] += weights[at];
+            }
+        }
+    }
+
+    /// How alike the two are: the functions below them, and the blocks.
+    fn likeness(&self, other: &Content) -> f32 {
+        let (mut common, mut all) = (0.0, 0.0);
+        for (function, weight) in &self.functions {
+            let theirs = other.functions.get(function).copied().unwrap_or(0.0);
+            common += weight.min(theirs);
+            all += weight.max(theirs);
+        }
+        let only_theirs =
+            other.functions.iter().filter(|(function, _)| !self.functions.contains_key(function));
+        all += only_theirs.map(|(_, weight)| weight).sum::<f32>();
+        let structure = if all > 0.0 { common / all } else { 1.0 };
+        (structure + self.amount.likeness(&other.amount)) / 2.0
+    }
+
+    /// Which share of the functions below it is below another as well.
+    fn is_within(&self, other: &Content) -> f32 {
+        let all: f32 = self.functions.values().sum();
+        let common: f32 = self
+            .functions
+            .iter()
+            .map(|(function, weight)| weight.min(other.functions.get(function).copied().unwrap_or(0.0)))
+            .sum();
+        if all > 0.0 { common / all } else { 1.0 }
+    }
+}
+
+/// How much a site counts: many blocks more than few, but not as many times.
+fn weight(amount: &Amount) -> f32 {
+    (amount.blocks as f32).ln_1p()
+}

@@ -1,0 +1,76 @@
+//! How alike two chains of calls are.
+
+use super::lines::Lines;
+use crate::analyse::diff::chain::{Group, Step};
+use crate::analyse::diff::key::{FunctionId, Functions};
+
+/// What is known of all chains together.
+#[derive(Debug)]
+pub(super) struct Likeness {
+    lines: Lines,
+    /// For each function, how much it tells: little where every chain has it.
+    weights: Vec<f32>,
+    /// For each function, its file.
+    files: Vec<Option<u32>>,
+}
+
+/// What two steps share, of what they could.
+const SAME_LINE: f32 = 1.0;
+const SAME_POSITION: f32 = 0.9;
+const SAME_FUNCTION: f32 = 0.8;
+
+impl Likeness {
+    pub(super) fn of(builds: [&[Group]; 2], functions: &Functions, lines: Lines) -> Likeness {
+        let mut frequency = vec![0_u32; functions.count];
+        for step in builds.iter().flat_map(|groups| groups.iter()).flat_map(|group| &group.chain) {
+            frequency[step.function.0 as usize] += 1;
+        }
+        let groups = builds.iter().map(|groups| groups.len()).sum::<usize>() as f32;
+        Likeness {
+            lines,
+            weights: frequency.iter().map(|&times| (groups / times.max(1) as f32).ln_1p()).collect(),
+            files: functions.known.iter().map(|function| function.file).collect(),
+        }
+    }
+
+    /// How alike a chain of the base and one of the new build are: 1 where they are the same.
+    pub(super) fn of_chains(&self, base: &[Step], new: &[Step]) -> f32 {
+        let whole: f32 = [base, new].into_iter().flatten().map(|step| self.weight(step.function)).sum();
+        if whole == 0.0 {
+            return 1.0;
+        }
+        // The most that both share without changing either's order.
+        let mut before = vec![0.0_f32; new.len() + 1];
+        let mut row = before.clone();
+        for base in base {
+            for (n, new) in new.iter().enumerate() {
+                row[n + 1] = (before[n] + self.shared(*base, *new)).max(before[n + 1]).max(row[n]);
+            }
+            std::mem::swap(&mut before, &mut row);
+        }
+        2.0 * before[new.len()] / whole
+    }
+
+    /// Whether two steps are of one function, or at one position.
+    pub(super) fn is_akin(&self, base: Step, new: Step) -> bool {
+        self.shared(base, new) > 0.0
+    }
+
+    fn shared(&self, base: Step, new: Step) -> f32 {
+        let line = self.lines.in_new(base);
+        let is_line = line == new.line || line == 0 || new.line == 0;
+        if base.function == new.function {
+            return self.weight(base.function) * if is_line { SAME_LINE } else { SAME_FUNCTION };
+        }
+        let file = |step: Step| self.files[step.function.0 as usize];
+        let is_position = line > 0 && base.column > 0 && (line, base.column) == (new.line, new.column);
+        if is_position && file(base).is_some() && file(base) == file(new) {
+            return SAME_POSITION * self.weight(base.function).min(self.weight(new.function));
+        }
+        0.0
+    }
+
+    fn weight(&self, function: FunctionId) -> f32 {
+        self.weights[function.0 as usize]
+    }
+}

@@ -1,0 +1,287 @@
+//! What the trees of calls leave over is moved to where the other side has too much.
+//!
+//! At each place, the innermost first, what one build has more of below it is compared with what the other has more of
+//! there: the callers in common say where to look, chains and sizes say what it is. What finds nothing there is looked for
+//! below the caller.
+
+use super::align::{Alignment, Place};
+use super::amount::Amount;
+use super::{Builds, MatchKind, Matched};
+use crate::analyse::diff::chain::{Group, Step};
+use rustc_hash::FxHashMap;
+
+/// With fewer blocks than this, equal figures are no evidence: every program makes a few small blocks all over.
+const TELLING_BLOCKS: u64 = 8;
+/// The same for bytes: one block of an odd large size is as telling as many blocks.
+const TELLING_BYTES: u64 = 4096;
+
+/// Chains that share less have nothing to do with each other.
+const LEAST_LIKENESS: f32 = 0.5;
+/// Chains that share so much are the same, if figures don't say otherwise.
+const NEAR_LIKENESS: f32 = 0.8;
+/// So large a share of the smaller of two amounts must have blocks of its sizes in the larger one.
+const LEAST_FIT: f32 = 0.9;
+/// And of two that are parts of pairs already.
+const LEAST_FIT_OF_PAIRS: f32 = 0.95;
+/// With more comparisons at one place, only what shares a function or figures is compared.
+const MAX_COMPARED: usize = 10_000;
+/// So many are compared with each, where they share a key.
+const MAX_OF_KEY: usize = 64;
+/// What is left over at one place is the same on both sides as a whole, if it's no more sites than this.
+const MAX_TOGETHER: usize = 12;
+
+/// Groups that belong together so far.
+struct Item {
+    groups: [Vec<u32>; 2],
+    kind: Option<MatchKind>,
+    /// What either side has beyond the other.
+    rest: [Amount; 2],
+}
+
+struct Residue<'a> {
+    builds: &'a Builds<'a>,
+    items: Vec<Item>,
+    /// For each item, one that it belongs to; its own where it stands for itself.
+    joined: Vec<u32>,
+}
+
+/// A base's item, and one of the new build's that it may belong to.
+struct Candidate {
+    score: f32,
+    items: [u32; 2],
+    likeness: f32,
+}
+
+/// Pairs everything that can be, and gives all groups.
+pub(super) fn settle(builds: &Builds<'_>, alignment: &Alignment) -> Vec<Matched> {
+    let mut residue = Residue { builds, items: Vec::new(), joined: Vec::new() };
+    let mut waiting: Vec<Vec<u32>> = vec![Vec::new(); alignment.places.len()];
+    for (at, place) in alignment.places.iter().enumerate().rev() {
+        let mut here = std::mem::take(&mut waiting[at]);
+        here.extend(residue.items_of(place));
+        residue.settle_at(&here, at == 0);
+        here.retain(|item| residue.is_waiting(*item));
+        if at > 0 {
+            waiting[place.parent as usize].append(&mut here);
+        }
+    }
+    residue.into_matched()
+}
+
+impl<'a> Residue<'a> {
+    /// The items of a place, of which something is left over.
+    fn items_of(&mut self, place: &Place) -> Vec<u32> {
+        let builds = self.builds;
+        let own = |side: usize| -> Vec<u32> {
+            let nodes = place.nodes[side].iter().map(|node| builds.trees[side].node(*node));
+            nodes.flat_map(|node| node.groups.iter().copied()).collect()
+        };
+        let groups = [own(0), own(1)];
+        let mut found = Vec::new();
+        if groups.iter().all(|side| !side.is_empty()) {
+            found.push(self.add(groups, Some(place.kind)));
+        } else {
+            let [base, new] = groups;
+            found.extend(base.into_iter().map(|group| self.add([vec![group], vec![]], None)));
+            found.extend(new.into_iter().map(|group| self.add([vec![], vec![group]], None)));
+        }
+        for node in &place.left[0] {
+            let below = builds.trees[0].groups_below(*node);
+            found.extend(below.into_iter().map(|group| self.add([vec![group], vec![]], None)));
+        }
+        for node in &place.left[1] {
+            let below = builds.trees[1].groups_below(*node);
+            found.extend(below.into_iter().map(|group| self.add([vec![], vec![group]], None)));
+        }
+        found
+    }
+
+    fn add(&mut self, groups: [Vec<u32>; 2], kind: Option<MatchKind>) -> u32 {
+        let amounts = [0, 1].map(|side: usize| {
+            let mut sum = Amount::default();
+            groups[side].iter().for_each(|group| sum.add(&self.builds.trees[side].amounts[*group as usize]));
+            sum
+        });
+        let rest = [amounts[0].beyond(&amounts[1]), amounts[1].beyond(&amounts[0])];
+        self.items.push(Item { groups, kind, rest });
+        self.joined.push(self.items.len() as u32 - 1);
+        self.items.len() as u32 - 1
+    }
+
+    fn is_waiting(&self, item: u32) -> bool {
+        self.items[item as usize].rest.iter().any(|rest| rest.blocks > 0)
+    }
+
+    fn settle_at(&mut self, here: &[u32], is_root: bool) {
+        let of_side = |side: usize| -> Vec<u32> {
+            here.iter().copied().filter(|item| self.items[*item as usize].rest[side].blocks > 0).collect()
+        };
+        let (base, new) = (of_side(0), of_side(1));
+        if base.is_empty() || new.is_empty() {
+            return;
+        }
+        let mut candidates: Vec<Candidate> = Vec::new();
+        self.each_comparable(&base, &new, |b, n| candidates.extend(self.candidate(b, n)));
+        candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.items.cmp(&b.items)));
+        for Candidate { items, likeness, .. } in candidates {
+            // Part of either may be somebody else's by now.
+            if self.candidate(items[0], items[1]).is_some() {
+                self.join(items, likeness);
+            }
+        }
+        if !is_root {
+            self.settle_together(&base, &new);
+        }
+    }
+
+    /// Calls back with items of both sides that are worth comparing: all of them, or those that share a key.
+    fn each_comparable(&self, base: &[u32], new: &[u32], mut found: impl FnMut(u32, u32)) {
+        if base.len() * new.len() <= MAX_COMPARED {
+            base.iter().for_each(|b| new.iter().for_each(|n| found(*b, *n)));
+            return;
+        }
+        let mut by_key: FxHashMap<(u64, u64), Vec<u32>> = FxHashMap::default();
+        for n in new {
+            self.keys(1, *n).into_iter().for_each(|key| by_key.entry(key).or_default().push(*n));
+        }
+        for b in base {
+            let mut seen: Vec<u32> = Vec::new();
+            for key in self.keys(0, *b) {
+                seen.extend(by_key.get(&key).into_iter().flatten().take(MAX_OF_KEY));
+            }
+            seen.sort_unstable();
+            seen.dedup();
+            seen.into_iter().for_each(|n| found(*b, n));
+        }
+    }
+
+    /// What an item must share with another to be compared: its innermost functions, or its figures.
+    fn keys(&self, side: usize, item: u32) -> Vec<(u64, u64)> {
+        let rest = &self.items[item as usize].rest[side];
+        let chain = self.chain(side, item);
+        let inner = chain.iter().rev().take(2).map(|step| (u64::MAX, u64::from(step.function.0) + 1));
+        inner.chain([(rest.blocks, rest.bytes)]).collect()
+    }
+
+    /// The chain of an item's largest group.
+    fn chain(&self, side: usize, item: u32) -> &[Step] {
+        let groups: &[Group] = self.builds.groups[side];
+        let largest = self.items[item as usize].groups[side]
+            .iter()
+            .max_by_key(|group| groups[**group as usize].figures.total_blocks);
+        largest.map_or(&[], |group| &groups[*group as usize].chain)
+    }
+
+    /// What speaks for two items' being the same; none where it's not enough.
+    fn candidate(&self, base: u32, new: u32) -> Option<Candidate> {
+        let (b, n) = (&self.items[base as usize], &self.items[new as usize]);
+        let (theirs, ours) = (&b.rest[0], &n.rest[1]);
+        let common = theirs.common(ours);
+        if base == new || common == 0 {
+            return None;
+        }
+        let fit = common as f32 / theirs.blocks.min(ours.blocks) as f32;
+        let is_telling = common >= TELLING_BLOCKS || theirs.bytes.min(ours.bytes) >= TELLING_BYTES;
+        let of_pairs = [b, n].iter().filter(|item| item.kind.is_some()).count();
+        let least_fit = match of_pairs {
+            0 => LEAST_LIKENESS,
+            1 => LEAST_FIT,
+            _ => LEAST_FIT_OF_PAIRS,
+        };
+        if fit < least_fit || of_pairs == 2 && (!is_telling || theirs.likeness(ours) < LEAST_FIT_OF_PAIRS) {
+            return None;
+        }
+        // Of a pair's surplus, its own side's chain says where it is.
+        let chains = [self.chain(0, base), self.chain(1, new)];
+        let likeness = self.builds.likeness.of_chains(chains[0], chains[1]);
+        let is_akin = match (chains[0].last(), chains[1].last()) {
+            (Some(base), Some(new)) => self.builds.likeness.is_akin(*base, *new),
+            _ => chains[0].is_empty() && chains[1].is_empty(),
+        };
+        let least = match (is_telling && fit >= LEAST_FIT, is_akin) {
+            (true, true) => LEAST_LIKENESS,
+            (true, false) => (LEAST_LIKENESS + NEAR_LIKENESS) / 2.0,
+            (false, true) => NEAR_LIKENESS,
+            (false, false) => 0.9,
+        };
+        let alike = theirs.likeness(ours);
+        (likeness >= least).then_some(Candidate {
+            score: likeness + (fit + alike) / 2.0,
+            items: [base, new],
+            likeness,
+        })
+    }
+
+    fn join(&mut self, [base, new]: [u32; 2], likeness: f32) {
+        let [theirs, ours] =
+            [self.items[base as usize].rest[0].clone(), self.items[new as usize].rest[1].clone()];
+        self.items[base as usize].rest[0].take(&ours);
+        self.items[new as usize].rest[1].take(&theirs);
+        let kind = if likeness >= NEAR_LIKENESS { MatchKind::Subsequence } else { MatchKind::Site };
+        self.unite(base, new, kind);
+    }
+
+    fn unite(&mut self, one: u32, other: u32, kind: MatchKind) {
+        let (root, other) = (self.root(one), self.root(other));
+        let kinds = [self.items[root as usize].kind, self.items[other as usize].kind];
+        self.items[root as usize].kind = kinds.into_iter().flatten().chain([kind]).max();
+        if root != other {
+            self.joined[other as usize] = root;
+        }
+    }
+
+    fn root(&self, mut item: u32) -> u32 {
+        while self.joined[item as usize] != item {
+            item = self.joined[item as usize];
+        }
+        item
+    }
+
+    /// What is left over on both sides below the same callers, where it is the same as a whole: which is which is not known.
+    fn settle_together(&mut self, base: &[u32], new: &[u32]) {
+        let left = |side: usize, items: &[u32]| -> Vec<u32> {
+            items.iter().copied().filter(|item| self.items[*item as usize].rest[side].blocks > 0).collect()
+        };
+        let sides = [left(0, base), left(1, new)];
+        let count = sides[0].len() + sides[1].len();
+        if sides.iter().any(Vec::is_empty) || count > MAX_TOGETHER {
+            return;
+        }
+        let sum = |side: usize| {
+            let mut sum = Amount::default();
+            sides[side].iter().for_each(|item| sum.add(&self.items[*item as usize].rest[side]));
+            sum
+        };
+        let (theirs, ours) = (sum(0), sum(1));
+        let is_telling = theirs.blocks >= TELLING_BLOCKS || theirs.bytes >= TELLING_BYTES;
+        let bytes = theirs.bytes.abs_diff(ours.bytes) as f32 <= 0.02 * theirs.bytes.max(ours.bytes) as f32;
+        if !is_telling || !bytes || theirs.likeness(&ours) < LEAST_FIT_OF_PAIRS {
+            return;
+        }
+        let first = sides[0][0];
+        for (side, items) in sides.iter().enumerate() {
+            for item in items {
+                self.items[*item as usize].rest[side] = Amount::default();
+                self.unite(first, *item, MatchKind::Site);
+            }
+        }
+    }
+
+    fn into_matched(self) -> Vec<Matched> {
+        let roots: Vec<u32> = (0..self.items.len() as u32).map(|item| self.root(item)).collect();
+        let mut matched: Vec<Option<Matched>> = vec![None; self.items.len()];
+        for (item, root) in self.items.iter().zip(&roots) {
+            let kind = self.items[*root as usize].kind;
+            let into = matched[*root as usize].get_or_insert(Matched { kind, base: vec![], new: vec![] });
+            into.base.extend(&item.groups[0]);
+            into.new.extend(&item.groups[1]);
+        }
+        let mut matched: Vec<Matched> = matched.into_iter().flatten().collect();
+        for pair in &mut matched {
+            pair.base.sort_unstable();
+            pair.new.sort_unstable();
+            pair.kind = pair.kind.filter(|_| !pair.base.is_empty() && !pair.new.is_empty());
+        }
+        matched
+    }
+}

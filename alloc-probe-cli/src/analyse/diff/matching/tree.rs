@@ -1,0 +1,96 @@
+//! The calls of one build as a tree: the outermost function first, with what is allocated at and below each call.
+
+use super::amount::Amount;
+use crate::analyse::diff::chain::{Group, Step};
+use crate::profile::Profile;
+use rustc_hash::FxHashMap;
+
+/// A call in the tree. The root is none, and stands for who called the outermost functions.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// The function, and the line of the call in it, as the new build numbers its lines.
+    pub(super) step: Step,
+    /// Whom it calls.
+    pub(super) children: Vec<u32>,
+    /// The groups whose blocks it allocates itself.
+    pub(super) groups: Vec<u32>,
+    /// Blocks that are allocated here and below.
+    pub(super) blocks: u64,
+}
+
+/// The tree of one build.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// The nodes; the first is the root.
+    pub(super) nodes: Vec<Node>,
+    /// For each group, what it allocated.
+    pub(super) amounts: Vec<Amount>,
+    /// For each function, whether it is on some stack.
+    pub(super) shows: Vec<bool>,
+}
+
+/// The number of the root.
+pub(super) const ROOT: u32 = 0;
+
+impl Tree {
+    /// Makes the tree of the groups of a profile. `line` says where a step is in the new build.
+    pub(super) fn of(
+        groups: &[Group],
+        profile: &Profile,
+        functions: usize,
+        line: impl Fn(Step) -> u32,
+    ) -> Tree {
+        let root = Step { function: super::NOBODY, line: 0, column: 0 };
+        let mut tree = Tree {
+            nodes: vec![Node { step: root, children: Vec::new(), groups: Vec::new(), blocks: 0 }],
+            amounts: groups.iter().map(|group| Amount::of(group, profile)).collect(),
+            shows: vec![false; functions],
+        };
+        let mut known: FxHashMap<(u32, Step), u32> = FxHashMap::default();
+        for (number, group) in (0..).zip(groups) {
+            let blocks = group.figures.total_blocks;
+            let mut at = ROOT;
+            tree.nodes[0].blocks = tree.nodes[0].blocks.saturating_add(blocks);
+            for step in &group.chain {
+                tree.shows[step.function.0 as usize] = true;
+                let step = Step { line: line(*step), ..*step };
+                let next = tree.nodes.len() as u32;
+                let child = *known.entry((at, step)).or_insert(next);
+                if child == next {
+                    tree.nodes.push(Node { step, children: Vec::new(), groups: Vec::new(), blocks: 0 });
+                    tree.nodes[at as usize].children.push(child);
+                }
+                at = child;
+                let sum = &mut tree.nodes[at as usize].blocks;
+                *sum = sum.saturating_add(blocks);
+            }
+            tree.nodes[at as usize].groups.push(number);
+        }
+        tree
+    }
+
+    /// A node.
+    pub(super) fn node(&self, node: u32) -> &Node {
+        &self.nodes[node as usize]
+    }
+
+    /// What some nodes allocate themselves.
+    pub(super) fn own(&self, nodes: &[u32]) -> Amount {
+        let groups = nodes.iter().flat_map(|node| &self.node(*node).groups);
+        let mut sum = Amount::default();
+        groups.for_each(|group| sum.add(&self.amounts[*group as usize]));
+        sum
+    }
+
+    /// The groups at and below a node, in order.
+    pub(super) fn groups_below(&self, node: u32) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut next = vec![node];
+        while let Some(node) = next.pop() {
+            let node = self.node(node);
+            found.extend(&node.groups);
+            next.extend(&node.children);
+        }
+        found
+    }
+}

@@ -1,0 +1,158 @@
+//! Which frames are of one function, in one build and in several.
+//!
+//! A function is known by its own name and its file: that is all that line tables know of one that was inlined, so it is
+//! what every build agrees on. Types, generic arguments and the numbers of closures differ from build to build, or are
+//! not known. Functions of one name in one file, as of a trait that several types implement there, are told apart by
+//! the lines from which they call.
+
+mod name;
+
+use crate::profile::Frame;
+use crate::symbolicate::paths::{self, Origin};
+use name::Name;
+use rustc_hash::FxHashMap;
+
+/// A function, by the numbering of one [`Functions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FunctionId(pub u32);
+
+/// The functions of some profiles' frames.
+#[derive(Debug, Default)]
+pub struct Functions {
+    /// For each profile, the function of each of its frames.
+    pub of_frames: Vec<Vec<FunctionId>>,
+    /// What is known of each function.
+    pub functions: Vec<Function>,
+}
+
+/// What is known of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// The number of its file; none where it is not known.
+    pub file: Option<u32>,
+    /// Whether it has a name of its own. All closures of a file share one, so two of them on a stack are no recursion.
+    pub is_named: bool,
+}
+
+/// What makes a function: its own name and its file, or else all of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Identity<'s> {
+    InFile(&'s str, u32),
+    Path(&'s str),
+}
+
+/// What builds agree on about a file: its package, and its path in there.
+type File<'a> = (&'a str, &'a str);
+
+impl Functions {
+    /// Numbers the functions of frames.
+    pub fn of(profiles: &[&[Frame]]) -> Functions {
+        let all = || profiles.iter().flat_map(|frames| frames.iter());
+        let mut texts: FxHashMap<&str, usize> = FxHashMap::default();
+        let mut names: Vec<Name> = Vec::new();
+        let mut files: FxHashMap<&str, u32> = FxHashMap::default();
+        let mut file_numbers: FxHashMap<File<'_>, u32> = FxHashMap::default();
+        for frame in all() {
+            texts.entry(&frame.function).or_insert_with(|| {
+                names.push(Name::of(&frame.function));
+                names.len() - 1
+            });
+            if let Some(file) = &frame.file {
+                files.entry(file).or_insert_with(|| {
+                    let next = file_numbers.len() as u32;
+                    *file_numbers.entry(file_key(file)).or_insert(next)
+                });
+            }
+        }
+        // A function whose file is not known here may be known by its whole path elsewhere.
+        let mut by_path: FxHashMap<&str, Option<u32>> = FxHashMap::default();
+        for frame in all().filter(|frame| !frame.path_guessed) {
+            let name = &names[texts[frame.function.as_str()]];
+            if let Some(file) = frame.file.as_ref().filter(|_| name.qualified) {
+                let file = files[file.as_str()];
+                let known = by_path.entry(&name.path).or_insert(Some(file));
+                if *known != Some(file) {
+                    *known = None;
+                }
+            }
+        }
+        let mut numbers: FxHashMap<Identity<'_>, FunctionId> = FxHashMap::default();
+        let mut functions = Vec::new();
+        let mut number = |frame: &Frame| {
+            let name = &names[texts[frame.function.as_str()]];
+            let file = frame.file.as_ref().map(|file| files[file.as_str()]);
+            let file = file.or_else(|| by_path.get(name.path.as_str()).copied().flatten());
+            let identity = match file {
+                Some(file) => Identity::InFile(name.leaf(), file),
+                None => Identity::Path(&name.path),
+            };
+            *numbers.entry(identity).or_insert_with(|| {
+                functions.push(Function { file, is_named: !name.leaf().starts_with('{') });
+                FunctionId(functions.len() as u32 - 1)
+            })
+        };
+        let of_frames = profiles.iter().map(|frames| frames.iter().map(&mut number).collect()).collect();
+        Functions { of_frames, functions }
+    }
+}
+
+/// The key of a file, wherever its package lay and whichever version it is of. Of the program's own files, the last two
+/// parts of the path: who built it may have called the directory as he liked.
+fn file_key(file: &str) -> File<'_> {
+    let source = paths::source(file);
+    match source.origin {
+        Origin::Std => ("std", source.path),
+        Origin::Package(package) => (package.rsplit_once('-').map_or(package, |(name, _)| name), source.path),
+        Origin::Project(_) => {
+            let second = file.rmatch_indices(['/', '\\']).nth(1);
+            ("", second.map_or(file, |(at, _)| &file[at + 1..]))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(function: &str, file: &str) -> Frame {
+        Frame {
+            function: function.to_owned(),
+            file: (!file.is_empty()).then(|| file.to_owned()),
+            ..Frame::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(base: (&str, &str), new: (&str, &str), same: bool) {
+        let functions = Functions::of(&[&[frame(base.0, base.1)], &[frame(new.0, new.1)]]);
+        assert_eq!(functions.of_frames[0] == functions.of_frames[1], same, "{base:?} and {new:?}");
+    }
+
+    #[test]
+    fn a_function_is_its_name_in_its_file() {
+        let own = "/home/a/orders/src/cache.rs";
+        check(("orders::cache::Cache<K>::insert", own), ("insert<u8>", "src/cache.rs"), true);
+        check(("orders::cache::Cache<K>::insert", own), ("orders::cache::insert<u8>", own), true);
+        check(("orders::cache::Cache<K>::insert", own), ("insert", "/home/a/orders/src/other.rs"), false);
+        check(("orders::cache::insert", own), ("orders::cache::insert.1312", own), true);
+        check(("m::day::{{closure}}::{{closure}}", "/b/m/src/m.rs"), ("{closure#1}", "/b/m/src/m.rs"), true);
+        check(("deep", ""), ("deep", ""), true);
+        check(("a::deep", ""), ("deep", ""), false);
+    }
+
+    #[test]
+    fn a_whole_path_finds_its_file() {
+        let base = [frame("a::f", "src/a.rs"), frame("a::g", "src/a.rs"), frame("a::g", "src/b.rs")];
+        let new = [frame("a::f", ""), frame("a::g", "")];
+        let functions = Functions::of(&[&base, &new]);
+        assert_eq!(functions.of_frames[1][0], functions.of_frames[0][0]);
+        assert!(!functions.of_frames[0].contains(&functions.of_frames[1][1]), "it is in two files");
+    }
+
+    #[test]
+    fn closures_have_no_name_of_their_own() {
+        let functions =
+            Functions::of(&[&[frame("a::f::{closure#0}", "src/a.rs"), frame("a::f", "src/a.rs")]]);
+        assert_eq!(functions.functions.iter().map(|it| it.is_named).collect::<Vec<_>>(), [false, true]);
+    }
+}
