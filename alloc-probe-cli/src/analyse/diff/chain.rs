@@ -5,6 +5,7 @@
 //! many stacks become one: such a group is what gets matched.
 
 use super::key::{FunctionId, Functions, Key};
+use super::lost::Lost;
 use crate::analyse::fold::turns::{Folding, Turns};
 use crate::profile::{FrameId, Role, Site};
 use alloc_probe_format::dump::Figures;
@@ -32,24 +33,24 @@ pub(super) struct Group {
     pub(super) figures: Figures,
     /// How many turns of recursion were folded, least and most.
     pub(super) turns: Turns,
+    /// Whether it has frames that were put back.
+    pub(super) is_restored: bool,
 }
 
 /// Groups a profile's sites, in the order of each group's first.
-pub(super) fn groups(sites: &[Site], keys: &[Key], functions: &Functions) -> Vec<Group> {
+pub(super) fn groups(sites: &[Site], keys: &[Key], functions: &Functions, lost: &Lost) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut by_chain: FxHashMap<Box<[Step]>, usize> = FxHashMap::default();
     let mut folding = Folding::new(functions.count);
-    let mut chain = Vec::new();
+    let (mut stack, mut chain) = (Vec::new(), Vec::new());
     for (index, site) in sites.iter().enumerate() {
+        let is_restored = read_stack(site, keys, lost, &mut stack);
         let turns = folding.fold(
-            program_frames(site, keys).rev(),
-            |frame| recurring(functions, &keys[frame.0 as usize]),
-            |frames| {
+            stack.iter().copied(),
+            |step| recurring(functions, step.function),
+            |kept| {
                 chain.clear();
-                chain.extend(frames.iter().map(|frame| {
-                    let key = keys[frame.0 as usize];
-                    Step { function: key.function, line: key.line, column: key.column }
-                }));
+                chain.extend_from_slice(kept);
             },
         );
         let at = by_chain.get(chain.as_slice()).copied().unwrap_or_else(|| {
@@ -59,20 +60,39 @@ pub(super) fn groups(sites: &[Site], keys: &[Key], functions: &Functions) -> Vec
                 sites: Vec::new(),
                 figures: Figures::default(),
                 turns: Turns::of(turns),
+                is_restored: false,
             });
             groups.len() - 1
         });
         let group = &mut groups[at];
         group.turns.add(turns);
+        group.is_restored |= is_restored;
         group.sites.push(index as u32);
         group.figures.add(&site.figures);
     }
     groups
 }
 
-/// The number of a frame's function where it can be seen to recur.
-fn recurring(functions: &Functions, key: &Key) -> Option<u32> {
-    functions.known[key.function.0 as usize].is_named.then_some(key.function.0)
+/// The program's part of a stack, from the outermost frame inwards, with what was lost put back. Whether anything was.
+fn read_stack(site: &Site, keys: &[Key], lost: &Lost, stack: &mut Vec<Step>) -> bool {
+    stack.clear();
+    let mut is_restored = false;
+    let mut outer: Option<FrameId> = None;
+    for frame in program_frames(site, keys).rev() {
+        if let Some(between) = outer.and_then(|outer| lost.get(&(outer.0, frame.0))) {
+            stack.extend_from_slice(between);
+            is_restored = true;
+        }
+        let key = keys[frame.0 as usize];
+        stack.push(Step { function: key.function, line: key.line, column: key.column });
+        outer = Some(frame);
+    }
+    is_restored
+}
+
+/// The number of a function where it can be seen to recur.
+fn recurring(functions: &Functions, function: FunctionId) -> Option<u32> {
+    functions.known[function.0 as usize].is_named.then_some(function.0)
 }
 
 /// The program's frames of a stack, from the allocation outwards. Where it has none, as for what the runtime allocates
@@ -90,15 +110,17 @@ pub(super) fn folded_frames(site: &Site, keys: &[Key], functions: &Functions) ->
     let mut folded = Vec::new();
     Folding::new(functions.count).fold(
         program_frames(site, keys).rev(),
-        |frame| recurring(functions, &keys[frame.0 as usize]),
+        |frame| recurring(functions, keys[frame.0 as usize].function),
         |frames| folded.extend(frames.iter().rev()),
     );
     folded
 }
 
-/// Whether a frame of a stack is one of the program's, by whose code it is.
+/// Whether a frame of a stack is one of the program's, by whose code it is. Of a stack without any, the standard library's
+/// say most of what it is.
 fn program_roles(site: &Site, keys: &[Key]) -> fn(Role) -> bool {
-    let wanted: [fn(Role) -> bool; 2] = [|role| role == Role::Program, |role| role != Role::Allocator];
+    let wanted: [fn(Role) -> bool; 3] =
+        [|role| role == Role::Program, |role| role == Role::Standard, |role| role != Role::Allocator];
     let is_there =
         |wanted: &fn(Role) -> bool| site.frames.iter().any(|frame| wanted(keys[frame.0 as usize].role));
     wanted.into_iter().find(is_there).unwrap_or(|_| true)
@@ -143,7 +165,7 @@ mod tests {
             site(&[0, 3], 8),
             site(&[0], 16),
         ];
-        let groups = groups(&sites, &keys, &functions(4));
+        let groups = groups(&sites, &keys, &functions(4), &Lost::default());
         let sums: Vec<(usize, u64)> =
             groups.iter().map(|group| (group.sites.len(), group.figures.total_bytes)).collect();
         assert_eq!(sums, [(2, 3), (1, 4), (1, 8), (1, 16)]);
@@ -157,7 +179,7 @@ mod tests {
         // frames: leaf:1, f:2, g:3, main:4
         let keys = [program(0, 1), program(1, 2), program(2, 3), program(3, 4)];
         let sites = [site(&[0, 1, 3], 1), site(&[0, 1, 2, 1, 3], 2), site(&[0, 1, 1, 2, 1, 3], 4)];
-        let groups = groups(&sites, &keys, &functions(4));
+        let groups = groups(&sites, &keys, &functions(4), &Lost::default());
         assert_eq!(groups.len(), 1);
         assert_eq!((groups[0].turns.least, groups[0].turns.most), (0, 2));
         assert_eq!(folded_frames(&sites[2], &keys, &functions(4)), [FrameId(0), FrameId(1), FrameId(3)]);

@@ -8,9 +8,10 @@ use super::findings::finding::Finding;
 use super::findings::findings;
 use super::findings::runs::Runs;
 use super::key::Functions;
+use super::lines::Lines;
 use super::pair::{Pair, Sites};
 use super::work::Unit;
-use super::{caveats, chain, class, matching, work};
+use super::{caveats, chain, class, lost, matching, work};
 use crate::join::join;
 use crate::profile::Profile;
 use alloc_probe_format::metric::Metric;
@@ -83,16 +84,22 @@ impl Diff {
 /// Compares two profiles.
 pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let functions = Functions::of(&base.frames, &new.frames);
-    let (base_groups, new_groups) = join(
-        || chain::groups(&base.sites, &functions.base, &functions),
-        || chain::groups(&new.sites, &functions.new, &functions),
-    );
+    let lines = Lines::of(&functions);
     let order = class::optimisation(&base.dump.build, &new.dump.build);
+    // An unoptimised build loses nothing.
+    let may_lose = [base, new].map(|profile| profile.dump.build.opt_level != "0");
+    let [base_lost, new_lost] = lost::lost([base, new], &functions, &lines, may_lose);
+    let (base_groups, new_groups) = join(
+        || chain::groups(&base.sites, &functions.base, &functions, &base_lost),
+        || chain::groups(&new.sites, &functions.new, &functions, &new_lost),
+    );
     let build = |groups, profile, may_lose| matching::Build { groups, profile, may_lose };
     let matches = matching::match_groups(
-        build(&base_groups, base, order != Ordering::Greater),
-        build(&new_groups, new, order != Ordering::Less),
+        build(&base_groups, base, may_lose[0]),
+        build(&new_groups, new, may_lose[1]),
+        order,
         &functions,
+        &lines,
     );
     let pairs: Vec<Pair> = matches
         .into_iter()

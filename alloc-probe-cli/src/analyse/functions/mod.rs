@@ -66,7 +66,7 @@ impl Functions {
         }
         // A function whose file is not known here may be known by its whole path elsewhere.
         let mut by_path: FxHashMap<&str, Option<u32>> = FxHashMap::default();
-        for frame in all().filter(|frame| !frame.path_guessed) {
+        for frame in all().filter(|frame| !frame.path_guessed && frame.line.is_some()) {
             let name = &names[texts[frame.function.as_str()]];
             if let Some(file) = frame.file.as_ref().filter(|_| name.qualified) {
                 let file = files[file.as_str()];
@@ -81,7 +81,9 @@ impl Functions {
         let mut number = |frame: &Frame| {
             let name = &names[texts[frame.function.as_str()]];
             let file = frame.file.as_ref().map(|file| files[file.as_str()]);
-            let file = file.or_else(|| by_path.get(name.path.as_str()).copied().flatten());
+            // Of merged code without a line, the compiler says another file at times.
+            let of_path = || by_path.get(name.path.as_str()).copied().flatten();
+            let file = if frame.line.is_some() { file.or_else(of_path) } else { of_path().or(file) };
             let identity = match file {
                 Some(file) => Identity::InFile(name.leaf(), file),
                 None => Identity::Path(&name.path),
@@ -118,6 +120,7 @@ mod tests {
         Frame {
             function: function.to_owned(),
             file: (!file.is_empty()).then(|| file.to_owned()),
+            line: (!file.is_empty()).then_some(1),
             ..Frame::default()
         }
     }

@@ -46,7 +46,7 @@ fn check_site(
 }
 
 const TEMPORARY: [Stack; 1] = [("a::f:7 < a::main:2", 500, 8000)];
-const OTHER: [Stack; 1] = [("a::g:8 < a::main:2", 500, 8000)];
+const OTHER: [Stack; 1] = [("a::g:8 < a::main:2", 90, 9000)];
 const FEW: [Stack; 1] = [("a::f:7 < a::main:2", 100, 1600)];
 
 #[test]

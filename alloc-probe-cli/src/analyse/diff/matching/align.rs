@@ -34,7 +34,7 @@ pub(super) struct Alignment {
 /// With more comparisons than this at one place, only calls of one function, or at one position, are compared.
 const MAX_COMPARED: usize = 4096;
 /// How many frames in a row may be lost.
-const MAX_LOST: usize = 4;
+const MAX_LOST: usize = 8;
 
 /// How much is to be believed at least.
 const LEAST_SAME_FUNCTION: f32 = 0.3;
@@ -206,15 +206,26 @@ impl<'a> Compared<'a> {
                         {
                             self.close(side, node);
                             self.classes[class].nodes[side].push(node);
-                            self.classes[class].kind = self.classes[class].kind.max(MatchKind::Subsequence);
                             let step = self.step(side, node);
+                            // Of lines that became one, the optimiser keeps one; of functions as well, if they are of one place.
+                            let theirs = self.classes[class].nodes[1 - side].iter();
+                            let relation =
+                                theirs.map(|it| self.relation(side, step, self.step(1 - side, *it))).min();
+                            if relation.is_none_or(|relation| relation > Relation::SameFunction) {
+                                self.classes[class].kind =
+                                    MatchKind::Subsequence.max(self.classes[class].kind);
+                            }
                             self.by_step.entry(step).or_insert(class);
                         }
                     }
                     Explanation::Lost { side, node } if self.is_open(side, node) => {
                         self.close(side, node);
+                        // Where a program begins, no code of another version can be.
+                        let is_entry = self.nodes[side].contains(&ROOT);
                         self.nodes[side].push(node);
-                        if !self.builds.may_lose[1 - side] {
+                        let is_sure =
+                            self.builds.may_lose[1 - side] && (self.builds.is_by_optimiser || is_entry);
+                        if !is_sure {
                             self.kind = self.kind.max(MatchKind::Subsequence);
                         }
                         let children = self.builds.trees[side].node(node).children.clone();
@@ -453,8 +464,10 @@ impl Relation {
 
     const fn kind(self) -> MatchKind {
         match self {
-            Relation::SameLine => MatchKind::Exact,
-            _ => MatchKind::Subsequence,
+            // Where several functions were made one, they have one name.
+            Relation::SameLine | Relation::SamePosition => MatchKind::Exact,
+            Relation::SameFunction => MatchKind::Subsequence,
+            Relation::Other | Relation::Contradicted => MatchKind::Site,
         }
     }
 }
@@ -501,7 +514,10 @@ impl Content {
             other.functions.iter().filter(|(function, _)| !self.functions.contains_key(function));
         all += only_theirs.map(|(_, weight)| weight).sum::<f32>();
         let structure = if all > 0.0 { common / all } else { 1.0 };
-        (structure + self.amount.likeness(&other.amount)) / 2.0
+        // Where nothing but blocks is below them, sizes say as much as that.
+        let part =
+            if self.functions.keys().any(|function| *function != super::NOBODY.0) { 0.75 } else { 0.5 };
+        part * structure + (1.0 - part) * self.amount.likeness(&other.amount)
     }
 
     /// Which share of the functions below it is below another as well.

@@ -1,13 +1,13 @@
 //! How alike two chains of calls are.
 
-use super::lines::Lines;
 use crate::analyse::diff::chain::{Group, Step};
 use crate::analyse::diff::key::{FunctionId, Functions};
+use crate::analyse::diff::lines::Lines;
 
 /// What is known of all chains together.
 #[derive(Debug)]
-pub(super) struct Likeness {
-    lines: Lines,
+pub(super) struct Likeness<'a> {
+    lines: &'a Lines,
     /// For each function, how much it tells: little where every chain has it.
     weights: Vec<f32>,
     /// For each function, its file.
@@ -19,8 +19,8 @@ const SAME_LINE: f32 = 1.0;
 const SAME_POSITION: f32 = 0.9;
 const SAME_FUNCTION: f32 = 0.8;
 
-impl Likeness {
-    pub(super) fn of(builds: [&[Group]; 2], functions: &Functions, lines: Lines) -> Likeness {
+impl<'a> Likeness<'a> {
+    pub(super) fn of(builds: [&[Group]; 2], functions: &Functions, lines: &'a Lines) -> Likeness<'a> {
         let mut frequency = vec![0_u32; functions.count];
         for step in builds.iter().flat_map(|groups| groups.iter()).flat_map(|group| &group.chain) {
             frequency[step.function.0 as usize] += 1;
@@ -57,7 +57,7 @@ impl Likeness {
     }
 
     fn shared(&self, base: Step, new: Step) -> f32 {
-        let line = self.lines.in_new(base);
+        let line = self.lines.in_new(base.function, base.line);
         let is_line = line == new.line || line == 0 || new.line == 0;
         if base.function == new.function {
             return self.weight(base.function) * if is_line { SAME_LINE } else { SAME_FUNCTION };

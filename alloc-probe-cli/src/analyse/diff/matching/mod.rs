@@ -10,18 +10,18 @@
 mod align;
 mod amount;
 mod likeness;
-mod lines;
 mod residue;
 mod tree;
 
 use super::chain::{Group, Step};
 use super::key::{FunctionId, Functions};
+use super::lines::Lines;
 use super::pair::MatchKind;
 use crate::join::join;
 use crate::profile::Profile;
 use align::Alignment;
 use likeness::Likeness;
-use lines::Lines;
+use std::cmp::Ordering;
 use tree::Tree;
 
 /// The function of a tree's root, which is none.
@@ -43,7 +43,8 @@ pub(super) struct Matched {
 pub(super) struct Build<'a> {
     pub(super) groups: &'a [Group],
     pub(super) profile: &'a Profile,
-    /// Whether it may have lost frames that the other one has: not where the other one is optimised more.
+    /// Whether it may have lost frames that the other one has, as it's optimised, and more than the other one or in another
+    /// way.
     pub(super) may_lose: bool,
 }
 
@@ -52,21 +53,34 @@ struct Builds<'a> {
     groups: [&'a [Group]; 2],
     trees: [&'a Tree; 2],
     may_lose: [bool; 2],
+    /// Whether a frame that a build lost can only have been lost to the optimiser: where both are optimised alike, the code
+    /// may be another.
+    is_by_optimiser: bool,
     functions: &'a Functions,
-    likeness: Likeness,
+    likeness: Likeness<'a>,
 }
 
 /// Matches the groups of two builds. Each group is in exactly one of the results.
-pub(super) fn match_groups(base: Build<'_>, new: Build<'_>, functions: &Functions) -> Vec<Matched> {
-    let lines = Lines::of(base.groups, new.groups, functions.count);
+pub(super) fn match_groups(
+    base: Build<'_>,
+    new: Build<'_>,
+    order: Ordering,
+    functions: &Functions,
+    lines: &Lines,
+) -> Vec<Matched> {
     let (base_tree, new_tree) = join(
-        || Tree::of(base.groups, base.profile, functions.count, |step: Step| lines.in_new(step)),
+        || {
+            Tree::of(base.groups, base.profile, functions.count, |step: Step| {
+                lines.in_new(step.function, step.line)
+            })
+        },
         || Tree::of(new.groups, new.profile, functions.count, |step: Step| step.line),
     );
     let builds = Builds {
         groups: [base.groups, new.groups],
         trees: [&base_tree, &new_tree],
         may_lose: [base.may_lose, new.may_lose],
+        is_by_optimiser: order != Ordering::Equal,
         functions,
         likeness: Likeness::of([base.groups, new.groups], functions, lines),
     };

@@ -79,7 +79,12 @@ impl<'a> Residue<'a> {
         let groups = [own(0), own(1)];
         let mut found = Vec::new();
         if groups.iter().all(|side| !side.is_empty()) {
-            found.push(self.add(groups, Some(place.kind)));
+            let is_restored = |side: usize| {
+                groups[side].iter().any(|group| builds.groups[side][*group as usize].is_restored)
+            };
+            let is_sure = builds.is_by_optimiser || !(is_restored(0) || is_restored(1));
+            let kind = if is_sure { place.kind } else { place.kind.max(MatchKind::Subsequence) };
+            found.push(self.add(groups, Some(kind)));
         } else {
             let [base, new] = groups;
             found.extend(base.into_iter().map(|group| self.add([vec![group], vec![]], None)));
@@ -255,6 +260,8 @@ impl<'a> Residue<'a> {
         let (theirs, ours) = (sum(0), sum(1));
         let is_telling = theirs.blocks >= TELLING_BLOCKS || theirs.bytes >= TELLING_BYTES;
         let bytes = theirs.bytes.abs_diff(ours.bytes) as f32 <= 0.02 * theirs.bytes.max(ours.bytes) as f32;
+        // Of few blocks, the functions that allocate must be the same.
+        let is_telling = is_telling || self.are_akin(&sides);
         if !is_telling || !bytes || theirs.likeness(&ours) < LEAST_FIT_OF_PAIRS {
             return;
         }
@@ -265,6 +272,16 @@ impl<'a> Residue<'a> {
                 self.unite(first, *item, MatchKind::Site);
             }
         }
+    }
+
+    /// Whether all items of both sides allocate in the same function.
+    fn are_akin(&self, [base, new]: &[Vec<u32>; 2]) -> bool {
+        base.iter().all(|b| {
+            new.iter().all(|n| match (self.chain(0, *b).last(), self.chain(1, *n).last()) {
+                (Some(base), Some(new)) => self.builds.likeness.is_akin(*base, *new),
+                _ => false,
+            })
+        })
     }
 
     fn into_matched(self) -> Vec<Matched> {

@@ -3,7 +3,8 @@
 //! In two builds of the same source a line is the same line. Between two versions, lines inserted above a function
 //! shift all of its lines by one number, which the lines seen on both sides give away.
 
-use crate::analyse::diff::chain::{Group, Step};
+use super::key::{FunctionId, Functions, Key};
+use crate::profile::Role;
 
 /// How many pairs of lines of a function are tried for the shift between them; with more, only some are.
 const MAX_TRIES: usize = 4096;
@@ -24,14 +25,15 @@ struct Seen {
 }
 
 impl Lines {
-    /// Learns from the steps of all groups.
-    pub(super) fn of(base: &[Group], new: &[Group], functions: usize) -> Lines {
-        let mut seen = vec![Seen::default(); functions];
-        for step in base.iter().flat_map(|group| &group.chain).filter(|step| step.line > 0) {
-            seen[step.function.0 as usize].base.push(step.line);
+    /// Learns from all of the program's frames.
+    pub(super) fn of(functions: &Functions) -> Lines {
+        let mut seen = vec![Seen::default(); functions.count];
+        let is_telling = |key: &&Key| key.role == Role::Program && key.line > 0;
+        for key in functions.base.iter().filter(is_telling) {
+            seen[key.function.0 as usize].base.push(key.line);
         }
-        for step in new.iter().flat_map(|group| &group.chain).filter(|step| step.line > 0) {
-            seen[step.function.0 as usize].new.push(step.line);
+        for key in functions.new.iter().filter(is_telling) {
+            seen[key.function.0 as usize].new.push(key.line);
         }
         for function in &mut seen {
             for lines in [&mut function.base, &mut function.new] {
@@ -43,10 +45,10 @@ impl Lines {
         Lines { functions: seen }
     }
 
-    /// The line that a step of the base has in the new build, as far as that is known; otherwise its own.
-    pub(super) fn in_new(&self, step: Step) -> u32 {
-        let shift = self.functions[step.function.0 as usize].shift.filter(|_| step.line > 0).unwrap_or(0);
-        u32::try_from(i64::from(step.line) + shift).unwrap_or(step.line)
+    /// The line that one of the base has in the new build, as far as that is known; otherwise its own.
+    pub(super) fn in_new(&self, function: FunctionId, line: u32) -> u32 {
+        let shift = self.functions[function.0 as usize].shift.filter(|_| line > 0).unwrap_or(0);
+        u32::try_from(i64::from(line) + shift).unwrap_or(line)
     }
 }
 
@@ -78,28 +80,17 @@ fn has(lines: &[u32], line: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyse::diff::key::FunctionId;
-    use crate::analyse::fold::turns::Turns;
-    use alloc_probe_format::dump::Figures;
-
-    fn step(line: u32) -> Step {
-        Step { function: FunctionId(0), line, column: 0 }
-    }
-
-    fn group(line: u32) -> Group {
-        Group {
-            chain: [step(line)].into(),
-            sites: Vec::new(),
-            figures: Figures::default(),
-            turns: Turns::default(),
-        }
-    }
 
     fn check(base: &[u32], new: &[u32], pairs: &[(u32, u32)]) {
-        let of = |lines: &[u32]| lines.iter().copied().map(group).collect::<Vec<_>>();
-        let lines = Lines::of(&of(base), &of(new), 1);
+        let keys = |lines: &[u32]| {
+            let key =
+                |line: &u32| Key { function: FunctionId(0), line: *line, column: 0, role: Role::Program };
+            lines.iter().map(key).collect()
+        };
+        let functions = Functions { base: keys(base), new: keys(new), count: 1, known: Vec::new() };
+        let lines = Lines::of(&functions);
         for &(base, new) in pairs {
-            assert_eq!(lines.in_new(step(base)), new, "{base}");
+            assert_eq!(lines.in_new(FunctionId(0), base), new, "{base}");
         }
     }
 
