@@ -8,7 +8,7 @@
 mod name;
 
 use crate::profile::Frame;
-use crate::symbolicate::paths::{self, Origin};
+use crate::source::paths::{self, Origin};
 use name::Name;
 use rustc_hash::FxHashMap;
 

@@ -186,7 +186,7 @@ impl<'a> Compared<'a> {
 
     /// Finds the best explanation for each call without a counterpart, as far as there is one.
     fn explain(&mut self) {
-        // Each round takes at least one call out of those without a counterpart, or brings its callees instead.
+        // Each round but the last takes a call out of those without a counterpart, or brings its callees instead.
         loop {
             let mut explanations = self.explanations();
             explanations.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -198,6 +198,8 @@ impl<'a> Compared<'a> {
                         self.close(1, new);
                         let kind = self.relation(0, self.step(0, base), self.step(1, new)).kind();
                         self.class([vec![base], vec![new]], kind);
+                        // Others may join them.
+                        changed = true;
                     }
                     Explanation::Joins { side, node, class } if self.is_open(side, node) => {
                         // What it has too much may be somebody else's by now.
