@@ -6,21 +6,11 @@
 
 use super::key::{FunctionId, Functions, Key};
 use super::lost::Lost;
+use super::step::{Step, program_frames};
 use crate::analyse::fold::turns::{Folding, Turns};
-use crate::profile::{FrameId, Role, Site};
+use crate::profile::{FrameId, Site};
 use alloc_probe_format::dump::Figures;
 use rustc_hash::FxHashMap;
-
-/// A frame of a group's chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Step {
-    /// The function.
-    pub(super) function: FunctionId,
-    /// The line of the call in it; 0 where it is not known.
-    pub(super) line: u32,
-    /// The column of the call; 0 where it is not known.
-    pub(super) column: u32,
-}
 
 /// All sites of one profile that share the program's part of their stack, once recursion is folded.
 #[derive(Clone, Debug)]
@@ -95,17 +85,7 @@ fn recurring(functions: &Functions, function: FunctionId) -> Option<u32> {
     functions.known[function.0 as usize].is_named.then_some(function.0)
 }
 
-/// The program's frames of a stack, from the allocation outwards. Where it has none, as for what the runtime allocates
-/// before `main`: those that are not the allocator's.
-pub(super) fn program_frames<'a>(
-    site: &'a Site,
-    keys: &'a [Key],
-) -> impl DoubleEndedIterator<Item = FrameId> + 'a {
-    let wanted = program_roles(site, keys);
-    site.frames.iter().copied().filter(move |frame| wanted(keys[frame.0 as usize].role))
-}
-
-/// The same with recursion folded.
+/// The program's frames of a stack, from the allocation outwards, with recursion folded.
 pub(super) fn folded_frames(site: &Site, keys: &[Key], functions: &Functions) -> Vec<FrameId> {
     let mut folded = Vec::new();
     Folding::new(functions.count).fold(
@@ -116,20 +96,11 @@ pub(super) fn folded_frames(site: &Site, keys: &[Key], functions: &Functions) ->
     folded
 }
 
-/// Whether a frame of a stack is one of the program's, by whose code it is. Of a stack without any, the standard library's
-/// say most of what it is.
-fn program_roles(site: &Site, keys: &[Key]) -> fn(Role) -> bool {
-    let wanted: [fn(Role) -> bool; 3] =
-        [|role| role == Role::Program, |role| role == Role::Standard, |role| role != Role::Allocator];
-    let is_there =
-        |wanted: &fn(Role) -> bool| site.frames.iter().any(|frame| wanted(keys[frame.0 as usize].role));
-    wanted.into_iter().find(is_there).unwrap_or(|_| true)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analyse::functions::Function;
+    use crate::profile::Role;
 
     fn key(function: u32, line: u32, role: Role) -> Key {
         Key { function: FunctionId(function), line, column: 0, role }

@@ -4,9 +4,9 @@
 //! right below a call from which the other never reaches it but by one way, the functions on that way were there. They are
 //! put back before recursion is folded, as a turn ends where a function comes again, and one that left no frame ends none.
 
-use super::chain::{Step, program_frames};
 use super::key::{Functions, Key};
 use super::lines::Lines;
+use super::step::{Step, program_frames};
 use crate::join::join;
 use crate::profile::{Profile, Role};
 use rustc_hash::{FxHashMap, FxHashSet};

@@ -24,6 +24,7 @@ mod lines;
 mod lost;
 mod matching;
 mod signed;
+mod step;
 
 pub use compare::{Diff, diff};
 

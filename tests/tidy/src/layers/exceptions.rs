@@ -2,10 +2,4 @@
 
 /// Arrows that may run up, or close a circle: from a file, to a file; or from a folder, to a folder. The test fails on
 /// those that are no longer there. No new ones.
-pub(super) const EXCEPTIONS: &[(&str, &str)] = &[
-    ("alloc-probe-cli/src/analyse/diff/judge.rs", "alloc-probe-cli/src/analyse/diff/passes.rs"),
-    ("alloc-probe-cli/src/analyse/diff/judge.rs", "alloc-probe-cli/src/analyse/diff/turns.rs"),
-    ("alloc-probe-cli/src/analyse/diff/matching.rs", "alloc-probe-cli/src/analyse/diff/fill.rs"),
-    ("alloc-probe-cli/src/analyse/diff/matching.rs", "alloc-probe-cli/src/analyse/diff/loops.rs"),
-    ("alloc-probe-cli/src/analyse/diff/matching.rs", "alloc-probe-cli/src/analyse/diff/turns.rs"),
-];
+pub(super) const EXCEPTIONS: &[(&str, &str)] = &[];

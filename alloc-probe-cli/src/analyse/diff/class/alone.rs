@@ -1,8 +1,8 @@
 //! Sites of one build for which the other has nothing that could stand for them.
 
-use crate::analyse::diff::chain::program_frames;
 use crate::analyse::diff::key::{FunctionId, Functions, Key};
 use crate::analyse::diff::pair::{Pair, Sites};
+use crate::analyse::diff::step::program_frames;
 use crate::profile::Profile;
 use alloc_probe_format::metric::Metric;
 

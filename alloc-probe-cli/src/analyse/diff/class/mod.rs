@@ -6,10 +6,10 @@
 mod alone;
 mod lives;
 
-use super::chain::program_frames;
 use super::coverage::Coverage;
 use super::key::{Functions, Key};
 use super::pair::{Pair, Sites};
+use super::step::program_frames;
 use super::work;
 use crate::analyse::sampling::relative_error;
 use crate::profile::Profile;

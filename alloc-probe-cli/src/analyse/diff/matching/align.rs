@@ -6,9 +6,10 @@
 //! there is left over, with all below it.
 
 use super::amount::Amount;
-use super::tree::ROOT;
-use super::{Builds, MatchKind};
-use crate::analyse::diff::chain::Step;
+use super::builds::Builds;
+use super::tree::{NOBODY, ROOT};
+use crate::analyse::diff::pair::MatchKind;
+use crate::analyse::diff::step::Step;
 use rustc_hash::FxHashMap;
 use std::cell::OnceCell;
 
@@ -495,7 +496,7 @@ impl Content {
             let own: f32 = amounts().map(weight).sum();
             weights[at] += own;
             if own > 0.0 && at == 0 {
-                *self.functions.entry(super::NOBODY.0).or_default() += own;
+                *self.functions.entry(NOBODY.0).or_default() += own;
             }
             if at > 0 {
                 *self.functions.entry(node.step.function.0).or_default() += weights[at];
@@ -517,8 +518,7 @@ impl Content {
         all += only_theirs.map(|(_, weight)| weight).sum::<f32>();
         let structure = if all > 0.0 { common / all } else { 1.0 };
         // Where nothing but blocks is below them, sizes say as much as that.
-        let part =
-            if self.functions.keys().any(|function| *function != super::NOBODY.0) { 0.75 } else { 0.5 };
+        let part = if self.functions.keys().any(|function| *function != NOBODY.0) { 0.75 } else { 0.5 };
         part * structure + (1.0 - part) * self.amount.likeness(&other.amount)
     }
 

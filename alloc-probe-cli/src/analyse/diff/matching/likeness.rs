@@ -1,8 +1,9 @@
 //! How alike two chains of calls are.
 
-use crate::analyse::diff::chain::{Group, Step};
+use crate::analyse::diff::chain::Group;
 use crate::analyse::diff::key::{FunctionId, Functions};
 use crate::analyse::diff::lines::Lines;
+use crate::analyse::diff::step::Step;
 
 /// What is known of all chains together.
 #[derive(Debug)]

@@ -9,56 +9,21 @@
 
 mod align;
 mod amount;
+mod builds;
 mod likeness;
 mod residue;
 mod tree;
 
-use super::chain::{Group, Step};
-use super::key::{FunctionId, Functions};
+use super::key::Functions;
 use super::lines::Lines;
-use super::pair::MatchKind;
+use super::step::Step;
 use crate::join::join;
-use crate::profile::Profile;
 use align::Alignment;
+use builds::Builds;
+pub(super) use builds::{Build, Matched};
 use likeness::Likeness;
 use std::cmp::Ordering;
 use tree::Tree;
-
-/// The function of a tree's root, which is none.
-const NOBODY: FunctionId = FunctionId(u32::MAX);
-
-/// Groups of both builds that are the same, or groups that have no counterpart.
-#[derive(Clone, Debug)]
-pub(super) struct Matched {
-    /// How they were matched; none where one side is empty.
-    pub(super) kind: Option<MatchKind>,
-    /// Groups of the base.
-    pub(super) base: Vec<u32>,
-    /// Groups of the new build.
-    pub(super) new: Vec<u32>,
-}
-
-/// One build: its groups, and what is known of them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Build<'a> {
-    pub(super) groups: &'a [Group],
-    pub(super) profile: &'a Profile,
-    /// Whether it may have lost frames that the other one has, as it's optimised, and more than the other one or in another
-    /// way.
-    pub(super) may_lose: bool,
-}
-
-/// What the parts of the matching know.
-struct Builds<'a> {
-    groups: [&'a [Group]; 2],
-    trees: [&'a Tree; 2],
-    may_lose: [bool; 2],
-    /// Whether a frame that a build lost can only have been lost to the optimiser: where both are optimised alike, the code
-    /// may be another.
-    is_by_optimiser: bool,
-    functions: &'a Functions,
-    likeness: Likeness<'a>,
-}
 
 /// Matches the groups of two builds. Each group is in exactly one of the results.
 pub(super) fn match_groups(

@@ -6,8 +6,10 @@
 
 use super::align::{Alignment, Place};
 use super::amount::Amount;
-use super::{Builds, MatchKind, Matched};
-use crate::analyse::diff::chain::{Group, Step};
+use super::builds::{Builds, Matched};
+use crate::analyse::diff::chain::Group;
+use crate::analyse::diff::pair::MatchKind;
+use crate::analyse::diff::step::Step;
 use rustc_hash::FxHashMap;
 
 /// With fewer blocks than this, equal figures are no evidence: every program makes a few small blocks all over.

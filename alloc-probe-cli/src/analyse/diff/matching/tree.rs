@@ -1,9 +1,14 @@
 //! The calls of one build as a tree: the outermost function first, with what is allocated at and below each call.
 
 use super::amount::Amount;
-use crate::analyse::diff::chain::{Group, Step};
+use crate::analyse::diff::chain::Group;
+use crate::analyse::diff::key::FunctionId;
+use crate::analyse::diff::step::Step;
 use crate::profile::Profile;
 use rustc_hash::FxHashMap;
+
+/// The function of a tree's root, which is none.
+pub(super) const NOBODY: FunctionId = FunctionId(u32::MAX);
 
 /// A call in the tree. The root is none, and stands for who called the outermost functions.
 #[derive(Clone, Debug)]
@@ -40,7 +45,7 @@ impl Tree {
         functions: usize,
         line: impl Fn(Step) -> u32,
     ) -> Tree {
-        let root = Step { function: super::NOBODY, line: 0, column: 0 };
+        let root = Step { function: NOBODY, line: 0, column: 0 };
         let mut tree = Tree {
             nodes: vec![Node { step: root, children: Vec::new(), groups: Vec::new(), blocks: 0 }],
             amounts: groups.iter().map(|group| Amount::of(group, profile)).collect(),

@@ -1,0 +1,41 @@
+//! What the parts of the matching know of both builds, and what comes of it.
+
+use super::likeness::Likeness;
+use super::tree::Tree;
+use crate::analyse::diff::chain::Group;
+use crate::analyse::diff::key::Functions;
+use crate::analyse::diff::pair::MatchKind;
+use crate::profile::Profile;
+
+/// Groups of both builds that are the same, or groups that have no counterpart.
+#[derive(Clone, Debug)]
+pub(in crate::analyse::diff) struct Matched {
+    /// How they were matched; none where one side is empty.
+    pub(in crate::analyse::diff) kind: Option<MatchKind>,
+    /// Groups of the base.
+    pub(in crate::analyse::diff) base: Vec<u32>,
+    /// Groups of the new build.
+    pub(in crate::analyse::diff) new: Vec<u32>,
+}
+
+/// One build: its groups, and what is known of them.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::analyse::diff) struct Build<'a> {
+    pub(in crate::analyse::diff) groups: &'a [Group],
+    pub(in crate::analyse::diff) profile: &'a Profile,
+    /// Whether it may have lost frames that the other one has, as it's optimised, and more than the other one or in another
+    /// way.
+    pub(in crate::analyse::diff) may_lose: bool,
+}
+
+/// What the parts of the matching know.
+pub(super) struct Builds<'a> {
+    pub(super) groups: [&'a [Group]; 2],
+    pub(super) trees: [&'a Tree; 2],
+    pub(super) may_lose: [bool; 2],
+    /// Whether a frame that a build lost can only have been lost to the optimiser: where both are optimised alike, the code
+    /// may be another.
+    pub(super) is_by_optimiser: bool,
+    pub(super) functions: &'a Functions,
+    pub(super) likeness: Likeness<'a>,
+}
