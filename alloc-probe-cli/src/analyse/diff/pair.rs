@@ -7,11 +7,11 @@ use alloc_probe_format::metric::Metric;
 /// How two groups of sites were matched, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchKind {
-    /// The program's functions are the same from the allocation outwards.
+    /// The same functions of the program at the same positions, but for frames that the optimiser lost or merged.
     Exact,
-    /// They are, apart from some that one of the builds does not show.
+    /// They are, apart from a line, or from frames that one of the builds does not show.
     Subsequence,
-    /// The allocating function is the same, and its callers don't contradict each other.
+    /// Some function has another name; callers, what is below them, and sizes say that it's the same.
     Site,
 }
 
