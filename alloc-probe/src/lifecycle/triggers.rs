@@ -12,9 +12,9 @@ use crate::os::message::{complain, complain_of_path};
 use crate::os::path::Path;
 use crate::profile::totals::Sum;
 use crate::{dump, thread};
+use once_cell::race::OnceRef;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
 
 /// How often the figures are looked at, where they decide.
@@ -26,7 +26,8 @@ const LEAST_PEAK: u64 = 1 << 20;
 /// As for `signals`: more than a dump needs.
 const STACK_BYTES: usize = 1 << 20;
 
-static ASKED: OnceLock<Triggers> = OnceLock::new();
+/// What was asked for. It is set within an allocation, where nobody may wait.
+static ASKED: OnceRef<'static, Triggers> = OnceRef::new();
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 /// How often the signal came.
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
@@ -38,9 +39,10 @@ pub(crate) fn install(asked: Triggers) {
     }
     // SAFETY: it has no preconditions.
     PROCESS.store(unsafe { libc::getpid() }, Relaxed);
-    let _ = ASKED.set(asked);
-    let ready =
-        start_thread() && (asked.signal == 0 || signals::set_handler(asked.signal, on_signal, RESTART));
+    let kept = os::keep(asked).is_some_and(|asked| ASKED.set(asked).is_ok());
+    let ready = kept
+        && start_thread()
+        && (asked.signal == 0 || signals::set_handler(asked.signal, on_signal, RESTART));
     if !ready {
         complain(&[b"the system has no thread for it: there will be no dumps while the program runs"]);
     }

@@ -74,6 +74,17 @@ pub(crate) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
     Some(made)
 }
 
+/// Puts a value into memory of its own that is never given back. None where there is none.
+pub(crate) fn keep<T>(value: T) -> Option<&'static T> {
+    const { assert!(align_of::<T>() <= PAGE) };
+    let place = reserve(size_of::<T>())?.cast::<T>();
+    // SAFETY: the memory was just reserved for it, is aligned to a page, and is never unmapped.
+    unsafe {
+        place.write(value);
+        Some(place.as_ref())
+    }
+}
+
 /// A new mapping.
 fn map(bytes: usize) -> Option<NonNull<u8>> {
     // SAFETY: a new anonymous mapping at an address of the kernel's choice touches nothing that exists.

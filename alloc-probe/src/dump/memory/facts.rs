@@ -1,19 +1,19 @@
 //! What the operating system and the allocator say of the process's memory, and what its resident pages hold. Library
 //! code: it runs as the probe's own, when a dump is written.
 
+use super::allocators::{self, Allocator, Report, Unknown};
 use super::heap::{self, Basis};
-use super::inner::Inner;
 use super::mappings::{self, Mapping};
 use super::pages::Pages;
-use super::{cgroup, glibc};
-use crate::os::arena;
+use super::{cgroup, malloc as c_malloc};
+use crate::os::{self, arena};
 use crate::profile::blocks;
 use crate::spool::{self, LiveSpool};
 use alloc_probe_format::dump::{HeapBasis, Memory, Mode, ProbeUse, SitePages};
 use alloc_probe_format::snapshot::mode_number;
 use alloc_probe_format::spool::{Spool as _, header};
+use once_cell::race::OnceRef;
 use std::fs;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What a dump says of resident memory.
@@ -98,17 +98,14 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec
         mapping.resident = pages.resident_bytes(mapping.start as u64, mapping.end as u64);
     }
     let records_blocks = LiveSpool.header(header::MODE) == mode_number(Mode::Full);
-    let inner = match inner() {
-        Inner::Jemalloc(_) if !may_lock => {
-            let why = "jemalloc was not asked, as a signal has stopped a thread that may have been inside it";
-            memory.unknown.push(why.to_owned());
-            Inner::Other
-        }
-        inner => inner,
-    };
+    let mut inner = inner();
+    if let Some(why) = inner.why_not_asked().filter(|_| !may_lock) {
+        memory.unknown.push(why.to_owned());
+        inner = Box::new(Unknown);
+    }
     let malloc = if cfg!(all(target_env = "gnu", target_pointer_width = "64")) {
         let find = |address| if records_blocks { blocks::find(address) } else { None };
-        glibc::find(&heap, &mut pages, &find).map(Box::new)
+        c_malloc::find(&heap, &mut pages, &find).map(Box::new)
     } else {
         None
     };
@@ -117,13 +114,13 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec
             let heaps = malloc.not_followed.len();
             memory.unknown.push(format!("the chunks of {heaps} of malloc's heaps could not be followed"));
         }
-        None if matches!(inner, Inner::Glibc) => {
+        None if inner.is_malloc() => {
             memory.unknown.push("the system does not let the process read its own memory".to_owned());
         }
         _ => {}
     }
-    let (facts, metadata_bytes, why) = inner.facts();
-    memory.unknown.extend(why.map(str::to_owned));
+    let Report { facts, metadata_bytes, unknown } = inner.report();
+    memory.unknown.extend(unknown.map(str::to_owned));
     let mut basis = Basis { inner, malloc, metadata_bytes };
     let mut sites = Vec::new();
     if records_blocks {
@@ -141,8 +138,8 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec
         memory.heap = Some(account.heap);
         sites = account.sites;
     }
-    let is_malloc = matches!(inner, Inner::Glibc)
-        || memory.heap.as_ref().is_some_and(|heap| heap.basis == HeapBasis::Chunks);
+    let is_malloc =
+        basis.inner.is_malloc() || memory.heap.as_ref().is_some_and(|heap| heap.basis == HeapBasis::Chunks);
     memory.allocator = match basis.malloc.filter(|_| is_malloc) {
         Some(mut malloc) => {
             malloc.free_cached();
@@ -161,20 +158,22 @@ fn given_up_in_heap(mappings: &[Mapping], pages: &mut Pages) -> u64 {
     in_heap.map(|mapping| mapping.given_up).sum()
 }
 
-/// The type of the wrapped allocator.
-static INNER: OnceLock<&'static str> = OnceLock::new();
+/// The type of the wrapped allocator. It is set within an allocation, where nobody may wait.
+static INNER: OnceRef<'static, &'static str> = OnceRef::new();
 
 /// Whether the allocator is told to give back what it can.
 static TRIM: AtomicBool = AtomicBool::new(false);
 
 /// Tells what the facts depend on. Called once.
 pub(crate) fn prepare(inner: &'static str, trim: bool) {
-    let _ = INNER.set(inner);
+    if let Some(inner) = os::keep(inner) {
+        let _ = INNER.set(inner);
+    }
     TRIM.store(trim, Relaxed);
 }
 
-fn inner() -> Inner {
-    Inner::of_type(INNER.get().copied().unwrap_or_default())
+fn inner() -> Box<dyn Allocator> {
+    allocators::of_type(INNER.get().copied().unwrap_or_default())
 }
 
 /// Has the allocator give back what it can, if that was asked for. Returns by how much the memory that it may have

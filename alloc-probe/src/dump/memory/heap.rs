@@ -1,8 +1,8 @@
 //! The account of the heap: what each byte of its resident pages is.
 
+use super::allocators::Allocator;
 use super::chunks::{Chunks, HeldBlock};
-use super::glibc::Malloc;
-use super::inner::Inner;
+use super::malloc::Malloc;
 use super::mappings::Mapping;
 use super::pages::{Page, Pages, Place};
 use crate::os::PAGE;
@@ -15,7 +15,7 @@ use alloc_probe_format::spool::{Section, Spool as _};
 
 /// How the memory of allocators is told from the program's.
 pub(super) struct Basis {
-    pub(super) inner: Inner,
+    pub(super) inner: Box<dyn Allocator>,
     /// What glibc's `malloc` has, whose blocks may be the program's, or C's alone.
     pub(super) malloc: Option<Box<Malloc>>,
     /// How much the wrapped allocator says that its own tables take.
@@ -66,11 +66,8 @@ pub(super) fn account(
     let of_inner = heap.retained_bytes.min(basis.metadata_bytes);
     heap.retained_bytes -= of_inner;
     heap.metadata_bytes = of_malloc + of_inner;
-    heap.basis = match basis.inner {
-        Inner::Jemalloc(_) | Inner::Mimalloc(_) => HeapBasis::Classes,
-        _ if account.chunks > 0 => HeapBasis::Chunks,
-        _ => HeapBasis::Pages,
-    };
+    let otherwise = if account.chunks > 0 { HeapBasis::Chunks } else { HeapBasis::Pages };
+    heap.basis = basis.inner.basis().unwrap_or(otherwise);
     if let (HeapBasis::Chunks, Some(malloc)) = (heap.basis, &basis.malloc) {
         heap.holes = malloc.holes();
     }

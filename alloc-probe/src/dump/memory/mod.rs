@@ -1,15 +1,13 @@
 //! What the operating system and the allocator say of the process's memory, and what its resident pages hold. Library
 //! code: it runs as the probe's own, when a dump is written.
 
+mod allocators;
 mod cgroup;
 mod chunks;
 pub(crate) mod facts;
-mod glibc;
 mod heap;
-mod inner;
-mod jemalloc;
+mod malloc;
 mod mappings;
-mod mimalloc;
 mod pages;
 mod self_memory;
 mod stacks;

@@ -6,14 +6,13 @@ use super::mappings::{Kind, Mapping};
 use super::pages::Pages;
 use super::self_memory::{self, Window};
 use crate::os::{self, PAGE};
-use crate::spool;
+use crate::spool::LiveSpool;
 use alloc_probe_format::dump::{AllocatorFacts, Histogram};
 use alloc_probe_format::spool::block::Block;
-use alloc_probe_format::spool::header;
+use alloc_probe_format::spool::{Spool as _, header};
 #[cfg(target_env = "gnu")]
 use std::ffi::CStr;
 use std::ops::Range;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// What `malloc` has.
 pub(super) struct Malloc {
@@ -91,7 +90,7 @@ pub(super) fn find(
         }
     }
     // With one thread, no block is on its way to another place.
-    let waits = if spool::header()[header::THREADS_ALIVE].load(Relaxed) > 1 { WAITS } else { 0 };
+    let waits = if LiveSpool.header(header::THREADS_ALIVE) > 1 { WAITS } else { 0 };
     for _ in 0..waits {
         if !finder.awaits_blocks() {
             break;

@@ -2,17 +2,31 @@
 //!
 //! What it says takes locks of its own, so it is not asked in the name of a thread that may hold them.
 
-use super::weak_symbol::function;
-use alloc_probe_format::dump::AllocatorFacts;
+use super::allocator::{Allocator, Report, is_system};
+use crate::dump::memory::mappings::Mapping;
+use crate::dump::memory::pages::Pages;
+use crate::dump::memory::weak_symbol::function;
+use alloc_probe_format::dump::{AllocatorFacts, HeapBasis};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr::{from_mut, from_ref, null, null_mut};
 
 type Mallctl = unsafe extern "C" fn(*const c_char, *mut c_void, *mut usize, *const c_void, usize) -> c_int;
 type Nallocx = unsafe extern "C" fn(usize, c_int) -> usize;
 
+pub(super) fn recognise(name: &str) -> Option<Box<dyn Allocator>> {
+    let jemalloc = if name.contains("jemalloc") {
+        Jemalloc::find()
+    } else if is_system(name) {
+        Jemalloc::in_place_of_malloc()
+    } else {
+        None
+    };
+    Some(Box::new(jemalloc?))
+}
+
 /// Its functions.
 #[derive(Clone, Copy)]
-pub(super) struct Jemalloc {
+struct Jemalloc {
     mallctl: Mallctl,
     nallocx: Nallocx,
 }
@@ -22,7 +36,7 @@ const ALL_ARENAS: usize = 4096;
 
 impl Jemalloc {
     /// Under the names that it has in Rust programs.
-    pub(super) fn find() -> Option<Jemalloc> {
+    fn find() -> Option<Jemalloc> {
         Some(Jemalloc {
             mallctl: function!("_rjem_mallctl" | "mallctl" as Mallctl)?,
             nallocx: function!("_rjem_nallocx" | "nallocx" as Nallocx)?,
@@ -30,17 +44,11 @@ impl Jemalloc {
     }
 
     /// The same where it is in the place of the C library's `malloc`.
-    pub(super) fn in_place_of_malloc() -> Option<Jemalloc> {
+    fn in_place_of_malloc() -> Option<Jemalloc> {
         Some(Jemalloc {
             mallctl: function!("mallctl" as Mallctl)?,
             nallocx: function!("nallocx" as Nallocx)?,
         })
-    }
-
-    /// What it rounds a size up to.
-    pub(super) fn rounded(self, bytes: u64) -> u64 {
-        // SAFETY: sizes above 0 are allowed, and those that it can't have are 0 for an answer.
-        unsafe { (self.nallocx)(bytes.max(1) as usize, 0) as u64 }
     }
 
     /// The value of a name. None where it has no such value.
@@ -55,7 +63,7 @@ impl Jemalloc {
     }
 
     /// What it says of itself; and how much its own tables take, where it counts that.
-    pub(super) fn facts(self) -> (AllocatorFacts, Option<u64>) {
+    fn facts(self) -> (AllocatorFacts, Option<u64>) {
         let epoch = 1u64;
         // SAFETY: it takes any number, and counts anew.
         unsafe {
@@ -94,9 +102,41 @@ impl Jemalloc {
         };
         (0..most).filter(is_in_use).count() as u64
     }
+}
 
-    /// Has it give back what it can.
-    pub(super) fn trim(self) {
+impl Allocator for Jemalloc {
+    fn rounded(&self, bytes: u64) -> u64 {
+        // SAFETY: sizes above 0 are allowed, and those that it can't have are 0 for an answer.
+        unsafe { (self.nallocx)(bytes.max(1) as usize, 0) as u64 }
+    }
+
+    /// It can't be asked: `arenas.lookup` crashes for an address that is not its own. But hardly anyone else maps memory
+    /// without reserving it.
+    fn claim(&self, mappings: &[Mapping], pages: &mut Pages) {
+        for mapping in mappings.iter().filter(|mapping| mapping.is_not_reserved) {
+            pages.claim(mapping.start as u64, mapping.end as u64);
+        }
+    }
+
+    fn report(&self) -> Report {
+        let (facts, metadata) = self.facts();
+        let why = "jemalloc was built without statistics: what its own tables take counts as retained";
+        Report {
+            facts: Some(facts),
+            metadata_bytes: metadata.unwrap_or(0),
+            unknown: if metadata.is_none() { Some(why) } else { None },
+        }
+    }
+
+    fn basis(&self) -> Option<HeapBasis> {
+        Some(HeapBasis::Classes)
+    }
+
+    fn why_not_asked(&self) -> Option<&'static str> {
+        Some("jemalloc was not asked, as a signal has stopped a thread that may have been inside it")
+    }
+
+    fn trim(&self) {
         let name = format!("arena.{ALL_ARENAS}.purge\0");
         for name in [c"thread.tcache.flush".to_bytes_with_nul(), name.as_bytes()] {
             // SAFETY: both take nothing and give nothing.

@@ -1,7 +1,10 @@
 //! mimalloc, where the program has it: what it says of itself.
 
-use super::weak_symbol::function;
-use alloc_probe_format::dump::AllocatorFacts;
+use super::allocator::{Allocator, Report};
+use crate::dump::memory::mappings::Mapping;
+use crate::dump::memory::pages::Pages;
+use crate::dump::memory::weak_symbol::function;
+use alloc_probe_format::dump::{AllocatorFacts, HeapBasis};
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 
@@ -20,9 +23,14 @@ type ProcessInfo = unsafe extern "C" fn(
 );
 type Collect = unsafe extern "C" fn(bool);
 
+pub(super) fn recognise(name: &str) -> Option<Box<dyn Allocator>> {
+    let mimalloc = if name.contains("mimalloc") { Mimalloc::find() } else { None };
+    Some(Box::new(mimalloc?))
+}
+
 /// Its functions.
 #[derive(Clone, Copy)]
-pub(super) struct Mimalloc {
+struct Mimalloc {
     good_size: GoodSize,
     version: Version,
     is_in_heap_region: Option<IsInHeapRegion>,
@@ -31,7 +39,7 @@ pub(super) struct Mimalloc {
 }
 
 impl Mimalloc {
-    pub(super) fn find() -> Option<Mimalloc> {
+    fn find() -> Option<Mimalloc> {
         Some(Mimalloc {
             good_size: function!("mi_good_size" as GoodSize)?,
             version: function!("mi_version" as Version)?,
@@ -41,20 +49,14 @@ impl Mimalloc {
         })
     }
 
-    /// What it rounds a size up to.
-    pub(super) fn rounded(self, bytes: u64) -> u64 {
-        // SAFETY: it takes any size.
-        unsafe { (self.good_size)(bytes as usize) as u64 }
-    }
-
     /// Whether an address is one at which it has memory.
-    pub(super) fn has(self, address: u64) -> bool {
+    fn has(self, address: u64) -> bool {
         // SAFETY: it looks the address up, and not at what is there.
         self.is_in_heap_region.is_some_and(|is| unsafe { is(address as *const c_void) })
     }
 
     /// What it says of itself: not how much is in use.
-    pub(super) fn facts(self) -> AllocatorFacts {
+    fn facts(self) -> AllocatorFacts {
         let mut committed = 0;
         if let Some(info) = self.process_info {
             let none = null_mut();
@@ -68,9 +70,27 @@ impl Mimalloc {
         // SAFETY: it has no preconditions.
         name_of(unsafe { (self.version)() })
     }
+}
 
-    /// Has it give back what it can.
-    pub(super) fn trim(self) {
+impl Allocator for Mimalloc {
+    fn rounded(&self, bytes: u64) -> u64 {
+        // SAFETY: it takes any size.
+        unsafe { (self.good_size)(bytes as usize) as u64 }
+    }
+
+    fn claim(&self, _mappings: &[Mapping], pages: &mut Pages) {
+        pages.claim_where(|address| self.has(address));
+    }
+
+    fn report(&self) -> Report {
+        Report { facts: Some(self.facts()), ..Report::default() }
+    }
+
+    fn basis(&self) -> Option<HeapBasis> {
+        Some(HeapBasis::Classes)
+    }
+
+    fn trim(&self) {
         if let Some(collect) = self.collect {
             // SAFETY: it has no preconditions.
             unsafe { collect(true) };
