@@ -28,7 +28,7 @@ pub(super) enum Target {
 const LINKS: usize = 40;
 
 /// The file system in which the kernel tells about processes, as `statfs` numbers it.
-const PROC: i64 = 0x9fa0;
+const PROC: u64 = 0x9fa0;
 
 impl Target {
     pub(super) fn of(path: &Path) -> io::Result<Target> {
@@ -92,7 +92,7 @@ fn is_in_proc(folder: &PlainPath) -> bool {
     // SAFETY: the path is a C string; the answer is read only if there is one.
     unsafe {
         libc::statfs(folder.as_c_str().as_ptr(), system.as_mut_ptr()) == 0
-            && system.assume_init().f_type as i64 == PROC
+            && system.assume_init().f_type as u64 == PROC
     }
 }
 
@@ -179,14 +179,17 @@ pub(super) fn without_sigpipe(write: impl FnOnce() -> io::Result<()>) -> io::Res
 pub(crate) fn may_have_file_beside(path: &PlainPath) -> bool {
     let mut status = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the path is a C string; the answer is read only if there is one.
-    let special = unsafe {
-        libc::stat(path.as_c_str().as_ptr(), status.as_mut_ptr()) == 0
-            && status.assume_init().st_mode & libc::S_IFMT != libc::S_IFREG
+    let kind = unsafe {
+        let exists = libc::stat(path.as_c_str().as_ptr(), status.as_mut_ptr()) == 0;
+        exists.then(|| status.assume_init().st_mode & libc::S_IFMT)
     };
-    let Some(slash) = path.bytes().iter().rposition(|&byte| byte == b'/') else { return !special };
+    // Where there is nothing yet, the attempt to make the file says what stands in the way.
+    let Some(kind) = kind else { return true };
+    let is_regular = kind == libc::S_IFREG;
+    let Some(slash) = path.bytes().iter().rposition(|&byte| byte == b'/') else { return is_regular };
     let mut folder = PlainPath::EMPTY;
     folder.set(&path.bytes()[..slash.max(1)]);
-    !special && !is_in_proc(&folder)
+    is_regular && !is_in_proc(&folder)
 }
 
 #[cfg(test)]
