@@ -10,9 +10,7 @@ mod sections;
 
 pub(crate) use facts::add_fact;
 pub(crate) use file::{Naming, Refusal, file_bytes, has_file, no_room, path, remove_file};
-pub(crate) use sections::{
-    LiveSpool, add_entry, base, create, ensure, header, is_created, leave_to_parent, taken_bytes,
-};
+pub(crate) use sections::{LiveSpool, add_entry, base, create, ensure, header, leave_to_parent, taken_bytes};
 
 /// In the child of a fork: the spool is the parent's.
 pub(crate) fn reset_after_fork() {

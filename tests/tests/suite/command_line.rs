@@ -8,6 +8,7 @@ use alloc_probe_format::dump::{Dump, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 use serde_json::Value;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::process::Output;
 
@@ -124,6 +125,7 @@ fn run_says_how_a_program_ended_that_wrote_no_dump() {
     let link = tempfile::tempdir().expect("a temporary folder");
     let link = link.path().join("other-name");
     std::os::unix::fs::symlink(&program, &link).expect("a link can be made");
+    let earlier = earlier_spool();
     let at_once = "the program ended at once, as by `_exit`: with exit status 5 and without a dump";
     let became = "the program became another one, as it seems, for it ended as `true`: with exit status 0 and without a dump";
     for (program, args, code, said) in [
@@ -133,8 +135,8 @@ fn run_says_how_a_program_ended_that_wrote_no_dump() {
     ] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let dump = folder.path().join("run.json");
-        // What another run left is not taken for this one's.
-        fs::write(folder.path().join("run.json.spool"), "").expect("it can be written");
+        // What another run left is not taken for this one's, and is kept.
+        fs::write(folder.path().join("run.json.spool"), &earlier).expect("it can be written");
         let output = alloc_probe().args(["run", "-o"]).arg(&dump).arg("--").arg(program).args(args).output();
         let Output { status, stderr, .. } = output.expect("it runs");
         let messages = String::from_utf8_lossy(&stderr);
@@ -143,8 +145,19 @@ fn run_says_how_a_program_ended_that_wrote_no_dump() {
         assert!(messages.contains("endings::lost"), "{messages}");
         let shown = json(alloc_probe().arg("show").arg(&dump).arg("--json"));
         assert!(shown["summary"]["end_bytes"].as_u64() >= Some(70_000));
-        assert_eq!(entries(folder.path()), ["run.json"]);
+        let [dump, kept] = &entries(folder.path())[..] else { panic!("{:?}", entries(folder.path())) };
+        assert!(dump == "run.json" && kept.starts_with("run.json.") && kept.ends_with(".spool"), "{kept}");
+        assert!(fs::read(folder.path().join(kept)).expect("it can be read") == earlier);
     }
+}
+
+/// The spool of a process that was killed.
+fn earlier_spool() -> Vec<u8> {
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/file/spool-count.gz");
+    let packed = fs::File::open(packed).expect("the corpus has one");
+    let mut spool = Vec::new();
+    flate2::read::GzDecoder::new(packed).read_to_end(&mut spool).expect("it is whole");
+    spool
 }
 
 /// The names of the files in a folder, in order.

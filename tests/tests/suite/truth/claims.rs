@@ -182,7 +182,8 @@ impl Side {
         let of = |figure: fn(&Known) -> u64| {
             (figure(block), counterpart.map(|counterpart| counterpart.map_or(0, figure)))
         };
-        let figures: [(&mut Figure, fn(&Known) -> u64); 5] = [
+        type Of = fn(&Known) -> u64;
+        let figures: [(&mut Figure, Of); 5] = [
             (&mut self.peak, |block| block.life.at_peak.into()),
             (&mut self.end, |block| block.life.died.is_none().into()),
             (&mut self.temporary, |block| block.life.temporary.into()),

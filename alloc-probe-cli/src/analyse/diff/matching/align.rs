@@ -202,24 +202,20 @@ impl<'a> Compared<'a> {
                         // Others may join them.
                         changed = true;
                     }
-                    Explanation::Joins { side, node, class } if self.is_open(side, node) => {
-                        // What it has too much may be somebody else's by now.
-                        if self.room(side, class).common(&self.content_of(side, node).amount) as f32
-                            >= LEAST_ROOM * self.builds.trees[side].node(node).blocks as f32
-                        {
-                            self.close(side, node);
-                            self.classes[class].nodes[side].push(node);
-                            let step = self.step(side, node);
-                            // Of lines that became one, the optimiser keeps one; of functions as well, if they are of one place.
-                            let theirs = self.classes[class].nodes[1 - side].iter();
-                            let relation =
-                                theirs.map(|it| self.relation(side, step, self.step(1 - side, *it))).min();
-                            if relation.is_none_or(|relation| relation > Relation::SameFunction) {
-                                self.classes[class].kind =
-                                    MatchKind::Subsequence.max(self.classes[class].kind);
-                            }
-                            self.by_step.entry(step).or_insert(class);
+                    Explanation::Joins { side, node, class }
+                        if self.is_open(side, node) && self.has_room(side, node, class) =>
+                    {
+                        self.close(side, node);
+                        self.classes[class].nodes[side].push(node);
+                        let step = self.step(side, node);
+                        // Of lines that became one, the optimiser keeps one; of functions as well, if they are of one place.
+                        let theirs = self.classes[class].nodes[1 - side].iter();
+                        let relation =
+                            theirs.map(|it| self.relation(side, step, self.step(1 - side, *it))).min();
+                        if relation.is_none_or(|relation| relation > Relation::SameFunction) {
+                            self.classes[class].kind = MatchKind::Subsequence.max(self.classes[class].kind);
                         }
+                        self.by_step.entry(step).or_insert(class);
                     }
                     Explanation::Lost { side, node } if self.is_open(side, node) => {
                         self.close(side, node);
@@ -310,6 +306,12 @@ impl<'a> Compared<'a> {
             }
         }
         found
+    }
+
+    /// Whether a class still lacks most of what a call has: what it has too much may be somebody else's by now.
+    fn has_room(&self, side: usize, node: u32, class: usize) -> bool {
+        let wanted = self.room(side, class).common(&self.content_of(side, node).amount) as f32;
+        wanted >= LEAST_ROOM * self.builds.trees[side].node(node).blocks as f32
     }
 
     /// What the other side of a class has beyond this one.
