@@ -71,7 +71,7 @@ pub fn site(node: u32) -> Option<u32> {
 #[inline(never)]
 pub fn insert_block(address: u64, size: u64, site: u32) -> bool {
     blocks::prefetch(address, size);
-    blocks::insert(own(), Block { address, size, site, birth: 0, sampled: false })
+    blocks::insert(own(), Block { address, size, site, allocated_at: 0, sampled: false })
 }
 
 /// Takes the record of a block away. False where there is none.

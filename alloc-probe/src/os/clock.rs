@@ -1,4 +1,4 @@
-//! The clock that births and lifetimes are read from.
+//! The clock that times of allocation and lifetimes are read from.
 //!
 //! On x86-64 it is the processor's time-stamp counter where that runs at one rate through all power states
 //! (9 ns a reading on the machine of `docs/performance.md`, against 21 ns for the system's monotonic clock, which is

@@ -1,4 +1,4 @@
-//! The live blocks: from an address to the site and birth of the block there.
+//! The live blocks: from an address to the site of the block there, and when it was allocated.
 //!
 //! Open addressing without a lock. A block's entry is written by the thread that allocates it and removed by the one
 //! that frees it, and an address is live only once: so an insertion takes the first free place by one

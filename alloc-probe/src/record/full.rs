@@ -1,4 +1,4 @@
-//! Recording in mode `full`: every block under its whole stack, from its birth to its end.
+//! Recording in mode `full`: every block under its whole stack, from its allocation to its end.
 //!
 //! The order of things: a block is recorded after the inner allocator has handed it out, and its record is taken
 //! away before the inner allocator gets it back. So no other thread can ever hold the same address in between.
@@ -25,7 +25,10 @@ pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers:
         blocks::prefetch(address, size);
         let site = site::of_caller(thread, registers);
         // Before the counters: a block that there is no room for changes none of them.
-        if !blocks::insert(thread, Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false }) {
+        if !blocks::insert(
+            thread,
+            Block { address, size, site, allocated_at: now >> UNIT_SHIFT, sampled: false },
+        ) {
             site::lose_block(size);
             return;
         }
@@ -154,7 +157,7 @@ fn finish_realloc(
             }
             bump(&thread.record.reallocs, 1);
             thread.last_block.set(address as usize);
-            let block = Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: false };
+            let block = Block { address, size, site, allocated_at: now >> UNIT_SHIFT, sampled: false };
             let recorded = blocks::insert(thread, block);
             if recorded {
                 if let Some(counter) = site::counter(thread, site) {
@@ -201,7 +204,8 @@ pub(crate) fn interrupted_alloc(thread: &Thread, state: State, address: u64, siz
         return;
     }
     if state == State::FULL {
-        let block = Block { address, size, site: 0, birth: clock::ticks() >> UNIT_SHIFT, sampled: false };
+        let block =
+            Block { address, size, site: 0, allocated_at: clock::ticks() >> UNIT_SHIFT, sampled: false };
         if !blocks::insert(thread, block) {
             return site::lose_block(size);
         }

@@ -95,7 +95,7 @@ fn take(thread: &'static Thread, address: u64, size: u64, registers: Registers, 
         spool::header()[header::SAMPLED].store(1, Relaxed);
         let now = clock::ticks();
         let site = site::of_caller(thread, registers);
-        let block = Block { address, size, site, birth: now >> UNIT_SHIFT, sampled: true };
+        let block = Block { address, size, site, allocated_at: now >> UNIT_SHIFT, sampled: true };
         if !keep(thread, block) {
             return;
         }
@@ -173,7 +173,7 @@ struct Weight {
 }
 
 impl Weight {
-    /// The same for every block of a size, so that an end takes away what the birth added.
+    /// The same for every block of a size, so that an end takes away what the allocation added.
     fn of(size: u64, mean: u64) -> Weight {
         let (bytes, blocks) = sample_weight(size, mean);
         Weight { bytes, blocks }

@@ -7,7 +7,7 @@ use crate::profile::stack_depth;
 use crate::profile::tree::{self, StackTree};
 use crate::spool;
 use crate::thread::Thread;
-use alloc_probe_format::spool::block::{BIRTH_MASK, Block, UNIT_SHIFT};
+use alloc_probe_format::spool::block::{Block, TIME_MASK, UNIT_SHIFT};
 use alloc_probe_format::spool::header;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -71,9 +71,9 @@ pub(crate) fn counter(thread: &Thread, site: u32) -> Option<&'static Counter> {
 /// How old a block is, in clock units.
 #[inline(always)]
 pub(crate) fn age(block: Block) -> u64 {
-    let age = (clock::ticks() >> UNIT_SHIFT).wrapping_sub(block.birth) & BIRTH_MASK;
+    let age = (clock::ticks() >> UNIT_SHIFT).wrapping_sub(block.allocated_at) & TIME_MASK;
     // Another processor's counter may be a little behind.
-    if age > BIRTH_MASK / 2 { 0 } else { age }
+    if age > TIME_MASK / 2 { 0 } else { age }
 }
 
 /// Counts a block that could not be recorded.

@@ -23,7 +23,7 @@ pub(crate) struct Detached {
 /// A block of `size` bytes was allocated at `address`, by the caller of the frame with these registers.
 #[inline(never)]
 pub(crate) fn alloc(thread: &'static Thread, address: u64, size: u64, registers: Registers) {
-    let Some((scope, node)) = birth(thread, address, registers) else { return };
+    let Some((scope, node)) = scope_of_new(thread, address, registers) else { return };
     recording(thread, || match lock(scope) {
         Some(_locked) => begin(Owner { scope, node }, address, size, false),
         None => lose(scope),
@@ -77,7 +77,7 @@ pub(crate) fn realloc(
     if address == 0 {
         return old.into_iter().for_each(|old| reattach(thread, old));
     }
-    let born = birth(thread, address, registers);
+    let born = scope_of_new(thread, address, registers);
     recording(thread, || {
         match (&old, born) {
             (Some(old), Some((scope, node))) if are_related(old.owner.scope, scope) => {
@@ -128,7 +128,7 @@ fn reattach(thread: &'static Thread, old: Detached) {
 
 /// The scope that a new block of the thread counts to, and the node of its stack.
 #[inline(always)]
-fn birth(thread: &'static Thread, address: u64, registers: Registers) -> Option<(Number, u32)> {
+fn scope_of_new(thread: &'static Thread, address: u64, registers: Registers) -> Option<(Number, u32)> {
     thread.scope_last.set(address as usize);
     let scope = thread.scope.get();
     if scope == 0 || thread.activity.get() == Activity::InProbe {

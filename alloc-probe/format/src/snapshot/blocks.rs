@@ -20,8 +20,8 @@ pub(super) fn live_blocks(
         let size = block.size;
         let Some(site) = live.get_mut(block.site as usize) else { return };
         let site = site.get_or_insert_with(|| Box::new(LiveBlocks::NONE));
-        let mut age = now.wrapping_sub(block.birth) & block::BIRTH_MASK;
-        if age > block::BIRTH_MASK / 2 {
+        let mut age = now.wrapping_sub(block.allocated_at) & block::TIME_MASK;
+        if age > block::TIME_MASK / 2 {
             age = 0; // Born after `now` was read.
         }
         let (bytes, parts) =
