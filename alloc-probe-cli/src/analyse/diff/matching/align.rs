@@ -212,7 +212,7 @@ impl<'a> Compared<'a> {
                         let theirs = self.classes[class].nodes[1 - side].iter();
                         let relation =
                             theirs.map(|it| self.relation(side, step, self.step(1 - side, *it))).min();
-                        if relation.is_none_or(|relation| relation > Relation::SameFunction) {
+                        if relation.is_none_or(|it| it == Relation::Renamed || it > Relation::SameFunction) {
                             self.classes[class].kind = MatchKind::Subsequence.max(self.classes[class].kind);
                         }
                         self.by_step.entry(step).or_insert(class);
@@ -423,10 +423,14 @@ impl<'a> Compared<'a> {
             |step: Step| self.builds.functions.known.get(step.function.0 as usize).and_then(|it| it.file);
         let is_position =
             ours.line > 0 && ours.column > 0 && (ours.line, ours.column) == (theirs.line, theirs.column);
-        if is_position && file(ours).is_some() && file(ours) == file(theirs) {
-            return Relation::SamePosition;
-        }
         let shows = |side: usize, step: Step| self.builds.trees[side].shows[step.function.0 as usize];
+        if is_position && file(ours).is_some() && file(ours) == file(theirs) {
+            // A function that took others in is one that the other build has, too.
+            return match shows(other, ours) || shows(side, theirs) {
+                true => Relation::SamePosition,
+                false => Relation::Renamed,
+            };
+        }
         match shows(other, ours) && shows(side, theirs) {
             true => Relation::Contradicted,
             false => Relation::Other,
@@ -443,8 +447,10 @@ fn same_line(one: Step, other: Step) -> bool {
 enum Relation {
     /// One function, and nothing says that it's another line.
     SameLine,
-    /// Another function at the very same position, as those of one macro.
+    /// Another function at the very same position, and one build has both, as those of one macro that became one.
     SamePosition,
+    /// Another function at the very same position, and each build has one of them alone.
+    Renamed,
     /// One function, at another line.
     SameFunction,
     /// Functions of two names, of which a build may know one alone.
@@ -458,7 +464,7 @@ impl Relation {
     fn believed(self, likeness: f32) -> Option<f32> {
         let (weight, least) = match self {
             Relation::SameLine => (1.0, LEAST_SAME_FUNCTION),
-            Relation::SamePosition => (0.9, LEAST_SAME_FUNCTION),
+            Relation::SamePosition | Relation::Renamed => (0.9, LEAST_SAME_FUNCTION),
             Relation::SameFunction => (0.85, LEAST_SAME_FUNCTION),
             Relation::Other => (0.7, LEAST_OTHER_FUNCTION),
             Relation::Contradicted => (0.5, LEAST_OTHER_FUNCTION),
@@ -472,7 +478,7 @@ impl Relation {
             // Where several functions were made one, they have one name.
             Relation::SameLine | Relation::SamePosition => MatchKind::Exact,
             Relation::SameFunction => MatchKind::Subsequence,
-            Relation::Other | Relation::Contradicted => MatchKind::Site,
+            Relation::Renamed | Relation::Other | Relation::Contradicted => MatchKind::Site,
         }
     }
 }
