@@ -28,7 +28,7 @@ fn the_page_says_what_the_terminal_does() {
         "<td>orders 1.2.3, opt-level 0 with debug assertions</td>",
         "<th scope=\"row\">peak blocks</th><td class=\"n\">2</td><td class=\"n\">3</td>",
         "<tr class=\"sum\"><th scope=\"row\">resident</th>",
-        "<p>95.3% of the bytes (67.3% exactly), 2.9% of the blocks (1.9% exactly)</p>",
+        "<p>95.3% of the bytes (95.3% exactly), 2.9% of the blocks (2.9% exactly)</p>",
         "<th scope=\"row\">elided in new</th><td class=\"n\">1</td>",
         "<td class=\"n less\" data-value=\"-204800\">−200.0 KiB</td>",
         "<code>orders::cache::Cache::insert → Vec::push</code> <span class=\"faint\">src/cache.rs:42 → :43</span>",
