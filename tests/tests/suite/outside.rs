@@ -203,12 +203,12 @@ fn show_says_how_a_process_ended_and_of_when_its_figures_are() {
     for (signal, file, ended, figures) in [
         ("TERM", "out.json", "until SIGTERM ended it", "when the dump was written"),
         ("INT", "out.json", "until SIGINT ended it", "when the dump was written"),
-        ("ABRT", "out.json.spool", "until SIGABRT ended it", "read from its spool, as there is no dump"),
+        ("ABRT", "out.json.spool", "until SIGABRT ended it", "read from its spool, as it wrote no dump"),
         (
             "KILL",
             "out.json.spool",
             "until it was killed, crashed, or called `_exit`",
-            "read from its spool, as there is no dump",
+            "read from its spool, as it wrote no dump",
         ),
     ] {
         let mut service = Service::start(&["10"], &variables);
@@ -216,7 +216,7 @@ fn show_says_how_a_process_ended_and_of_when_its_figures_are() {
         assert!(running.0.contains(" and was still running, recorded in full"), "{running:?}");
         assert!(
             running.1.starts_with("figures as of 20")
-                && running.1.ends_with(" UTC; read from its spool, while it ran")
+                && running.1.ends_with(" UTC; read from its spool while it ran")
         );
         service.signal(signal);
         service.end();
