@@ -310,7 +310,8 @@ fn linker_is_locked() {
 fn an_allocation_does_not_wait_for_the_dynamic_linker() {
     for mode in ["full", "sample=1000", "count"] {
         let dump = true_dump("linker_is_locked", mode);
-        assert!(dump.timeline.samples.len() > 2, "the probe was busy meanwhile: {:?}", dump.timeline);
+        // One at the end, and one or more meanwhile: on a busy machine a dear sample puts off the next.
+        assert!(dump.timeline.samples.len() >= 2, "the probe was busy meanwhile: {:?}", dump.timeline);
     }
 }
 
