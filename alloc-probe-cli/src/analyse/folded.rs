@@ -1,6 +1,7 @@
 //! Stacks in the folded form that flamegraphs are drawn from: `main;handle;insert 4096`.
 
-use super::fold;
+use super::fold::Detail;
+use super::fold::stacks::Stacks;
 use crate::profile::{Frame, Profile};
 use crate::source::{names, paths};
 use alloc_probe_format::metric::Metric;
@@ -60,21 +61,23 @@ fn places(frame: &Frame) -> impl Iterator<Item = Place<'_>> {
     calls.into_iter().flatten().filter_map(move |call| Some((own.clone(), file?, call)))
 }
 
-/// The stacks of a profile with their figures by `metric`, outermost function first; none that has nothing.
+/// The stacks of a profile with their figures by `metric`, outermost function first; none that has nothing. Recursion is
+/// folded, unless each stack is asked for.
 pub fn fold<'a>(
     profile: &'a Profile,
     names: &Names<'a>,
     metric: Metric,
-    all_frames: bool,
+    detail: Detail,
 ) -> BTreeMap<String, u64> {
     let frame_names: Vec<String> = profile.frames.iter().map(|frame| names.name(frame)).collect();
     let mut folded: BTreeMap<String, u64> = BTreeMap::new();
+    let mut stacks = Stacks::of(profile, detail);
     for site in &profile.sites {
         let value = metric.of(&site.figures);
         if value == 0 {
             continue;
         }
-        let frames = fold::visible(profile, site, all_frames);
+        let (frames, _) = stacks.shown(site);
         let mut stack: Vec<&str> =
             frames.iter().rev().map(|id| frame_names[id.0 as usize].as_str()).collect();
         if site.truncated {
@@ -125,7 +128,9 @@ mod tests {
     }
 
     fn stacks(profile: &Profile, names: &Names<'_>) -> Vec<(String, u64)> {
-        fold(profile, names, Metric::PeakBytes, false).into_iter().collect()
+        fold(profile, names, Metric::PeakBytes, Detail { all_stacks: true, all_frames: false })
+            .into_iter()
+            .collect()
     }
 
     #[test]
@@ -134,7 +139,7 @@ mod tests {
             profile(&[("orders::cache::Table<[u8; 4]>::grow", 7, false), ("orders::main", 1, false)]);
         let expected = [("orders::main;orders::cache::Table::grow".to_owned(), 128)];
         assert_eq!(stacks(&profile, &Names::of(&[&profile])), expected);
-        assert!(fold(&profile, &Names::default(), Metric::EndBytes, false).is_empty());
+        assert!(fold(&profile, &Names::default(), Metric::EndBytes, Detail::default()).is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Arguments that several commands have.
 
+use crate::analyse::fold::Detail;
 use crate::source::paths::Remap;
 use alloc_probe_format::metric::Metric;
 use clap::Args;
@@ -46,6 +47,9 @@ pub struct Frames {
     /// Also show frames of the allocator and the runtime
     #[arg(long = "all-frames")]
     pub all: bool,
+    /// Show each stack by itself, with every turn of a recursion
+    #[arg(long)]
+    pub all_stacks: bool,
     /// Hide frames whose function or file matches; may be given several times
     #[arg(long, value_name = "REGEX")]
     pub hide: Vec<Regex>,
@@ -58,6 +62,13 @@ pub struct Frames {
     /// Show files below FROM as files below TO; may be given several times
     #[arg(long, value_name = "FROM=TO")]
     pub remap: Vec<Remap>,
+}
+
+impl Frames {
+    /// How much of the stacks is shown.
+    pub fn detail(&self) -> Detail {
+        Detail { all_frames: self.all, all_stacks: self.all_stacks }
+    }
 }
 
 /// Where symbols are looked for.

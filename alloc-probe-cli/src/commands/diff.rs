@@ -103,7 +103,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         only: args.only,
         listing: if args.tree { Listing::Tree } else { Listing::Sites },
         top: args.list.top.unwrap_or(if args.tree { DEFAULT_BRANCHES } else { DEFAULT_TOP }),
-        all_frames: args.reading.frames.all,
+        detail: args.reading.frames.detail(),
         full_paths: args.reading.frames.full_paths,
         width: terminal.width,
     };
@@ -162,7 +162,7 @@ fn unit<'a>(
 /// Writes the page, with the flamegraphs that there is anything to draw for.
 fn page(path: &Path, view: &View<'_>) -> Result<(), Error> {
     let View { base, new, diff, options } = *view;
-    let merged = diff.merged(base, new, options.metric, options.all_frames);
+    let merged = diff.merged(base, new, options.metric, options.detail);
     let picture = |widths| {
         let how = (widths, Place::Page);
         let svg = flamegraph::difference(base, new, &merged, options.metric, how).ok()?;

@@ -49,7 +49,7 @@ fn format() -> impl TypedValueParser<Value = &'static dyn Exporter> {
 /// Where the file is no sound dump, or the output can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let profile = Opener::new(&args.reading).open(&args.file, terminal)?;
-    let options = Options { metric: args.by.metric, all_frames: args.reading.frames.all };
+    let options = Options { metric: args.by.metric, detail: args.reading.frames.detail() };
     match &args.output {
         None => {
             args.format.write(&profile, options, terminal.out.as_mut())?;

@@ -55,16 +55,16 @@ fn widths() -> impl TypedValueParser<Value = Widths> {
 ///
 /// Where a file is no sound dump or has nothing to draw, or the picture can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let (metric, all_frames) = (args.by.metric, args.reading.frames.all);
+    let (metric, detail) = (args.by.metric, args.reading.frames.detail());
     let opener = Opener::new(&args.reading);
     let svg = match &args.diff {
         None => {
             let profile = opener.open(&args.file, terminal)?;
-            flamegraph::picture(&profile, metric, all_frames)?
+            flamegraph::picture(&profile, metric, detail)?
         }
         Some(base) => {
             let (base, new) = opener.open_both((base, &args.file), terminal)?;
-            let merged = diff(&base, &new).merged(&base, &new, metric, all_frames);
+            let merged = diff(&base, &new).merged(&base, &new, metric, detail);
             let widths = args.widths.unwrap_or(Widths::New);
             flamegraph::difference(&base, &new, &merged, metric, (widths, Place::File))?
         }

@@ -186,11 +186,11 @@ fn summarise(args: &Arguments, dump: &Path, terminal: &mut Terminal<'_>) -> Resu
     let options = sites::Options {
         metric: args.by.metric,
         top: args.top,
-        all_frames: false,
+        detail: reading.frames.detail(),
         full_paths: false,
         width: terminal.width,
     };
-    let shown = shown(&profile, options.metric, options.all_frames);
+    let shown = shown(&profile, options.metric, options.detail);
     writeln!(terminal.err)?;
     super::show::write_text(&profile, &shown, &options, terminal.err.as_mut())?;
     for loss in summary::losses(&profile.dump) {

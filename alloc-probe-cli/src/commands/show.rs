@@ -52,7 +52,7 @@ const TIMELINE_STEPS: usize = 40;
 /// Where the file is no sound dump, or the output can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let profile = Opener::new(&args.reading).open(&args.file, terminal)?;
-    let shown = shown(&profile, args.list.by.metric, args.reading.frames.all);
+    let shown = shown(&profile, args.list.by.metric, args.reading.frames.detail());
     if args.list.json {
         let top = args.list.top.unwrap_or(shown.len()).min(shown.len());
         json::show::write(&profile, &shown[..top], terminal.out.as_mut())?;
@@ -61,7 +61,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let options = sites::Options {
         metric: args.list.by.metric,
         top: args.list.top.unwrap_or(DEFAULT_TOP),
-        all_frames: args.reading.frames.all,
+        detail: args.reading.frames.detail(),
         full_paths: args.reading.frames.full_paths,
         width: terminal.width,
     };

@@ -10,3 +10,4 @@ pub mod sites;
 pub mod source;
 pub mod sources;
 pub mod summary;
+mod telling;

@@ -1,9 +1,11 @@
 //! The top call sites, as a table.
 
-use crate::analyse::fold;
+use crate::analyse::fold::turns::Turns;
+use crate::analyse::fold::{self, Detail};
 use crate::analyse::sampling;
 use crate::analyse::sites::ShownSite;
-use crate::profile::{Frame, Profile, Role};
+use crate::profile::{Frame, FrameId, Profile, Role};
+use crate::render::telling::telling;
 use crate::source::names;
 use crate::source::paths::{self, Origin, PathStyle, Source};
 use crate::term::{style, text};
@@ -19,8 +21,8 @@ pub struct Options {
     pub metric: Metric,
     /// How many are listed.
     pub top: usize,
-    /// Whether whole stacks are listed.
-    pub all_frames: bool,
+    /// How much of the stacks is listed.
+    pub detail: Detail,
     /// Whether paths of files are whole.
     pub full_paths: bool,
     /// The width of the page.
@@ -74,7 +76,7 @@ pub fn write(
     let stacks: Vec<Vec<Line>> = {
         let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
         let style = PathStyle::of(files, options.full_paths);
-        top.iter().map(|site| lines(profile, site, options.all_frames, &style)).collect()
+        told_apart(profile, &top, options.detail, &style)
     };
     let columns = Columns::fit(stacks.iter().flatten(), options.width.saturating_sub(indent));
     for (index, (site, lines)) in top.iter().zip(&stacks).enumerate() {
@@ -107,6 +109,50 @@ fn value(profile: &Profile, site: &ShownSite, metric: Metric) -> String {
         Some(error) => format!("{value} ±{:.0}%", error * 100.0),
         None => value,
     }
+}
+
+/// The stacks of sites, each as lines that no other has.
+fn told_apart(profile: &Profile, sites: &[&ShownSite], detail: Detail, paths: &PathStyle) -> Vec<Vec<Line>> {
+    let mut stacks: Vec<Vec<Line>> =
+        sites.iter().map(|site| lines(profile, site, detail.all_frames, paths)).collect();
+    let texts: Vec<Vec<&str>> = stacks
+        .iter()
+        .map(|lines| lines.iter().flat_map(|line| [&*line.function[0], &*line.location[0]]).collect())
+        .collect();
+    let place = |id: &FrameId| {
+        let frame = fold::frame(profile, *id);
+        (&frame.function, &frame.file, frame.line, frame.column)
+    };
+    let places: Vec<Vec<_>> = sites.iter().map(|site| site.frames.iter().map(place).collect()).collect();
+    let told = telling(&texts, &places);
+    for ((lines, site), told) in stacks.iter_mut().zip(sites).zip(told) {
+        for frame in told.into_iter().map(|at| fold::frame(profile, site.frames[at])) {
+            let name =
+                if detail.all_frames { frame.function.clone() } else { names::display_name(&frame.function) };
+            let mut line = Line::at("≠ ", name, frame, paths);
+            if let Some(column) = frame.column {
+                line.location.iter_mut().for_each(|location| *location += &format!(":{column}"));
+            }
+            lines.push(line);
+        }
+        if let Some(turns) = turns(site) {
+            lines.push(Line::new("↻ ", turns));
+        }
+    }
+    stacks
+}
+
+/// What recursion is left out of a site's stack.
+fn turns(site: &ShownSite) -> Option<String> {
+    let Turns { least, most } = site.turns;
+    let turns = match (least, most) {
+        (_, 0) => return None,
+        (least, most) if least == most => plural(most.into(), "turn"),
+        (least, most) => format!("{} to {}", count(least.into()), plural(most.into(), "turn")),
+    };
+    let stacks =
+        if site.stacks > 1 { format!(" in {}", plural(site.stacks, "stack")) } else { String::new() };
+    Some(format!("{turns} of a recursion{stacks}"))
 }
 
 /// One line of a site's stack.
@@ -153,7 +199,8 @@ fn lines(profile: &Profile, site: &ShownSite, all_frames: bool, paths: &PathStyl
         callers(&frames[named + 1..], paths, &mut lines);
     }
     if site.truncated {
-        lines.push(Line::new("", "(frames were left out of this stack)".to_owned()));
+        let of = if site.stacks > 1 { "some of these stacks" } else { "this stack" };
+        lines.push(Line::new("", format!("(frames were left out of {of})")));
     }
     lines
 }

@@ -5,6 +5,7 @@ mod export;
 mod files;
 mod flamegraph;
 mod json;
+mod recursion;
 mod run;
 mod show;
 mod support;

@@ -31,8 +31,8 @@ peak bytes      blocks       %  site
                                 ← orders::main                src/main.rs:12
 
  128.0 KiB       2,048   16.7%  orders::walk                  src/main.rs:12
-                                ← orders::walk ×6             src/main.rs:12
                                 ← orders::main                src/main.rs:12
+                                ↻ 6 turns of a recursion
 
      512 B           1    0.1%  unix::init                    std std/src/lib.rs:25
 ";
@@ -107,6 +107,14 @@ fn all_frames_are_every_function_from_the_allocation_outwards() {
         "_start",
     ];
     assert_eq!(functions, expected);
+}
+
+#[test]
+fn each_stack_by_itself_has_every_turn() {
+    let directory = directory();
+    let shown = alloc_probe(&["show", &orders_in(&directory), "--all-stacks"]);
+    assert!(shown.out.contains("← orders::walk ×6"), "{}", shown.out);
+    assert!(!shown.out.contains('↻'), "{}", shown.out);
 }
 
 #[test]

@@ -177,6 +177,30 @@ fn thread(name: &str, threads: u64, total_bytes: u64) -> Thread {
     Thread { name: name.into(), threads, total_bytes, ..Thread::default() }
 }
 
+/// A dump of a parser: many stacks that call three functions in any order, each with a block of one byte. Stacks are given by
+/// the letters of functions, the outermost first.
+pub(crate) fn parser(stacks: &[String]) -> Dump {
+    let mut tree = Stacks::default();
+    let sites = stacks.iter().map(|stack| {
+        let calls = stack.chars().map(|letter| match letter {
+            'e' => "orders::parse::expression",
+            's' => "orders::parse::statement",
+            'b' => "orders::parse::block_of",
+            _ => "orders::parse::leaf",
+        });
+        let whole: Vec<&str> =
+            ["main", "orders::main"].into_iter().chain(calls).chain(["__rust_alloc"]).collect();
+        let figures =
+            Figures { total_blocks: 1, total_bytes: 1, peak_blocks: 1, peak_bytes: 1, ..Figures::default() };
+        Site { stack: tree.add(&whole), figures, ..Site::default() }
+    });
+    let sites: Vec<Site> = sites.collect();
+    let mut dump = Dump { stacks: tree.rows, sites, symbols: Some(tree.symbols), ..orders() };
+    dump.totals = Figures::default();
+    dump.sites.iter().for_each(|site| dump.totals.add(&site.figures));
+    dump
+}
+
 /// A tree of stacks with symbols, one row for each function of each stack.
 struct Stacks {
     rows: Vec<StackNode>,

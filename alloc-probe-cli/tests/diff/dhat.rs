@@ -39,8 +39,10 @@ fn run(text: &[u8], arguments: impl Fn(&Path) -> Vec<OsString>) -> Outcome {
 }
 
 fn shown(text: &str) -> Value {
-    let outcome =
-        run(text.as_bytes(), |path| vec!["show".into(), path.into(), "--json".into(), "--all-frames".into()]);
+    let outcome = run(text.as_bytes(), |path| {
+        let more = ["--json", "--all-frames", "--all-stacks"].map(Into::into);
+        ["show".into(), path.into()].into_iter().chain(more).collect()
+    });
     assert_eq!(outcome.status, 0, "{}", outcome.err);
     serde_json::from_str(&outcome.out).unwrap()
 }

@@ -6,7 +6,8 @@
 
 use super::key::{FunctionId, Functions, Key};
 use super::lost::Lost;
-use super::step::{Step, program_frames};
+use super::step::{Step, program_frames, program_roles};
+use crate::analyse::fold::Detail;
 use crate::analyse::fold::turns::{Folding, Turns};
 use crate::profile::{FrameId, Site};
 use alloc_probe_format::dump::Figures;
@@ -85,12 +86,22 @@ fn recurring(functions: &Functions, function: FunctionId) -> Option<u32> {
     functions.known[function.0 as usize].is_named.then_some(function.0)
 }
 
-/// The program's frames of a stack, from the allocation outwards, with recursion folded.
-pub(super) fn folded_frames(site: &Site, keys: &[Key], functions: &Functions) -> Vec<FrameId> {
+/// The program's frames of a stack, or all of them, from the allocation outwards; with recursion folded, unless each stack
+/// is shown by itself.
+pub(super) fn shown_frames(site: &Site, keys: &[Key], functions: &Functions, detail: Detail) -> Vec<FrameId> {
+    let wanted = program_roles(site, keys);
+    let is_shown = |frame: &FrameId| detail.all_frames || wanted(keys[frame.0 as usize].role);
+    let shown = site.frames.iter().copied().filter(is_shown);
+    if detail.all_stacks {
+        return shown.collect();
+    }
     let mut folded = Vec::new();
     Folding::new(functions.count).fold(
-        program_frames(site, keys).rev(),
-        |frame| recurring(functions, keys[frame.0 as usize].function),
+        shown.rev(),
+        |frame| {
+            let key = &keys[frame.0 as usize];
+            recurring(functions, key.function).filter(|_| wanted(key.role))
+        },
         |frames| folded.extend(frames.iter().rev()),
     );
     folded
@@ -153,6 +164,8 @@ mod tests {
         let groups = groups(&sites, &keys, &functions(4), &Lost::default());
         assert_eq!(groups.len(), 1);
         assert_eq!((groups[0].turns.least, groups[0].turns.most), (0, 2));
-        assert_eq!(folded_frames(&sites[2], &keys, &functions(4)), [FrameId(0), FrameId(1), FrameId(3)]);
+        let shown = |detail| shown_frames(&sites[2], &keys, &functions(4), detail);
+        assert_eq!(shown(Detail::default()), [0, 1, 3].map(FrameId));
+        assert_eq!(shown(Detail { all_stacks: true, all_frames: false }), sites[2].frames);
     }
 }

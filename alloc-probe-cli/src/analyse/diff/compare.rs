@@ -135,10 +135,11 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
 fn sites(members: &[u32], groups: &[chain::Group]) -> Option<Sites> {
     let (first, rest) = members.split_first()?;
     let first = &groups[*first as usize];
-    let mut sites = Sites { sites: first.sites.clone(), figures: first.figures };
+    let mut sites = Sites { sites: first.sites.clone(), figures: first.figures, turns: first.turns };
     for group in rest.iter().map(|group| &groups[*group as usize]) {
         sites.sites.extend(&group.sites);
         sites.figures.add(&group.figures);
+        sites.turns.extend(group.turns);
     }
     Some(sites)
 }

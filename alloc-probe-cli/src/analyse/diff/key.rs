@@ -34,7 +34,7 @@ pub(super) struct Functions {
 impl Functions {
     /// Numbers the functions of two profiles' frames.
     pub(super) fn of(base: &[Frame], new: &[Frame]) -> Functions {
-        let functions::Functions { of_frames, functions: known } = functions::Functions::of(&[base, new]);
+        let functions::Functions { of_frames, functions: known, .. } = functions::Functions::of(&[base, new]);
         let sides = [base, new].into_iter().zip(&of_frames);
         // A name that lost its path may have been taken for somebody else's: the best-informed frame decides.
         let mut roles = vec![None; known.len()];

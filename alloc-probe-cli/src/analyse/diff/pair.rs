@@ -1,5 +1,6 @@
 //! Sites of two profiles that belong together.
 
+use crate::analyse::fold::turns::Turns;
 use crate::profile::{Profile, Site};
 use alloc_probe_format::dump::Figures;
 use alloc_probe_format::metric::Metric;
@@ -38,12 +39,14 @@ pub struct Pair {
 }
 
 /// Sites of one profile.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Sites {
     /// Indices into [`Profile::sites`].
     pub sites: Vec<u32>,
     /// Their figures added up.
     pub figures: Figures,
+    /// How many turns of a recursion their stacks have, where it is folded.
+    pub turns: Turns,
 }
 
 impl Pair {

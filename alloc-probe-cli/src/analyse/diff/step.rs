@@ -26,7 +26,7 @@ pub(super) fn program_frames<'a>(
 
 /// Whether a frame of a stack is one of the program's, by whose code it is. Of a stack without any, the standard library's
 /// say most of what it is.
-fn program_roles(site: &Site, keys: &[Key]) -> fn(Role) -> bool {
+pub(super) fn program_roles(site: &Site, keys: &[Key]) -> fn(Role) -> bool {
     let wanted: [fn(Role) -> bool; 3] =
         [|role| role == Role::Program, |role| role == Role::Standard, |role| role != Role::Allocator];
     let is_there =

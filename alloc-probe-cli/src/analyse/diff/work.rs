@@ -84,7 +84,7 @@ mod tests {
 
     fn pairs(counts: &[(u64, u64)]) -> Vec<Pair> {
         let side = |total_blocks| {
-            Some(Sites { sites: Vec::new(), figures: Figures { total_blocks, ..Figures::default() } })
+            Some(Sites { figures: Figures { total_blocks, ..Figures::default() }, ..Sites::default() })
         };
         let pair = |&(base, new): &(u64, u64)| Pair {
             kind: Some(MatchKind::Exact),

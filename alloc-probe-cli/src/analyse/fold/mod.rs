@@ -4,10 +4,20 @@
 //! stack and tell nothing. What is between is shown, but for the runtime's frames there: an executor may stand
 //! between two of the program's functions with ten of its own.
 
+pub mod stacks;
 pub mod turns;
 
 use crate::profile::{Frame, FrameId, Profile, Role, Site};
 use crate::source::paths::{self, Origin};
+
+/// How much of the stacks is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// Whether the frames of the allocator and the runtime are shown as well.
+    pub all_frames: bool,
+    /// Whether each stack is shown by itself, with every turn of a recursion.
+    pub all_stacks: bool,
+}
 
 /// The frames of a site to show, from the allocation outwards: all of them, or those that tell something.
 pub fn visible(profile: &Profile, site: &Site, all_frames: bool) -> Vec<FrameId> {

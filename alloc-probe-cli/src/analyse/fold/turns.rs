@@ -22,8 +22,13 @@ impl Turns {
 
     /// With those of another stack.
     pub fn add(&mut self, turns: u32) {
-        self.least = self.least.min(turns);
-        self.most = self.most.max(turns);
+        self.extend(Turns::of(turns));
+    }
+
+    /// With those of other stacks.
+    pub fn extend(&mut self, turns: Turns) {
+        self.least = self.least.min(turns.least);
+        self.most = self.most.max(turns.most);
     }
 }
 

@@ -23,6 +23,11 @@ pub struct Functions {
     pub of_frames: Vec<Vec<FunctionId>>,
     /// What is known of each function.
     pub functions: Vec<Function>,
+    /// For each profile, a number of each of its frames that only those have which may be of one function: of functions of one
+    /// name in one file, those whose types are known are told apart.
+    pub by_type: Vec<Vec<u32>>,
+    /// How many of these numbers there are.
+    pub types: usize,
 }
 
 /// What is known of a function.
@@ -93,9 +98,61 @@ impl Functions {
                 FunctionId(functions.len() as u32 - 1)
             })
         };
-        let of_frames = profiles.iter().map(|frames| frames.iter().map(&mut number).collect()).collect();
-        Functions { of_frames, functions }
+        let of_frames: Vec<Vec<FunctionId>> =
+            profiles.iter().map(|frames| frames.iter().map(&mut number).collect()).collect();
+        let path = |frame: &Frame| {
+            let name = &names[texts[frame.function.as_str()]];
+            (name.qualified && !frame.path_guessed).then_some(name.path.as_str())
+        };
+        let (by_type, types) = by_type(profiles, &of_frames, path);
+        Functions { of_frames, functions, by_type, types }
     }
+}
+
+/// Numbers functions by their whole paths, where these are known. One without is the only one of its name and file, or that
+/// which makes a call at the same place, or else it is taken for another.
+fn by_type<'n>(
+    profiles: &[&[Frame]],
+    of_frames: &[Vec<FunctionId>],
+    path: impl Fn(&Frame) -> Option<&'n str>,
+) -> (Vec<Vec<u32>>, usize) {
+    let all = || {
+        profiles
+            .iter()
+            .zip(of_frames)
+            .flat_map(|(frames, functions)| frames.iter().zip(functions.iter().copied()))
+    };
+    let mut numbers: FxHashMap<(FunctionId, Option<&str>), u32> = FxHashMap::default();
+    let mut only: FxHashMap<FunctionId, Option<u32>> = FxHashMap::default();
+    let mut by_place: FxHashMap<(FunctionId, u32, Option<u32>), Option<u32>> = FxHashMap::default();
+    let agree = |known: &mut Option<u32>, number| {
+        if *known != Some(number) {
+            *known = None;
+        }
+    };
+    for (frame, function) in all() {
+        let Some(path) = path(frame) else { continue };
+        let next = numbers.len() as u32;
+        let number = *numbers.entry((function, Some(path))).or_insert(next);
+        agree(only.entry(function).or_insert(Some(number)), number);
+        if let Some(line) = frame.line {
+            agree(by_place.entry((function, line, frame.column)).or_insert(Some(number)), number);
+        }
+    }
+    let mut number = |frame: &Frame, function: FunctionId| {
+        let known = path(frame).and_then(|path| numbers.get(&(function, Some(path))).copied());
+        let of_only = || only.get(&function).copied().flatten();
+        let of_place = || by_place.get(&(function, frame.line?, frame.column)).copied().flatten();
+        known.or_else(of_only).or_else(of_place).unwrap_or_else(|| {
+            let next = numbers.len() as u32;
+            *numbers.entry((function, None)).or_insert(next)
+        })
+    };
+    let by_type = profiles.iter().zip(of_frames).map(|(frames, functions)| {
+        frames.iter().zip(functions).map(|(frame, function)| number(frame, *function)).collect()
+    });
+    let by_type = by_type.collect();
+    (by_type, numbers.len())
 }
 
 /// The key of a file, wherever its package lay and whichever version it is of. Of the program's own files, the last two
@@ -150,6 +207,22 @@ mod tests {
         let functions = Functions::of(&[&base, &new]);
         assert_eq!(functions.of_frames[1][0], functions.of_frames[0][0]);
         assert!(!functions.of_frames[0].contains(&functions.of_frames[1][1]), "it is in two files");
+    }
+
+    #[test]
+    fn functions_of_one_name_are_told_apart_by_their_types() {
+        let at = |name: &str, line: u32| Frame {
+            line: Some(line),
+            path_guessed: name == "m::new",
+            ..frame(name, "src/m.rs")
+        };
+        let one = [at("m::A::new", 1), at("m::new", 2)];
+        let functions = Functions::of(&[&one]);
+        assert_eq!(functions.by_type[0], [0, 0], "there is no other");
+        let two = [at("m::A::new", 1), at("m::B<T>::new", 5), at("m::new", 5), at("m::new", 7)];
+        let functions = Functions::of(&[&two]);
+        assert_eq!((functions.by_type[0].as_slice(), functions.types), ([0, 1, 1, 2].as_slice(), 3));
+        assert!(functions.of_frames[0].iter().all(|id| id.0 == 0));
     }
 
     #[test]

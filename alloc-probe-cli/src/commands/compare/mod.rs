@@ -217,7 +217,7 @@ fn pictures(
     out_dir: &Path,
     terminal: &mut Terminal<'_>,
 ) -> Result<Vec<PathBuf>, Error> {
-    let (metric, all_frames) = (args.by.metric, args.frames.all);
+    let (metric, detail) = (args.by.metric, args.frames.detail());
     let mut written = Vec::new();
     let mut keep = |picture: Result<Vec<u8>, Error>, path: PathBuf| -> Result<(), Error> {
         match picture {
@@ -228,7 +228,7 @@ fn pictures(
         Ok(())
     };
     for one in compared {
-        let picture = flamegraph::picture(&one.profile, metric, all_frames);
+        let picture = flamegraph::picture(&one.profile, metric, detail);
         keep(picture, one.dump_path.with_extension("svg"))?;
     }
     for new in &compared[1..] {
@@ -238,7 +238,7 @@ fn pictures(
             _ => format!("diff-{}.svg", file_stem(&new.built.profile)),
         };
         let (base, new) = (&compared[0].profile, &new.profile);
-        let merged = diff(base, new).merged(base, new, metric, all_frames);
+        let merged = diff(base, new).merged(base, new, metric, detail);
         let how = (Widths::New, Place::File);
         keep(flamegraph::difference(base, new, &merged, metric, how), out_dir.join(name))?;
     }
@@ -259,7 +259,7 @@ fn show_difference(
         only: None,
         listing: text::Listing::Sites,
         top: args.top,
-        all_frames: args.frames.all,
+        detail: args.frames.detail(),
         full_paths: args.frames.full_paths,
         width: terminal.width,
     };

@@ -1,11 +1,12 @@
 //! The findings of a diff: what each says, from what it was concluded, where, and what to do.
 
 use super::change::Change;
-use super::stacks::{Columns, Line, Stacks};
+use super::stacks::{Columns, Stacks};
 use super::view::View;
 use super::words;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::findings::finding::Finding;
+use crate::analyse::diff::pair::Pair;
 use crate::term::style;
 use crate::units::plural;
 use std::io::{self, Write};
@@ -61,18 +62,19 @@ fn sites(
     width: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let shown: Vec<(i64, Line)> = finding
-        .sites
-        .iter()
-        .take(SITES)
-        .filter_map(|(pair, bytes)| Some((*bytes, stacks.headline(diff.pairs.get(*pair)?))))
-        .collect();
-    let columns = Columns::fit(shown.iter().map(|(_, line)| line), width.saturating_sub(BYTES + GAP));
-    for (bytes, line) in &shown {
-        let change = Change { base: 0, new: *bytes, is_bytes: true };
-        let text = if finding.in_both { change.new_text() } else { change.difference() };
-        write!(out, "{text:>BYTES$}{:GAP$}", "")?;
-        columns.write(line, false, out)?;
+    let sites = finding.sites.iter().take(SITES);
+    let (pairs, bytes): (Vec<&Pair>, Vec<i64>) =
+        sites.filter_map(|(pair, bytes)| Some((diff.pairs.get(*pair)?, *bytes))).unzip();
+    let shown = stacks.headlines(&pairs);
+    let columns = Columns::fit(shown.iter().flatten(), width.saturating_sub(BYTES + GAP));
+    for (bytes, lines) in bytes.into_iter().zip(&shown) {
+        let change = Change { base: 0, new: bytes, is_bytes: true };
+        let mut text = if finding.in_both { change.new_text() } else { change.difference() };
+        for line in lines {
+            write!(out, "{text:>BYTES$}{:GAP$}", "")?;
+            columns.write(line, false, out)?;
+            text.clear();
+        }
     }
     match finding.sites.len().saturating_sub(SITES) {
         0 => Ok(()),

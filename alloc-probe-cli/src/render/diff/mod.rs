@@ -50,7 +50,7 @@ pub fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         Listing::Sites => sites::write(view, out),
         Listing::Tree if base.sites.is_empty() || new.sites.is_empty() => Ok(()),
         Listing::Tree => {
-            let merged = diff.merged(base, new, options.metric, options.all_frames);
+            let merged = diff.merged(base, new, options.metric, options.detail);
             tree::write(call_tree(&merged, options.top).as_ref(), &options, out)
         }
     }

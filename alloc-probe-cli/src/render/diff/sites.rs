@@ -1,7 +1,7 @@
 //! The sites that changed most, and those that only one side has.
 
 use super::change::Change;
-use super::stacks::{Columns, Line, Stacks};
+use super::stacks::{Columns, Stacks};
 use super::view::{Options, View};
 use super::work;
 use crate::analyse::diff::Diff;
@@ -98,7 +98,8 @@ fn most_changed(
     let change = |row: &Row<'_>| Change::of(row.pair.of(metric), metric.is_bytes());
     let below: Vec<Vec<String>> = top.iter().map(|row| notes(*row, change(row), options)).collect();
     let left = below.iter().flatten().map(|text| text::width(text)).max().unwrap_or(0).max(12 + PERCENT);
-    let lines: Vec<Vec<Line>> = top.iter().map(|row| stacks.lines(row.pair)).collect();
+    let pairs: Vec<&Pair> = top.iter().map(|row| row.pair).collect();
+    let lines = stacks.lines(&pairs);
     let columns = Columns::fit(lines.iter().flatten(), options.width.saturating_sub(left + GAP));
     for ((row, below), lines) in top.iter().zip(&below).zip(&lines) {
         let change = change(row);
@@ -195,21 +196,21 @@ fn one_sided(
         plural(sum(Metric::TotalBlocks), "block")
     )?;
     let is_shown = |pair: &Pair| shown.iter().any(|row| std::ptr::eq(row.pair, pair));
-    let listed: Vec<&Sites> =
-        pairs.iter().filter(|(pair, _)| !is_shown(pair)).map(|(_, sites)| *sites).take(ONE_SIDED).collect();
-    let lines: Vec<Line> = pairs
-        .iter()
-        .filter(|(pair, _)| !is_shown(pair))
-        .take(ONE_SIDED)
-        .map(|(pair, _)| stacks.headline(pair))
-        .collect();
+    let listed = pairs.iter().filter(|(pair, _)| !is_shown(pair)).take(ONE_SIDED);
+    let (pairs, listed): (Vec<&Pair>, Vec<&Sites>) = listed.copied().unzip();
+    let lines = stacks.headlines(&pairs);
     let blocks: Vec<String> =
         listed.iter().map(|sites| format!("in {}", plural(sites.figures.total_blocks, "block"))).collect();
     let widest = blocks.iter().map(|text| text::width(text)).max().unwrap_or(0);
-    let columns = Columns::fit(lines.iter(), width.saturating_sub(12 + 1 + widest + GAP));
-    for ((sites, blocks), line) in listed.iter().zip(&blocks).zip(&lines) {
-        write!(out, "{:>12} {faint}{blocks:<widest$}{faint:#}{:GAP$}", bytes(sites.figures.total_bytes), "")?;
-        columns.write(line, false, out)?;
+    let columns = Columns::fit(lines.iter().flatten(), width.saturating_sub(12 + 1 + widest + GAP));
+    for ((sites, blocks), lines) in listed.iter().zip(&blocks).zip(&lines) {
+        let mut figures = (bytes(sites.figures.total_bytes), blocks.as_str());
+        for line in lines {
+            let (bytes, blocks) = &figures;
+            write!(out, "{bytes:>12} {faint}{blocks:<widest$}{faint:#}{:GAP$}", "")?;
+            columns.write(line, false, out)?;
+            figures = Default::default();
+        }
     }
     Ok(())
 }

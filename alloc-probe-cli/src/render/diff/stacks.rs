@@ -1,12 +1,15 @@
 //! The stack of a pair, as lines of functions and places: one text for what is the same in both builds.
 
 use super::view::{Options, View};
-use crate::analyse::diff::pair::Pair;
-use crate::analyse::diff::view::stack::Step;
+use crate::analyse::diff::pair::{Pair, Sites};
+use crate::analyse::diff::view::stack::{Stack, Step};
+use crate::analyse::fold::turns::Turns;
 use crate::profile::{Frame, FrameId, Profile};
+use crate::render::telling::telling;
 use crate::source::names;
 use crate::source::paths::{self, Origin, PathStyle};
 use crate::term::{style, text};
+use crate::units::count;
 use std::io::{self, Write};
 
 /// Callers below a site, where not all frames are asked for.
@@ -22,7 +25,7 @@ pub(super) struct Stacks<'a> {
 /// One line of a stack.
 pub(super) struct Line {
     /// What comes before the function.
-    mark: &'static str,
+    pub(super) mark: &'static str,
     pub(super) function: String,
     pub(super) location: String,
 }
@@ -36,17 +39,36 @@ impl<'a> Stacks<'a> {
         Stacks { view: *view, paths: [style(view.base), style(view.new)] }
     }
 
-    /// The pair's stack: the allocating function with what it called, and who called it. Never empty.
-    pub(super) fn lines(&self, pair: &Pair) -> Vec<Line> {
-        self.stack(pair, CALLERS)
+    /// The stacks of pairs: the allocating function with what it called, and who called it. None is empty, and none reads
+    /// as another does.
+    pub(super) fn lines(&self, pairs: &[&Pair]) -> Vec<Vec<Line>> {
+        let mut lines = self.told_apart(pairs, CALLERS);
+        for (lines, pair) in lines.iter_mut().zip(pairs) {
+            lines.extend(self.turns(pair));
+        }
+        lines
     }
 
-    /// The same with so many callers.
+    /// The same without callers: a line each, and where they part.
+    pub(super) fn headlines(&self, pairs: &[&Pair]) -> Vec<Vec<Line>> {
+        self.told_apart(pairs, 0)
+    }
+
+    /// The pair's stack with so many callers.
     pub(super) fn stack(&self, pair: &Pair, callers: usize) -> Vec<Line> {
-        let Options { metric, all_frames, .. } = self.view.options;
+        self.listed(&self.both(pair), callers)
+    }
+
+    /// The stacks of both sides of a pair.
+    fn both(&self, pair: &Pair) -> Stack {
+        let Options { metric, detail, .. } = self.view.options;
         let base = pair.base.as_ref().and_then(|sites| sites.shown(self.view.base, metric));
         let new = pair.new.as_ref().and_then(|sites| sites.shown(self.view.new, metric));
-        let stack = self.view.diff.stack(base, new, all_frames);
+        self.view.diff.stack(base, new, detail)
+    }
+
+    /// What is listed of a stack.
+    fn listed(&self, stack: &Stack, callers: usize) -> Vec<Line> {
         let mut lines = Vec::new();
         let mut next = 0;
         for row in self.rows(&stack.steps, callers) {
@@ -73,7 +95,7 @@ impl<'a> Stacks<'a> {
     /// Which steps of a stack are shown: all, or the first ones. In a dependency's depths, the last of these gives way
     /// to the nearest function of the program's own packages.
     fn rows(&self, steps: &[Step], callers: usize) -> Vec<usize> {
-        if self.view.options.all_frames {
+        if self.view.options.detail.all_frames {
             return (0..steps.len()).collect();
         }
         let mut rows: Vec<usize> = (0..steps.len().min(1 + callers)).collect();
@@ -90,9 +112,50 @@ impl<'a> Stacks<'a> {
         file.is_some_and(|file| matches!(paths::source(file).origin, Origin::Project(_)))
     }
 
-    /// The first of these lines.
-    pub(super) fn headline(&self, pair: &Pair) -> Line {
-        self.lines(pair).swap_remove(0)
+    /// The stacks of pairs with so many callers, and where they part that would read the same.
+    fn told_apart(&self, pairs: &[&Pair], callers: usize) -> Vec<Vec<Line>> {
+        let stacks: Vec<Stack> = pairs.iter().map(|pair| self.both(pair)).collect();
+        let mut lines: Vec<Vec<Line>> = stacks.iter().map(|stack| self.listed(stack, callers)).collect();
+        let texts: Vec<Vec<(&str, &str)>> = lines
+            .iter()
+            .map(|lines| lines.iter().map(|line| (&*line.function, &*line.location)).collect())
+            .collect();
+        let place = |step: &Step| {
+            let (base, new) = self.frames(step);
+            [base, new].map(|frame| frame.map(|it| (&it.function, &it.file, it.line, it.column)))
+        };
+        let places: Vec<Vec<_>> =
+            stacks.iter().map(|stack| stack.steps.iter().map(place).collect()).collect();
+        let told = telling(&texts, &places);
+        for ((lines, stack), told) in lines.iter_mut().zip(&stacks).zip(told) {
+            for step in told.into_iter().map(|at| &stack.steps[at]) {
+                let mut line = self.line("≠ ", step);
+                let (base, new) = self.frames(step);
+                if let Some(column) = new.or(base).and_then(|frame| frame.column) {
+                    line.location += &format!(":{column}");
+                }
+                lines.push(line);
+            }
+        }
+        lines
+    }
+
+    /// What recursion is left out of a pair's stack.
+    fn turns(&self, pair: &Pair) -> Option<Line> {
+        let told =
+            |sites: &Option<Sites>| sites.as_ref().filter(|it| it.turns.most > 0).map(|it| turns(it.turns));
+        if self.view.options.detail.all_stacks {
+            return None;
+        }
+        let text = match (told(&pair.base), told(&pair.new)) {
+            (None, None) => return None,
+            (Some(base), Some(new)) if base == new => base,
+            (Some(base), Some(new)) => format!("{base} in base, {new} in new"),
+            (Some(base), None) => format!("{base} in base"),
+            (None, Some(new)) => format!("{new} in new"),
+        };
+        let function = format!("turns of a recursion: {text}");
+        Some(Line { mark: "↻ ", function, location: String::new() })
     }
 
     fn line(&self, mark: &'static str, step: &Step) -> Line {
@@ -115,7 +178,7 @@ impl<'a> Stacks<'a> {
     fn name(&self, function: &str) -> String {
         match function.strip_prefix("0x").and_then(|text| text.split_once(" in ")) {
             Some((_, image)) => format!("?? in {image}"),
-            None if self.view.options.all_frames => names::short_name(function),
+            None if self.view.options.detail.all_frames => names::short_name(function),
             None => names::display_name(function),
         }
     }
@@ -143,6 +206,16 @@ impl<'a> Stacks<'a> {
             }
             (Some(base), Some(new)) => format!("{} → :{}", text(&base), new.1),
         }
+    }
+}
+
+/// How many turns, least and most: `3`, `0 to 5`.
+fn turns(turns: Turns) -> String {
+    let Turns { least, most } = turns;
+    if least == most {
+        count(most.into())
+    } else {
+        format!("{} to {}", count(least.into()), count(most.into()))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::work::Unit;
+use crate::analyse::fold::Detail;
 use crate::profile::Profile;
 use alloc_probe_format::metric::Metric;
 
@@ -41,8 +42,8 @@ pub struct Options<'a> {
     pub listing: Listing,
     /// How many sites are listed, or branches of the tree.
     pub top: usize,
-    /// Whether whole stacks are listed.
-    pub all_frames: bool,
+    /// How much of the stacks is listed.
+    pub detail: Detail,
     /// Whether paths of files are whole.
     pub full_paths: bool,
     /// The width of the page.

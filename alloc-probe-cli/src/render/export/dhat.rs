@@ -1,6 +1,7 @@
 //! DHAT files of version 2, which `dh_view.html` of Valgrind shows, and which this tool reads too.
 
 use super::exporter::{Exporter, Options};
+use crate::analyse::fold::Detail;
 use crate::analyse::sites::shown;
 use crate::profile::{Frame, FrameId, Profile};
 use alloc_probe_format::dump::Figures;
@@ -74,7 +75,9 @@ impl Exporter for Dhat {
         // Frames of different addresses may read the same, and so may stacks.
         let mut points: Vec<(Vec<u32>, Figures)> = Vec::new();
         let mut by_stack: HashMap<Vec<u32>, usize> = HashMap::new();
-        for site in shown(profile, options.metric, options.all_frames) {
+        // The viewer makes a tree of whole stacks, and folds nothing.
+        let detail = Detail { all_stacks: true, ..options.detail };
+        for site in shown(profile, options.metric, detail) {
             let rows: Vec<u32> =
                 site.frames.iter().map(|FrameId(id)| table.row(&texts[*id as usize])).collect();
             let at = *by_stack.entry(rows.clone()).or_insert(points.len());

@@ -1,5 +1,6 @@
 //! What a format of another tool has.
 
+use crate::analyse::fold::Detail;
 use crate::profile::Profile;
 use alloc_probe_format::metric::Metric;
 use std::fmt::Debug;
@@ -26,6 +27,6 @@ pub trait Exporter: Debug + Send + Sync {
 pub struct Options {
     /// The figure, in formats that have a single one.
     pub metric: Metric,
-    /// Whether the allocator's and the runtime's frames are written as well.
-    pub all_frames: bool,
+    /// How much of the stacks is written, in formats that do not keep each by itself.
+    pub detail: Detail,
 }

@@ -20,7 +20,7 @@ impl Exporter for Folded {
     }
 
     fn write(&self, profile: &Profile, options: Options, out: &mut dyn Write) -> io::Result<()> {
-        let stacks = fold(profile, &Names::of(&[profile]), options.metric, options.all_frames);
+        let stacks = fold(profile, &Names::of(&[profile]), options.metric, options.detail);
         lines(&stacks).try_for_each(|line| writeln!(out, "{line}"))
     }
 }

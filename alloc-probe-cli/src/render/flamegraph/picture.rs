@@ -4,6 +4,7 @@ use super::draw::{draw, draw_difference};
 use super::labels::{difference_labels, labels};
 use super::options::{Place, Widths};
 use crate::analyse::diff::view::merged::Merged;
+use crate::analyse::fold::Detail;
 use crate::analyse::folded::{Names, fold};
 use crate::error::Error;
 use crate::profile::Profile;
@@ -15,8 +16,8 @@ use alloc_probe_format::metric::Metric;
 /// # Errors
 ///
 /// Where there is nothing to draw.
-pub fn picture(profile: &Profile, metric: Metric, all_frames: bool) -> Result<Vec<u8>, Error> {
-    let stacks = fold(profile, &Names::of(&[profile]), metric, all_frames);
+pub fn picture(profile: &Profile, metric: Metric, detail: Detail) -> Result<Vec<u8>, Error> {
+    let stacks = fold(profile, &Names::of(&[profile]), metric, detail);
     if stacks.is_empty() {
         return Err(nothing_to_draw(profile, metric));
     }

@@ -10,7 +10,7 @@ use crate::analyse::diff::coverage::Share;
 use crate::analyse::diff::findings::finding::Finding;
 use crate::analyse::diff::pair::Sites;
 use crate::analyse::diff::work::Unit;
-use crate::analyse::fold;
+use crate::analyse::fold::stacks::Stacks;
 use crate::profile::{FrameId, Profile};
 use crate::render::diff::view::{Options, View};
 use crate::render::diff::work;
@@ -197,21 +197,35 @@ pub fn write(view: &View<'_>, top: Option<usize>, out: &mut dyn Write) -> io::Re
             shown.push(*pair);
         }
     }
+    let detail = view.options.detail;
+    let (mut of_base, mut of_new) = (Stacks::of(base, detail), Stacks::of(new, detail));
+    // The stack of the largest of a side's sites; none where the side has none.
+    let stack = |stacks: &mut Stacks<'_>, sites: Option<&Sites>, profile: &Profile| -> Vec<FrameId> {
+        let largest = sites.and_then(|sites| sites.shown(profile, metric));
+        largest.map(|site| stacks.shown(site).0).unwrap_or_default()
+    };
+    let stacks: Vec<[Vec<FrameId>; 2]> = shown
+        .iter()
+        .map(|pair| &diff.pairs[*pair])
+        .map(|pair| {
+            let base = stack(&mut of_base, pair.base.as_ref(), base);
+            [base, stack(&mut of_new, pair.new.as_ref(), new)]
+        })
+        .collect();
     let (mut table, mut in_base, mut in_new) = (FrameTable::default(), Numbers::of(base), Numbers::of(new));
-    for pair in shown.iter().map(|pair| &diff.pairs[*pair]) {
-        table.add(&mut in_base, &stack(pair.base.as_ref(), base, view));
-        table.add(&mut in_new, &stack(pair.new.as_ref(), new, view));
+    for [of_base, of_new] in &stacks {
+        table.add(&mut in_base, of_base);
+        table.add(&mut in_new, of_new);
     }
-    let side = |sites: Option<&Sites>, profile: &Profile, numbers: &Numbers<'_>| {
+    let side = |sites: Option<&Sites>, shown: &[FrameId], numbers: &Numbers<'_>| {
         sites.map(|of| SiteSide {
             figures: AllFigures(of.figures),
             stacks: of.sites.len(),
-            // Stacks are shown as they are: no turn of a recursion is left out.
-            turns: [0, 0],
-            stack: numbers.stack(&stack(sites, profile, view)),
+            turns: if detail.all_stacks { [0, 0] } else { [of.turns.least, of.turns.most] },
+            stack: numbers.stack(shown),
         })
     };
-    let site = |index: &usize| {
+    let site = |(index, [of_base, of_new]): (&usize, &[Vec<FrameId>; 2])| {
         let pair = &diff.pairs[*index];
         Site {
             matched: pair.kind.map(|kind| kind.name()),
@@ -223,8 +237,8 @@ pub fn write(view: &View<'_>, top: Option<usize>, out: &mut dyn Write) -> io::Re
             class: diff.classes[*index].map(class::Class::name),
             difference: Both::of(pair.of(metric)).difference,
             per_unit: unit.map(|unit| BothPerUnit::of(unit, pair.of(metric))),
-            base: side(pair.base.as_ref(), base, &in_base),
-            new: side(pair.new.as_ref(), new, &in_new),
+            base: side(pair.base.as_ref(), of_base, &in_base),
+            new: side(pair.new.as_ref(), of_new, &in_new),
         }
     };
     let json = DiffOf {
@@ -240,15 +254,9 @@ pub fn write(view: &View<'_>, top: Option<usize>, out: &mut dyn Write) -> io::Re
         memory: Memory::new(base, new, diff),
         findings: diff.findings.iter().map(|finding| FindingOf::new(finding, &places)).collect(),
         frames: table.into_rows(),
-        sites: Rows(|| shown.iter().map(site)),
+        sites: Rows(|| shown.iter().zip(&stacks).map(site)),
     };
     rows::write(&json, out)
-}
-
-/// The stack of the largest of a side's sites; none where the side has none.
-fn stack(sites: Option<&Sites>, profile: &Profile, view: &View<'_>) -> Vec<FrameId> {
-    let shown = sites.and_then(|sites| sites.shown(profile, view.options.metric));
-    shown.map(|site| fold::visible(profile, site, view.options.all_frames)).unwrap_or_default()
 }
 
 impl<'a> Side<'a> {

@@ -188,8 +188,7 @@ pub fn write(profile: &Profile, sites: &[ShownSite], out: &mut dyn Write) -> io:
                 lifetimes: &site.lifetimes,
                 ages: &site.ages,
                 stacks: site.stacks,
-                // Stacks are shown as they are: no turn of a recursion is left out.
-                turns: [0, 0],
+                turns: [site.turns.least, site.turns.most],
                 stack: numbers.stack(&site.frames),
             })
         }),

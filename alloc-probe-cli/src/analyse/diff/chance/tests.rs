@@ -70,7 +70,7 @@ fn pairs(base: &Profile, new: &Profile) -> Vec<(u64, Pair)> {
             .sites
             .iter()
             .position(|site| profile.frames[site.frames[0].0 as usize].function == name)?;
-        Some(Sites { sites: vec![site as u32], figures: profile.sites[site].figures })
+        Some(Sites { sites: vec![site as u32], figures: profile.sites[site].figures, ..Sites::default() })
     };
     let pairs = (0..SITES).map(|site| {
         let name = format!("a::site{site}");

@@ -69,7 +69,7 @@ pub(super) fn stack(profile: &mut Profile, text: &str) -> Vec<FrameId> {
 pub(super) fn found(find: fn(&Runs<'_>) -> Vec<Finding>, base: &Profile, new: &Profile) -> Vec<Finding> {
     let side = |profile: &Profile, index: usize| {
         let site = profile.sites.get(index).filter(|site| site.figures.total_blocks > 0)?;
-        Some(Sites { sites: vec![index as u32], figures: site.figures })
+        Some(Sites { sites: vec![index as u32], figures: site.figures, ..Sites::default() })
     };
     let pair = |index| {
         let (base, new) = (side(base, index), side(new, index));

@@ -52,7 +52,7 @@ fn add(profile: &mut Profile, functions: &[&str], site: Site) {
 fn found(base: &Profile, new: &Profile) -> Vec<Finding> {
     let side = |profile: &Profile, index: usize| {
         let site = profile.sites.get(index)?;
-        Some(Sites { sites: vec![index as u32], figures: site.figures })
+        Some(Sites { sites: vec![index as u32], figures: site.figures, ..Sites::default() })
     };
     let pair = |index| {
         let (base, new) = (side(base, index), side(new, index));

@@ -6,6 +6,7 @@
 
 use super::stack::{Stack, Step};
 use crate::analyse::diff::Diff;
+use crate::analyse::fold::Detail;
 use crate::profile::{Frame, FrameId, Profile};
 use crate::source::names;
 use alloc_probe_format::metric::Metric;
@@ -33,7 +34,7 @@ pub struct MergedStack {
 
 impl Diff {
     /// The stacks of all pairs: the program's functions and what the innermost called, or all frames.
-    pub fn merged(&self, base: &Profile, new: &Profile, metric: Metric, all_frames: bool) -> Merged {
+    pub fn merged(&self, base: &Profile, new: &Profile, metric: Metric, detail: Detail) -> Merged {
         let mut names = Names::of(self, base, new);
         let mut stacks = Vec::new();
         for pair in &self.pairs {
@@ -43,7 +44,7 @@ impl Diff {
             }
             let base_site = pair.base.as_ref().and_then(|sites| sites.shown(base, metric));
             let new_site = pair.new.as_ref().and_then(|sites| sites.shown(new, metric));
-            let stack = self.stack(base_site, new_site, all_frames);
+            let stack = self.stack(base_site, new_site, detail);
             let mut frames: Vec<u32> =
                 one_spelling(&stack).iter().rev().map(|step| names.number(step)).collect();
             if [base_site, new_site].into_iter().flatten().any(|site| site.truncated) {
@@ -167,7 +168,7 @@ mod tests {
             ("alloc::push < a::f<[u8; 4]>:1 < a::main:3", 5, 400),
             ("alloc::push < a::f<[u8; 4]>:1 < a::new:7 < a::main:4", 7, 70),
         ]);
-        let merged = diff(&base, &new).merged(&base, &new, Metric::TotalBytes, false);
+        let merged = diff(&base, &new).merged(&base, &new, Metric::TotalBytes, Detail::default());
         let folded: Vec<(String, (u64, u64))> = merged.folded().into_iter().collect();
         let expected = [
             ("a::main;a::gone", (40, 0)),

@@ -1,8 +1,9 @@
 //! The two stacks of a pair, side by side.
 
 use crate::analyse::diff::Diff;
-use crate::analyse::diff::chain::folded_frames;
+use crate::analyse::diff::chain::shown_frames;
 use crate::analyse::diff::key::{FunctionId, Functions, Key};
+use crate::analyse::fold::Detail;
 use crate::profile::{FrameId, Role, Site};
 
 /// Longer stacks are not aligned: nobody reads that far.
@@ -28,18 +29,17 @@ pub struct Step {
 
 impl Diff {
     /// The stacks of two sites side by side, one of each profile: the program's frames, or all of them.
-    pub fn stack(&self, base: Option<&Site>, new: Option<&Site>, all_frames: bool) -> Stack {
-        Stack::of(&self.functions, base, new, all_frames)
+    pub fn stack(&self, base: Option<&Site>, new: Option<&Site>, detail: Detail) -> Stack {
+        Stack::of(&self.functions, base, new, detail)
     }
 }
 
 impl Stack {
     /// Lays the two side by side: the program's frames, or all of them.
-    fn of(functions: &Functions, base: Option<&Site>, new: Option<&Site>, all_frames: bool) -> Stack {
+    fn of(functions: &Functions, base: Option<&Site>, new: Option<&Site>, detail: Detail) -> Stack {
         let frames = |site: Option<&Site>, keys: &[Key]| -> Vec<FrameId> {
             match site {
-                Some(site) if all_frames => site.frames.clone(),
-                Some(site) => folded_frames(site, keys, functions),
+                Some(site) => shown_frames(site, keys, functions, detail),
                 None => Vec::new(),
             }
         };
@@ -49,7 +49,7 @@ impl Stack {
             new: new.and_then(|site| called(site, &functions.new)),
         };
         Stack {
-            called: (!all_frames && (called.base.is_some() || called.new.is_some())).then_some(called),
+            called: (!detail.all_frames && (called.base.is_some() || called.new.is_some())).then_some(called),
             steps: align(functions, &base_frames, &new_frames),
         }
     }

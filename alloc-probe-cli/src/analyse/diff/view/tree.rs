@@ -132,6 +132,7 @@ mod tests {
     use super::*;
     use crate::analyse::diff::diff;
     use crate::analyse::diff::tests::profile;
+    use crate::analyse::fold::Detail;
     use alloc_probe_format::metric::Metric;
 
     type Stacks<'a> = &'a [(&'a str, u64, u64)];
@@ -147,7 +148,7 @@ mod tests {
             }));
         }
         let (base, new) = (profile(base), profile(new));
-        let merged = diff(&base, &new).merged(&base, &new, Metric::TotalBytes, false);
+        let merged = diff(&base, &new).merged(&base, &new, Metric::TotalBytes, Detail::default());
         let mut lines = Vec::new();
         tree(&merged, top).iter().for_each(|root| write(root, 0, &mut lines));
         lines

@@ -3,6 +3,7 @@
 use super::text::Escaped;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::account::Line;
+use crate::analyse::diff::pair::Pair;
 use crate::render::diff::change::{self, Change};
 use crate::render::diff::stacks::Stacks;
 use crate::render::diff::view::View;
@@ -115,15 +116,20 @@ pub(super) fn findings(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "<p>{}</p>", Escaped(&finding.sentence))?;
         sentences(&finding.evidence, out)?;
         let sites = finding.sites.iter().take(SITES);
-        for (pair, bytes) in sites.filter_map(|(pair, bytes)| Some((diff.pairs.get(*pair)?, bytes))) {
-            let site = stacks.headline(pair);
-            writeln!(
-                out,
-                "<p>{} <code>{}</code> <span class=\"faint\">{}</span></p>",
-                text(*bytes),
-                Escaped(&site.function),
-                Escaped(&site.location)
-            )?;
+        let (pairs, bytes): (Vec<&Pair>, Vec<i64>) =
+            sites.filter_map(|(pair, bytes)| Some((diff.pairs.get(*pair)?, *bytes))).unzip();
+        for (bytes, lines) in bytes.into_iter().zip(stacks.headlines(&pairs)) {
+            write!(out, "<p>{}", text(bytes))?;
+            for line in &lines {
+                write!(
+                    out,
+                    " {}<code>{}</code> <span class=\"faint\">{}</span>",
+                    line.mark,
+                    Escaped(&line.function),
+                    Escaped(&line.location)
+                )?;
+            }
+            writeln!(out, "</p>")?;
         }
         writeln!(out, "<p>→ {}</p>\n</section>", Escaped(&finding.advice))?;
     }
