@@ -114,13 +114,28 @@ pub(super) fn all() -> Option<Vec<Mapping>> {
                     }
                 } else if let Some(header) = Header::parse(&text) {
                     let kind = header.kind(&executable, &own, &stacks, mappings.last());
-                    mappings.push(header.mapping(kind));
+                    push(&mut mappings, header.mapping(kind));
                 }
             }
         }
         line.clear();
     }
     Some(mappings).filter(|mappings| !mappings.is_empty())
+}
+
+/// Adds the next mapping. The system tells them a few at a time: where one has grown in between, it comes a second time, from
+/// where it begins to where it ends by now. So what it replaces is taken back, and no two overlap.
+fn push(mappings: &mut Vec<Mapping>, mapping: Mapping) {
+    while let Some(last) = mappings.last_mut().filter(|last| last.end > mapping.start) {
+        if last.start >= mapping.start {
+            mappings.pop();
+        } else {
+            last.end = mapping.start;
+            last.resident = last.resident.min((last.end - last.start) as u64);
+            break;
+        }
+    }
+    mappings.push(mapping);
 }
 
 /// The probe's own ranges, by address: there are some for each thread.
@@ -280,6 +295,33 @@ mod tests {
         ] {
             assert_eq!(kind(line, Some(&program)), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_mapping_that_comes_again_replaces_what_it_was() {
+        let mapping = |line: &str| {
+            let header = Header::parse(line).unwrap();
+            Mapping { resident: (header.end - header.start) as u64, ..header.mapping(Kind::Anonymous) }
+        };
+        let told = |lines: &[&str]| {
+            let mut mappings = Vec::new();
+            lines.iter().for_each(|line| push(&mut mappings, mapping(line)));
+            mappings.iter().map(|m| (m.start, m.end, m.resident)).collect::<Vec<_>>()
+        };
+        let other = "1000-2000 rw-p 0 00:00 0 ";
+        // It has grown, alone or over the one before it; has grown together with two; or begins within another.
+        assert_eq!(
+            told(&[other, "3000-5000 rw-p 0 00:00 0 ", "3000-6000 rw-p 0 00:00 0 "]),
+            [(0x1000, 0x2000, 0x1000), (0x3000, 0x6000, 0x3000)]
+        );
+        assert_eq!(
+            told(&[other, "2000-3000 r--p 0 00:00 0 ", "1000-4000 rw-p 0 00:00 0 "]),
+            [(0x1000, 0x4000, 0x3000)]
+        );
+        assert_eq!(
+            told(&["1000-5000 rw-p 0 00:00 0 ", "3000-6000 rw-p 0 00:00 0 "]),
+            [(0x1000, 0x3000, 0x2000), (0x3000, 0x6000, 0x3000)]
+        );
     }
 
     #[test]

@@ -30,6 +30,11 @@ impl Page {
         PAGE as u16 - self.live - self.slack - self.other
     }
 
+    /// Whether a live block has bytes here, or the allocator added some to one.
+    fn has_block(&self) -> bool {
+        self.blocks > 0 || self.slack > 0
+    }
+
     /// What a block that lies here has of the free bytes: an equal part of what others have left.
     pub(super) fn take_share(&mut self) -> u64 {
         let share = self.free().checked_div(self.blocks).unwrap_or(0);
@@ -306,18 +311,19 @@ impl Pages {
         });
     }
 
-    /// Claims whole mappings where live blocks lie on pages that nobody has claimed.
+    /// Claims whole mappings where live blocks lie on pages that nobody has claimed. So every page that a block has anything of
+    /// is the heap's, and what the sites have of such pages is what the heap has.
     pub(super) fn claim_with_blocks(&mut self) {
         self.claim_if(|pages, start, end| {
             let mut found = false;
             pages.for_each(start, end, |figures, place, _| {
                 if let Place::Resident(index) = place {
-                    let page = &figures[index];
-                    found |= (page.blocks > 0 || page.slack > 0) && !page.in_heap;
+                    found |= figures[index].has_block() && !figures[index].in_heap;
                 }
             });
             found
         });
+        self.figures.iter_mut().for_each(|page| page.in_heap |= page.has_block());
     }
 
     /// Claims whole mappings with a resident page at whose address something is so.
