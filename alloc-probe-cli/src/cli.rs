@@ -21,7 +21,8 @@ const STYLES: Styles = Styles::styled()
 Examples:
   alloc-probe run -o release.json -- target/release/orders    record one run
   alloc-probe show release.json                               where its memory went
-  alloc-probe flamegraph release.json                         the same as a picture
+  alloc-probe explain release.json                            why its resident memory is what it is
+  alloc-probe flamegraph release.json                         its sites as a picture
   alloc-probe diff debug.json release.json                    what changed between two builds
   alloc-probe check release.json --budget budget.toml         whether it keeps to a budget
 
@@ -61,6 +62,8 @@ commands! {
     Run = run;
     /// Summarise a dump and list its top call sites
     Show = show;
+    /// Say why a process's memory is what it is
+    Explain = explain;
     /// Draw a dump, or the difference of two, as an SVG
     Flamegraph = flamegraph;
     /// Say what changed from one dump to another, matched across optimisation levels

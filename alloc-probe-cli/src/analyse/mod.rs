@@ -1,11 +1,15 @@
 //! Figures from profiles: pure functions that open no files and print nothing.
 
+pub mod account;
 pub mod budget;
 pub mod diff;
+pub mod evidence;
+pub mod explain;
 pub mod filter;
 pub mod fold;
 pub mod folded;
 pub mod functions;
 pub mod sampling;
+mod signed;
 pub mod sites;
 pub mod timeline;

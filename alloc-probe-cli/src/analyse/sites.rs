@@ -18,6 +18,8 @@ pub struct ShownSite {
     pub stacks: u64,
     /// How many turns of a recursion these have that are not among the frames.
     pub turns: Turns,
+    /// Which these are: indices into [`Profile::sites`].
+    pub members: Vec<u32>,
     /// Whether frames were left out when some of it was recorded.
     pub truncated: bool,
     /// The figures of all of them together.
@@ -37,7 +39,7 @@ pub fn shown(profile: &Profile, metric: Metric, detail: Detail) -> Vec<ShownSite
     let mut largest: Vec<(u64, u64)> = Vec::new();
     let mut by_key: FxHashMap<SiteKey, usize> = FxHashMap::default();
     let mut stacks = Stacks::of(profile, detail);
-    for site in &profile.sites {
+    for (number, site) in (0_u32..).zip(&profile.sites) {
         let (frames, turns) = stacks.shown(site);
         let size = (metric.of(&site.figures), site.figures.total_bytes);
         let index = *by_key.entry(stacks.key(site, &frames)).or_insert_with(|| {
@@ -52,6 +54,7 @@ pub fn shown(profile: &Profile, metric: Metric, detail: Detail) -> Vec<ShownSite
         }
         merged.stacks += 1;
         merged.turns.add(turns);
+        merged.members.push(number);
         merged.truncated |= site.truncated;
         merged.figures.add(&site.figures);
         add_histogram(&mut merged.sizes, &site.sizes);

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod diff;
 pub mod dump;
 mod dump_file;
+pub mod explain;
 pub mod export;
 pub mod flamegraph;
 mod open;

@@ -45,6 +45,16 @@ impl<'a> Opener<'a> {
         self.opened(path, load::load(path), terminal).map(Opened::into_profile)
     }
 
+    /// The same for what a running process has recorded so far.
+    ///
+    /// # Errors
+    ///
+    /// Where the process can't be read.
+    pub(super) fn open_process(self, pid: u32, terminal: &mut Terminal<'_>) -> Result<Profile, Error> {
+        let name = format!("process {pid}");
+        self.opened(Path::new(&name), load::process::load(pid), terminal).map(Opened::into_profile)
+    }
+
     /// The same for two dumps at once: a base, and what is compared with it. Messages are those of one after the other.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::args::{Listing, Reading};
 use super::open::Opener;
+use crate::analyse::explain::explain;
 use crate::analyse::fold;
 use crate::analyse::sites::{ShownSite, shown};
 use crate::analyse::timeline;
@@ -55,7 +56,8 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let shown = shown(&profile, args.list.by.metric, args.reading.frames.detail());
     if args.list.json {
         let top = args.list.top.unwrap_or(shown.len()).min(shown.len());
-        json::show::write(&profile, &shown[..top], terminal.out.as_mut())?;
+        let explanation = explain(&profile, &shown, None);
+        json::show::write(&profile, &shown, top, &explanation, terminal.out.as_mut())?;
         return Ok(exit::SUCCESS);
     }
     let options = sites::Options {

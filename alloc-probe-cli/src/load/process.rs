@@ -6,7 +6,7 @@ use super::read::{LIMIT_BYTES, monotonic_ns, read_within};
 use super::refusal::Refusal;
 use super::{check, main_program, stacks};
 use crate::error::{Error, io_reason};
-use alloc_probe_format::dump::{Dump, Memory, Thread};
+use alloc_probe_format::dump::{Dump, Memory, Thread, sum_of_fields};
 use alloc_probe_format::spool_file::SpoolFile;
 use std::fs::{self, File};
 use std::io;
@@ -85,11 +85,16 @@ fn status_field(pid: u32, name: &str) -> Vec<u64> {
 /// What the system says of the process's memory; not by what it is for, as only the process knows what is the probe's.
 fn memory(pid: u32) -> Memory {
     let kib = |name| status_field(pid, name).first().copied().unwrap_or(0) << 10;
+    let text = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let (rollup, status) = (text("smaps_rollup"), text("status"));
     Memory {
         rss_bytes: kib("VmRSS"),
         peak_rss_bytes: kib("VmHWM"),
         virtual_bytes: kib("VmSize"),
         swap_bytes: kib("VmSwap"),
+        pss_bytes: sum_of_fields(&rollup, &["Pss"]),
+        uss_bytes: sum_of_fields(&rollup, &["Private_Clean", "Private_Dirty"]),
+        shmem_bytes: sum_of_fields(&status, &["RssShmem"]),
         page_table_bytes: kib("VmPTE"),
         threads: status_field(pid, "Threads").first().copied().unwrap_or(0),
         categories: Vec::new(),

@@ -3,9 +3,11 @@
 pub mod budget;
 pub mod compare;
 pub mod diff;
+pub mod explain;
 pub mod export;
 pub mod flamegraph;
 pub mod json;
+mod sentence;
 pub mod sites;
 pub mod source;
 pub mod sources;

@@ -4,13 +4,11 @@
 //! what the others leave. So the lines of a side add up to its resident memory to the byte. A line that a dump can't tell
 //! is none there, and the notes say why; what it would have had is then in a line that stands for several.
 
-mod parts;
 #[cfg(test)]
 mod tests;
 
-use super::signed::signed;
-use crate::units;
-use alloc_probe_format::dump::{AllocatorFacts, Dump, HeapBasis, Mode};
+use crate::analyse::account::{parts, unknown};
+use alloc_probe_format::dump::Dump;
 
 /// The resident memory of both, line by line.
 #[derive(Clone, Debug)]
@@ -109,8 +107,8 @@ impl Account {
 fn with_rest(mut lines: Vec<Line>, whole: &Line) -> Vec<Line> {
     let rest = |of: fn(&Line) -> Option<i64>| Some(of(whole)? - lines.iter().filter_map(of).sum::<i64>());
     let rest = Line {
-        name: "the rest",
-        meaning: "resident, but none of these",
+        name: parts::REST.0,
+        meaning: parts::REST.1,
         base: rest(|line| line.base),
         new: rest(|line| line.new),
         is_bytes: true,
@@ -122,7 +120,7 @@ fn with_rest(mut lines: Vec<Line>, whole: &Line) -> Vec<Line> {
 /// What must be said of the two, and of each.
 fn notes(base: &Dump, new: &Dump) -> Vec<String> {
     let sides = [("the base", base), ("the new run", new)];
-    let mut notes: Vec<String> = match [base, new].map(why_no_heap) {
+    let mut notes: Vec<String> = match [base, new].map(unknown::why_no_heap) {
         [Some(why), Some(same)] if why == same => {
             vec![format!("what is on the heap's pages is not known: {why}")]
         }
@@ -135,40 +133,7 @@ fn notes(base: &Dump, new: &Dump) -> Vec<String> {
             .collect(),
     };
     for (side, dump) in sides {
-        let memory = &dump.memory;
-        // Why there is no heap has been said.
-        if let Some(heap) = &memory.heap {
-            if heap.basis == HeapBasis::Pages {
-                notes.push(format!(
-                    "of {side} it is known on which pages blocks lie, but not what its allocator does with the rest: \
-                     its rounding, its tables and C code are within `retained` and `fragmentation`"
-                ));
-            }
-            notes.extend(memory.unknown.iter().map(|reason| format!("{side}: {reason}")));
-        }
-        if let Some(AllocatorFacts { name, trimmed_bytes: Some(bytes), .. }) = &memory.allocator {
-            let bytes = units::bytes(*bytes);
-            notes.push(format!("told to give back what it could, {name} gave back {bytes} of {side}"));
-        }
+        notes.extend(unknown::notes(dump).into_iter().map(|note| note.of(side)));
     }
     notes
-}
-
-/// Why a dump does not say what is on the heap's pages, in a clause; none where it does.
-fn why_no_heap(dump: &Dump) -> Option<String> {
-    let memory = &dump.memory;
-    if memory.heap.is_some() {
-        return None;
-    }
-    Some(match dump.mode {
-        Mode::Off | Mode::Count => "blocks were counted, not recorded".to_owned(),
-        Mode::Sample => "only some of the blocks were recorded".to_owned(),
-        Mode::Full if dump.process.from_spool => {
-            "the figures are from a spool, and the pages were not there to be read".to_owned()
-        }
-        Mode::Full => match memory.unknown.first() {
-            Some(reason) => reason.clone(),
-            None => "the dump is of a version that did not look".to_owned(),
-        },
-    })
 }

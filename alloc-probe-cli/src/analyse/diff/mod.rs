@@ -23,7 +23,6 @@ mod key;
 mod lines;
 mod lost;
 mod matching;
-mod signed;
 mod step;
 
 pub use compare::{Diff, diff};

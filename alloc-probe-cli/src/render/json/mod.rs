@@ -5,7 +5,9 @@
 //! ever in memory.
 
 pub mod diff;
+pub mod explain;
 mod figures;
 mod frames;
+mod one_run;
 mod rows;
 pub mod show;

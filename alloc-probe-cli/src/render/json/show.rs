@@ -1,12 +1,13 @@
 //! `show --json`.
 
-use super::figures::{AllFigures, Summary};
+use super::figures::Summary;
 use super::frames::{FrameRow, FrameTable, Numbers};
+use super::one_run::{FindingOf, Listed, MemoryOf, ProcessOf, Site};
 use super::rows::{self, Rows, SCHEMA_VERSION};
-use crate::analyse::diff::account::Account;
+use crate::analyse::explain::Explanation;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{FrameId, Profile};
-use alloc_probe_format::dump::{Build, Ended, Histogram, Lost, Mark, Memory, Mode, Thread, Timeline};
+use alloc_probe_format::dump::{Build, Lost, Mark, Mode, Thread, Timeline};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -18,7 +19,7 @@ struct Show<'a, S> {
     mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     sample_bytes: Option<u64>,
-    process: Process<'a>,
+    process: ProcessOf<'a>,
     build: &'a Build,
     summary: Summary,
     memory: MemoryOf<'a>,
@@ -28,38 +29,9 @@ struct Show<'a, S> {
     marks: &'a [Mark],
     lost: &'a Lost,
     missing_symbols: Vec<MissingSymbols<'a>>,
-    /// What is said of one run alone: nothing so far. Findings compare two.
-    findings: [(); 0],
+    findings: Vec<FindingOf<'a>>,
     frames: Vec<FrameRow<'a>>,
     sites: S,
-}
-
-#[derive(Serialize)]
-struct Process<'a> {
-    pid: u32,
-    executable: &'a str,
-    command: &'a [String],
-    start_unix_ns: u64,
-    duration_ns: u64,
-    end_unix_ns: u64,
-    ended: Ended,
-    signal: Option<i32>,
-    from_spool: bool,
-}
-
-#[derive(Serialize)]
-struct MemoryOf<'a> {
-    #[serde(flatten)]
-    memory: &'a Memory,
-    account: Vec<AccountLine>,
-}
-
-/// A line of the account; without bytes where the dump can't tell them.
-#[derive(Serialize)]
-struct AccountLine {
-    name: &'static str,
-    meaning: &'static str,
-    bytes: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -103,54 +75,37 @@ struct MissingSymbols<'a> {
     bytes: u64,
 }
 
-#[derive(Serialize)]
-struct Site<'a> {
-    #[serde(flatten)]
-    figures: AllFigures,
-    truncated: bool,
-    sizes: &'a Histogram,
-    lifetimes: &'a Histogram,
-    ages: &'a Histogram,
-    stacks: u64,
-    turns: [u32; 2],
-    stack: Vec<u32>,
-}
-
-/// Writes a profile with so many of its sites, the largest first.
+/// Writes a profile with so many of its sites, the largest first, and with those that a finding is about.
 ///
 /// # Errors
 ///
 /// Those of `out`.
-pub fn write(profile: &Profile, sites: &[ShownSite], out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    profile: &Profile,
+    sites: &[ShownSite],
+    top: usize,
+    explanation: &Explanation,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let dump = &profile.dump;
+    let listed = Listed::new(sites.len(), top, &explanation.findings);
     let mut table = FrameTable::default();
     let mut numbers = Numbers::of(profile);
     let deepest: Vec<&[FrameId]> = (0..dump.threads.len())
         .map(|thread| profile.deepest.get(thread).map_or(&[][..], |deepest| &deepest.frames))
         .collect();
-    let of_sites = sites.iter().map(|site| site.frames.as_slice());
+    let of_sites = listed.sites(sites).map(|site| site.frames.as_slice());
     let others = deepest.iter().copied().chain(profile.failed.iter().map(Vec::as_slice));
     of_sites.chain(others).for_each(|stack| table.add(&mut numbers, stack));
-    let process = &dump.process;
     let json = Show {
         schema_version: SCHEMA_VERSION,
         recorded_by: dump.recorded_by.as_deref(),
         mode: dump.mode,
         sample_bytes: dump.sample_bytes,
-        process: Process {
-            pid: process.pid,
-            executable: &process.executable,
-            command: &process.command,
-            start_unix_ns: process.start_unix_ns,
-            duration_ns: process.duration_ns,
-            end_unix_ns: process.end_unix_ns,
-            ended: process.ended,
-            signal: process.signal,
-            from_spool: process.from_spool,
-        },
+        process: ProcessOf::new(&dump.process),
         build: &dump.build,
         summary: Summary::new(profile),
-        memory: MemoryOf { memory: &dump.memory, account: account(profile) },
+        memory: MemoryOf::new(&dump.memory, explanation.account.as_ref()),
         threads: (dump.threads.iter().zip(&deepest))
             .map(|(thread, deepest)| ThreadOf::new(thread, numbers.stack(deepest)))
             .collect(),
@@ -178,30 +133,11 @@ pub fn write(profile: &Profile, sites: &[ShownSite], out: &mut dyn Write) -> io:
                 bytes: missing.bytes,
             })
             .collect(),
-        findings: [],
+        findings: listed.findings(&explanation.findings),
         frames: table.into_rows(),
-        sites: Rows(|| {
-            sites.iter().map(|site| Site {
-                figures: AllFigures(site.figures),
-                truncated: site.truncated,
-                sizes: &site.sizes,
-                lifetimes: &site.lifetimes,
-                ages: &site.ages,
-                stacks: site.stacks,
-                turns: [site.turns.least, site.turns.most],
-                stack: numbers.stack(&site.frames),
-            })
-        }),
+        sites: Rows(|| listed.sites(sites).map(|site| Site::new(site, &numbers))),
     };
     rows::write(&json, out)
-}
-
-/// The lines that add up to the resident memory; none where that is not known.
-fn account(profile: &Profile) -> Vec<AccountLine> {
-    // The account of a process is what both sides have where both are that process.
-    let account = Account::of(&profile.dump, &profile.dump);
-    let lines = account.into_iter().flat_map(|account| account.lines);
-    lines.map(|line| AccountLine { name: line.name, meaning: line.meaning, bytes: line.new }).collect()
 }
 
 impl<'a> ThreadOf<'a> {

@@ -14,6 +14,15 @@ pub struct Memory {
     pub virtual_bytes: u64,
     /// Swapped out.
     pub swap_bytes: u64,
+    /// The proportional set size: of pages that several processes share, only its part. None where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pss_bytes: Option<u64>,
+    /// The unique set size: resident pages that no other process has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uss_bytes: Option<u64>,
+    /// Resident pages of shared memory: tmpfs, memfd, System V.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shmem_bytes: Option<u64>,
     /// Page tables: the kernel's, not part of the resident memory.
     pub page_table_bytes: u64,
     /// Threads alive.
@@ -62,8 +71,14 @@ pub struct Cgroup {
     pub current_bytes: u64,
     /// The most that there ever was; 0 where the kernel does not tell.
     pub peak_bytes: u64,
-    /// The limit; 0 where there is none.
+    /// The least limit of it and of those that it is in; 0 where there is none.
     pub limit_bytes: u64,
+    /// Of `current_bytes`, pages of files, which the kernel takes back when it needs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<u64>,
+    /// How many of its processes were killed because it was at its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_kills: Option<u64>,
 }
 
 /// The process's resident memory at its peak of live bytes. It is read as the heap falls from there, before what is freed
@@ -174,6 +189,29 @@ pub struct Category {
     pub bytes: u64,
 }
 
+/// The sum of lines `Name:   12 kB` of a file of `/proc`, in bytes. None where one of them is not there.
+pub fn sum_of_fields(text: &str, names: &[&str]) -> Option<u64> {
+    let field = |name: &&str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(*name)?.strip_prefix(':'))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    };
+    let kib: u64 = names.iter().map(field).sum::<Option<u64>>()?;
+    kib.checked_mul(1024)
+}
+
 fn is_zero(bytes: &u64) -> bool {
     *bytes == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_proc_are_added_up() {
+        let text = "Rss:  12 kB\nPss:  5 kB\nPss_Dirty:  4 kB\nPrivate_Clean:  1 kB\nPrivate_Dirty:  2 kB\n";
+        assert_eq!(sum_of_fields(text, &["Pss"]), Some(5 << 10));
+        assert_eq!(sum_of_fields(text, &["Private_Clean", "Private_Dirty"]), Some(3 << 10));
+        assert_eq!(sum_of_fields(text, &["Pss", "Swap"]), None);
+    }
 }

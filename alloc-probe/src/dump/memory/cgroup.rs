@@ -2,6 +2,7 @@
 
 use alloc_probe_format::dump::Cgroup;
 use std::fs;
+use std::path::Path;
 
 /// What the process's control group counts. None where it is in none that counts memory, or can't see its files.
 pub(super) fn read() -> Option<Cgroup> {
@@ -12,11 +13,30 @@ pub(super) fn read() -> Option<Cgroup> {
             let text = fs::read_to_string(format!("{folder}/{name}")).ok()?;
             text.trim().parse::<u64>().ok()
         };
-        // Version 1 has a number near the largest there is where there is no limit, version 2 the word `max`.
-        let limit_bytes = number(names.limit).filter(|&bytes| bytes < 1 << 60).unwrap_or(0);
+        let field = |file: &str, field: &str| {
+            let text = fs::read_to_string(format!("{folder}/{file}")).ok()?;
+            text.lines()
+                .find_map(|line| line.strip_prefix(field)?.strip_prefix(' ')?.trim().parse::<u64>().ok())
+        };
         let peak_bytes = number(names.peak).unwrap_or(0);
-        Some(Cgroup { current_bytes: number(names.current)?, peak_bytes, limit_bytes })
+        Some(Cgroup {
+            current_bytes: number(names.current)?,
+            peak_bytes,
+            limit_bytes: least_limit(&folder, &names),
+            file_bytes: field("memory.stat", names.file),
+            oom_kills: field(names.events, "oom_kill"),
+        })
     })
+}
+
+/// The least of the limits of a group and of those that it is in; 0 where there is none.
+fn least_limit(folder: &str, names: &Names) -> u64 {
+    let limit = |folder: &Path| {
+        let text = fs::read_to_string(folder.join(names.limit)).ok()?;
+        // Version 1 has a number near the largest there is where there is no limit, version 2 the word `max`.
+        text.trim().parse::<u64>().ok().filter(|&bytes| bytes < 1 << 60)
+    };
+    Path::new(folder).ancestors().filter_map(limit).min().unwrap_or(0)
 }
 
 /// What the files are called.
@@ -25,14 +45,26 @@ struct Names {
     current: &'static str,
     peak: &'static str,
     limit: &'static str,
+    /// The field of `memory.stat` with the pages of files, with those of the groups in it.
+    file: &'static str,
+    /// The file that counts kills.
+    events: &'static str,
 }
 
 const VERSION_1: Names = Names {
     current: "memory.usage_in_bytes",
     peak: "memory.max_usage_in_bytes",
     limit: "memory.limit_in_bytes",
+    file: "total_cache",
+    events: "memory.oom_control",
 };
-const VERSION_2: Names = Names { current: "memory.current", peak: "memory.peak", limit: "memory.max" };
+const VERSION_2: Names = Names {
+    current: "memory.current",
+    peak: "memory.peak",
+    limit: "memory.max",
+    file: "file",
+    events: "memory.events",
+};
 
 /// Where the group's files may be, by `/proc/self/cgroup` and `/proc/self/mountinfo`: at its path below where the
 /// groups are mounted, and, as in a container that sees its own group only, right there.

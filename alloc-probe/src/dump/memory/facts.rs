@@ -9,7 +9,7 @@ use super::{cgroup, malloc as c_malloc};
 use crate::os::{self, arena};
 use crate::profile::blocks;
 use crate::spool::{self, LiveSpool};
-use alloc_probe_format::dump::{HeapBasis, Memory, Mode, ProbeUse, SitePages};
+use alloc_probe_format::dump::{HeapBasis, Memory, Mode, ProbeUse, SitePages, sum_of_fields};
 use alloc_probe_format::snapshot::mode_number;
 use alloc_probe_format::spool::{Spool as _, header};
 use once_cell::race::OnceRef;
@@ -56,11 +56,16 @@ fn status() -> Memory {
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0)
     };
+    let rollup = fs::read_to_string("/proc/self/smaps_rollup").ok();
+    let of_rollup = |names: &[&str]| sum_of_fields(rollup.as_ref()?, names);
     Memory {
         rss_bytes: field("VmRSS") << 10,
         peak_rss_bytes: field("VmHWM") << 10,
         virtual_bytes: field("VmSize") << 10,
         swap_bytes: field("VmSwap") << 10,
+        pss_bytes: of_rollup(&["Pss"]),
+        uss_bytes: of_rollup(&["Private_Clean", "Private_Dirty"]),
+        shmem_bytes: sum_of_fields(&status, &["RssShmem"]),
         page_table_bytes: field("VmPTE") << 10,
         threads: field("Threads"),
         ..Memory::default()

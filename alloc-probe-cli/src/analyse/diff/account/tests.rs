@@ -1,5 +1,7 @@
 use super::*;
-use alloc_probe_format::dump::{Category, Code, Figures, Heap, Memory, PeakMemory};
+use alloc_probe_format::dump::{
+    AllocatorFacts, Category, Code, Figures, Heap, HeapBasis, Memory, Mode, PeakMemory,
+};
 
 /// A process's memory as a dump without page-by-page facts has it.
 fn coarse(rss_bytes: u64, end_bytes: u64, categories: &[(&str, u64)]) -> Dump {

@@ -2,9 +2,9 @@
 
 use super::finding::{Finding, Kind};
 use super::runs::Runs;
-use super::words::size;
-use crate::analyse::diff::signed::signed;
 use crate::analyse::diff::work;
+use crate::analyse::evidence::words::size;
+use crate::analyse::signed::signed;
 use crate::units::{bytes, count, duration};
 use alloc_probe_format::dump::{Dump, Figures, TimelineSample};
 

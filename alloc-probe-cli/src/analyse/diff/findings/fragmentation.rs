@@ -3,9 +3,11 @@
 use super::finding::{Finding, Kind};
 use super::place;
 use super::runs::{Runs, largest_first};
-use super::words::{Allocator, both, bucket, heaviest, size};
+use super::words::both;
 use crate::analyse::diff::pair::Pair;
-use crate::analyse::diff::signed::signed;
+use crate::analyse::evidence::advice;
+use crate::analyse::evidence::words::{Allocator, bucket, heaviest, size};
+use crate::analyse::signed::signed;
 use crate::profile::Profile;
 use crate::units::{bytes, count, plural};
 
@@ -57,7 +59,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
         in_both,
         evidence,
         sites,
-        advice: advice(Allocator::of(profile)),
+        advice: advice::fragmentation(Allocator::of(profile)),
     }]
 }
 
@@ -82,17 +84,4 @@ fn holders(runs: &Runs<'_>, pair: &Pair, difference: i64) -> Option<String> {
         place::of_pair(runs, pair),
         bytes(free)
     ))
-}
-
-fn advice(allocator: Allocator) -> String {
-    let apart = "Allocate what stays apart from what goes: make the long-lived blocks before or after the burst, or \
-                 copy what is to stay into a few large blocks (one `Vec`, an arena)";
-    match allocator {
-        Allocator::Glibc => {
-            format!(
-                "{apart}. An allocator with size classes (Jemalloc, mimalloc) keeps blocks of other sizes apart."
-            )
-        }
-        _ => format!("{apart}."),
-    }
 }

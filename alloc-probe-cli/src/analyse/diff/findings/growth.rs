@@ -1,91 +1,57 @@
 //! Growth without end: sites that keep some of what they allocate, early and late alike.
 //!
-//! The verdict is of each site by itself, from the ages of its live blocks (see [`ages`](super::ages)). How sure it
-//! is, is a matter of doubts: few blocks, uneven births, others that come and go at the same site, a process whose live
-//! bytes did not rise with it. Without any of them the confidence is high, with one it is medium, with more it is low.
+//! The verdict is of each site by itself, from the ages of its live blocks (see
+//! [`growing`](crate::analyse::evidence::growing)).
 
-use super::activity::Activity;
-use super::ages::Births;
 use super::finding::{Finding, Kind};
 use super::place;
 use super::runs::{Runs, largest_first};
 use crate::analyse::diff::pair::{Pair, Sites};
-use crate::analyse::diff::signed::signed;
+use crate::analyse::evidence::activity::Activity;
+use crate::analyse::evidence::growing::{ADVICE, Growing, Judge, per_mark};
+use crate::analyse::signed::signed;
 use crate::profile::Profile;
 use crate::units;
-use alloc_probe_format::dump::{Dump, Figures, Mode};
 
-/// Shorter runs tell nothing: what they load is not there yet.
-const LEAST_NS: u64 = 100_000_000;
-/// Neither do fewer blocks, or, of samples, fewer of these.
-const LEAST_BLOCKS: u64 = 32;
-/// With fewer blocks there is a doubt.
-const MANY_BLOCKS: u64 = 200;
 /// What is smaller than this, all sites taken together, is not spoken of. A rate is what counts, so that is less than
 /// of other findings.
 const LEAST_BYTES: u64 = 64 << 10;
 /// So many sites are described.
 const DESCRIBED: usize = 5;
 
-/// How sure a verdict is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Confidence {
-    Low,
-    Medium,
-    High,
-}
-
-impl Confidence {
-    const fn name(self) -> &'static str {
-        match self {
-            Confidence::Low => "low",
-            Confidence::Medium => "medium",
-            Confidence::High => "high",
-        }
-    }
-}
-
-/// A pair's sites of one run that grow.
-#[derive(Clone, Debug)]
-struct Growing {
-    pair: usize,
-    figures: Figures,
-    births: Births,
-    confidence: Confidence,
-}
-
 /// The pairs whose sites grow without end in the new run.
 pub(super) fn pairs(runs: &Runs<'_>) -> Vec<usize> {
-    growing(runs.new, runs.pairs, |pair| pair.new.as_ref()).into_iter().map(|growing| growing.pair).collect()
+    growing(runs.new, runs.pairs, |pair| pair.new.as_ref()).into_iter().map(|(pair, _)| pair).collect()
 }
 
 /// What grows without end in the new run.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let mut found = growing(runs.new, runs.pairs, |pair| pair.new.as_ref());
-    let held = found.iter().map(|growing| growing.figures.end_bytes).fold(0, u64::saturating_add);
+    let held = found.iter().map(|(_, growing)| growing.figures.end_bytes).fold(0, u64::saturating_add);
     let (Some(activity), true) = (Activity::of(&runs.new.dump), held >= LEAST_BYTES) else {
         return Vec::new();
     };
     let in_base = growing(runs.base, runs.pairs, |pair| pair.base.as_ref());
     let base_held = |pair: usize| runs.pairs[pair].base.as_ref().map_or(0, |sites| sites.figures.end_bytes);
     let base_grows: u64 = (in_base.iter())
-        .filter(|base| found.binary_search_by_key(&base.pair, |growing| growing.pair).is_ok())
-        .map(|base| base.figures.end_bytes)
+        .filter(|(pair, _)| found.binary_search_by_key(pair, |(pair, _)| *pair).is_ok())
+        .map(|(_, growing)| growing.figures.end_bytes)
         .fold(0, u64::saturating_add);
-    found.sort_by_key(|growing| std::cmp::Reverse(growing.figures.end_bytes));
+    found.sort_by_key(|(_, growing)| std::cmp::Reverse(growing.figures.end_bytes));
     // Where the base holds as much, its difference is none, whatever the ages there say.
-    let base_kept: u64 = found.iter().map(|growing| base_held(growing.pair)).fold(0, u64::saturating_add);
+    let base_kept: u64 = found.iter().map(|(pair, _)| base_held(*pair)).fold(0, u64::saturating_add);
     let in_both = base_kept > held / 5 * 4 && base_kept / 5 * 4 < held;
-    let sites = found.iter().map(|growing| {
-        let base = if in_both { 0 } else { base_held(growing.pair) };
-        (growing.pair, signed(growing.figures.end_bytes) - signed(base))
+    let sites = found.iter().map(|(pair, growing)| {
+        let base = if in_both { 0 } else { base_held(*pair) };
+        (*pair, signed(growing.figures.end_bytes) - signed(base))
     });
     let sites = largest_first(sites.collect());
 
-    let largest = &found[0];
-    let rate = (held as f64 / (activity.active_ns() as f64 / 1e9)) as u64;
-    let mut evidence: Vec<String> =
-        found.iter().take(DESCRIBED).map(|growing| growing.describe(runs)).collect();
+    let (_, largest) = &found[0];
+    let rate = found.iter().map(|(_, growing)| growing.bytes_per_second).fold(0, u64::saturating_add);
+    let mut evidence: Vec<String> = (found.iter().take(DESCRIBED))
+        .map(|(pair, growing)| growing.describe(&place::of_pair(runs, &runs.pairs[*pair])))
+        .collect();
     evidence.push(format!(
         "in the {} in which the run allocated, that is {} a second",
         units::duration(activity.active_ns()),
@@ -113,91 +79,16 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
         in_both,
         evidence,
         sites,
-        advice: "See what keeps these blocks: drop them when their work is done, or bound the collection \
-                 that holds them."
-            .to_owned(),
+        advice: ADVICE.to_owned(),
     }]
 }
 
 /// The sites of a run that grow, in the order of their pairs.
-fn growing(profile: &Profile, pairs: &[Pair], side: fn(&Pair) -> Option<&Sites>) -> Vec<Growing> {
-    let dump = &profile.dump;
-    let Some(activity) = Activity::of(dump).filter(|activity| activity.active_ns() >= LEAST_NS) else {
-        return Vec::new();
-    };
-    let verdict = |(pair, sites): (usize, &Sites)| {
-        let figures = sites.figures;
-        let seen = seen(dump, &figures);
-        if seen < LEAST_BLOCKS {
-            return None;
-        }
-        let sites = sites.sites.iter().filter_map(|site| profile.sites.get(*site as usize));
-        let births = Births::of(sites, &activity).filter(Births::go_on)?;
-        let doubts = [
-            seen < MANY_BLOCKS,
-            !births.are_even(),
-            !(0.4..=0.58).contains(&births.mean_live),
-            !rises_with(dump, figures.end_bytes),
-        ];
-        let confidence = match doubts.iter().filter(|doubt| **doubt).count() {
-            0 => Confidence::High,
-            1 => Confidence::Medium,
-            _ => Confidence::Low,
-        };
-        Some(Growing { pair, figures, births, confidence })
-    };
+fn growing(profile: &Profile, pairs: &[Pair], side: fn(&Pair) -> Option<&Sites>) -> Vec<(usize, Growing)> {
+    let Some(judge) = Judge::of(profile) else { return Vec::new() };
+    let verdict = |(pair, sites): (usize, &Sites)| Some((pair, judge.growing(&sites.sites, sites.figures)?));
     let sites = pairs.iter().enumerate().filter_map(|(index, pair)| Some((index, side(pair)?)));
     sites.filter_map(verdict).collect()
-}
-
-/// How many of the live blocks were seen: those that the sampler drew, where they are estimates.
-fn seen(dump: &Dump, figures: &Figures) -> u64 {
-    match (dump.mode, dump.sample_bytes) {
-        (Mode::Sample, Some(bytes)) => figures.end_blocks.min(figures.end_bytes / bytes.max(1)),
-        _ => figures.end_blocks,
-    }
-}
-
-/// Whether the process's live bytes rose by what a site must have added that holds so much at the end: from the lowest
-/// of the second quarter of the samples to the lowest of the last, half of it would be even growth, and a quarter is
-/// enough.
-fn rises_with(dump: &Dump, end_bytes: u64) -> bool {
-    let samples = &dump.timeline.samples;
-    let lowest = |quarter: usize| {
-        let samples = &samples[samples.len() * (quarter - 1) / 4..samples.len() * quarter / 4];
-        samples.iter().map(|sample| sample.live_bytes).min()
-    };
-    let (Some(second), Some(last)) = (lowest(2), lowest(4)) else { return false };
-    last.saturating_sub(second) >= end_bytes / 4
-}
-
-/// What that is for each time that the program passed one of its marks.
-fn per_mark(dump: &Dump, held: u64) -> Option<String> {
-    let mark = dump.marks.iter().filter(|mark| mark.count >= LEAST_BLOCKS).max_by_key(|mark| mark.count)?;
-    Some(format!(
-        "for each `{}` ({} of them), that is {}",
-        mark.name,
-        units::count(mark.count),
-        units::bytes(held / mark.count)
-    ))
-}
-
-impl Growing {
-    fn describe(&self, runs: &Runs<'_>) -> String {
-        let percent = |share: f64| format!("{:.0}%", share * 100.0);
-        let born: Vec<String> = (self.births.recent.iter())
-            .map(|part| format!("{} in its last {}", percent(part.of_blocks), percent(part.of_time)))
-            .collect();
-        format!(
-            "{}: {} are live in {} of {} that it allocated, born all over the run, {} (confidence: {})",
-            place::of_pair(runs, &runs.pairs[self.pair]),
-            units::bytes(self.figures.end_bytes),
-            units::count(self.figures.end_blocks),
-            units::plural(self.figures.total_blocks, "block"),
-            born.join(", "),
-            self.confidence.name(),
-        )
-    }
 }
 
 #[cfg(test)]
@@ -205,7 +96,7 @@ mod tests {
     use super::super::fixtures::{found, profile, run};
     use super::*;
     use crate::profile::Site;
-    use alloc_probe_format::dump::Mark;
+    use alloc_probe_format::dump::{Figures, Mark, Mode};
 
     /// A thousand blocks of 1 KiB, one in each millisecond, none of which was freed: of a run of 1000 ms, the ages of
     /// as many as the buckets are long.

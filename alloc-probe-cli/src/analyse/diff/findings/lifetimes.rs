@@ -13,7 +13,7 @@ use super::measure::LIVE;
 use super::runs::{Runs, largest_first};
 use super::{capacity, fragmentation, growth, place, retained};
 use crate::analyse::diff::pair::Sites;
-use crate::analyse::diff::signed::signed;
+use crate::analyse::signed::signed;
 use crate::profile::{Profile, Site};
 use crate::units;
 use alloc_probe_format::dump::Histogram;

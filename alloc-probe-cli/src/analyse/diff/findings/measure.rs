@@ -2,7 +2,7 @@
 //! was allocated.
 
 use super::runs::{Runs, largest_first};
-use crate::analyse::diff::signed::signed;
+use crate::analyse::signed::signed;
 use alloc_probe_format::metric::Metric;
 
 /// The figure by which some pairs differ most tellingly.

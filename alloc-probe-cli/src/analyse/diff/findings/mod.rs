@@ -3,8 +3,6 @@
 //! Each kind has a file of its own. It looks at both profiles, at the pairs and at the account of their memory, and says
 //! nothing where there is no evidence, or where what it would say is not notable (`Runs::notable_bytes`).
 
-mod activity;
-mod ages;
 mod benign;
 mod capacity;
 pub mod finding;

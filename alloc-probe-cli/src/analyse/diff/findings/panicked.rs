@@ -4,10 +4,10 @@
 use super::finding::{Finding, Kind};
 use super::measure::Measure;
 use super::panics::{NOTHING_TO_UNWRAP, Panic, Panics};
-use super::place;
 use super::runs::Runs;
 use crate::analyse::diff::key::{FunctionId, Key};
 use crate::analyse::diff::pair::{Pair, Sites};
+use crate::analyse::evidence::place;
 use crate::analyse::fold;
 use crate::profile::Profile;
 use crate::units;

@@ -1,7 +1,7 @@
 //! Threads of two runs, side by side by their names.
 
-use alloc_probe_format::dump::{Dump, Thread};
-use std::cmp::Reverse;
+use crate::analyse::evidence::pools::{Rows, by_name};
+use alloc_probe_format::dump::Dump;
 use std::collections::BTreeMap;
 
 /// The threads of both runs that have one name, apart from numbers: `worker-1` and `worker-2` are one pool.
@@ -13,69 +13,22 @@ pub(super) struct Pool<'a> {
     pub(super) new: Rows<'a>,
 }
 
-/// The rows of a pool in one run, those with the most stack first, each with its place in the dump.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Rows<'a>(pub(super) Vec<(usize, &'a Thread)>);
-
-impl Rows<'_> {
-    /// How many threads there ever were.
-    pub(super) fn ever(&self) -> u64 {
-        self.0.iter().map(|(_, thread)| thread.threads).fold(0, u64::saturating_add)
-    }
-
-    /// The stacks of those that are alive, the largest first, in bytes.
-    pub(super) fn alive(&self) -> Vec<u64> {
-        let alive = self.0.iter().filter(|(_, thread)| thread.tid.is_some());
-        alive.map(|(_, thread)| thread.stack_bytes).collect()
-    }
-
-    /// The stack of the n-th deepest thread. Of those that have ended, only the deepest is known, and stands for all of
-    /// them; none where there weren't so many threads, or their stacks are not known.
-    pub(super) fn stack_bytes(&self, nth: usize) -> Option<u64> {
-        let (_, thread) = self.0.get(nth).or_else(|| self.0.last())?;
-        ((nth as u64) < self.ever() && thread.stack_bytes > 0).then_some(thread.stack_bytes)
-    }
-}
-
 /// The pools of two runs.
 pub(super) fn pools<'a>(base: &'a Dump, new: &'a Dump) -> Vec<Pool<'a>> {
     let mut pools: BTreeMap<String, Pool<'a>> = BTreeMap::new();
-    for (dump, is_new) in [(base, false), (new, true)] {
-        for (row, thread) in dump.threads.iter().enumerate() {
-            let name = match thread.tid {
-                Some(tid) if tid == dump.process.pid => "main thread".to_owned(),
-                _ => without_numbers(&thread.name),
-            };
-            let pool = pools.entry(name).or_default();
-            let rows = if is_new { &mut pool.new } else { &mut pool.base };
-            rows.0.push((row, thread));
-        }
+    for (name, rows) in by_name(base) {
+        pools.entry(name).or_default().base = rows;
     }
-    let ordered = |(name, mut pool): (String, Pool<'a>)| {
-        pool.name = name;
-        for rows in [&mut pool.base, &mut pool.new] {
-            rows.0.sort_by_key(|(_, thread)| Reverse(thread.stack_bytes));
-        }
-        pool
-    };
-    pools.into_iter().map(ordered).collect()
-}
-
-fn without_numbers(name: &str) -> String {
-    let mut without = String::with_capacity(name.len());
-    for letter in name.chars() {
-        match letter {
-            '0'..='9' if without.ends_with('#') => {}
-            '0'..='9' => without.push('#'),
-            other => without.push(other),
-        }
+    for (name, rows) in by_name(new) {
+        pools.entry(name).or_default().new = rows;
     }
-    if without.is_empty() { "a thread without a name".to_owned() } else { format!("thread `{without}`") }
+    pools.into_iter().map(|(name, pool)| Pool { name, ..pool }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc_probe_format::dump::Thread;
 
     #[test]
     fn threads_of_one_name_are_one_pool() {

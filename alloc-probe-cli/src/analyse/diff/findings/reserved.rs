@@ -4,8 +4,9 @@
 use super::finding::{Finding, Kind};
 use super::place;
 use super::runs::{Runs, largest_first};
-use super::words::{both, size};
-use crate::analyse::diff::signed::signed;
+use super::words::both;
+use crate::analyse::evidence::words::size;
+use crate::analyse::signed::signed;
 use crate::profile::Profile;
 use crate::units::{bytes, plural};
 

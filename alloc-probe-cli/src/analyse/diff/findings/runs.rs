@@ -2,7 +2,7 @@
 
 use crate::analyse::diff::key::Functions;
 use crate::analyse::diff::pair::{Pair, Sites};
-use crate::analyse::diff::signed::signed;
+use crate::analyse::signed::signed;
 use crate::profile::{Profile, Site};
 use std::cmp::Reverse;
 

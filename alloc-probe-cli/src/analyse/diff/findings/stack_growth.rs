@@ -4,13 +4,14 @@
 //! each of its frames. The deepest stack that was seen at an allocation says which it is: more calls, or more for each.
 
 use super::finding::{Finding, Kind};
-use super::place;
-use super::pools::{Pool, Rows, pools};
+use super::pools::{Pool, pools};
 use super::runs::Runs;
 use crate::analyse::diff::key::{FunctionId, Key};
 use crate::analyse::diff::pair::Pair;
-use crate::analyse::diff::signed::signed;
+use crate::analyse::evidence::place;
+use crate::analyse::evidence::pools::Rows;
 use crate::analyse::fold;
+use crate::analyse::signed::signed;
 use crate::profile::{Deepest, FrameId, Profile, Role};
 use crate::source::names;
 use crate::units;

@@ -4,7 +4,7 @@
 use super::finding::{Finding, Kind};
 use super::pools::{Pool, pools};
 use super::runs::Runs;
-use crate::analyse::diff::signed::signed;
+use crate::analyse::signed::signed;
 use crate::units;
 use alloc_probe_format::dump::Dump;
 

@@ -9,28 +9,33 @@ use crate::profile::Site;
 
 /// A share of the time, and the share of the live blocks that were born in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Recent {
-    pub(super) of_time: f64,
-    pub(super) of_blocks: f64,
+pub(in crate::analyse) struct Recent {
+    pub(in crate::analyse) of_time: f64,
+    pub(in crate::analyse) of_blocks: f64,
 }
 
 impl Recent {
     /// How many times as many blocks were born in it as if births were even.
-    pub(super) fn ratio(self) -> f64 {
+    pub(in crate::analyse) fn ratio(self) -> f64 {
         self.of_blocks / self.of_time
     }
 }
 
 /// When the live blocks of some sites were born.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Births {
+pub(in crate::analyse) struct Births {
     /// In the last part of the time, about half of it, and in the last half of that: as the histogram's buckets and the
     /// timeline have it, so that the second can be missing.
-    pub(super) recent: Vec<Recent>,
+    pub(in crate::analyse) recent: Vec<Recent>,
     /// How many blocks were live over the time, in the mean, for each one that is at its end: 0.5 where their number
     /// grew evenly from nothing, 1 where it was the same all the time.
-    pub(super) mean_live: f64,
+    pub(in crate::analyse) mean_live: f64,
+    /// The share of the live blocks that were born before the [last part](LATE) of the time.
+    pub(in crate::analyse) settled: f64,
 }
+
+/// The last part of the time. What was born in it may be under way.
+pub(in crate::analyse) const LATE: f64 = 0.1;
 
 /// The parts of the time that are looked at: with less, the timeline is too coarse to tell.
 const PARTS: std::ops::RangeInclusive<f64> = 0.04..=0.6;
@@ -39,7 +44,10 @@ const LEAST_PART: f64 = 0.1;
 
 impl Births {
     /// Of the blocks that these sites have live at the end. None where there are none, or the time does not tell.
-    pub(super) fn of<'a>(sites: impl Iterator<Item = &'a Site>, activity: &Activity) -> Option<Births> {
+    pub(in crate::analyse) fn of<'a>(
+        sites: impl Iterator<Item = &'a Site>,
+        activity: &Activity,
+    ) -> Option<Births> {
         let mut by_bucket = [0_u64; 65];
         let mut lifetimes_ns = 0_u64;
         for site in sites {
@@ -64,19 +72,27 @@ impl Births {
             return None;
         }
         let mut survivors = 0.0;
+        let mut settled = 0.0;
         let mut younger = 0.0;
         for (bucket, blocks) in (0_u8..).zip(by_bucket) {
             let older = activity.share_up_to(bucket);
             survivors += blocks as f64 * (younger + older) / 2.0;
+            // Within a bucket, births are taken for even.
+            settled += blocks as f64
+                * match (younger >= LATE, older > LATE) {
+                    (true, _) => 1.0,
+                    (false, false) => 0.0,
+                    (false, true) => (older - LATE) / (older - younger),
+                };
             younger = older;
         }
         let ended = lifetimes_ns as f64 / activity.active_ns().max(1) as f64;
-        Some(Births { recent, mean_live: (survivors + ended) / live })
+        Some(Births { recent, mean_live: (survivors + ended) / live, settled: settled / live })
     }
 
     /// Whether blocks of every age are there, as many of late as ever, and most are not of a constant number that come
     /// and go.
-    pub(super) fn go_on(&self) -> bool {
+    pub(in crate::analyse) fn go_on(&self) -> bool {
         let old_stay = |part: &Recent| 1.0 - part.of_blocks >= (1.0 - part.of_time) * 0.5;
         self.recent.first().is_some_and(old_stay)
             && self.recent.iter().all(|part| part.ratio() >= 0.5)
@@ -84,15 +100,15 @@ impl Births {
     }
 
     /// Whether they are as even as those of a site that keeps everything, and it can be seen in both parts of the time.
-    pub(super) fn are_even(&self) -> bool {
+    pub(in crate::analyse) fn are_even(&self) -> bool {
         self.recent.len() == 2 && self.recent.iter().all(|part| (0.7..=1.4).contains(&part.ratio()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::run;
     use super::*;
+    use crate::analyse::evidence::fixtures::run;
     use alloc_probe_format::dump::{Figures, Histogram};
 
     /// A run of 1000 ms with a unit of 1 ms, so that the parts of the histogram are the last 512, 256, 128… ms of it.
@@ -122,6 +138,7 @@ mod tests {
         let shares = [0.512, 0.256].map(|part| Recent { of_time: part, of_blocks: part });
         assert_eq!(leak.recent, shares);
         assert!((leak.mean_live - 0.5).abs() < 0.01, "{leak:?}");
+        assert!((leak.settled - 0.9).abs() < 0.01, "{leak:?}");
         assert!(leak.go_on() && leak.are_even());
         // One in ten is kept; the others live for a moment.
         assert!(births((0..1000).step_by(10), 900).go_on());
@@ -231,7 +248,10 @@ mod tests {
 
     #[test]
     fn a_batch_at_the_end_is_not_growth() {
-        assert!(!births(980..1000, 0).go_on());
+        let late = births(980..1000, 0);
+        assert!(!late.go_on());
+        assert_eq!(late.settled, 0.0, "all of it may be under way");
+        assert_eq!(births(0..500, 0).settled, 1.0);
         assert!(!births(std::iter::repeat_n(500, 64), 0).go_on());
     }
 

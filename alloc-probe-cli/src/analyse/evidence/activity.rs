@@ -4,7 +4,7 @@ use alloc_probe_format::dump::Dump;
 
 /// The time of a run in which something was allocated.
 #[derive(Clone, Debug)]
-pub(super) struct Activity {
+pub(in crate::analyse) struct Activity {
     /// How old instants of the run are at the dump, and how much of the time is younger, both in nanoseconds: the youngest
     /// first. Between two of them, time passes evenly.
     younger_ns: Vec<(u64, f64)>,
@@ -21,7 +21,7 @@ const NO_PAUSE: f64 = 0.5;
 
 impl Activity {
     /// Of a run. None where its time or its clock is not known.
-    pub(super) fn of(dump: &Dump) -> Option<Activity> {
+    pub(in crate::analyse) fn of(dump: &Dump) -> Option<Activity> {
         let samples = &dump.timeline.samples;
         let last_ns = samples.iter().map(|sample| sample.time_ns).max().unwrap_or(0);
         let end_ns = dump.process.duration_ns.max(last_ns);
@@ -52,12 +52,12 @@ impl Activity {
     }
 
     /// How long it was in all, in nanoseconds.
-    pub(super) fn active_ns(&self) -> u64 {
+    pub(in crate::analyse) fn active_ns(&self) -> u64 {
         self.younger_ns.last().map_or(0, |(_, active)| *active as u64)
     }
 
     /// Which share of it is no longer ago than the lower bound of the histogram's bucket after this one.
-    pub(super) fn share_up_to(&self, bucket: u8) -> f64 {
+    pub(in crate::analyse) fn share_up_to(&self, bucket: u8) -> f64 {
         let age_ns = 2_f64.powi(i32::from(bucket)) * self.unit_ns;
         let after = self.younger_ns.partition_point(|(age, _)| (*age as f64) < age_ns);
         let whole = self.younger_ns.last().map_or(0.0, |(_, active)| *active);
@@ -121,8 +121,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::run;
     use super::*;
+    use crate::analyse::evidence::fixtures::run;
 
     #[test]
     fn time_is_divided_as_the_histogram_is() {

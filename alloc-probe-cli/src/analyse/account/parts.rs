@@ -1,16 +1,20 @@
 //! The lines of the account: what each adds up, of one dump.
 
-use super::signed;
+use crate::analyse::signed::signed;
 use alloc_probe_format::dump::{Code, Dump, Heap, HeapBasis, PeakMemory};
 
 /// A line: its name, what it means, whether it counts bytes, and its figure, none where a dump can't tell.
-pub(super) type Part = (&'static str, &'static str, bool, fn(&Dump) -> Option<i64>);
+pub(in crate::analyse) type Part = (&'static str, &'static str, bool, fn(&Dump) -> Option<i64>);
 
-pub(super) const RESIDENT: Part = ("resident", "", true, |dump| Some(signed(dump.memory.rss_bytes)));
+/// What the other lines leave of the whole.
+pub(in crate::analyse) const REST: (&str, &str) = ("the rest", "resident, but none of these");
+
+pub(in crate::analyse) const RESIDENT: Part =
+    ("resident", "", true, |dump| Some(signed(dump.memory.rss_bytes)));
 
 /// What the allocator has, page by page; in one line where that is not known. The untouched and the swapped are live,
 /// but not resident, so they count below zero.
-pub(super) const HEAP: [Part; 12] = [
+pub(in crate::analyse) const HEAP: [Part; 12] = [
     ("live blocks", "asked for and not freed", true, |dump| Some(live(dump))),
     ("never touched", "live, but on pages not used yet", true, |dump| {
         let Some(heap) = heap(dump) else {
@@ -44,7 +48,7 @@ pub(super) const HEAP: [Part; 12] = [
 ];
 
 /// The executable and the libraries by what is in them.
-pub(super) const CODE: [Part; 3] = [
+pub(in crate::analyse) const CODE: [Part; 3] = [
     ("code", "instructions and constants", true, |dump| Some(signed(code(dump)?.text_bytes))),
     ("relocations", "constants with addresses in them", true, |dump| {
         Some(signed(code(dump)?.relocations_bytes))
@@ -53,18 +57,18 @@ pub(super) const CODE: [Part; 3] = [
 ];
 
 /// The same by file, for dumps that don't know what is in them.
-pub(super) const IMAGES: [Part; 2] = [
+pub(in crate::analyse) const IMAGES: [Part; 2] = [
     ("executable", "the program's code and data", true, |dump| Some(category(dump, "executable"))),
     ("libraries", "shared libraries' code and data", true, |dump| Some(category(dump, "libraries"))),
 ];
 
-pub(super) const OTHERS: [Part; 3] = [
+pub(in crate::analyse) const OTHERS: [Part; 3] = [
     ("stacks", "of threads, as far as touched", true, |dump| Some(category(dump, "stacks"))),
     ("files", "other files mapped into memory", true, |dump| Some(category(dump, "files"))),
     ("probe", "what recording took", true, |dump| Some(category(dump, "probe"))),
 ];
 
-pub(super) const BESIDE: [Part; 5] = [
+pub(in crate::analyse) const BESIDE: [Part; 5] = [
     ("threads", "alive", false, |dump| Some(signed(dump.memory.threads))),
     ("arenas", "of the allocator", false, |dump| Some(signed(dump.memory.allocator.as_ref()?.arenas))),
     ("huge pages", "HugeTLB, not resident", true, |dump| Some(signed(dump.memory.huge_bytes))),
@@ -72,12 +76,12 @@ pub(super) const BESIDE: [Part; 5] = [
     ("swap", "of the whole process", true, |dump| Some(signed(dump.memory.swap_bytes))),
 ];
 
-pub(super) const RESIDENT_AT_PEAK: Part =
+pub(in crate::analyse) const RESIDENT_AT_PEAK: Part =
     ("resident", "", true, |dump| Some(signed(at_peak(dump)?.resident_bytes)));
 
 /// What one system call tells. How much of the spool is resident is not known there, so it is with the files; the probe's
 /// memory beside it is within the second line.
-pub(super) const AT_PEAK: [Part; 3] = [
+pub(in crate::analyse) const AT_PEAK: [Part; 3] = [
     ("live blocks", "asked for and not freed", true, |dump| Some(signed(at_peak(dump)?.live_bytes))),
     ("beyond them", "free, rounding, stacks, data", true, |dump| {
         let peak = at_peak(dump)?;

@@ -1,0 +1,49 @@
+//! A peak of live bytes that is over, and left pages behind.
+
+use crate::profile::Profile;
+use crate::units::{self, duration};
+
+/// A peak of live bytes that is over.
+pub(in crate::analyse) struct Spike {
+    pub(in crate::analyse) peak_bytes: u64,
+    pub(in crate::analyse) peak_ns: u64,
+    pub(in crate::analyse) end_bytes: u64,
+    /// From when on less than half of what the peak had beyond the end was live.
+    pub(in crate::analyse) over_ns: u64,
+    pub(in crate::analyse) run_ns: u64,
+}
+
+impl Spike {
+    /// None where the end is not much below the peak.
+    pub(in crate::analyse) fn of(profile: &Profile) -> Option<Spike> {
+        let dump = &profile.dump;
+        let (peak_bytes, end_bytes) = (dump.totals.peak_bytes, dump.totals.end_bytes);
+        let middle = end_bytes + peak_bytes.saturating_sub(end_bytes) / 2;
+        if peak_bytes < end_bytes + end_bytes / 4 {
+            return None;
+        }
+        let samples = &dump.timeline.samples;
+        let last_high = samples.iter().rposition(|sample| sample.live_bytes > middle);
+        let first_low = last_high.map_or(0, |last| last + 1);
+        // A sample is taken where something is allocated. After the last one there was none.
+        let over_ns = samples.get(first_low).map_or(dump.process.duration_ns, |sample| sample.time_ns);
+        Some(Spike {
+            peak_bytes,
+            peak_ns: dump.peak_time_ns,
+            end_bytes,
+            over_ns: over_ns.max(dump.peak_time_ns),
+            run_ns: dump.process.duration_ns,
+        })
+    }
+
+    pub(in crate::analyse) fn sentence(&self) -> String {
+        format!(
+            "live bytes were {} at their peak after {}, and nearer to the {} of the end from {} on, in a run of {}",
+            units::bytes(self.peak_bytes),
+            duration(self.peak_ns),
+            units::bytes(self.end_bytes),
+            duration(self.over_ns),
+            duration(self.run_ns)
+        )
+    }
+}

@@ -1,0 +1,54 @@
+//! *Fragmentation*: free memory on pages that blocks in use keep from being given back.
+
+use crate::analyse::evidence::advice;
+use crate::analyse::evidence::words::{Allocator, bucket, heaviest};
+use crate::analyse::explain::finding::{Finding, Kind};
+use crate::analyse::explain::run::Run;
+use crate::units::{bytes, count, plural};
+
+/// Sites that are named for holding the pages.
+const NAMED: usize = 2;
+
+/// A large part of the program's memory is of this kind.
+pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
+    let Some(heap) = &run.profile.dump.memory.heap else { return Vec::new() };
+    let fragmented = heap.fragmented_bytes;
+    if fragmented < run.large_bytes() {
+        return Vec::new();
+    }
+    let sites = run.by_site(|site| site.pages.fragmented_bytes);
+    let mut evidence: Vec<String> =
+        sites.iter().take(NAMED).filter_map(|(site, free)| holders(run, *site, *free)).collect();
+    if let Some((size, holes)) = heaviest(&heap.holes) {
+        evidence.push(format!(
+            "most of it is in {} of {} each between blocks",
+            plural(holes, "hole"),
+            bucket(size)
+        ));
+    }
+    vec![Finding {
+        kind: Kind::Fragmentation,
+        bytes: fragmented,
+        short: format!("{} free on pages that blocks hold", bytes(fragmented)),
+        sentence: format!(
+            "{} of the resident memory is free, but on pages that blocks in use hold.",
+            bytes(fragmented)
+        ),
+        evidence,
+        sites,
+        advice: advice::fragmentation(Allocator::of(run.profile)),
+    }]
+}
+
+/// Which blocks of a site hold the pages.
+fn holders(run: &Run<'_>, site: usize, free: u64) -> Option<String> {
+    let figures = &run.sites[site].figures;
+    let mean = figures.end_bytes.checked_div(figures.end_blocks)?;
+    Some(format!(
+        "{} live blocks of {} in the mean, from {}, keep {} of free memory around them",
+        count(figures.end_blocks),
+        bytes(mean),
+        run.place(site),
+        bytes(free)
+    ))
+}

@@ -1,0 +1,63 @@
+//! *Retained, not used*: resident pages that hold nothing, and that the allocator has not given back.
+
+use crate::analyse::evidence::advice;
+use crate::analyse::evidence::spike::Spike;
+use crate::analyse::evidence::words::Allocator;
+use crate::analyse::explain::finding::{Finding, Kind};
+use crate::analyse::explain::run::{Run, largest_first};
+use crate::units::{bytes, duration};
+
+/// Parts of a spike that are less than this part of it are not listed.
+const LISTED: u64 = 100;
+
+/// A large part of the program's memory is of this kind.
+pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
+    let memory = &run.profile.dump.memory;
+    let Some(heap) = &memory.heap else { return Vec::new() };
+    let retained = heap.retained_bytes;
+    if retained < run.large_bytes() {
+        return Vec::new();
+    }
+    let allocator = Allocator::of(run.profile);
+    let name = memory.allocator.as_ref().map_or("the allocator", |facts| &facts.name);
+    let spike = Spike::of(run.profile);
+    let mut evidence = vec![format!(
+        "{} of the heap are resident: {} hold blocks in use, {} hold none",
+        bytes(heap.resident_bytes),
+        bytes(heap.resident_bytes.saturating_sub(retained)),
+        bytes(retained)
+    )];
+    evidence.extend(spike.as_ref().map(Spike::sentence));
+    if let Some(facts) = &memory.allocator {
+        evidence.extend(facts.trimmed_bytes.map(|trimmed| {
+            format!("told to give back what it could, {} gave back {}", facts.name, bytes(trimmed))
+        }));
+    }
+    let since = match &spike {
+        Some(spike) => {
+            format!(" since a spike of {} at {}", bytes(spike.peak_bytes), duration(spike.peak_ns))
+        }
+        None => String::new(),
+    };
+    vec![Finding {
+        kind: Kind::Retained,
+        bytes: retained,
+        short: format!("{} that {name} keeps{since}", bytes(retained)),
+        sentence: format!(
+            "{} of free pages are resident, which nothing uses: {name} has not given them back{since}.",
+            bytes(retained)
+        ),
+        evidence,
+        sites: if spike.is_some() { spike_sites(run) } else { Vec::new() },
+        advice: advice::retained(allocator, spike.is_some()),
+    }]
+}
+
+/// What was live at the peak and is no more: it was on these pages, as far as can be known.
+fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
+    let over = run.sites.iter().map(|site| site.figures.peak_bytes.saturating_sub(site.figures.end_bytes));
+    let mut parts = largest_first(over.enumerate().collect());
+    let whole: u64 = parts.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
+    parts.retain(|(_, bytes)| *bytes > 0 && *bytes >= whole / LISTED);
+    parts
+}

@@ -1,0 +1,139 @@
+//! What a person would say of a process's memory, in two or three sentences.
+
+use super::finding::{Finding, Kind};
+use super::run::Run;
+use crate::analyse::account::Account;
+use crate::analyse::evidence::spike::Spike;
+use crate::units::{bytes, duration, plural};
+use alloc_probe_format::dump::{Dump, Ended, Mode};
+
+/// The answer before everything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headline {
+    /// What is resident, or what is known in its place, and what it is.
+    pub memory: String,
+    /// The same without the recording; none where that is not known.
+    pub without_recording: Option<String>,
+    /// What grows; none where nothing does.
+    pub growth: Option<String>,
+    /// How it ended, where that has to do with memory.
+    pub end: Option<String>,
+}
+
+impl Headline {
+    /// All sentences in one.
+    pub fn text(&self) -> String {
+        let more = [&self.without_recording, &self.growth, &self.end];
+        let mut text = self.memory.clone();
+        for sentence in more.into_iter().flatten() {
+            text.push(' ');
+            text.push_str(sentence);
+        }
+        text
+    }
+}
+
+/// What is smaller than this part of the resident memory is not named.
+const NAMED_PART: i64 = 10;
+
+/// So many parts are named.
+const NAMED: usize = 4;
+
+pub(super) fn of(run: &Run<'_>, findings: &[Finding]) -> Headline {
+    let dump = &run.profile.dump;
+    let growth = findings.iter().find(|finding| finding.kind == Kind::Growth);
+    let growth = growth.map(|finding| format!("It grows: {}.", finding.short));
+    let end = end(dump);
+    let Some(account) = run.account else {
+        return Headline { memory: unknown(dump), without_recording: None, growth, end };
+    };
+    let resident = account.resident;
+    let probe = account.bytes("probe");
+    let mut parts = parts(run, account);
+    parts.retain(|(bytes, _)| *bytes > 0 && *bytes >= (resident - probe) / NAMED_PART);
+    parts.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+    parts.truncate(NAMED);
+    if probe >= resident / 50 {
+        parts.push((probe, "is the recording".to_owned()));
+    }
+    let size = |figure: i64| bytes(figure.max(0).unsigned_abs());
+    let named: Vec<String> = (parts.iter().enumerate())
+        .map(|(index, (figure, what))| {
+            let of_it = if index == 0 { " of it" } else { "" };
+            format!("{}{of_it} {what}", size(*figure))
+        })
+        .collect();
+    let memory = match named.is_empty() {
+        true => format!("{} are resident.", size(resident)),
+        false => format!("{} are resident. {}.", size(resident), named.join("; ")),
+    };
+    let without_recording =
+        (probe > 0).then(|| format!("Without the recording it would be {}.", size(resident - probe)));
+    Headline { memory, without_recording, growth, end }
+}
+
+/// What the resident memory is, in words that go on from a figure. Lines that belong together are one part.
+fn parts(run: &Run<'_>, account: &Account) -> Vec<(i64, String)> {
+    let dump = &run.profile.dump;
+    let name = dump.memory.allocator.as_ref().map_or("the allocator", |facts| &facts.name);
+    let sum = |names: &[&str]| names.iter().map(|name| account.bytes(name)).sum::<i64>();
+    let spike = Spike::of(run.profile).map_or_else(String::new, |spike| {
+        format!(" since a spike of {} at {}", bytes(spike.peak_bytes), duration(spike.peak_ns))
+    });
+    let threads = plural(dump.memory.threads, "thread");
+    vec![
+        // Without the heap's pages, what was never touched is not known, so what is live may not all be resident.
+        match dump.memory.heap {
+            Some(_) => (sum(&["live blocks", "never touched", "swapped out"]), "is data in use".to_owned()),
+            None => (sum(&["live blocks", "never touched"]), "is live, at the most".to_owned()),
+        },
+        (sum(&["retained"]), format!("is memory that {name} keeps{spike}")),
+        (sum(&["fragmentation"]), "is free, on pages that blocks in use hold".to_owned()),
+        (sum(&["rounding"]), format!("is what {name} adds to blocks")),
+        (sum(&["C code"]), "is memory of C code".to_owned()),
+        (sum(&["allocator"]), format!("is {name}'s own tables")),
+        (sum(&["heap beyond them"]), format!("is what {name} has beyond that: free, rounding, C")),
+        (sum(&["heap, unknown"]), "of the heap could not be told".to_owned()),
+        (sum(&["other mappings"]), "was mapped without the allocator".to_owned()),
+        (sum(&["reclaimable"]), "is given up, and the system's at need".to_owned()),
+        (
+            sum(&["code", "relocations", "static data", "executable", "libraries"]),
+            "is code and static data".to_owned(),
+        ),
+        (sum(&["stacks"]), format!("is the stacks of {threads}")),
+        (sum(&["files"]), "is mapped files".to_owned()),
+    ]
+}
+
+/// What is known of a process whose resident memory was not read.
+fn unknown(dump: &Dump) -> String {
+    let totals = &dump.totals;
+    let live = format!(
+        "{} were live in {} at the end, {} at the peak",
+        bytes(totals.end_bytes),
+        plural(totals.end_blocks, "block"),
+        bytes(totals.peak_bytes)
+    );
+    let last = dump.timeline.samples.iter().rev().find(|sample| sample.resident_bytes > 0);
+    match last {
+        Some(sample) => {
+            let before = dump.process.duration_ns.saturating_sub(sample.time_ns);
+            format!(
+                "{} were resident when that was last read, {} before the end; {live}.",
+                bytes(sample.resident_bytes),
+                duration(before)
+            )
+        }
+        None if dump.mode == Mode::Off => "Nothing was recorded.".to_owned(),
+        None => format!("{live}. How much was resident is not known."),
+    }
+}
+
+/// How the process ended, where its memory may have to do with that.
+fn end(dump: &Dump) -> Option<String> {
+    if dump.failures.count > 0 {
+        return Some(format!("{} failed for lack of memory.", plural(dump.failures.count, "allocation")));
+    }
+    (dump.process.ended == Ended::Killed)
+        .then(|| "It was killed, crashed, or called `_exit`: which of these is not known.".to_owned())
+}

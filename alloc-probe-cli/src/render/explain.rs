@@ -1,0 +1,226 @@
+//! Why a process's memory is what it is, on one screen: the answer, what stands out, the account, and what others show.
+
+use super::sentence;
+use super::summary;
+use crate::analyse::account::{Account, Line};
+use crate::analyse::explain::Explanation;
+use crate::analyse::explain::finding::{Finding, Kind};
+use crate::analyse::fold;
+use crate::analyse::sites::ShownSite;
+use crate::profile::{Frame, Profile};
+use crate::source::names;
+use crate::source::paths::PathStyle;
+use crate::term::{style, text};
+use crate::units::{bytes, count, duration, plural};
+use alloc_probe_format::dump::Ended;
+use std::io::{self, Write};
+
+/// How it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Whether everything is, or what fits on a screen.
+    pub all: bool,
+    /// Whether paths of files are whole.
+    pub full_paths: bool,
+    /// The width of the page.
+    pub width: usize,
+}
+
+/// Findings with their evidence, if not all are asked for.
+const FINDINGS: usize = 3;
+/// Evidence of each, and sites.
+const EVIDENCE: usize = 3;
+const SITES: usize = 3;
+/// Lines of the account that are smaller than this part of it are one.
+const SMALL: i64 = 100;
+/// Columns of names and figures.
+const NAME: usize = 18;
+const FIGURE: usize = 12;
+
+/// Writes an explanation.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write(
+    profile: &Profile,
+    sites: &[ShownSite],
+    explanation: &Explanation,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    title(profile, options.width, out)?;
+    writeln!(out)?;
+    sentence::write("", &explanation.headline.text(), options.width, out)?;
+    findings(profile, sites, explanation, options, out)?;
+    if let Some(account) = &explanation.account {
+        writeln!(out)?;
+        write_account(account, options, out)?;
+    }
+    if !explanation.seen.is_empty() {
+        writeln!(out)?;
+        writeln!(out, "{}What others show{:#}", style::STRONG, style::STRONG)?;
+        for seen in &explanation.seen {
+            row(seen.name, &bytes(seen.bytes), &seen.meaning, options.width, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Which process it is, in a line.
+fn title(profile: &Profile, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let dump = &profile.dump;
+    let process = &dump.process;
+    let when = match process.ended {
+        Ended::Running => "was running",
+        Ended::Exit => "at its end",
+        Ended::Signal => "as a signal ended it",
+        Ended::Killed => "as it was killed",
+    };
+    let (strong, faint) = (style::STRONG, style::FAINT);
+    let name = text::cut_end(summary::program(dump), width);
+    writeln!(
+        out,
+        "{strong}{name}{strong:#} {faint}(process {}) {when}, after {}{faint:#}",
+        process.pid,
+        duration(process.duration_ns)
+    )
+}
+
+fn findings(
+    profile: &Profile,
+    sites: &[ShownSite],
+    explanation: &Explanation,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
+    let paths = PathStyle::of(files, options.full_paths);
+    let found = &explanation.findings;
+    let whole = if options.all { found.len() } else { FINDINGS };
+    for finding in found.iter().take(whole) {
+        writeln!(out)?;
+        let strong = style::STRONG;
+        writeln!(out, "{strong}{}{strong:#}  {}", finding.kind.title(), size(finding))?;
+        sentence::write("  ", &finding.sentence, options.width, out)?;
+        let shown = if options.all { finding.evidence.len() } else { EVIDENCE };
+        for evidence in finding.evidence.iter().take(shown) {
+            sentence::write("  - ", evidence, options.width, out)?;
+        }
+        sites_of(profile, sites, finding, &paths, options, out)?;
+        sentence::write("  → ", &finding.advice, options.width, out)?;
+    }
+    if found.len() > whole {
+        writeln!(out)?;
+        let rest: Vec<String> = found[whole..]
+            .iter()
+            .map(|finding| format!("{} ({})", finding.kind.title().to_lowercase(), finding.short))
+            .collect();
+        sentence::write("", &format!("Also: {}. `--all` shows them.", rest.join("; ")), options.width, out)?;
+    }
+    Ok(())
+}
+
+/// A finding's bytes, as far as they are memory.
+fn size(finding: &Finding) -> String {
+    match finding.kind {
+        Kind::TemporaryWork => format!("{} allocated", bytes(finding.bytes)),
+        Kind::Reserved => format!("{}, not resident", bytes(finding.bytes)),
+        _ => bytes(finding.bytes),
+    }
+}
+
+/// The sites with the most of it: the function each is named after, and where that is.
+fn sites_of(
+    profile: &Profile,
+    sites: &[ShownSite],
+    finding: &Finding,
+    paths: &PathStyle,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let listed = if options.all { finding.sites.len() } else { SITES };
+    for (site, figure) in finding.sites.iter().take(listed) {
+        let Some(site) = sites.get(*site) else { continue };
+        let frames: Vec<&Frame> = site.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+        let named = fold::headline(&frames).map(|frame| frames[frame]);
+        let function = named.map_or("(no stack)".to_owned(), |frame| names::display_name(&frame.function));
+        let line = named.and_then(|frame| frame.line).map(|line| format!(":{line}")).unwrap_or_default();
+        let file = named.and_then(|frame| frame.file.as_deref()).map(|file| paths.show(file) + &line);
+        let room = options.width.saturating_sub(FIGURE + 4);
+        let text = match file {
+            Some(file) => format!("{function}  {file}"),
+            None => function,
+        };
+        writeln!(out, "{:>width$}  {}", bytes(*figure), text::cut_end(&text, room), width = FIGURE + 2)?;
+    }
+    match finding.sites.len().saturating_sub(listed) {
+        0 => Ok(()),
+        more => {
+            writeln!(out, "{:>width$}  and {} more", "", plural(more as u64, "site"), width = FIGURE + 2)
+        }
+    }
+}
+
+fn write_account(account: &Account, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let strong = style::STRONG;
+    writeln!(out, "{strong}Memory at the end{strong:#}")?;
+    lines(&account.lines, account.resident, options, out)?;
+    for line in &account.beside {
+        row(line.name, &figure(line), line.meaning, options.width, out)?;
+    }
+    if let Some(peak) = &account.at_peak {
+        writeln!(out)?;
+        writeln!(out, "{strong}At the peak{strong:#}, after {}", duration(peak.time_ns))?;
+        lines(&peak.lines, peak.resident, options, out)?;
+    }
+    for note in &account.notes {
+        sentence::write("  - ", note, options.width, out)?;
+    }
+    Ok(())
+}
+
+/// The lines of an account and their sum; the small ones are one, unless all are asked for.
+fn lines(lines: &[Line], whole: i64, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let is_small = |line: &&Line| {
+        !options.all
+            && line.name != "live blocks"
+            && line.figure.is_some_and(|figure| figure.abs() < whole / SMALL)
+    };
+    let shown = lines.iter().filter(|line| line.figure != Some(0) && line.figure.is_some());
+    let (small, large): (Vec<&Line>, Vec<&Line>) = shown.partition(is_small);
+    for line in &large {
+        row(line.name, &figure(line), line.meaning, options.width, out)?;
+    }
+    match small[..] {
+        [] => {}
+        [line] => row(line.name, &figure(line), line.meaning, options.width, out)?,
+        _ => {
+            let sum: i64 = small.iter().filter_map(|line| line.figure).sum();
+            let names: Vec<&str> = small.iter().map(|line| line.name).collect();
+            row("smaller ones", &signed_bytes(sum), &names.join(", "), options.width, out)?;
+        }
+    }
+    let (faint, strong) = (style::FAINT, style::STRONG);
+    writeln!(out, "{faint}{}{faint:#}", "─".repeat(NAME + FIGURE))?;
+    writeln!(out, "{:<NAME$}{strong}{:>FIGURE$}{strong:#}", "resident", signed_bytes(whole))
+}
+
+fn figure(line: &Line) -> String {
+    match (line.figure, line.is_bytes) {
+        (None, _) => "?".to_owned(),
+        (Some(figure), true) => signed_bytes(figure),
+        (Some(figure), false) => count(figure.max(0).unsigned_abs()),
+    }
+}
+
+fn signed_bytes(figure: i64) -> String {
+    let sign = if figure < 0 { "−" } else { "" };
+    format!("{sign}{}", bytes(figure.unsigned_abs()))
+}
+
+fn row(name: &str, figure: &str, meaning: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let faint = style::FAINT;
+    let meaning = text::cut_end(meaning, width.saturating_sub(NAME + FIGURE + 2));
+    writeln!(out, "{name:<NAME$}{figure:>FIGURE$}  {faint}{meaning}{faint:#}")
+}
