@@ -1,19 +1,9 @@
-//! Several dumps of one run: what grew from each to the next.
+//! Earlier dumps of the same run.
 
-use super::finding::{Finding, Kind};
-use super::run::Run;
-use crate::analyse::evidence::growing::{ADVICE, Confidence};
 use crate::analyse::fold;
 use crate::analyse::sites::ShownSite;
-use crate::profile::{FrameId, Profile};
-use crate::units::{bytes, duration, plural};
-use std::cmp::Reverse;
+use crate::profile::{FrameId, Profile, Role};
 use std::collections::HashMap;
-
-/// What is smaller than this is not spoken of.
-const LEAST_BYTES: u64 = 64 << 10;
-/// So many sites are described.
-const DESCRIBED: usize = 3;
 
 /// The sites of earlier dumps of a run, the earliest first.
 #[derive(Debug, Default)]
@@ -30,9 +20,12 @@ struct Earlier {
 /// A frame as people read it, which is the same in all dumps of a build.
 type Named = (String, Option<String>, Option<u32>);
 
+/// What makes a site: the program's frames; all of them where there are none.
 fn named(profile: &Profile, frames: &[FrameId]) -> Vec<Named> {
-    let frames = frames.iter().map(|frame| fold::frame(profile, *frame));
-    frames.map(|frame| (frame.function.clone(), frame.file.clone(), frame.line)).collect()
+    let frames: Vec<_> = frames.iter().map(|frame| fold::frame(profile, *frame)).collect();
+    let has_own = frames.iter().any(|frame| frame.role == Role::Program);
+    let telling = frames.iter().filter(|frame| !has_own || frame.role == Role::Program);
+    telling.map(|frame| (frame.function.clone(), frame.file.clone(), frame.line)).collect()
 }
 
 impl Series {
@@ -47,6 +40,17 @@ impl Series {
         self.dumps.sort_by_key(|dump| dump.time_ns);
     }
 
+    /// When the dumps were taken, from the start of recording.
+    pub(super) fn times_ns(&self) -> Vec<u64> {
+        self.dumps.iter().map(|dump| dump.time_ns).collect()
+    }
+
+    /// What a site of a later dump held at each.
+    pub(super) fn held(&self, profile: &Profile, site: &ShownSite) -> Vec<u64> {
+        let key = named(profile, &site.frames);
+        self.dumps.iter().map(|dump| dump.end_bytes.get(&key).copied().unwrap_or(0)).collect()
+    }
+
     /// Whether two dumps are of one run.
     pub fn is_one_run(one: &Profile, other: &Profile) -> bool {
         let of = |profile: &Profile| {
@@ -55,93 +59,4 @@ impl Series {
         };
         of(one) == of(other)
     }
-}
-
-/// What a site held at each dump, and what that says.
-struct Steps {
-    site: usize,
-    held: Vec<u64>,
-    confidence: Confidence,
-}
-
-impl Steps {
-    fn grown(&self) -> u64 {
-        self.held.last().copied().unwrap_or(0).saturating_sub(self.held[0])
-    }
-
-    /// None where it did not grow with each step.
-    fn of(site: usize, held: Vec<u64>, times: &[u64]) -> Option<Steps> {
-        if !held.windows(2).all(|step| step[1] > step[0]) {
-            return None;
-        }
-        let whole = held.last()?.saturating_sub(held[0]) as f64;
-        let time = times.last()?.saturating_sub(times[0]).max(1) as f64;
-        // Each step as large as it would be if growth was even, or at least half of that.
-        let is_even = held.windows(2).zip(times.windows(2)).all(|(held, times)| {
-            (held[1] - held[0]) as f64 / whole >= (times[1] - times[0]) as f64 / time / 2.0
-        });
-        let confidence = match (held.len(), is_even) {
-            (3.., true) => Confidence::High,
-            (3.., false) | (_, true) => Confidence::Medium,
-            _ => Confidence::Low,
-        };
-        Some(Steps { site, held, confidence })
-    }
-}
-
-/// What grew from each dump to the next.
-pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
-    let mut times: Vec<u64> = series.dumps.iter().map(|dump| dump.time_ns).collect();
-    times.push(run.profile.dump.process.duration_ns);
-    let steps = run.sites.iter().enumerate().filter_map(|(index, site)| {
-        let key = named(run.profile, &site.frames);
-        let mut held: Vec<u64> =
-            series.dumps.iter().map(|dump| dump.end_bytes.get(&key).copied().unwrap_or(0)).collect();
-        held.push(site.figures.end_bytes);
-        // Of two dumps, whatever is in flight may have more in the second: ages must say so as well.
-        let by_ages = run.growing.iter().any(|(growing, _)| *growing == index);
-        Steps::of(index, held, &times).filter(|steps| steps.held.len() > 2 || by_ages)
-    });
-    let mut found: Vec<Steps> = steps.filter(|steps| steps.grown() > 0).collect();
-    let all = found.iter().map(Steps::grown).fold(0, u64::saturating_add);
-    // What is a hundredth of it is noise.
-    found.retain(|steps| steps.grown() >= all / 100);
-    found.sort_by_key(|steps| Reverse((steps.confidence, steps.grown())));
-    let all = found.iter().map(Steps::grown).fold(0, u64::saturating_add);
-    let first = found.first().filter(|_| all >= LEAST_BYTES)?;
-    let time = times.last()?.saturating_sub(times[0]);
-    let rate = |grown: u64| (grown as f64 / (time.max(1) as f64 / 1e9)) as u64;
-    let mut evidence: Vec<String> = (found.iter().take(DESCRIBED))
-        .map(|steps| {
-            let held: Vec<String> = steps.held.iter().map(|held| bytes(*held)).collect();
-            format!(
-                "{}: {}, {} a second (confidence: {})",
-                run.place(steps.site),
-                held.join(" → "),
-                bytes(rate(steps.grown())),
-                steps.confidence.name()
-            )
-        })
-        .collect();
-    let at: Vec<String> = times.iter().map(|time| duration(*time)).collect();
-    evidence.push(format!("live at {} dumps of the run, after {}", times.len(), at.join(", ")));
-    let confidence = first.confidence.name();
-    Some(Finding {
-        kind: Kind::Growth,
-        bytes: all,
-        short: format!(
-            "{} a second at {} (confidence: {confidence})",
-            bytes(rate(all)),
-            run.name(first.site)
-        ),
-        sentence: format!(
-            "{} at {} grew from each dump to the next, {} a second (confidence: {confidence}).",
-            bytes(all),
-            plural(found.len() as u64, "site"),
-            bytes(rate(all))
-        ),
-        evidence,
-        sites: found.iter().map(|steps| (steps.site, steps.grown())).collect(),
-        advice: ADVICE.to_owned(),
-    })
 }

@@ -1,6 +1,7 @@
 //! Growth without end: sites that keep some of what they allocate, early and late alike; ranked by how sure that is and
 //! how fast they grow, and not by how large they are.
 
+use super::growth_between;
 use crate::analyse::evidence::growing::{ADVICE, Confidence, Growing, per_mark};
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::Run;
@@ -16,7 +17,7 @@ const DESCRIBED: usize = 3;
 /// What grows without end.
 pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     if let Some(series) = run.series {
-        return super::super::series::find(run, series).into_iter().collect();
+        return growth_between::find(run, series).into_iter().collect();
     }
     let Some(judge) = &run.judge else { return Vec::new() };
     let mut found: Vec<&(usize, Growing)> = run.growing.iter().collect();

@@ -6,6 +6,7 @@ mod capacity;
 mod deep_stacks;
 mod fragmentation;
 mod growth;
+mod growth_between;
 mod reserved;
 mod retained;
 mod small_blocks;
