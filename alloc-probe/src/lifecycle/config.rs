@@ -51,9 +51,32 @@ pub(crate) struct Triggers {
     pub(crate) interval_ns: u64,
     /// When the peak has grown by so many hundredths.
     pub(crate) peak_percent: u64,
-    /// When so many bytes are live.
-    pub(crate) above_bytes: u64,
+    /// When so much is in use.
+    pub(crate) above: Above,
+    /// Of the dumps that a running program writes, only so many stay.
+    pub(crate) keep: u64,
 }
+
+impl Triggers {
+    /// Whether anything is asked for. How many dumps stay is nothing by itself.
+    pub(crate) fn are_any(&self) -> bool {
+        Triggers { keep: 0, ..*self } != Triggers::default()
+    }
+}
+
+/// From where on so much is in use that a dump is due. 0 is never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Above {
+    /// Bytes live.
+    pub(crate) live_bytes: u64,
+    /// Bytes resident.
+    pub(crate) resident_bytes: u64,
+    /// Hundredths of the control group's limit.
+    pub(crate) cgroup_percent: u64,
+}
+
+/// So many dumps may be kept at the most.
+pub(crate) const MOST_KEPT: u64 = 1_000;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -125,11 +148,21 @@ pub(crate) fn read(settings: &Settings) -> Config {
     let mut signal = 0;
     trigger(c"ALLOC_PROBE_SIGNAL", "a signal's name such as SIGUSR2, or off", &mut signal, parse_signal);
     triggers.signal = signal as i32;
-    let Triggers { interval_ns, peak_percent, above_bytes, .. } = &mut triggers;
+    let Triggers { interval_ns, peak_percent, keep, .. } = &mut triggers;
     trigger(c"ALLOC_PROBE_INTERVAL", "a duration such as 500ms, 10s or 2m", interval_ns, parse_duration);
     trigger(c"ALLOC_PROBE_PEAK", "a share such as 10%", peak_percent, parse_percent);
-    trigger(c"ALLOC_PROBE_ABOVE", "a size such as 512MiB or 4GiB", above_bytes, parse_bytes);
-    if triggers != Triggers::default() && out.is_none() {
+    trigger(c"ALLOC_PROBE_KEEP", "a number of dumps, 1 to 1000", keep, parse_keep);
+    if let Some(value) = variable(c"ALLOC_PROBE_ABOVE").filter(|value| *value != b"off") {
+        match parse_above(value) {
+            Some(above) => triggers.above = above,
+            None => reject(
+                "ALLOC_PROBE_ABOVE",
+                value,
+                "a size such as 4GiB, rss=4GiB, cgroup=90%, or several of these with commas",
+            ),
+        }
+    }
+    if triggers.are_any() && out.is_none() {
         complain(&[b"dumps of the running program need ALLOC_PROBE_OUT to say where they go"]);
         triggers = Triggers::default();
     }
@@ -166,6 +199,30 @@ fn parse_signal(text: &[u8]) -> Option<u64> {
         _ => return None,
     };
     Some(number as u64)
+}
+
+/// One or several of a size, `rss=` with a size, and `cgroup=` with a share, each once.
+fn parse_above(text: &[u8]) -> Option<Above> {
+    let mut above = Above::default();
+    for part in text.split(|&byte| byte == b',') {
+        let (to, value) = if let Some(size) = part.strip_prefix(b"rss=") {
+            (&mut above.resident_bytes, parse_bytes(size))
+        } else if let Some(share) = part.strip_prefix(b"cgroup=") {
+            (&mut above.cgroup_percent, parse_percent(share).filter(|&share| share <= 100))
+        } else {
+            (&mut above.live_bytes, parse_bytes(part))
+        };
+        if *to != 0 {
+            return None;
+        }
+        *to = value.filter(|&asked| asked > 0)?;
+    }
+    Some(above)
+}
+
+fn parse_keep(text: &[u8]) -> Option<u64> {
+    let (number, unit) = leading_number(text)?;
+    (unit.is_empty() && number <= MOST_KEPT).then_some(number)
 }
 
 /// A whole number of hundredths.
@@ -266,6 +323,25 @@ mod tests {
         }
         for bad in ["", "4GB", "4 GiB", "0", "GiB", "9999TiB"] {
             assert_eq!(parse_bytes(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_use_can_be_meant_in_three_ways() {
+        let above = |live_bytes, resident_bytes, cgroup_percent| {
+            Some(Above { live_bytes, resident_bytes, cgroup_percent })
+        };
+        assert_eq!(parse_above(b"4GiB"), above(4 << 30, 0, 0));
+        assert_eq!(parse_above(b"rss=1MiB"), above(0, 1 << 20, 0));
+        assert_eq!(parse_above(b"cgroup=90%,1KiB,rss=2KiB"), above(1 << 10, 2 << 10, 90));
+        for bad in
+            ["", ",", "1MiB,", "1MiB,2MiB", "rss=", "rss=90%", "cgroup=1MiB", "cgroup=101%", "pss=1MiB"]
+        {
+            assert_eq!(parse_above(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(parse_keep(b"5"), Some(5));
+        for bad in ["", "5 ", "-1", "1001", "all"] {
+            assert_eq!(parse_keep(bad.as_bytes()), None, "{bad}");
         }
     }
 

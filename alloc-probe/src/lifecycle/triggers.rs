@@ -1,24 +1,33 @@
 //! Dumps of a program that goes on: on a signal, each interval, when the peak has grown, when much is live.
 //!
 //! Where any of these is asked for, the probe has a thread of its own that waits for it. The program's threads are
-//! never stopped, and pay nothing: the thread looks at the figures now and then, as a peak that is over by then is in
-//! the dump all the same. It is in no figure of the program's.
+//! never stopped. Where figures decide, allocations wake the thread, at most fifty times a second, by the comparison that
+//! they make for the timeline anyway; after each wake it looks for a tenth of a second more, and without any only once a
+//! second, for memory is also taken by touching what was allocated before. So an idle program pays nothing, and one that
+//! allocates is never looked at later than 20 ms after it did. A peak that is over by then is in the dump all the same. The
+//! thread is in no figure of the program's.
 
-use super::config::Triggers;
+use super::config::{MOST_KEPT, Triggers};
 use super::signals;
+use crate::dump::memory::cgroup::Limited;
 use crate::dump::output::OUTPUT;
 use crate::os;
 use crate::os::message::{complain, complain_of_path};
 use crate::os::path::Path;
 use crate::profile::totals::Sum;
+use crate::profile::{resident, timeline};
 use crate::{dump, thread};
 use once_cell::race::OnceRef;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
 
-/// How often the figures are looked at, where they decide.
+/// How often the figures are looked at while the program allocates, where they decide.
 const LOOK_NS: u64 = 20_000_000;
+/// How many times after the last allocation that woke the thread.
+const LOOKS: u32 = 5;
+/// How often while it does not allocate: memory may be touched later.
+const IDLE_LOOK_NS: u64 = 1_000_000_000;
 
 /// A heap is small below this: its peak may grow by any share.
 const LEAST_PEAK: u64 = 1 << 20;
@@ -34,7 +43,7 @@ static SIGNALS: AtomicU32 = AtomicU32::new(0);
 
 /// Starts the thread that waits for what is asked for. Called once.
 pub(crate) fn install(asked: Triggers) {
-    if asked == Triggers::default() {
+    if !asked.are_any() {
         return;
     }
     // SAFETY: it has no preconditions.
@@ -62,8 +71,7 @@ extern "C" fn on_signal(_: libc::c_int) {
         // SAFETY: it has no preconditions.
         if unsafe { libc::getpid() } == PROCESS.load(Relaxed) {
             SIGNALS.fetch_add(1, SeqCst);
-            // SAFETY: the word lives as long as the program.
-            unsafe { libc::syscall(libc::SYS_futex, SIGNALS.as_ptr(), libc::FUTEX_WAKE, 1) };
+            timeline::wake();
         }
     });
 }
@@ -99,23 +107,99 @@ extern "C" fn run(_: *mut libc::c_void) -> *mut libc::c_void {
 struct Watch {
     asked: Triggers,
     signals: u32,
+    /// The word that the thread waits at, as it was before it last looked.
+    wakes: u32,
+    /// Looks that are left before it waits for the next allocation.
+    looks: u32,
     next_ns: u64,
     /// The peak from which it counts as grown.
     peak: u64,
-    /// Whether what is live has been above, and not well below since; none where it never was.
-    above: Option<bool>,
+    live: Mark,
+    resident: Mark,
+    /// The control group's limit, if that is asked for and there is one.
+    cgroup: Option<(Limited, Mark)>,
     /// The number of the next dump.
     number: u64,
+    /// Which of the last dumps were written, by their numbers.
+    written: [bool; MOST_KEPT as usize + 1],
+}
+
+/// A limit, and from where on it counts as passed again.
+struct Mark {
+    /// 0 where there is none.
+    limit: u64,
+    next: u64,
+    /// Whether it was passed before.
+    passed: bool,
+}
+
+impl Mark {
+    fn new(limit: u64) -> Mark {
+        Mark { limit, next: limit, passed: false }
+    }
+
+    /// Whether `now` is beyond it, or beyond a further tenth of the limit; again once it has been well below.
+    fn is_passed(&mut self, now: u64) -> bool {
+        if self.limit == 0 {
+            return false;
+        }
+        if now < self.limit / 4 * 3 {
+            self.next = self.limit;
+        }
+        let passed = now >= self.next;
+        if passed {
+            let tenth = (self.limit / 10).max(1);
+            let tenths = (now - self.limit) / tenth + 1;
+            self.next = self.limit.saturating_add(tenths.saturating_mul(tenth));
+            self.passed = true;
+        }
+        passed
+    }
 }
 
 impl Watch {
     fn new(asked: Triggers) -> Watch {
         let next_ns = os::monotonic_ns().saturating_add(asked.interval_ns);
-        Watch { asked, signals: 0, next_ns, peak: LEAST_PEAK, above: None, number: 1 }
+        let above = asked.above;
+        let cgroup = match above.cgroup_percent {
+            0 => None,
+            percent => Limited::nearest().map(|group| {
+                let mark = Mark::new(group.limit_bytes() / 100 * percent);
+                (group, mark)
+            }),
+        };
+        if above.cgroup_percent != 0 && cgroup.is_none() {
+            complain(&[b"no control group above the process has a limit of memory: ALLOC_PROBE_ABOVE=cgroup waits for none"]);
+        }
+        Watch {
+            asked,
+            signals: 0,
+            wakes: timeline::WAKES.load(SeqCst),
+            looks: LOOKS,
+            next_ns,
+            peak: LEAST_PEAK,
+            live: Mark::new(above.live_bytes),
+            resident: Mark::new(above.resident_bytes),
+            cgroup,
+            number: 1,
+            written: [false; MOST_KEPT as usize + 1],
+        }
+    }
+
+    fn looks_at_figures(&self) -> bool {
+        self.asked.peak_percent != 0 || self.asked.above != Default::default()
     }
 
     fn run(mut self) -> ! {
+        if self.looks_at_figures() {
+            timeline::wake_each(LOOK_NS / 1_000_000);
+        }
         loop {
+            // Read before anything is looked at, so that what happens meanwhile ends the wait.
+            let wakes = timeline::WAKES.load(SeqCst);
+            if std::mem::replace(&mut self.wakes, wakes) != wakes {
+                self.looks = LOOKS;
+            }
             if self.is_due() {
                 self.dump();
             } else {
@@ -124,11 +208,15 @@ impl Watch {
         }
     }
 
-    /// Waits for a signal, or until it is time to look again.
-    fn wait(&self) {
+    /// Waits for a signal, for allocations, or until it is time to look again.
+    fn wait(&mut self) {
         let now = os::monotonic_ns();
-        let looks = self.asked.peak_percent != 0 || self.asked.above_bytes != 0;
-        let look = if looks { now + LOOK_NS } else { u64::MAX };
+        let look = match (self.looks_at_figures(), self.looks) {
+            (false, _) => u64::MAX,
+            (true, 0) => now + IDLE_LOOK_NS,
+            (true, _) => now + LOOK_NS,
+        };
+        self.looks = self.looks.saturating_sub(1);
         let until = if self.asked.interval_ns != 0 { look.min(self.next_ns) } else { look };
         let nanos = until.saturating_sub(now);
         let time = libc::timespec {
@@ -137,8 +225,8 @@ impl Watch {
         };
         // SAFETY: the word lives as long as the program, and the time as long as the call.
         unsafe {
-            let word = SIGNALS.as_ptr();
-            libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, self.signals, &raw const time);
+            let word = timeline::WAKES.as_ptr();
+            libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, self.wakes, &raw const time);
         }
     }
 
@@ -157,24 +245,26 @@ impl Watch {
     }
 
     fn is_due_by_figures(&mut self) -> bool {
-        let Triggers { peak_percent, above_bytes, .. } = self.asked;
-        if peak_percent == 0 && above_bytes == 0 {
-            return false;
+        let Triggers { peak_percent, above, .. } = self.asked;
+        let mut due = false;
+        if peak_percent != 0 || above.live_bytes != 0 {
+            let sum = Sum::of_process();
+            let (live, at_peak) = (sum.live.0.max(0) as u64, sum.at_peak.0.max(0) as u64);
+            if peak_percent != 0 && at_peak >= self.peak {
+                let share = u128::from(at_peak) * u128::from(100 + peak_percent) / 100;
+                self.peak = u64::try_from(share).unwrap_or(u64::MAX).max(at_peak + 1);
+                due = true;
+            }
+            // The first time, a rise and fall between two looks is known by the peak.
+            due |= self.live.is_passed(if self.live.passed { live } else { at_peak });
         }
-        let sum = Sum::of_process();
-        let (live, at_peak) = (sum.live.0.max(0) as u64, sum.at_peak.0.max(0) as u64);
-        let grown = peak_percent != 0 && at_peak >= self.peak;
-        if grown {
-            let share = u128::from(at_peak) * u128::from(100 + peak_percent) / 100;
-            self.peak = u64::try_from(share).unwrap_or(u64::MAX).max(at_peak + 1);
+        if above.resident_bytes != 0 {
+            due |= resident::now().is_some_and(|resident| self.resident.is_passed(resident.bytes));
         }
-        // The first time, a rise and fall between two looks is known by the peak.
-        let high = if self.above.is_none() { at_peak } else { live };
-        let passed = above_bytes != 0 && self.above != Some(true) && high >= above_bytes;
-        if passed || self.above.is_some() {
-            self.above = Some((passed || self.above == Some(true)) && live >= above_bytes / 4 * 3);
+        if let Some((group, mark)) = &mut self.cgroup {
+            due |= group.current_bytes().is_some_and(|bytes| mark.is_passed(bytes));
         }
-        grown | passed
+        due
     }
 
     fn dump(&mut self) {
@@ -182,9 +272,47 @@ impl Watch {
         if !OUTPUT.numbered(self.number, &mut path) {
             return;
         }
+        let number = self.number;
         self.number += 1;
-        if let Err(reason) = dump::write(path.as_path(), true) {
-            complain_of_path(path.bytes(), &reason, "the program goes on");
+        let written = dump::write(path.as_path(), true);
+        self.written[number as usize % self.written.len()] = written.is_ok();
+        match written {
+            Ok(()) => self.remove_oldest(number, &path),
+            Err(reason) => complain_of_path(path.bytes(), &reason, "the program goes on"),
         }
+    }
+
+    /// Of the dumps up to this one, only the newest stay.
+    fn remove_oldest(&self, number: u64, newest: &Path) {
+        let Some(old) = number.checked_sub(self.asked.keep).filter(|&old| self.asked.keep > 0 && old > 0)
+        else {
+            return;
+        };
+        let mut path = Path::EMPTY;
+        if self.written[old as usize % self.written.len()]
+            && OUTPUT.numbered(old, &mut path)
+            && path.bytes() != newest.bytes()
+            && std::fs::symlink_metadata(path.as_path()).is_ok_and(|file| file.is_file())
+        {
+            let _ = std::fs::remove_file(path.as_path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_passed_at_the_limit_and_at_each_further_tenth() {
+        let mut mark = Mark::new(100);
+        let passed: Vec<bool> =
+            [99, 100, 100, 109, 110, 111, 135, 139, 140, 80, 100, 149, 150, 74, 99, 100, 101]
+                .map(|now| mark.is_passed(now))
+                .to_vec();
+        let at = [1, 4, 6, 8, 12, 15];
+        assert_eq!(passed, (0..17).map(|place| at.contains(&place)).collect::<Vec<_>>());
+        assert!(!Mark::new(0).is_passed(u64::MAX), "there is none");
+        assert!(Mark::new(u64::MAX).is_passed(u64::MAX));
     }
 }

@@ -1,6 +1,7 @@
 //! The heap over time, in a table of fixed size: when it is full, every second sample goes and the interval doubles.
 //!
-//! Nobody wakes up for it: whichever thread allocates first after the interval takes the sample.
+//! Nobody wakes up for it: whichever thread allocates first after the interval takes the sample. In the same way, and by the
+//! same comparison, whoever waits for the heap to grow is woken: at the first allocation after so many milliseconds.
 
 use crate::os;
 use crate::os::clock;
@@ -9,11 +10,20 @@ use crate::profile::resident::{self, Resident};
 use crate::profile::totals::Sum;
 use crate::spool;
 use alloc_probe_format::spool::{Section, TIMELINE_LIMIT, header, sample};
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
-/// When the next sample is due, in ticks.
+/// When the next sample is due, or a look, in ticks.
 static DUE: AtomicU64 = AtomicU64::new(0);
+
+/// When the next sample is due.
+static SAMPLE_DUE: AtomicU64 = AtomicU64::new(0);
+
+/// At most so often, in ticks, somebody is woken who looks at the figures; 0 where nobody does.
+static LOOK_TICKS: AtomicU64 = AtomicU64::new(0);
+
+/// What such a thread waits at: it changes with each wake.
+pub(crate) static WAKES: AtomicU32 = AtomicU32::new(0);
 
 /// Where taking samples takes long, as with ten thousand threads, it gets this share of the time at the most.
 const SHARE: u64 = 128;
@@ -36,6 +46,21 @@ pub(crate) fn tick(now: u64) {
     }
 }
 
+/// From now on, whoever waits at [`WAKES`] is woken by allocations, at most once in so many milliseconds.
+pub(crate) fn wake_each(milliseconds: u64) {
+    LOOK_TICKS.store(milliseconds * clock::MILLISECOND_TICKS, Relaxed);
+    if DUE.load(Relaxed) != u64::MAX {
+        DUE.store(clock::ticks(), Relaxed);
+    }
+}
+
+/// Wakes whoever waits at [`WAKES`].
+pub(crate) fn wake() {
+    WAKES.fetch_add(1, Release);
+    // SAFETY: the word lives as long as the program.
+    os::keeping_errno(|| unsafe { libc::syscall(libc::SYS_futex, WAKES.as_ptr(), libc::FUTEX_WAKE, 1) });
+}
+
 /// Takes a last sample, as for a dump.
 pub(crate) fn take_now() {
     take(clock::ticks(), true);
@@ -47,6 +72,14 @@ fn take(now: u64, last: bool) {
     static TABLE: Lock = Lock::new();
     let Some(_held) = TABLE.try_lock() else { return };
     if DUE.load(Relaxed) == u64::MAX || (!last && now < DUE.load(Relaxed)) {
+        return;
+    }
+    let look = LOOK_TICKS.load(Relaxed);
+    if look != 0 && !last {
+        wake();
+    }
+    if !last && now < SAMPLE_DUE.load(Relaxed) {
+        DUE.store(SAMPLE_DUE.load(Relaxed).min(now.saturating_add(look)), Relaxed);
         return;
     }
     let header = spool::header();
@@ -67,7 +100,9 @@ fn take(now: u64, last: bool) {
     header[header::LAST_TICKS].store(clock::ticks(), Relaxed);
     let took = clock::ticks().wrapping_sub(now);
     let interval = header[header::TIMELINE_TICKS].load(Relaxed).max(took.saturating_mul(SHARE));
-    DUE.store(now.saturating_add(interval), Relaxed);
+    let due = now.saturating_add(interval);
+    SAMPLE_DUE.store(due, Relaxed);
+    DUE.store(if look == 0 { due } else { due.min(now.saturating_add(look)) }, Relaxed);
 }
 
 /// The first words of a sample: the process as it is, at the time `now`.

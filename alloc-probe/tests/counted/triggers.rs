@@ -18,13 +18,16 @@ pub(crate) const CASES: Cases = Cases {
         an_interval_brings_dumps,
         a_growing_peak_brings_dumps,
         passing_a_size_brings_a_dump,
+        each_further_tenth_brings_a_dump,
+        resident_memory_brings_a_dump,
+        only_the_newest_dumps_stay,
         a_dump_that_fails_is_said_and_the_program_goes_on,
         without_a_path_it_is_said_that_there_is_none,
         what_is_off_is_off,
         values_that_cannot_be_understood,
         the_thread_of_the_probes_own_is_in_no_figure,
     ],
-    scenarios: cases![waits, is_busy, rises, passes],
+    scenarios: cases![waits, is_busy, rises, passes, climbs],
 };
 
 const MIB: usize = 1 << 20;
@@ -94,19 +97,37 @@ fn passes() {
     let a_while = || std::thread::sleep(Duration::from_millis(100));
     let much = black_box(vec![1u8; 4 * MIB]);
     wait_for("out.1.json");
-    let more = black_box(vec![1u8; 4 * MIB]);
-    drop(much);
+    // Not a further tenth.
+    let more = black_box(vec![1u8; MIB / 8]);
     a_while();
     tell("dumps_above", u64::from(Path::new("out.2.json").exists()));
-    drop(more);
+    drop((much, more));
     while !Path::new("out.2.json").exists() {
         a_while();
         let again = black_box(vec![1u8; 4 * MIB]);
-        a_while();
+        // Long enough for a dump to be written, however busy the machine is; where the fall was not seen, none comes.
+        for _ in 0..1_000 {
+            if !Path::new("out.2.json").exists() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
         drop(again);
     }
     tell("passed", 1);
     wait_for("go");
+}
+
+/// Takes 8 MiB, and four times a sixteenth of that more, each after the dump that the one before brought.
+fn climbs() {
+    let mut kept = vec![black_box(vec![1u8; 8 * MIB])];
+    for step in 1..=4 {
+        wait_for(&format!("out.{step}.json"));
+        kept.push(black_box(vec![1u8; 2 * MIB]));
+    }
+    wait_for("out.5.json");
+    tell("climbed", 1);
+    wait_for("go");
+    black_box(kept);
 }
 
 fn numbered(scenario: &str, mode: &str) -> Child {
@@ -188,6 +209,47 @@ fn passing_a_size_brings_a_dump() {
     }
 }
 
+fn each_further_tenth_brings_a_dump() {
+    // A tenth of 4 MiB is less than each step of the program's.
+    let mut child = numbered("climbs", "full").env("ALLOC_PROBE_ABOVE", "4MiB").start();
+    child.wait_for("climbed");
+    go_on(&child, "go");
+    let outcome = child.wait();
+    let expected: Vec<String> = (0..=5).map(|number| format!("out.{number}.json")).collect();
+    assert_eq!(dumps(&outcome), expected);
+    for number in 1..=5_u64 {
+        let live = outcome.dump_named(&format!("out.{number}.json")).totals.end_bytes;
+        let least = (8 << 20) + (number - 1) * (2 << 20);
+        assert!((least..least + (1 << 20)).contains(&live), "{number}: {live}");
+    }
+}
+
+/// Each block is touched, so what is resident grows by as much as is live.
+fn resident_memory_brings_a_dump() {
+    for mode in ["count", "sample"] {
+        // Without the first 8 MiB, no process of this kind has so much; with them, each does.
+        let mut child = numbered("climbs", mode).env("ALLOC_PROBE_ABOVE", "rss=10MiB").start();
+        child.wait_for("climbed");
+        go_on(&child, "go");
+        let outcome = child.wait();
+        let first = outcome.dump_named("out.1.json");
+        assert!(first.memory.rss_bytes >= 10 << 20, "{mode}: {}", first.memory.rss_bytes);
+    }
+}
+
+fn only_the_newest_dumps_stay() {
+    let child = numbered("climbs", "full").env("ALLOC_PROBE_ABOVE", "4MiB").env("ALLOC_PROBE_KEEP", "2");
+    let mut child = child.start();
+    child.wait_for("climbed");
+    // The oldest goes when the newest is there.
+    while child.folder().join("out.3.json").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    go_on(&child, "go");
+    let outcome = child.wait();
+    assert_eq!(dumps(&outcome), ["out.0.json", "out.4.json", "out.5.json"]);
+}
+
 fn a_dump_that_fails_is_said_and_the_program_goes_on() {
     let mut child = Child::new("waits", "full").env("ALLOC_PROBE_SIGNAL", "SIGHUP").start();
     child.wait_for("waits");
@@ -239,6 +301,9 @@ fn values_that_cannot_be_understood() {
         ("PEAK", "0%"),
         ("ABOVE", "4GB"),
         ("ABOVE", "-1"),
+        ("ABOVE", "rss=90%"),
+        ("ABOVE", "1GiB,2GiB"),
+        ("KEEP", "some"),
     ] {
         let child = Child::new("waits", "full").env(&format!("ALLOC_PROBE_{name}"), value).start();
         go_on(&child, "go");

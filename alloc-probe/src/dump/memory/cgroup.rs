@@ -2,7 +2,7 @@
 
 use alloc_probe_format::dump::Cgroup;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the process's control group counts. None where it is in none that counts memory, or can't see its files.
 pub(super) fn read() -> Option<Cgroup> {
@@ -31,12 +31,44 @@ pub(super) fn read() -> Option<Cgroup> {
 
 /// The least of the limits of a group and of those that it is in; 0 where there is none.
 fn least_limit(folder: &str, names: &Names) -> u64 {
-    let limit = |folder: &Path| {
-        let text = fs::read_to_string(folder.join(names.limit)).ok()?;
-        // Version 1 has a number near the largest there is where there is no limit, version 2 the word `max`.
-        text.trim().parse::<u64>().ok().filter(|&bytes| bytes < 1 << 60)
-    };
-    Path::new(folder).ancestors().filter_map(limit).min().unwrap_or(0)
+    Path::new(folder).ancestors().filter_map(|folder| limit(folder, names)).min().unwrap_or(0)
+}
+
+/// The limit of a group; none where it has none.
+fn limit(folder: &Path, names: &Names) -> Option<u64> {
+    let text = fs::read_to_string(folder.join(names.limit)).ok()?;
+    // Version 1 has a number near the largest there is where there is no limit, version 2 the word `max`.
+    text.trim().parse::<u64>().ok().filter(|&bytes| bytes < 1 << 60)
+}
+
+/// The nearest group above the process that has a limit of memory, its own included.
+pub(crate) struct Limited {
+    current: PathBuf,
+    limit_bytes: u64,
+}
+
+impl Limited {
+    /// None where there is none, or its files can't be seen.
+    pub(crate) fn nearest() -> Option<Limited> {
+        let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        folders(&groups, &mounts).find_map(|(folder, names)| {
+            Path::new(&folder).ancestors().find_map(|folder| {
+                let limit_bytes = limit(folder, &names)?;
+                let current = folder.join(names.current);
+                current.exists().then_some(Limited { current, limit_bytes })
+            })
+        })
+    }
+
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        self.limit_bytes
+    }
+
+    /// What is charged to it now.
+    pub(crate) fn current_bytes(&self) -> Option<u64> {
+        fs::read_to_string(&self.current).ok()?.trim().parse().ok()
+    }
 }
 
 /// What the files are called.

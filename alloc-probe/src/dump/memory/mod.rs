@@ -2,7 +2,7 @@
 //! code: it runs as the probe's own, when a dump is written.
 
 mod allocators;
-mod cgroup;
+pub(crate) mod cgroup;
 mod chunks;
 pub(crate) mod facts;
 mod heap;
