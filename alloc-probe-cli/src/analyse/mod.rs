@@ -9,6 +9,7 @@ pub mod filter;
 pub mod fold;
 pub mod folded;
 pub mod functions;
+pub mod growth;
 pub mod sampling;
 mod signed;
 pub mod sites;

@@ -25,6 +25,7 @@ pub fn relative_error(dump: &Dump, figures: &Figures, metric: Metric) -> Option<
         Metric::TotalBytes | Metric::TotalBlocks | Metric::TemporaryBlocks => figures.total_bytes,
         Metric::EndBytes | Metric::EndBlocks => figures.end_bytes,
         Metric::LongLivedBytes | Metric::LongLivedBlocks => figures.long_lived_bytes,
+        Metric::Growth => figures.growth_bytes,
     };
     (bytes > 0).then(|| (mean / bytes as f64).sqrt())
 }

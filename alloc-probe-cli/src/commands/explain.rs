@@ -8,7 +8,7 @@ use crate::analyse::sites::shown;
 use crate::error::Error;
 use crate::exit;
 use crate::profile::Profile;
-use crate::render::explain::{self as text, Options};
+use crate::render::explain::page::{self, Options};
 use crate::render::{json, summary};
 use crate::term::Terminal;
 use alloc_probe_format::metric::Metric;
@@ -74,7 +74,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     }
     let options =
         Options { all: args.everything, full_paths: args.reading.frames.full_paths, width: terminal.width };
-    text::write(&profile, &sites, &explanation, &options, terminal.out.as_mut())?;
+    page::write(&profile, &sites, &explanation, &options, terminal.out.as_mut())?;
     terminal.out.flush()?;
     for loss in summary::losses(&profile.dump) {
         terminal.warn(&loss)?;

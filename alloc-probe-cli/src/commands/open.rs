@@ -3,6 +3,7 @@
 use super::args::{Frames, Reading, SymbolArgs};
 use super::dump_file;
 use crate::analyse::filter::{self, Filter};
+use crate::analyse::growth;
 use crate::error::Error;
 use crate::join::join;
 use crate::profile::Profile;
@@ -103,13 +104,17 @@ impl Opened<'_, '_> {
     /// The profile, as far as it is to be seen.
     fn into_profile(self) -> Profile {
         let mut profile = symbolicate::profile(self.path, self.dump, self.report.missing);
-        let Some(frames) = self.frames else { return profile };
+        let Some(frames) = self.frames else {
+            growth::mark(&mut profile);
+            return profile;
+        };
         for file in profile.frames.iter_mut().filter_map(|frame| frame.file.as_mut()) {
             if let Some(moved) = frames.remap.iter().find_map(|remap| remap.apply(file)) {
                 *file = moved;
             }
         }
         filter::apply(&mut profile, &Filter { hide: &frames.hide, focus: &frames.focus });
+        growth::mark(&mut profile);
         profile
     }
 }

@@ -9,6 +9,7 @@ use crate::analyse::timeline;
 use crate::error::{Error, io_reason};
 use crate::exit;
 use crate::profile::{Frame, Profile};
+use crate::render::explain::head;
 use crate::render::{json, sites, source, summary};
 use crate::source::names;
 use crate::term::Terminal;
@@ -86,6 +87,7 @@ pub(super) fn write_text(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let dump = &profile.dump;
+    head::write(&explain(profile, shown, None), options.width, out)?;
     let live = timeline::live_bytes(&dump.timeline.samples, dump.process.duration_ns, TIMELINE_STEPS);
     summary::write(profile, &live, options.width, out)?;
     summary::write_failures(profile, options.width, out)?;

@@ -9,6 +9,9 @@ fn a_page_of_a_hundred_columns() {
     let shown = alloc_probe(&["show", &orders_in(&directory)]);
     assert_eq!((shown.status, shown.err.as_str()), (0, ""));
     let expected = "\
+2.0 MiB are resident. 1.2 MiB of it is the allocator's beyond live blocks: free memory, rounding, C
+code; 728.5 KiB is live data, at most.
+
 orders 1.2.3
 opt-level 3, debug assertions off, panic unwind, rustc 1.95.0, allocator std::alloc::System
 /srv/bin/orders --port 8080

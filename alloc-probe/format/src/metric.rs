@@ -60,22 +60,26 @@ metrics! {
     LongLivedBlocks = "long-lived-blocks", long_lived_blocks, "long-lived blocks at the end";
     /// Blocks freed before the thread that allocated them allocated again.
     TemporaryBlocks = "temporary-blocks", temporary_blocks, "temporary blocks";
+    /// Bytes live at the end, of sites that grow without end.
+    Growth = "growth", growth_bytes, "bytes that grow without end";
 }
 
 impl Metric {
     /// Whether the figure counts bytes; otherwise it counts blocks.
     pub fn is_bytes(self) -> bool {
-        self.name().ends_with("-bytes")
+        self.name().ends_with("-bytes") || self == Metric::Growth
     }
 
     /// The name for people, as the title of a column: `long-lived bytes`.
     pub fn title(self) -> String {
-        let (what, unit) = self.name().rsplit_once('-').unwrap_or(("", self.name()));
-        format!("{what} {unit}")
+        self.name().replacen("-bytes", " bytes", 1).replacen("-blocks", " blocks", 1)
     }
 
     /// The figure that a person wants to see beside this one: the blocks of bytes, and the bytes of blocks.
     pub fn companion(self) -> Metric {
+        if self == Metric::Growth {
+            return Metric::EndBlocks;
+        }
         let what = self.name().rsplit_once('-').map_or("", |(what, _)| what);
         let is_companion = |other: &&Metric| {
             **other != self && other.name().rsplit_once('-').is_some_and(|(other, _)| other == what)
@@ -112,6 +116,7 @@ mod tests {
         let beside = |metric: Metric| (metric.title(), metric.companion());
         assert_eq!(beside(Metric::PeakBytes), ("peak bytes".to_owned(), Metric::PeakBlocks));
         assert_eq!(beside(Metric::LongLivedBlocks), ("long-lived blocks".to_owned(), Metric::LongLivedBytes));
+        assert_eq!(beside(Metric::Growth), ("growth".to_owned(), Metric::EndBlocks));
         assert_eq!(beside(Metric::TemporaryBlocks), ("temporary blocks".to_owned(), Metric::TotalBytes));
     }
 }

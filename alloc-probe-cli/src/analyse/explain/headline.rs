@@ -85,14 +85,17 @@ fn parts(run: &Run<'_>, account: &Account) -> Vec<(i64, String)> {
         // Without the heap's pages, what was never touched is not known, so what is live may not all be resident.
         match dump.memory.heap {
             Some(_) => (sum(&["live blocks", "never touched", "swapped out"]), "is data in use".to_owned()),
-            None => (sum(&["live blocks", "never touched"]), "is live, at the most".to_owned()),
+            None => (sum(&["live blocks", "never touched"]), "is live data, at most".to_owned()),
         },
         (sum(&["retained"]), format!("is memory that {name} keeps{spike}")),
         (sum(&["fragmentation"]), "is free, on pages that blocks in use hold".to_owned()),
         (sum(&["rounding"]), format!("is what {name} adds to blocks")),
         (sum(&["C code"]), "is memory of C code".to_owned()),
         (sum(&["allocator"]), format!("is {name}'s own tables")),
-        (sum(&["heap beyond them"]), format!("is what {name} has beyond that: free, rounding, C")),
+        (
+            sum(&["heap beyond them"]),
+            format!("is {name}'s beyond live blocks: free memory, rounding, C code"),
+        ),
         (sum(&["heap, unknown"]), "of the heap could not be told".to_owned()),
         (sum(&["other mappings"]), "was mapped without the allocator".to_owned()),
         (sum(&["reclaimable"]), "is given up, and the system's at need".to_owned()),

@@ -20,17 +20,22 @@ macro_rules! figures {
                 #[serde(default, skip_serializing_if = "is_zero")]
                 pub $name: u64,
             )+
+            /// Of the bytes live at the end, those at sites that grow without end, but for what may be under way. The
+            /// verdict is of whoever reads a dump, so no dump has it.
+            #[serde(skip)]
+            pub growth_bytes: u64,
         }
 
         impl Figures {
             /// Adds another's figures to these, as for two sites that are shown as one.
             pub fn add(&mut self, other: &Figures) {
                 $(self.$name = self.$name.saturating_add(other.$name);)+
+                self.growth_bytes = self.growth_bytes.saturating_add(other.growth_bytes);
             }
 
-            /// Every figure with the name that it has in dumps and in JSON, also those that are zero.
+            /// Every figure with the name that it has in JSON, also those that are zero.
             pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$((stringify!($name), self.$name)),+].into_iter()
+                [$((stringify!($name), self.$name)),+, ("growth_bytes", self.growth_bytes)].into_iter()
             }
         }
     };

@@ -1,13 +1,12 @@
 //! Why a process's memory is what it is, on one screen: the answer, what stands out, the account, and what others show.
 
-use super::sentence;
-use super::summary;
 use crate::analyse::account::{Account, Line};
 use crate::analyse::explain::Explanation;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::fold;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{Frame, Profile};
+use crate::render::{sentence, summary};
 use crate::source::names;
 use crate::source::paths::PathStyle;
 use crate::term::{style, text};
