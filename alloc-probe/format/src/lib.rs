@@ -10,6 +10,7 @@
 
 pub mod dump;
 pub mod metric;
+mod site_figures;
 pub mod snapshot;
 pub mod spool;
 pub mod spool_file;

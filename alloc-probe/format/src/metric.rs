@@ -1,67 +1,57 @@
 //! The figures by which sites are ordered, drawn and compared.
 //!
-//! The list at the end is the only place that knows which metrics there are.
+//! Which of the figures they are, the [table](crate::site_figures) says.
 
 use crate::dump::Figures;
+use crate::site_figures::site_figures;
 
 macro_rules! metrics {
-    ($($(#[$attribute:meta])* $metric:ident = $name:literal, $figure:ident, $meaning:literal;)+) => {
+    ($(#[doc = $meaning:literal] $name:ident [$($source:tt)+] $($metric:ident = $by:literal, $words:literal)?;)+) => {
         /// One figure of a site. The names are those of the command line's `--by`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Metric {
-            $($(#[$attribute])* $metric,)+
+            $($(#[doc = $meaning] $metric,)?)+
+            /// Bytes live at the end, of sites that grow without end: a verdict, which no file has.
+            Growth,
         }
 
         impl Metric {
-            /// Every metric, in the order of the documentation.
-            pub const ALL: &[Metric] = &[$(Metric::$metric),+];
+            /// Every metric, in the order of the table.
+            pub const ALL: &[Metric] = &[$($(Metric::$metric,)?)+ Metric::Growth];
 
             /// The name on the command line, such as `peak-bytes`.
             pub const fn name(self) -> &'static str {
                 match self {
-                    $(Metric::$metric => $name,)+
+                    $($(Metric::$metric => $by,)?)+
+                    Metric::Growth => "growth",
                 }
             }
 
             /// What it means, in a few words.
             pub const fn meaning(self) -> &'static str {
                 match self {
-                    $(Metric::$metric => $meaning,)+
+                    $($(Metric::$metric => $words,)?)+
+                    Metric::Growth => "bytes that grow without end",
                 }
             }
 
             /// The metric's value among a site's or a process's figures.
             pub const fn of(self, figures: &Figures) -> u64 {
                 match self {
-                    $(Metric::$metric => figures.$figure,)+
+                    $($(Metric::$metric => figures.$name,)?)+
+                    Metric::Growth => figures.growth_bytes,
                 }
             }
         }
     };
 }
+site_figures!(metrics);
 
-metrics! {
-    /// Bytes live at the instant of the process's peak.
-    #[default]
-    PeakBytes = "peak-bytes", peak_bytes, "bytes live at the peak";
-    /// Blocks live at the instant of the process's peak (of bytes).
-    PeakBlocks = "peak-blocks", peak_blocks, "blocks live at the peak";
-    /// Bytes ever allocated.
-    TotalBytes = "total-bytes", total_bytes, "bytes allocated in all";
-    /// Blocks ever allocated.
-    TotalBlocks = "total-blocks", total_blocks, "blocks allocated in all";
-    /// Bytes live at the time of the dump.
-    EndBytes = "end-bytes", end_bytes, "bytes live at the end";
-    /// Blocks live at the time of the dump.
-    EndBlocks = "end-blocks", end_blocks, "blocks live at the end";
-    /// Bytes of the blocks that were live at the dump and older than the threshold.
-    LongLivedBytes = "long-lived-bytes", long_lived_bytes, "long-lived bytes at the end";
-    /// Blocks that were live at the dump and older than the threshold.
-    LongLivedBlocks = "long-lived-blocks", long_lived_blocks, "long-lived blocks at the end";
-    /// Blocks freed before the thread that allocated them allocated again.
-    TemporaryBlocks = "temporary-blocks", temporary_blocks, "temporary blocks";
-    /// Bytes live at the end, of sites that grow without end.
-    Growth = "growth", growth_bytes, "bytes that grow without end";
+/// What people look for first.
+impl Default for Metric {
+    fn default() -> Metric {
+        Metric::PeakBytes
+    }
 }
 
 impl Metric {

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod cited_files;
+mod figures;
 mod format;
 mod layers;
 mod left_overs;

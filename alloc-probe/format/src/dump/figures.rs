@@ -1,8 +1,8 @@
 //! What was counted of a process, and of a site.
 //!
-//! The list at the end is the only place that knows which figures there are: a new one is a line there, and what reads
-//! all of them ([`Figures::each`]) has it.
+//! Which figures there are, the [table](crate::site_figures) says.
 
+use crate::site_figures::site_figures;
 use serde::{Deserialize, Serialize};
 
 /// Whether a figure is left out of the file.
@@ -11,12 +11,12 @@ pub(super) fn is_zero(figure: &u64) -> bool {
 }
 
 macro_rules! figures {
-    ($($(#[doc = $meaning:literal])+ $name:ident;)+) => {
+    ($(#[doc = $meaning:literal] $name:ident [$($source:tt)+] $($metric:ident = $by:literal, $words:literal)?;)+) => {
         /// The figures of a process, and of a site. Those that are zero are left out of the file: most sites have few others.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         pub struct Figures {
             $(
-                $(#[doc = $meaning])+
+                #[doc = $meaning]
                 #[serde(default, skip_serializing_if = "is_zero")]
                 pub $name: u64,
             )+
@@ -48,31 +48,4 @@ impl Figures {
     }
 }
 
-figures! {
-    /// Bytes ever allocated.
-    total_bytes;
-    /// Blocks ever allocated.
-    total_blocks;
-    /// Bytes live at the instant of the process's peak.
-    peak_bytes;
-    /// Blocks live at the instant of the process's peak of bytes.
-    peak_blocks;
-    /// Bytes live when the dump was taken.
-    end_bytes;
-    /// Blocks live when the dump was taken.
-    end_blocks;
-    /// Bytes of those live blocks that were at least as old as the threshold.
-    long_lived_bytes;
-    /// Live blocks at least as old as the threshold.
-    long_lived_blocks;
-    /// Blocks freed before the thread that allocated them allocated again.
-    temporary_blocks;
-    /// Blocks that came from a `realloc`.
-    realloc_calls;
-    /// Of these, the ones that got another address.
-    realloc_moves;
-    /// Bytes that had to be copied for it: the smaller of the old and the new size, for each move.
-    moved_bytes;
-    /// The lifetimes of all blocks that have ended (freed, or replaced by a `realloc`), added up.
-    lifetime_sum_ns;
-}
+site_figures!(figures);

@@ -27,11 +27,28 @@ pub use mode::mode_number;
 pub use part::part;
 
 use crate::dump::*;
+use crate::site_figures::site_figures;
 use crate::spool::{Spool, header};
 use clock::ClockScale;
 use facts::Facts;
 use peak::Peak;
 use tree::Rows;
+
+macro_rules! counted {
+    ($(#[doc = $meaning:literal] $name:ident [$($source:tt)+] $($metric:ident = $by:literal, $words:literal)?;)+) => {
+        /// The figures with those that the threads counted, which are exact, in place of the sites'.
+        fn with_counted(mut figures: Figures, counted: Figures) -> Figures {
+            $(counted!(@$name figures counted $($source)+);)+
+            figures
+        }
+    };
+    (@$name:ident $figures:ident $counted:ident $(tally $key:ident = $number:literal,)? counted) => {
+        $figures.$name = $counted.$name;
+    };
+    (@$name:ident $figures:ident $counted:ident $($other:tt)+) => {};
+}
+
+site_figures!(counted);
 
 /// The dump that a spool holds. What only the system knows (`memory`, but for the peak; `probe`) is left empty. `pages` is
 /// what each site's live blocks mean for resident memory, by the site's number in the spool, where that is known.
@@ -77,16 +94,9 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
     }
     if mode != Mode::Full || spool.header(header::SAMPLED) != 0 {
         // What the threads counted is exact; sites are estimates, if there are any.
-        totals = Figures {
-            temporary_blocks: totals.temporary_blocks,
-            // An estimate, beside a figure that was counted: never more than that.
-            realloc_moves: totals.realloc_moves.min(counted.realloc_calls),
-            moved_bytes: totals.moved_bytes,
-            long_lived_bytes: totals.long_lived_bytes,
-            long_lived_blocks: totals.long_lived_blocks,
-            lifetime_sum_ns: totals.lifetime_sum_ns,
-            ..counted
-        };
+        totals = with_counted(totals, counted);
+        // An estimate, beside a figure that was counted: never more than that.
+        totals.realloc_moves = totals.realloc_moves.min(totals.realloc_calls);
     }
     let peak_time_ns = match spool.header(header::PEAK_TICKS) {
         0 => 0,

@@ -4,6 +4,7 @@ use super::clock::ClockScale;
 use super::peak::Peak;
 use super::words::load;
 use crate::dump::{Figures, Histogram, Site, SitePages};
+use crate::site_figures::site_figures;
 use crate::spool::{LINE_CELLS, SAMPLE_BLOCK, counter, line, tally, thread};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -160,25 +161,37 @@ impl SiteTally {
         }
         let cell = |key: u64| self.cells[key as usize];
         let figures = Figures {
-            temporary_blocks: cell(tally::TEMPORARY),
-            realloc_calls: cell(tally::REALLOC),
-            realloc_moves: cell(tally::MOVED),
-            moved_bytes: cell(tally::MOVED_BYTES),
             lifetime_sum_ns: (self.lifetime_units as f64 * clock.unit_ns()) as u64,
             long_lived_bytes: live.map_or(0, |live| live.long_lived_bytes),
             long_lived_blocks: live.map_or(0, |live| whole_blocks(live.long_lived_parts as i64) as u64),
-            ..sums.figures()
+            ..with_tallies(sums.figures(), cell)
         };
         Some(Site {
             stack,
             figures,
             sizes: histogram(&self.cells[tally::SIZE as usize..tally::LIFETIME as usize]),
-            lifetimes: histogram(&self.cells[tally::LIFETIME as usize..tally::REALLOC as usize]),
+            lifetimes: histogram(&self.cells[tally::LIFETIME as usize..tally::HISTOGRAMS_END as usize]),
             ages: live.map_or_else(Vec::new, LiveBlocks::ages),
             pages: SitePages::default(),
         })
     }
 }
+
+macro_rules! tallies {
+    ($(#[doc = $meaning:literal] $name:ident [$($source:tt)+] $($metric:ident = $by:literal, $words:literal)?;)+) => {
+        /// The figures with those that tallies count, whose cells are given by key.
+        fn with_tallies(mut figures: Figures, cell: impl Fn(u64) -> u64) -> Figures {
+            $(tallies!(@$name figures cell $($source)+);)+
+            figures
+        }
+    };
+    (@$name:ident $figures:ident $cell:ident tally $key:ident = $number:literal $(, counted)?) => {
+        $figures.$name = $cell(tally::$key);
+    };
+    (@$name:ident $figures:ident $cell:ident $other:ident) => {};
+}
+
+site_figures!(tallies);
 
 /// The buckets that are not empty, in a vector of just their size.
 fn histogram(counts: &[u64]) -> Histogram {

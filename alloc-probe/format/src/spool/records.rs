@@ -52,14 +52,22 @@ pub mod tally {
     pub const SIZE: u64 = 1;
     /// Lifetimes: `LIFETIME + bucket`.
     pub const LIFETIME: u64 = 65;
-    /// Blocks that came from a realloc.
-    pub const REALLOC: u64 = 130;
-    /// Reallocs that moved.
-    pub const MOVED: u64 = 131;
-    /// Bytes copied by them.
-    pub const MOVED_BYTES: u64 = 132;
-    /// Temporary blocks.
-    pub const TEMPORARY: u64 = 133;
+    /// One more than the last key of the histograms. Those of figures start here.
+    pub const HISTOGRAMS_END: u64 = 130;
+
+    macro_rules! keys {
+        ($(#[doc = $meaning:literal] $name:ident [$($source:tt)+] $($metric:ident = $by:literal, $words:literal)?;)+) => {
+            $(keys!(@$meaning $($source)+);)+
+        };
+        (@$meaning:literal tally $key:ident = $number:literal $(, counted)?) => {
+            #[doc = $meaning]
+            pub const $key: u64 = $number;
+            const _: () = assert!($number >= HISTOGRAMS_END && $number < 256);
+        };
+        (@$meaning:literal $other:ident) => {};
+    }
+
+    crate::site_figures::site_figures!(keys);
 
     /// The bucket of a time in clock units: 0 for none, else one more than the logarithm.
     pub const fn time_bucket(units: u64) -> u64 {
