@@ -1,5 +1,6 @@
 //! Scenarios that leave the heap in a state whose figures are known. What they keep is never freed.
 
+use crate::subject;
 use std::hint::black_box;
 use std::mem::forget;
 use std::sync::Barrier;
@@ -7,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 const MIB: usize = 1 << 20;
 
-/// Runs the scenario that the first argument names.
+/// Runs the scenario that the first of the subject's arguments names.
 pub fn run() {
-    let name = std::env::args().nth(1).unwrap_or_default();
+    let name = subject::arguments().next().unwrap_or_default();
     match name.as_str() {
         "reserved" => reserved(),
         "sparse" => sparse(),
@@ -114,7 +115,7 @@ fn churn() {
     };
     let workers: Vec<_> = (0..3).map(|seed| std::thread::spawn(move || work(seed))).collect();
     FILLED.wait();
-    for path in std::env::args().skip(2) {
+    for path in subject::arguments().skip(1) {
         alloc_probe::dump(path).expect("it is written");
     }
     DONE.store(true, Relaxed);

@@ -124,7 +124,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reference<A> {
         // SAFETY: the caller upholds the contract of `alloc`.
         let block = unsafe { self.inner.alloc(layout) };
         record.log(Kind::Alloc, layout, 0);
-        record.born(block, layout.size());
+        record.allocated(block, layout.size());
         block
     }
 
@@ -133,7 +133,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reference<A> {
         // SAFETY: the caller upholds the contract of `alloc_zeroed`.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
         record.log(Kind::AllocZeroed, layout, 0);
-        record.born(block, layout.size());
+        record.allocated(block, layout.size());
         block
     }
 
@@ -215,7 +215,7 @@ impl Record {
         }
     }
 
-    fn born(&mut self, block: *mut u8, size: usize) {
+    fn allocated(&mut self, block: *mut u8, size: usize) {
         if !block.is_null() {
             self.insert(block, size);
             self.figures.live_bytes += size as u64;

@@ -1,7 +1,27 @@
-//! The words in which a subject says what is known of it.
+//! How a program of several subjects is run, and the words in which a subject says what is known of it.
 
 use crate::reference;
 use alloc_probe::Mode;
+use std::hint::black_box;
+
+/// Runs the one of a program's subjects that its first argument names.
+///
+/// # Panics
+///
+/// If none has that name.
+pub fn run(subjects: &[(&str, fn())]) {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let found = subjects.iter().find(|(subject, _)| *subject == name).map(|(_, main)| main);
+    let main = found.unwrap_or_else(|| panic!("no subject is called `{name}`"));
+    drop(name);
+    // What follows keeps the call from becoming a jump, which would cost a frame.
+    black_box(main());
+}
+
+/// A subject's own arguments: those after its name.
+pub fn arguments() -> impl Iterator<Item = String> {
+    std::env::args().skip(2)
+}
 
 /// Asserts that the probe and the reference agree to the byte at this instant. For one thread: with several,
 /// the two may see the events of an instant in different orders.
@@ -36,8 +56,8 @@ pub fn agree() {
 /// known!(hundred_boxes; total_blocks = 101, end_blocks = 0);
 /// ```
 ///
-/// It prints a line, `known boxes::hundred_boxes total_blocks=101 end_blocks=0`, which the suite holds against
-/// the dump. The function is one of the subject's root; it must be marked `#[inline(never)]` and not end in a call, which could replace its frame.
+/// It prints a line, `known subjects::boxes::hundred_boxes total_blocks=101 end_blocks=0`, which the suite holds against
+/// the dump. The function stands in the subject's own module; it must be marked `#[inline(never)]` and not end in a call, which could replace its frame.
 #[macro_export]
 macro_rules! known {
     ($function:ident; $($figure:ident = $value:expr),+ $(,)?) => {

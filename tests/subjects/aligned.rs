@@ -1,13 +1,7 @@
 //! Blocks with more alignment than an allocator gives by itself, which it places and resizes in other ways.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::{known, subject};
-use std::alloc::System;
 use std::hint::black_box;
-
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
 
 #[repr(align(4096))]
 struct Page([u8; 4096]);
@@ -16,7 +10,7 @@ struct Page([u8; 4096]);
 #[repr(align(64))]
 struct Line([u8; 64]);
 
-fn main() {
+pub(crate) fn main() {
     let pages = black_box(ten_pages());
     assert!(pages.iter().all(|page| (&raw const page.0).addr().is_multiple_of(4096)));
     let lines = black_box(ten_lines());

@@ -1,17 +1,11 @@
 //! Boxes: allocated, half of them dropped, the rest leaked.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::{known, subject};
-use std::alloc::System;
 use std::hint::black_box;
-
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
 
 type Crate = Box<[u64; 64]>;
 
-fn main() {
+pub(crate) fn main() {
     let mut boxes = black_box(hundred_boxes());
     subject::agree();
     boxes.truncate(50);

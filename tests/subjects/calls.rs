@@ -1,16 +1,10 @@
 //! A block whose stack goes through a generic function, a closure, a trait object, an iterator and a callback
 //! from C. The suite looks for exactly this chain, with and without inlining.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::{known, subject};
-use std::alloc::System;
 use std::hint::black_box;
 
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
-
-fn main() {
+pub(crate) fn main() {
     let bytes = black_box(by_generic(64_u16));
     subject::agree();
     sorted_by_c();

@@ -1,28 +1,22 @@
 //! The ways in which a process can come to an end by itself: `endings return|exit|panic|thread`, and without being asked for
 //! anything, `endings _exit|exec PROGRAM`.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::{known, subject};
-use std::alloc::System;
 use std::hint::black_box;
 use std::os::unix::process::CommandExt;
 
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
-
-fn main() {
+pub(crate) fn main() {
     let lost = black_box(lost());
     subject::agree();
     // The figures are the same whichever way it ends: no destructor of `main`'s variables runs that frees these.
     known!(lost; total_blocks = 1, total_bytes = 70_000, peak_bytes = 70_000, end_blocks = 1, end_bytes = 70_000);
     let _lost = std::mem::ManuallyDrop::new(lost);
-    match std::env::args().nth(1).as_deref() {
+    match subject::arguments().next().as_deref() {
         Some("exit") => std::process::exit(3),
         // SAFETY: the process ends here, whatever state it is in.
         Some("_exit") => unsafe { libc::_exit(5) },
         Some("exec") => {
-            let program = std::env::args_os().nth(2).expect("a program");
+            let program = subject::arguments().nth(1).expect("a program");
             panic!("{}", std::process::Command::new(program).exec());
         }
         Some("panic") => panic!("as told"),

@@ -1,20 +1,14 @@
 //! Blocks that live for a known least time, for the figures that depend on it.
 
-use alloc_probe::AllocProbe;
 use alloc_probe_tests::known;
-use alloc_probe_tests::reference::Reference;
-use std::alloc::System;
 use std::hint::black_box;
 use std::thread;
 use std::time::Duration;
 
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
-
 /// The suite knows this number too.
 const NAP: Duration = Duration::from_millis(50);
 
-fn main() {
+pub(crate) fn main() {
     let early = black_box(early());
     let held = black_box(held());
     thread::sleep(NAP);

@@ -1,17 +1,10 @@
 //! A program that maps memory of its own, for the system to lay it right beside the probe's: the kernel may then
 //! list the two as one mapping. `neighbours` keeps 64 MiB, all of it touched.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
-use std::alloc::System;
-
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
-
 /// Bytes of one mapping.
 const SIZE: usize = 8 << 20;
 
-fn main() {
+pub(crate) fn main() {
     drop(std::hint::black_box(Box::new(0_u8)));
     // Mappings are joined only where they are of one kind, and it's not ours to know of which the probe's are.
     for flags in [0, libc::MAP_NORESERVE].repeat(4) {

@@ -1,15 +1,9 @@
 //! A heap with two summits: each site has its share of the higher one, and nothing else.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::{known, subject};
-use std::alloc::System;
 use std::hint::black_box;
 
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
-
-fn main() {
+pub(crate) fn main() {
     let mut ridge = black_box(ridge());
     subject::agree();
     ridge.truncate(100);
@@ -39,7 +33,7 @@ fn main() {
         end_blocks = 0,
         end_bytes = 0,
     );
-    // Born after the peak.
+    // Allocated after the peak.
     known!(meadow; total_blocks = 1 + 10, total_bytes = 80 + 10 * 1_000, peak_blocks = 0, end_blocks = 1 + 10);
     known!(hill; total_blocks = 1, total_bytes = 1_500_000, peak_blocks = 0, peak_bytes = 0, end_blocks = 0);
     std::mem::forget((ridge, meadow));

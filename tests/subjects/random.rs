@@ -4,17 +4,14 @@
 //! the call that they disagree on. With several, which pass their blocks on to each other, they are compared
 //! whenever all threads stand still.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::{self, Reference};
+use crate::ALLOC;
+use alloc_probe_tests::reference;
 use alloc_probe_tests::subject;
 use alloc_probe_tests::workload::Random;
 use parking_lot::Mutex;
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::sync::Barrier;
 use std::thread;
-
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
 
 /// How often the threads stand still.
 const ROUNDS: usize = 20;
@@ -22,8 +19,8 @@ const ROUNDS: usize = 20;
 /// Live blocks a thread keeps at most.
 const KEPT: usize = 400;
 
-fn main() {
-    let numbers = std::env::args().skip(1).map(|word| word.parse().expect("a number")).collect::<Vec<u64>>();
+pub(crate) fn main() {
+    let numbers = subject::arguments().map(|word| word.parse().expect("a number")).collect::<Vec<u64>>();
     let (seed, steps) = (numbers[0], numbers[1] as usize);
     match numbers.get(2) {
         None => one_thread(seed, steps),

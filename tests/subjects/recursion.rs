@@ -1,18 +1,12 @@
 //! Deep recursion: the stack of the deepest block is 450 frames of one function, and nothing is left out.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::{known, subject};
-use std::alloc::System;
 use std::hint::black_box;
-
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
 
 /// How deep the function calls itself. The suite counts the frames.
 const DEPTH: u32 = 450;
 
-fn main() {
+pub(crate) fn main() {
     let bottom = black_box(descend(DEPTH));
     subject::agree();
     // One block of 1,000 bytes at every depth that is a multiple of 50, and one of 2,000 at the bottom.

@@ -1,17 +1,11 @@
 //! Real input: compiles regular expressions and searches every source file of a list with them.
 //! `search_sources LIST`, a file with one path a line.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::subject;
 use regex::Regex;
-use std::alloc::System;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
-
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
 
 const PATTERNS: [&str; 5] = [
     r"\bfn\s+(\w+)\s*[<(]",
@@ -21,8 +15,12 @@ const PATTERNS: [&str; 5] = [
     r#""((?:[^"\\]|\\.)*)""#,
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let list = fs::read_to_string(std::env::args().nth(1).ok_or("usage: search_sources LIST")?)?;
+pub(crate) fn main() {
+    search().expect("the files can be read");
+}
+
+fn search() -> Result<(), Box<dyn Error>> {
+    let list = fs::read_to_string(subject::arguments().next().ok_or("usage: search_sources LIST")?)?;
     let patterns = PATTERNS.map(Regex::new).into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut found = HashMap::<String, usize>::new();
     for path in list.lines() {

@@ -1,15 +1,9 @@
 //! Temporaries: blocks freed before their thread allocates again.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::{known, subject};
-use std::alloc::System;
 use std::hint::black_box;
 
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
-
-fn main() {
+pub(crate) fn main() {
     for _ in 0..1_000 {
         temporary();
     }
@@ -23,7 +17,7 @@ fn main() {
     subject::agree();
 
     known!(temporary; total_blocks = 1_000, total_bytes = 16_000, temporary_blocks = 1_000, end_blocks = 0);
-    // Of two blocks that live at once, whichever goes first, only the one born last is a temporary.
+    // Of two blocks that live at once, whichever goes first, only the one allocated last is a temporary.
     known!(pair; total_blocks = 200, total_bytes = 100 * (24 + 40), temporary_blocks = 100, end_blocks = 0);
     // The vector stays. Of its ten boxes, freed all at once, each but the last was followed by another block.
     known!(kept; total_blocks = 11, temporary_blocks = 1, end_blocks = 1);

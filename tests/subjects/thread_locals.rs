@@ -1,14 +1,8 @@
 //! Thread-locals whose destructors allocate, when all else of the thread has gone.
 
-use alloc_probe::AllocProbe;
 use alloc_probe_tests::known;
-use alloc_probe_tests::reference::Reference;
-use std::alloc::System;
 use std::hint::black_box;
 use std::thread;
-
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
 
 struct Farewell(Vec<u8>);
 
@@ -23,7 +17,7 @@ thread_local! {
     static FAREWELL: Farewell = Farewell(greeting());
 }
 
-fn main() {
+pub(crate) fn main() {
     let threads = (0..20).map(|_| thread::spawn(greet)).collect::<Vec<_>>();
     for thread in threads {
         thread.join().expect("it ends well");

@@ -1,24 +1,18 @@
 //! Threads: named ones, blocks freed by others than made them, and many that are soon over.
 
-use alloc_probe::AllocProbe;
 use alloc_probe_tests::known;
-use alloc_probe_tests::reference::Reference;
-use std::alloc::System;
 use std::hint::black_box;
 use std::sync::mpsc;
 use std::thread;
 
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
-
-fn main() {
+pub(crate) fn main() {
     let (send, receive) = mpsc::channel();
     let makers = (0..4)
         .map(|number| {
             let send = send.clone();
             let body = move || {
                 let mut boxes = exactly(1_001, 8_000 + 64_000, 0, make);
-                // 400 die where they were born, 600 are handed over and die elsewhere.
+                // 400 are freed by the thread that allocated them, 600 are handed over and freed elsewhere.
                 exactly(0, 0, 400, || boxes.truncate(600));
                 send.send(boxes).expect("the main thread listens");
             };

@@ -1,15 +1,9 @@
 //! A vector that grows by reallocation, and one that shrinks.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::Reference;
 use alloc_probe_tests::{known, subject};
-use std::alloc::System;
 use std::hint::black_box;
 
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
-
-fn main() {
+pub(crate) fn main() {
     let numbers = black_box(grown_by_push());
     subject::agree();
     let text = black_box(grown_and_shrunk());

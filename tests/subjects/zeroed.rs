@@ -1,17 +1,12 @@
 //! Zeroed memory: asked for as such, and zero.
 
-use alloc_probe::AllocProbe;
-use alloc_probe_tests::reference::{self, Call, Kind, Reference};
+use alloc_probe_tests::reference::{self, Call, Kind};
 use alloc_probe_tests::{known, subject};
-use std::alloc::System;
 use std::hint::black_box;
-
-#[global_allocator]
-static ALLOC: AllocProbe<Reference<System>> = AllocProbe::new(Reference::new(System));
 
 const SIZE: usize = 1 << 20;
 
-fn main() {
+pub(crate) fn main() {
     // Fills memory with something else and gives it back, for the allocator to hand out again.
     drop(black_box(vec![0xaa_u8; SIZE / 64]));
     let (small, calls) = reference::log(|| black_box(zeroed(SIZE / 64)));

@@ -19,7 +19,8 @@ fn dhat_has_the_same_figures() {
     for (name, expression) in EXPRESSIONS {
         let (value, usage) = measure(expression);
         drop(value);
-        let output = Command::new(env!("CARGO_BIN_EXE_usages_dhat")).arg(name).output().expect("it runs");
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_with_dhat")).args(["usages", name]).output().expect("it runs");
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         let printed = format!(
             "total {} in {}, peak {} in {}, live {} in {}",

@@ -124,15 +124,15 @@ fn blocks() {
     }
 }
 
-/// Counting a block of a site at its birth and at its end.
+/// Counting a block of a site when it is allocated and when it ends.
 fn counters() {
     for count in [1_u64, 16_384] {
         let node = |number: u64| intern(0, 1 << 40 | number);
         let sites: Vec<u32> =
             (0..count).map(|site| stages::site(node(site)).expect("there is space")).collect();
-        measure(&format!("counters, birth and end, {count} sites"), 1, |number| {
+        measure(&format!("counters, allocation and end, {count} sites"), 1, |number| {
             let site = sites[(scattered(number) % count) as usize];
-            stages::count_birth(site, SIZE);
+            stages::count_alloc(site, SIZE);
             stages::count_end(site, SIZE);
         });
     }

@@ -7,16 +7,18 @@
 //! truth bytes=50331648 site=alloc_probe_tests::causes::retained::spike
 //! ```
 
+pub mod benign;
 pub mod capacity;
 pub mod fragmentation;
 pub mod growth;
 pub mod lifetimes;
 pub mod more_work;
-pub mod no_concern;
 pub mod reserved;
 pub mod retained;
 pub mod stack_growth;
 pub mod threads;
+
+use crate::subject;
 
 /// How a case runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +42,11 @@ const CASES: &[(&str, Case)] = &[
     ("stack-growth", stack_growth::run),
     ("lifetimes", lifetimes::run),
     ("more-work", more_work::run),
-    ("ended-early", more_work::ended_early),
+    ("panicked", more_work::panicked),
     ("threads", threads::run),
     ("growth", growth::run),
     ("reserved", reserved::run),
-    ("no-concern", no_concern::run),
+    ("no-concern", benign::run),
 ];
 
 /// Runs the case and the variant that the program's arguments name.
@@ -53,7 +55,7 @@ const CASES: &[(&str, Case)] = &[
 ///
 /// If they name none.
 pub fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = subject::arguments().collect();
     let [name, variant] = &arguments[..] else { panic!("the arguments are a case and a variant") };
     let variant = match variant.as_str() {
         "base" => Variant::Base,

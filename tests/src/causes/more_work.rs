@@ -25,7 +25,7 @@ pub fn run(variant: Variant) {
 
 /// A sum of eight bits overflows at the ninth row: in the base, which is built with checks, that is a panic, and the
 /// loop is over; the new run wraps around and goes on. In the control the loop ends where it would overflow.
-pub fn ended_early(variant: Variant) {
+pub fn panicked(variant: Variant) {
     // Eight rows of 31 are 248, nine are 279.
     const EACH: u8 = 31;
     let mut kept = Vec::with_capacity(TIMES * ROWS);

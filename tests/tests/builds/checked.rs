@@ -6,13 +6,14 @@ use crate::frames::{Build, Lto, stacks_checked};
 use once_cell::sync::OnceCell;
 use std::path::PathBuf;
 
-/// A subject that checks its stacks, built.
-fn subject(name: &str, profile: Profile) -> PathBuf {
+/// A program of subjects that checks its stacks, built.
+fn program(name: &str, profile: Profile) -> PathBuf {
     static BUILT: [OnceCell<()>; 2] = [const { OnceCell::new() }; 2];
     let folder = target().join("checked");
     BUILT[profile as usize].get_or_init(|| {
         let mut cargo = cargo("build", &folder);
-        cargo.args(["--bins", "--package", "alloc-probe-tests", "--features", "checked-stacks,allocators"]);
+        cargo.args(["--bins", "--package", "alloc-probe-tests", "--no-default-features", "--features"]);
+        cargo.arg("checked-stacks,allocators,real-input");
         match profile {
             // The subject isn't optimised, but what checks it.
             Profile::Dev => cargo.args(["--config", "profile.dev.package.alloc-probe.opt-level = 3"]),
@@ -24,9 +25,14 @@ fn subject(name: &str, profile: Profile) -> PathBuf {
 }
 
 /// Runs a subject in both profiles. It must take at least so many stacks.
-fn check(name: &str, arguments: &[&str], least: u64) {
+fn check(arguments: &[&str], least: u64) {
+    check_program("subjects", arguments, least);
+}
+
+/// The same for a subject of another program.
+fn check_program(name: &str, arguments: &[&str], least: u64) {
     for profile in Profile::ALL {
-        let checked = stacks_checked(&subject(name, profile), arguments);
+        let checked = stacks_checked(&program(name, profile), arguments);
         assert!(checked >= least, "{name} {arguments:?} ({profile:?}): {checked} stacks");
     }
 }
@@ -37,10 +43,7 @@ fn stacks_of_the_subjects() {
         ("aligned", 10),
         ("boxes", 100),
         ("calls", 5),
-        ("installed", 1),
-        ("jemalloc", 50_000),
         ("lifetimes", 5),
-        ("mimalloc", 50_000),
         ("neighbours", 1),
         ("peak", 1_000),
         ("recursion", 10),
@@ -48,21 +51,24 @@ fn stacks_of_the_subjects() {
         ("thread_locals", 100),
         ("threads", 5_000),
         ("vec_growth", 10),
-        ("workload_probe", 20_000),
+        ("workload", 20_000),
         ("zeroed", 5),
     ] {
-        check(name, &[], least);
+        check(&[name], least);
     }
+    check_program("installed", &["little"], 1);
+    check_program("jemalloc", &[], 50_000);
+    check_program("mimalloc", &[], 50_000);
     for way in ["return", "exit", "panic", "thread"] {
-        check("endings", &[way], 1);
+        check(&["endings", way], 1);
     }
 }
 
 #[test]
 fn stacks_of_random_calls() {
     for seed in ["1", "2"] {
-        check("random", &[seed, "5000"], 2_000);
-        check("random", &[seed, "4000", "8"], 10_000);
+        check(&["random", seed, "5000"], 2_000);
+        check(&["random", seed, "4000", "8"], 10_000);
     }
 }
 
@@ -71,7 +77,7 @@ fn stacks_of_real_programs() {
     let list = |count| crate::sources::list(count);
     for (name, files, least) in [("parse_sources", 10, 20_000), ("search_sources", 40, 10_000)] {
         let (_folder, list) = list(files);
-        check(name, &[list.to_str().expect("the temporary folder has a plain name")], least);
+        check(&[name, list.to_str().expect("the temporary folder has a plain name")], least);
     }
 }
 

@@ -35,21 +35,17 @@ impl Profile {
     }
 }
 
-/// The path of a subject's binary, built.
+/// The path of a program of subjects, built.
 pub(crate) fn subject(name: &str, profile: Profile) -> PathBuf {
     static BUILT: [OnceCell<()>; 2] = [const { OnceCell::new() }; 2];
     if !own_folder().ends_with(profile.folder()) {
-        BUILT[profile as usize].get_or_init(|| build(&["--bins", "--package", "alloc-probe-tests"], profile));
+        BUILT[profile as usize].get_or_init(|| build(&SUBJECTS, profile));
     }
     target().join(profile.folder()).join(name)
 }
 
-/// The path of the command line's binary, built.
-pub(crate) fn command_line() -> PathBuf {
-    static BUILT: OnceCell<()> = OnceCell::new();
-    BUILT.get_or_init(|| build(&["--bin", "alloc-probe", "--package", "alloc-probe-cli"], Profile::Dev));
-    target().join(Profile::Dev.folder()).join("alloc-probe")
-}
+/// All subjects, without what only the suite itself needs.
+const SUBJECTS: [&str; 4] = ["--bins", "--package", "alloc-probe-tests", "--no-default-features"];
 
 /// The path of the example service, built.
 pub(crate) fn orders(profile: Profile) -> PathBuf {
@@ -61,7 +57,7 @@ pub(crate) fn orders(profile: Profile) -> PathBuf {
 
 /// Where Cargo put the subjects of the suite's own profile.
 fn own_folder() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_boxes")).parent().expect("a binary lies in a folder")
+    Path::new(env!("CARGO_BIN_EXE_subjects")).parent().expect("a binary lies in a folder")
 }
 
 fn target() -> &'static Path {
@@ -76,8 +72,11 @@ fn build(what: &[&str], profile: Profile) {
     if profile == Profile::Release {
         cargo.arg("--release");
     }
-    if cfg!(feature = "allocators") && what.contains(&"alloc-probe-tests") {
-        cargo.args(["--features", "allocators"]);
+    if what == SUBJECTS {
+        let features =
+            [("allocators", cfg!(feature = "allocators")), ("real-input", cfg!(feature = "real-input"))];
+        let features = features.iter().filter(|(_, is_on)| *is_on);
+        cargo.args(features.flat_map(|(name, _)| ["--features", name]));
     }
     let status = cargo.status().expect("cargo runs");
     assert!(status.success(), "cargo build {what:?} ({profile:?}): {status}");

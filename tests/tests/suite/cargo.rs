@@ -25,6 +25,6 @@ pub(crate) fn run(mut command: Command) {
 
 /// The target folder.
 pub(crate) fn target() -> &'static Path {
-    let profile = Path::new(env!("CARGO_BIN_EXE_boxes")).parent().expect("a binary lies in a folder");
+    let profile = Path::new(env!("CARGO_BIN_EXE_subjects")).parent().expect("a binary lies in a folder");
     profile.parent().expect("a profile's folder lies in the target folder")
 }

@@ -31,14 +31,14 @@ fn generic_closure_trait_object_and_iterator() {
         "closure",
         "core/src/iter/",
         "calls::by_iterator",
-        "calls::ByTrait as calls::Maker>::make",
+        "calls::ByTrait as subjects::calls::Maker>::make",
         "closure",
         "calls::by_closure",
         "calls::by_generic",
         "calls::main",
         "main",
     ];
-    check_chain("calls", "calls::leaf", &chain);
+    check_chain("calls", "subjects::calls::leaf", &chain);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn callback_from_c() {
     // `qsort` itself is C's, from a library that was built elsewhere, without frame pointers.
     check_chain(
         "calls",
-        "calls::compared",
+        "subjects::calls::compared",
         &["calls::compared", "calls::sorted_by_c::compare", "qsort", "calls::sorted_by_c", "calls::main"],
     );
 }
@@ -58,12 +58,16 @@ fn every_frame_of_a_deep_recursion() {
         let stacks = Stacks::of(&run.dump);
         let depths = |function| {
             stacks.sites_below(function).map(|site| {
-                stacks.chain(site).iter().filter(|frame| frame.function == "recursion::descend").count()
+                stacks
+                    .chain(site)
+                    .iter()
+                    .filter(|frame| frame.function == "subjects::recursion::descend")
+                    .count()
             })
         };
         // 450 calls, and the one that finds the bottom.
-        assert_eq!(depths("recursion::bottomed").collect::<Vec<_>>(), [451], "{}", run.subject);
-        let mut landings = depths("recursion::descend").collect::<Vec<_>>();
+        assert_eq!(depths("subjects::recursion::bottomed").collect::<Vec<_>>(), [451], "{}", run.subject);
+        let mut landings = depths("subjects::recursion::descend").collect::<Vec<_>>();
         landings.sort();
         // At the depths 450, 400, … 50, which are 1, 51, … 401 calls deep.
         assert_eq!(landings, [1, 51, 101, 151, 201, 251, 301, 351, 401, 451], "{}", run.subject);

@@ -45,7 +45,8 @@ fn show_has_the_figures_of_the_dump() {
         faults.equal("first site", (boxes.peak_bytes, boxes.peak_blocks), (51_200, 100));
         faults.equal("second site", (vector.peak_bytes, vector.peak_blocks), (800, 1));
         let stack = frames(&shown, &sites[0]).collect::<Vec<_>>();
-        let is_own = |frame: &&Value| is_frame(frame, "boxes::hundred_boxes", "tests/subjects/boxes.rs");
+        let is_own =
+            |frame: &&Value| is_frame(frame, "subjects::boxes::hundred_boxes", "tests/subjects/boxes.rs");
         faults.check(stack.iter().any(is_own), format_args!("{stack:#?}"));
         faults.equal("resident", shown["memory"]["rss_bytes"].as_u64(), Some(run.dump.memory.rss_bytes));
         faults.equal(
@@ -103,12 +104,21 @@ fn diff_pairs_the_sites_of_two_builds() {
 fn run_passes_on_what_the_program_does() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let dump = folder.path().join("run.json");
-    let program = binaries::subject("endings", Profile::Release);
-    let output = alloc_probe().args(["run", "-o"]).arg(&dump).arg("--").arg(program).arg("exit").output();
+    let program = binaries::subject("subjects", Profile::Release);
+    let output = alloc_probe()
+        .args(["run", "-o"])
+        .arg(&dump)
+        .arg("--")
+        .arg(program)
+        .args(["endings", "exit"])
+        .output();
     let Output { status, stdout, stderr } = output.expect("it runs");
     let (results, messages) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert_eq!(status.code(), Some(3), "{messages}");
-    assert!(results.starts_with("known endings::lost"), "the program's own output comes through: {results}");
+    assert!(
+        results.starts_with("known subjects::endings::lost"),
+        "the program's own output comes through: {results}"
+    );
     assert!(format!("{results}{messages}").contains("endings::lost"), "{messages}");
     let shown = json(alloc_probe().arg("show").arg(&dump).arg("--json"));
     assert!(shown["summary"]["peak_bytes"].as_u64() >= Some(70_000));
@@ -121,7 +131,7 @@ fn run_passes_on_what_the_program_does() {
 
 #[test]
 fn run_says_how_a_program_ended_that_wrote_no_dump() {
-    let program = binaries::subject("endings", Profile::Release);
+    let program = binaries::subject("subjects", Profile::Release);
     let link = tempfile::tempdir().expect("a temporary folder");
     let link = link.path().join("other-name");
     std::os::unix::fs::symlink(&program, &link).expect("a link can be made");
@@ -137,7 +147,14 @@ fn run_says_how_a_program_ended_that_wrote_no_dump() {
         let dump = folder.path().join("run.json");
         // What another run left is not taken for this one's, and is kept.
         fs::write(folder.path().join("run.json.spool"), &earlier).expect("it can be written");
-        let output = alloc_probe().args(["run", "-o"]).arg(&dump).arg("--").arg(program).args(args).output();
+        let output = alloc_probe()
+            .args(["run", "-o"])
+            .arg(&dump)
+            .arg("--")
+            .arg(program)
+            .arg("endings")
+            .args(args)
+            .output();
         let Output { status, stderr, .. } = output.expect("it runs");
         let messages = String::from_utf8_lossy(&stderr);
         assert_eq!(status.code(), Some(code), "{messages}");

@@ -10,7 +10,7 @@ use std::process::Output;
 
 /// Runs `installed` in a folder of its own with these variables.
 fn run_in(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Subject::new("installed", Profile::Release, Mode::Off).command();
+    let mut command = Subject::of("installed", Profile::Release, Mode::Off).argument("little").command();
     command.current_dir(folder).args(arguments).envs(variables.iter().copied()).output().expect("it runs")
 }
 

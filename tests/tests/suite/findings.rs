@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The programs that run the cases of `tests/src/causes/`: with glibc's allocator, and with jemalloc.
 const PROGRAMS: &[&str] =
-    if cfg!(feature = "allocators") { &["causes", "causes_jemalloc"] } else { &["causes"] };
+    if cfg!(feature = "allocators") { &["installed", "installed_jemalloc"] } else { &["installed"] };
 
 /// How far a finding's figure may be from the truth.
 const TOLERANCE: f64 = 0.1;
@@ -48,8 +48,8 @@ fn more_work_is_named() {
 }
 
 #[test]
-fn a_loop_that_a_check_ended_in_the_base_is_named() {
-    check_kind("ended-early", "more-work", PROGRAMS);
+fn a_loop_that_panicked_in_the_base_is_named() {
+    check_kind("panicked", "more-work", PROGRAMS);
 }
 
 #[test]
@@ -147,7 +147,8 @@ fn run(
     folder: &Path,
 ) -> (PathBuf, Truth) {
     let dump = folder.join(format!("{variant}.json"));
-    let subject = Subject::new(program, profile, Mode::Full).argument(case).argument(variant);
+    let subject =
+        Subject::of(program, profile, Mode::Full).argument("causes").argument(case).argument(variant);
     let mut command = subject.command();
     let output = command
         .env("ALLOC_PROBE", mode_name(Mode::Full))

@@ -9,8 +9,11 @@ use std::process::Command;
 const MIB: u64 = 1 << 20;
 
 /// The program of the scenarios, with each allocator.
-const ALL: &[&str] =
-    if cfg!(feature = "allocators") { &["heap", "heap_jemalloc", "heap_mimalloc"] } else { &["heap"] };
+const ALL: &[&str] = if cfg!(feature = "allocators") {
+    &["installed", "installed_jemalloc", "installed_mimalloc"]
+} else {
+    &["installed"]
+};
 const PAGE: u64 = 4096;
 
 /// More than the runtime and the C library take for themselves.
@@ -21,7 +24,7 @@ fn run(name: &'static str, scenario: &str, profile: Profile, variables: &[(&str,
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("dump.json");
     let mut command = Command::new(subject(name, profile));
-    command.env_clear().arg(scenario).env("ALLOC_PROBE_OUT", &path);
+    command.env_clear().args(["heap", scenario]).env("ALLOC_PROBE_OUT", &path);
     command.envs(variables.iter().copied());
     let output = command.output().expect("it runs");
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
@@ -34,7 +37,7 @@ fn run(name: &'static str, scenario: &str, profile: Profile, variables: &[(&str,
 
 /// The heap of a scenario with glibc, by its chunks.
 fn heap(scenario: &str, profile: Profile) -> (Heap, Dump) {
-    let (_, dump) = run("heap", scenario, profile, &[]);
+    let (_, dump) = run("installed", scenario, profile, &[]);
     assert_eq!(dump.memory.unknown, Vec::<String>::new());
     let heap = dump.memory.heap.clone().expect("mode full");
     assert_eq!(heap.basis, HeapBasis::Chunks);
@@ -110,7 +113,7 @@ fn arenas_of_threads() {
 #[test]
 fn other_modes_know_the_allocator() {
     for mode in ["count", "sample"] {
-        let (_, dump) = run("heap", "threads", Profile::Release, &[("ALLOC_PROBE", mode)]);
+        let (_, dump) = run("installed", "threads", Profile::Release, &[("ALLOC_PROBE", mode)]);
         assert_eq!(dump.memory.heap, None);
         let allocator = dump.memory.allocator.expect("glibc");
         assert_eq!(allocator.arenas, 5);
@@ -120,7 +123,7 @@ fn other_modes_know_the_allocator() {
 
 #[test]
 fn glibc_says_the_same_of_itself() {
-    let (printed, dump) = run("heap", "pool", Profile::Release, &[]);
+    let (printed, dump) = run("installed", "pool", Profile::Release, &[]);
     let line = printed.lines().find_map(|line| line.strip_prefix("mallinfo ")).expect("it is printed");
     let figures = line.split(' ').map(|figure| figure.parse::<u64>().expect("a figure")).collect::<Vec<_>>();
     let &[heaps, in_use, free, mapped] = figures.as_slice() else { panic!("{line}") };
@@ -137,7 +140,9 @@ fn glibc_says_the_same_of_itself() {
 #[test]
 fn what_an_allocator_gives_back_when_told_to() {
     let trim = [("ALLOC_PROBE_TRIM", "on")];
-    for &name in if cfg!(feature = "allocators") { &["heap", "heap_jemalloc"][..] } else { &["heap"] } {
+    for &name in
+        if cfg!(feature = "allocators") { &["installed", "installed_jemalloc"][..] } else { &["installed"] }
+    {
         let (_, dump) = run(name, "spike", Profile::Release, &trim);
         let heap = dump.memory.heap.expect("mode full");
         let trimmed = dump.memory.allocator.expect("one that is known").trimmed_bytes.expect("as was asked");
@@ -151,7 +156,7 @@ fn what_an_allocator_gives_back_when_told_to() {
 #[cfg(feature = "allocators")]
 #[test]
 fn allocators_with_size_classes() {
-    for (name, version) in [("heap_jemalloc", "jemalloc 5."), ("heap_mimalloc", "mimalloc ")] {
+    for (name, version) in [("installed_jemalloc", "jemalloc 5."), ("installed_mimalloc", "mimalloc ")] {
         let figures = |scenario| {
             let (_, dump) = run(name, scenario, Profile::Release, &[]);
             let allocator = dump.memory.allocator.expect("one that is known");
@@ -180,7 +185,8 @@ fn figures_add_up_while_threads_go_on() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let paths = (0..10).map(|number| folder.path().join(format!("{number}.json"))).collect::<Vec<_>>();
         let mut command = Command::new(subject(name, Profile::Release));
-        let output = command.env_clear().env("ALLOC_PROBE", "full").arg("churn").args(&paths).output();
+        let output =
+            command.env_clear().env("ALLOC_PROBE", "full").args(["heap", "churn"]).args(&paths).output();
         let output = output.expect("it runs");
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         for path in paths {

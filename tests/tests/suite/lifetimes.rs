@@ -22,7 +22,7 @@ fn a_block_that_slept_is_that_old() {
         let stacks = Stacks::of(&run.dump);
         let mut faults = Faults::of(&run.subject);
         faults.equal("threshold", run.dump.long_lived_threshold_ns, NAP_NS);
-        let held = stacks.figures_below("lifetimes::held");
+        let held = stacks.figures_below("subjects::lifetimes::held");
         let lived = held.lifetime_sum_ns;
         faults.check(lived >= NAP_NS, format_args!("held for {lived} ns"));
         faults.check(
@@ -30,10 +30,11 @@ fn a_block_that_slept_is_that_old() {
             format_args!("held for {lived} ns, longer than the run"),
         );
         faults.equal("held: long-lived", held.long_lived_blocks, 0);
-        let early = stacks.figures_below("lifetimes::early");
+        let early = stacks.figures_below("subjects::lifetimes::early");
         faults.equal("early: long-lived", (early.long_lived_blocks, early.long_lived_bytes), (1, 3_000));
         // The bucket of its age starts at half of what the age can be at most, and ends above the nap.
-        let buckets = stacks.sites_below("lifetimes::early").flat_map(|site| &site.ages).collect::<Vec<_>>();
+        let buckets =
+            stacks.sites_below("subjects::lifetimes::early").flat_map(|site| &site.ages).collect::<Vec<_>>();
         let ends_ns =
             buckets.iter().map(|(bucket, _)| 2_f64.powi(i32::from(*bucket)) * run.dump.clock.unit_ns);
         faults.check(ends_ns.clone().all(|end| end > NAP_NS as f64), format_args!("ages {buckets:?}"));

@@ -4,15 +4,18 @@
 mod binaries;
 mod faults;
 mod run;
+#[cfg(feature = "real-input")]
 mod sources;
 mod stacks;
 mod tool;
 
 // What every dump must satisfy.
 mod consistency;
+#[cfg(feature = "schema")]
 mod schema;
 
 // Against the reference and against figures derived by hand.
+#[cfg(feature = "real-input")]
 mod account;
 mod chains;
 mod endings;
@@ -21,6 +24,7 @@ mod lifetimes;
 mod memory;
 mod observers;
 mod random;
+#[cfg(feature = "real-input")]
 mod real_input;
 mod subjects;
 mod threads;
@@ -30,5 +34,6 @@ mod command_line;
 mod damaged;
 mod environment;
 mod findings;
+#[cfg(feature = "real-input")]
 mod orders;
 mod outside;

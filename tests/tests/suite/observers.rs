@@ -10,34 +10,35 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What a subject prints.
-fn printed(subject: &'static str, profile: Profile, mode: &str) -> String {
-    let output = Subject::new(subject, profile, Mode::Off)
+fn printed(program: &'static str, profile: Profile, mode: &str) -> String {
+    let output = Subject::of(program, profile, Mode::Off)
+        .argument("workload")
         .command()
         .env("ALLOC_PROBE", mode)
         .output()
         .expect("it runs");
-    assert!(output.status.success(), "{subject}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("subjects print text")
 }
 
 #[test]
 fn all_see_the_same_program() {
     for profile in Profile::ALL {
-        let dhat = printed("workload_dhat", profile, "off");
+        let dhat = printed("with_dhat", profile, "off");
         assert!(dhat.starts_with("total "), "{dhat}");
-        assert_eq!(printed("workload_plain", profile, "off"), dhat, "{profile:?}");
+        assert_eq!(printed("no_probe", profile, "off"), dhat, "{profile:?}");
         for mode in ["count", "full"] {
-            assert_eq!(printed("workload_probe", profile, mode), dhat, "{profile:?}, {mode}");
+            assert_eq!(printed("subjects", profile, mode), dhat, "{profile:?}, {mode}");
         }
     }
 }
 
 /// Every call of a process, from its first allocation to its end.
-fn calls(subject: &'static str, profile: Profile, mode: &str) -> Vec<String> {
+fn calls(program: &'static str, profile: Profile, mode: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("log");
     // The same variables of the same lengths for both, for what a process allocates can depend on them.
-    let mut command = Subject::new(subject, profile, Mode::Off).command();
+    let mut command = Subject::of(program, profile, Mode::Off).argument("workload").command();
     command.env("REFERENCE_LOG", &log).env("ALLOC_PROBE", mode);
     assert!(command.output().expect("it runs").status.success());
     fs::read_to_string(log).expect("the reference has written its log").lines().map(str::to_owned).collect()
@@ -46,10 +47,10 @@ fn calls(subject: &'static str, profile: Profile, mode: &str) -> Vec<String> {
 #[test]
 fn the_inner_allocator_sees_what_it_would_see_without_the_probe() {
     for profile in Profile::ALL {
-        let plain = calls("workload_plain", profile, "off");
+        let plain = calls("no_probe", profile, "off");
         assert!(plain.len() > 10_000, "{} calls", plain.len());
         for mode in ["off", "count", "full"] {
-            let probed = calls("workload_probe", profile, mode);
+            let probed = calls("subjects", profile, mode);
             let same = probed.iter().zip(&plain).take_while(|(probed, plain)| probed == plain).count();
             let (probed_next, plain_next) = (probed.get(same), plain.get(same));
             assert_eq!(probed_next, plain_next, "{profile:?}, {mode}: call {same} of {}", plain.len());
@@ -61,12 +62,13 @@ fn the_inner_allocator_sees_what_it_would_see_without_the_probe() {
 /// Optimised, ten frames are enough for all of a stack.
 fn dhat_file(profile: Profile, folder: &Path) -> PathBuf {
     let path = folder.join("dhat-heap.json");
-    let subject = Subject::new("workload_dhat", profile, Mode::Off).argument(&path);
+    let subject = Subject::of("with_dhat", profile, Mode::Off).argument("workload").argument(&path);
     let subject = if profile == Profile::Dev { subject.argument("whole") } else { subject };
     let output = subject.command().output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = fs::read_to_string(&path).expect("dhat has written its file");
-    fs::write(&path, text.replace("workload_dhat", "workload_probe")).expect("it can be written");
+    fs::write(&path, text.replace("subjects/with_dhat/", "subjects/").replace("with_dhat", "subjects"))
+        .expect("it can be written");
     path
 }
 
@@ -90,10 +92,10 @@ fn same_profile(profile: Profile) {
         peak_bytes: figure("peak_bytes"),
         peak_blocks: figure("peak_blocks"),
     };
-    assert_eq!(format!("{usage}\n"), printed("workload_probe", profile, "full"));
+    assert_eq!(format!("{usage}\n"), printed("subjects", profile, "full"));
     assert_eq!(figure("end_blocks"), 0);
 
-    let ours = Subject::new("workload_probe", profile, Mode::Full).run().expect_success();
+    let ours = Subject::new("workload", profile, Mode::Full).run().expect_success();
     let output = alloc_probe().arg("diff").arg("--json").arg(ours.dump_path()).arg(&file).output();
     let diff: Value = serde_json::from_slice(&output.expect("it runs").stdout).expect("JSON");
     for percent in ["bytes_percent", "exact_percent"] {

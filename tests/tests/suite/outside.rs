@@ -21,7 +21,8 @@ impl Service {
     /// With variables for the probe; an output path is a file in a folder of its own.
     fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Service {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut process = Command::new(binaries::subject("service", Profile::Dev))
+        let mut process = Command::new(binaries::subject("installed", Profile::Dev))
+            .arg("service")
             .args(arguments)
             .env_clear()
             .envs(variables.iter().copied())
@@ -98,7 +99,7 @@ fn check(dump: &Dump, service: &Service) {
     assert_eq!((dump.process.ended, dump.process.from_spool), (Ended::Running, true));
     assert_eq!(dump.process.pid, service.process.id());
     assert!(dump.memory.rss_bytes > 0);
-    let main = dump.threads.iter().find(|thread| thread.name == "service").expect("the main thread");
+    let main = dump.threads.iter().find(|thread| thread.name == "installed").expect("the main thread");
     if !dump.sites.is_empty() {
         // It has come up again. Between the two lies what a page may have besides.
         assert!(main.stack_bytes > 0 && main.stack_bytes + (64 << 10) > main.deepest_bytes, "{main:?}");
@@ -122,11 +123,9 @@ fn a_process_is_read_with_and_without_an_output_path() {
         assert_eq!(dump.sites.len() > 1000, sites, "{variables:?}");
         if sites {
             let shown = json(alloc_probe().arg("show").arg(service.path("now.json")).arg("--json"));
-            let of_stacks = shown["sites"]
-                .as_array()
-                .expect("sites")
-                .iter()
-                .filter(|site| frames(&shown, site).any(|frame| frame["function"] == "service::descend"));
+            let of_stacks = shown["sites"].as_array().expect("sites").iter().filter(|site| {
+                frames(&shown, site).any(|frame| frame["function"] == "installed::service::descend")
+            });
             assert!(of_stacks.count() >= 1000);
         }
     }

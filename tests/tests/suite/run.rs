@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// A subject about to run.
 #[derive(Clone)]
 pub(crate) struct Subject {
-    name: &'static str,
+    program: &'static str,
     profile: Profile,
     mode: Mode,
     arguments: Vec<OsString>,
@@ -24,7 +24,12 @@ pub(crate) struct Subject {
 impl Subject {
     /// A subject in a profile and a mode.
     pub(crate) fn new(name: &'static str, profile: Profile, mode: Mode) -> Subject {
-        Subject { name, profile, mode, arguments: Vec::new(), variables: Vec::new() }
+        Subject::of("subjects", profile, mode).argument(name)
+    }
+
+    /// A subject of a program with another global allocator: the arguments have to name it, unless it is the only one.
+    pub(crate) fn of(program: &'static str, profile: Profile, mode: Mode) -> Subject {
+        Subject { program, profile, mode, arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// With one more argument.
@@ -41,7 +46,7 @@ impl Subject {
 
     /// The command, with only the variables given: nothing that is set outside can change the outcome.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(binaries::subject(self.name, self.profile));
+        let mut command = Command::new(binaries::subject(self.program, self.profile));
         command
             .env_clear()
             .args(&self.arguments)
@@ -74,7 +79,8 @@ impl Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:?}, {:?})", self.name, self.profile, self.mode)
+        let Subject { program, arguments, profile, mode, .. } = self;
+        write!(f, "{program} {arguments:?} ({profile:?}, {mode:?})")
     }
 }
 

@@ -18,10 +18,10 @@ fn one_row_for_each_name() {
             faults.equal(
                 "names",
                 names,
-                vec!["brief", "crowd", "maker-0", "maker-1", "maker-2", "maker-3", "threads"],
+                vec!["brief", "crowd", "maker-0", "maker-1", "maker-2", "maker-3", "subjects"],
             );
             for (name, threads) in
-                [("maker-0", 1), ("maker-3", 1), ("brief", 200), ("crowd", 64), ("threads", 1)]
+                [("maker-0", 1), ("maker-3", 1), ("brief", 200), ("crowd", 64), ("subjects", 1)]
             {
                 let counted = rows(name).iter().map(|row| row.threads).collect::<Vec<_>>();
                 faults.equal(format_args!("threads in row `{name}`"), counted, vec![threads]);

@@ -1,12 +1,11 @@
 //! Running the built `alloc-probe`.
 
-use crate::binaries;
 use serde_json::Value;
 use std::process::{Command, Output};
 
 /// The command line, with nothing of the environment that could change what it prints.
 pub(crate) fn alloc_probe() -> Command {
-    let mut command = Command::new(binaries::command_line());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_command_line"));
     command.env_clear();
     command
 }

@@ -4,7 +4,7 @@
 mod arrows;
 mod circles;
 mod exceptions;
-mod made_up;
+mod fixtures;
 mod modules;
 mod names;
 mod table;

@@ -1,21 +1,21 @@
-//! A service that has nothing to do but to be looked at: `service STACKS` makes a live block of 48 bytes under each of
+//! A service that has nothing to do but to be looked at: `installed service STACKS` makes a live block of 48 bytes under each of
 //! so many stacks, prints its figures, and then allocates on another thread until its input ends.
 
+use alloc_probe_tests::subject;
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-alloc_probe::install!();
-
 static DONE: AtomicBool = AtomicBool::new(false);
 
-fn main() {
-    let stacks = std::env::args().nth(1).and_then(|stacks| stacks.parse().ok()).unwrap_or(100);
+pub(crate) fn main() {
+    let stacks = subject::arguments().next().and_then(|stacks| stacks.parse().ok()).unwrap_or(100);
     let mut kept: Vec<Box<[u8; 48]>> = Vec::with_capacity(stacks);
     for path in 0..stacks {
         descend(path, 17, &mut kept);
     }
-    let busy = std::env::args().nth(2).is_some_and(|busy| busy == "busy").then(|| std::thread::spawn(work));
+    let busy =
+        subject::arguments().nth(1).is_some_and(|busy| busy == "busy").then(|| std::thread::spawn(work));
     // Both streams take a buffer at first; after that, nothing is allocated.
     let mut input = std::io::stdin();
     println!("ready");

@@ -1,16 +1,11 @@
-//! The shared workload without the probe, as the reference sees it.
+//! The shared workload as the probe sees it.
 
-use alloc_probe_tests::reference::{self, Reference};
 use alloc_probe_tests::workload::{self, Usage};
-use std::alloc::System;
 
-#[global_allocator]
-static ALLOC: Reference<System> = Reference::new(System);
-
-fn main() {
-    let before = reference::snapshot();
+pub(crate) fn main() {
+    let before = alloc_probe::stats();
     std::hint::black_box(workload::run());
-    let after = reference::snapshot();
+    let after = alloc_probe::stats();
     let usage = Usage {
         total_bytes: after.total_bytes - before.total_bytes,
         total_blocks: after.total_blocks - before.total_blocks,

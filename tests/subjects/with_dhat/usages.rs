@@ -1,12 +1,9 @@
-//! One of the expressions, in `dhat`'s testing mode: one process each, as that has one profiler for a process.
+//! One of the expressions, in `dhat`'s testing mode, `with_dhat usages NAME`: one process each, as that has one profiler for a process.
 
-use alloc_probe_tests::usages;
+use alloc_probe_tests::{subject, usages};
 
-#[global_allocator]
-static ALLOC: dhat::Alloc = dhat::Alloc;
-
-fn main() {
-    let name = std::env::args().nth(1).unwrap_or_default();
+pub(crate) fn main() {
+    let name = subject::arguments().next().unwrap_or_default();
     let (_, expression) = usages::named(&name).expect("the argument is an expression's name");
     let profiler = dhat::Profiler::builder().testing().build();
     let value = expression();

@@ -1,13 +1,11 @@
 //! The shared workload as `dhat` sees it. With arguments it leaves a file as well: the first is its path, and with
 //! `whole` after it, stacks are whole.
 
+use alloc_probe_tests::subject;
 use alloc_probe_tests::workload::{self, Usage};
 
-#[global_allocator]
-static ALLOC: dhat::Alloc = dhat::Alloc;
-
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+pub(crate) fn main() {
+    let arguments: Vec<String> = subject::arguments().collect();
     let builder = dhat::Profiler::builder();
     let profiler = match arguments.as_slice() {
         [] => builder.testing().build(),
