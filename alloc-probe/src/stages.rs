@@ -82,7 +82,7 @@ pub fn remove_block(address: u64, size: u64) -> bool {
 
 /// Counts a block of a site that was allocated.
 #[inline(never)]
-pub fn count_birth(site: u32, size: u64) {
+pub fn count_alloc(site: u32, size: u64) {
     let thread = own();
     if let Some(counter) = site::counter(thread, site) {
         counter.add(thread, size, SAMPLE_BLOCK, peak::epoch(thread));

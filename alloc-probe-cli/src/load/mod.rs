@@ -11,7 +11,7 @@ mod main_program;
 pub mod process;
 mod read;
 mod refusal;
-mod stacks;
+mod touched_stacks;
 
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::Dump;

@@ -4,7 +4,7 @@
 
 use super::read::{LIMIT_BYTES, monotonic_ns, read_within};
 use super::refusal::Refusal;
-use super::{check, main_program, stacks};
+use super::{check, main_program, touched_stacks};
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::{Dump, Memory, Thread, sum_of_fields};
 use alloc_probe_format::spool_file::SpoolFile;
@@ -37,7 +37,7 @@ pub fn load(pid: u32) -> Result<Dump, Error> {
     check::check(&dump).map_err(refused)?;
     dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory(pid) };
     dump.threads.iter_mut().for_each(|thread| rename(pid, thread));
-    stacks::measure(pid, &spool, &mut dump);
+    touched_stacks::measure(pid, &spool, &mut dump);
     Ok(dump)
 }
 

@@ -212,7 +212,7 @@ pub(crate) struct Inside {
     entered: bool,
     number: Number,
     before: Number,
-    slack: u64,
+    inherited: u64,
     /// It's the thread's.
     _not_send: PhantomData<*const ()>,
 }
@@ -223,7 +223,7 @@ impl Inside {
         let Some(thread) = this_thread() else {
             // What it does can't be counted, and it holds nothing that it would have to give back.
             slot::lose(number, 1);
-            return Inside { entered: false, number: 0, before: 0, slack: 0, _not_send: PhantomData };
+            return Inside { entered: false, number: 0, before: 0, inherited: 0, _not_send: PhantomData };
         };
         if number != 0 {
             open::hold(number);
@@ -231,8 +231,8 @@ impl Inside {
         // Whoever started it, it runs the program's code now.
         thread.starting.set(0);
         let before = thread.scope.replace(number);
-        let slack = if number == before { 0 } else { inherit::mark(number) };
-        Inside { entered: true, number, before, slack, _not_send: PhantomData }
+        let inherited = if number == before { 0 } else { inherit::mark(number) };
+        Inside { entered: true, number, before, inherited, _not_send: PhantomData }
     }
 }
 
@@ -244,8 +244,8 @@ impl Drop for Inside {
         if let Some(thread) = thread::current().filter(|_| self.entered) {
             thread.scope.set(self.before);
         }
-        if self.slack != 0 {
-            inherit::restore(self.slack);
+        if self.inherited != 0 {
+            inherit::restore(self.inherited);
         }
         if self.number != 0 {
             quietly(|| open::release(self.number));

@@ -40,7 +40,7 @@ use native as unwinder;
 #[cfg(not(native_unwinder))]
 use portable as unwinder;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use unwinder::{forget_rules, prepare};
+use unwinder::{clear_rules, prepare};
 
 /// Brings the list of images up to date. To be called before the first capture, which should be early, while there
 /// is one thread: the dynamic linker's lock is taken. Then now and then: it's cheap where nothing changed.
@@ -53,6 +53,6 @@ pub(crate) fn refresh_images() {
         prepare();
     }
     if images::refresh() {
-        forget_rules();
+        clear_rules();
     }
 }

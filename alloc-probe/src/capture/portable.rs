@@ -67,4 +67,4 @@ impl CachedStack {
 
 pub(super) fn prepare() {}
 
-pub(super) fn forget_rules() {}
+pub(super) fn clear_rules() {}

@@ -104,7 +104,7 @@ pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout, signals: Signals) {
         USED.store(0, Relaxed);
         let pages = used.next_multiple_of(os::PAGE);
         // SAFETY: no block is left, so nobody needs the content of the arena; fresh blocks must be zero.
-        unsafe { os::give_back(base as *mut u8, pages) };
+        unsafe { os::make_zero(base as *mut u8, pages) };
     } else if offset + layout.size() == used {
         // SAFETY: the block is the caller's to write to until it is taken back, and its place will be handed
         // out again, as zeroed memory.

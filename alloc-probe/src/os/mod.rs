@@ -9,8 +9,8 @@ pub(crate) mod executable;
 pub(crate) mod lock;
 pub(crate) mod message;
 pub(crate) mod path;
+pub(crate) mod single_writer;
 mod system;
-pub(crate) mod word;
 
 pub(crate) use executable::{executable, without_mark};
 pub(crate) use system::*;

@@ -124,7 +124,7 @@ pub(crate) unsafe fn replace(start: *mut u8, bytes: usize) {
 /// # Safety
 ///
 /// The range lies within one reservation of private memory, and nobody needs what is in it.
-pub(crate) unsafe fn give_back(start: *mut u8, bytes: usize) {
+pub(crate) unsafe fn make_zero(start: *mut u8, bytes: usize) {
     // SAFETY: by the contract, the range is private anonymous memory whose content nobody needs.
     unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) };
 }

@@ -2,7 +2,7 @@
 
 use super::scope;
 use super::state::{
-    COUNTS, Mode, NO_DUMPS, OFF, STARTING, STATE, UNSTARTED, is_hidden, is_missing, mode, prepared, say,
+    COUNTS, Mode, NO_DUMPS, OFF, STARTING, STATE, UNSTARTED, is_in_the_probe, is_missing, mode, prepared, say,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -80,7 +80,7 @@ impl<A> AllocProbe<A> {
     #[inline]
     fn counts(&self) -> bool {
         match STATE.load(Relaxed) {
-            COUNTS => !is_hidden(),
+            COUNTS => !is_in_the_probe(),
             OFF => false,
             _ => self.start(),
         }

@@ -3,7 +3,7 @@
 //! Nothing tells whose a block is. So what is freed in a scope counts to it, wherever it was allocated, and what is freed
 //! elsewhere stays live in it; and a thread that was started in a scope is in none until it enters one, as by [`here`].
 
-use super::state::{Mode, NO_DUMPS, hidden, mode, prepared};
+use super::state::{Mode, NO_DUMPS, in_the_probe, mode, prepared};
 use crate::usage::Usage;
 use std::cell::Cell;
 use std::future::Future;
@@ -89,7 +89,7 @@ impl Scope {
             "nothing can be measured: recording is off, or this program does not allocate through alloc-probe"
         );
         let parent = here().0;
-        hidden(|| Scope(ManuallyDrop::new(Arc::new(Slot { parent, ..Slot::default() }))))
+        in_the_probe(|| Scope(ManuallyDrop::new(Arc::new(Slot { parent, ..Slot::default() }))))
     }
 
     /// The same as [`Scope::new`] on this platform, which knows no call sites.
@@ -161,7 +161,7 @@ impl Clone for Scope {
 impl Drop for Scope {
     fn drop(&mut self) {
         // SAFETY: it is dropped here alone, and not used again.
-        hidden(|| unsafe { ManuallyDrop::drop(&mut self.0) });
+        in_the_probe(|| unsafe { ManuallyDrop::drop(&mut self.0) });
     }
 }
 

@@ -28,30 +28,30 @@ pub(super) static STATE: AtomicU8 = AtomicU8::new(UNSTARTED);
 
 thread_local! {
     // No destructor and a constant value: reading it allocates nothing.
-    static HIDDEN: Cell<bool> = const { Cell::new(false) };
+    static IN_THE_PROBE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether what the thread does is in no figure now.
-pub(super) fn is_hidden() -> bool {
-    HIDDEN.with(Cell::get)
+pub(super) fn is_in_the_probe() -> bool {
+    IN_THE_PROBE.with(Cell::get)
 }
 
 /// Runs something that is in no figure.
-pub(super) fn hidden<T>(f: impl FnOnce() -> T) -> T {
+pub(super) fn in_the_probe<T>(f: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            HIDDEN.with(|hidden| hidden.set(self.0));
+            IN_THE_PROBE.with(|inside| inside.set(self.0));
         }
     }
-    let _restore = Restore(HIDDEN.with(|hidden| hidden.replace(true)));
+    let _restore = Restore(IN_THE_PROBE.with(|inside| inside.replace(true)));
     f()
 }
 
 /// Says something on standard error, in no figure.
 pub(super) fn say(text: &str) {
     use io::Write as _;
-    hidden(|| {
+    in_the_probe(|| {
         let _ = writeln!(io::stderr(), "alloc-probe: {text}");
     });
 }

@@ -8,7 +8,7 @@
 //! key and a count in a byte each. What is more, and what a byte can't hold, goes to a chain of lines, together with
 //! what was live at the peak, which most sites never have.
 
-use crate::os::word::{bump, bump_byte, find_byte, set_lower};
+use crate::os::single_writer::{bump, bump_byte, find_byte, set_lower};
 use crate::spool;
 use crate::thread::Thread;
 use alloc_probe_format::spool::{LINE_CELLS, PAGE_RECORDS, SITE_LIMIT, Section, counter, line, tally};

@@ -15,7 +15,7 @@
 use crate::mode;
 use crate::os::barrier;
 use crate::os::clock;
-use crate::os::word::bump;
+use crate::os::single_writer::bump;
 use crate::profile::resident;
 use crate::spool;
 use crate::thread::{Activity, Thread};

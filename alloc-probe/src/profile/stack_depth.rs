@@ -23,7 +23,7 @@ use std::sync::atomic::Ordering::Relaxed;
 #[inline(never)]
 pub(crate) fn note_deepest(thread: &Thread, captured: Captured) {
     // SAFETY: null, or the thread's own cached stack, which nothing else refers to now that the stack is taken.
-    let own = unsafe { thread.cached_stack.get().as_ref() }.and_then(|kept| kept.own_stack());
+    let own = unsafe { thread.cached_stack.get().as_ref() }.and_then(|cached| cached.own_stack());
     let Some(OwnStack { low, high, lowest }) = own else { return };
     thread.record.set_stack(low, high);
     let depth = high.saturating_sub(lowest).min(u32::MAX.into());

@@ -6,7 +6,7 @@
 //! much, nearly all of it in cache misses.) Where a chain is long, a small cache remembers where a child was found.
 //!
 //! Two threads that add one frame at the same time may both succeed; a snapshot makes such twins one row again,
-//! which is cheaper than keeping them from ever being born.
+//! which is cheaper than keeping them from coming about.
 
 use crate::capture::{FrameKey, Tree};
 use crate::spool;

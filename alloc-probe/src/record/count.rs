@@ -1,6 +1,6 @@
 //! Recording in mode `count`: figures of the thread, and nothing shared on the common path.
 
-use crate::os::word::bump;
+use crate::os::single_writer::bump;
 use crate::profile::peak::{self, Change};
 use crate::profile::timeline;
 use crate::thread::{Activity, Thread};

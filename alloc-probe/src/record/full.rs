@@ -7,7 +7,7 @@ use super::{count, failures, sample, site};
 use crate::capture::Registers;
 use crate::mode::{self, State};
 use crate::os::clock;
-use crate::os::word::bump;
+use crate::os::single_writer::bump;
 use crate::profile::blocks;
 use crate::profile::peak::{self, Change};
 use crate::profile::timeline;
@@ -74,7 +74,7 @@ fn end(thread: &Thread, block: Block, temporary: bool) {
 #[inline(always)]
 fn end_site(thread: &Thread, block: Block, temporary: bool, epoch: u64) {
     if block.sampled {
-        sample::forgotten(block.address);
+        sample::no_longer_live(block.address);
         return sample::end_site(thread, block, temporary);
     }
     if let Some(counter) = site::counter(thread, block.site) {

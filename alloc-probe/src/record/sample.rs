@@ -55,7 +55,7 @@ pub(crate) fn realloc(
     registers: Registers,
     inner: impl FnOnce() -> *mut u8,
 ) -> *mut u8 {
-    let old = if live(address).load(Relaxed) != 0 { forget(thread, address, old_size) } else { None };
+    let old = if live(address).load(Relaxed) != 0 { remove(thread, address, old_size) } else { None };
     let new = inner();
     if new.is_null() {
         if let Some(old) = old {
@@ -126,9 +126,9 @@ fn keep(thread: &Thread, block: Block) -> bool {
     kept
 }
 
-fn forget(thread: &Thread, address: u64, size: u64) -> Option<Block> {
+fn remove(thread: &Thread, address: u64, size: u64) -> Option<Block> {
     let block = blocks::remove(thread, address, size)?;
-    forgotten(address);
+    no_longer_live(address);
     Some(block)
 }
 
@@ -138,7 +138,7 @@ fn forget(thread: &Thread, address: u64, size: u64) -> Option<Block> {
 fn end(thread: &'static Thread, address: u64, size: u64) {
     recording(thread, || {
         let temporary = thread.last_block.get() == address as usize;
-        if let Some(block) = forget(thread, address, size) {
+        if let Some(block) = remove(thread, address, size) {
             end_site(thread, block, temporary);
         }
     });
@@ -160,7 +160,7 @@ pub(crate) fn end_site(thread: &Thread, block: Block, temporary: bool) {
 }
 
 /// A sample's record is gone.
-pub(crate) fn forgotten(address: u64) {
+pub(crate) fn no_longer_live(address: u64) {
     live(address).fetch_sub(1, Relaxed);
 }
 

@@ -38,16 +38,16 @@ pub(crate) fn node_of_caller(thread: &'static Thread, registers: Registers) -> u
 /// Takes the caller's stack. None where there is no memory for it.
 #[inline(always)]
 fn capture(thread: &'static Thread, registers: Registers) -> Option<Captured> {
-    let mut kept = thread.cached_stack.get();
-    if kept.is_null() {
+    let mut cached = thread.cached_stack.get();
+    if cached.is_null() {
         if !thread.make_private() {
             return None;
         }
-        kept = thread.cached_stack.get();
+        cached = thread.cached_stack.get();
     }
     // SAFETY: the cached stack is the thread's own, in memory that stays; the thread is marked as recording, so that no
     // other reference to it exists. The registers are those of a frame that lives until this call returns.
-    Some(unsafe { (*kept).capture(&StackTree, registers) })
+    Some(unsafe { (*cached).capture(&StackTree, registers) })
 }
 
 /// A stack that was cut, or deeper than all before.

@@ -102,7 +102,7 @@ pub(super) fn remove(place: u32, owner: Owner) {
 
 /// A block ends whose tree can't be locked: it stays in the chain, where nobody finds it, until its scope closes.
 pub(super) fn disown(place: u32) {
-    BLOCKS.forget_key(place);
+    BLOCKS.make_unfindable(place);
 }
 
 /// Whether the block at an address still lies at a place, with an owner.

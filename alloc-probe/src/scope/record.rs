@@ -77,9 +77,9 @@ pub(crate) fn realloc(
     if address == 0 {
         return old.into_iter().for_each(|old| reattach(thread, old));
     }
-    let born = scope_of_new(thread, address, registers);
+    let new_owner = scope_of_new(thread, address, registers);
     recording(thread, || {
-        match (&old, born) {
+        match (&old, new_owner) {
             (Some(old), Some((scope, node))) if are_related(old.owner.scope, scope) => {
                 // One instant for the scopes around both.
                 match lock(scope) {
@@ -97,7 +97,7 @@ pub(crate) fn realloc(
                         None => lose(old.owner.scope),
                     }
                 }
-                if let Some((scope, node)) = born {
+                if let Some((scope, node)) = new_owner {
                     match lock(scope) {
                         Some(_locked) => begin(Owner { scope, node }, address, size, true),
                         None => lose(scope),

@@ -99,7 +99,7 @@ impl<E: Entry> Table<E> {
     }
 
     /// Has a place taken by a key that nobody looks for, until it is removed.
-    pub(super) fn forget_key(&self, place: u32) {
+    pub(super) fn make_unfindable(&self, place: u32) {
         let nobody = KEY_LIMIT - 1;
         self.at(place).word().fetch_or(nobody << KEY_SHIFT, Relaxed);
     }
@@ -147,7 +147,7 @@ mod tests {
         for (key, place) in (1..).zip(&places).filter(|(key, _)| key % 3 != 0) {
             assert_eq!(TABLE.find(key), Some(*place), "others stay where they were");
         }
-        TABLE.forget_key(places[0]);
+        TABLE.make_unfindable(places[0]);
         assert_eq!(TABLE.find(1), None);
         assert!(TABLE.insert(1).is_some_and(|place| place != places[0]));
     }

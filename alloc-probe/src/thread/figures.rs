@@ -4,7 +4,7 @@
 //! figures whose epoch is old first copies its live figures to those at the peak: they have not changed since.
 //! So no event ever looks at more than one site, and the sites' peak figures add up to the process's.
 
-use crate::os::word::bump;
+use crate::os::single_writer::bump;
 use alloc_probe_format::spool::thread;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

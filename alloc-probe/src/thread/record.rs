@@ -1,7 +1,7 @@
 //! What a thread counts, in the spool: the record of a thread, or of all ended threads of one name.
 
 use super::figures::ThreadFigures;
-use crate::os::word::bump;
+use crate::os::single_writer::bump;
 use alloc_probe_format::spool::thread as word;
 use std::mem::offset_of;
 use std::sync::atomic::AtomicU64;

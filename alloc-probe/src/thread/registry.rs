@@ -64,8 +64,8 @@ pub(crate) fn take_slot() -> Option<&'static Thread> {
     let (pages, cached_stack) =
         unsafe { ((&raw const (*state).pages).read(), (&raw const (*state).cached_stack).read()) };
     // SAFETY: null, or a cached stack that was an earlier thread's alone, and is this one's now.
-    if let Some(kept) = unsafe { cached_stack.get().as_mut() } {
-        kept.reset(); // Another stack stood there.
+    if let Some(stack) = unsafe { cached_stack.get().as_mut() } {
+        stack.reset(); // Another stack stood there.
     }
     let new = Thread { pages, cached_stack, ..Thread::new(record, slot) };
     // SAFETY: the slot belongs to no thread, and whoever writes to the limits of all holds the registry's lock, too.
@@ -108,7 +108,7 @@ pub(crate) fn for_each_state(f: impl Fn(&Thread)) {
 /// Hands a slot back, for the next thread to take. The registry is locked, and the thread has let go of its state.
 pub(crate) fn release_slot(thread: &Thread) {
     if thread.slot >= MANY {
-        thread.give_back();
+        thread.release_cached_stack();
     }
     next_free(thread.slot).store(FREE.load(Relaxed), Relaxed);
     FREE.store(thread.slot + 1, Relaxed);

@@ -169,11 +169,11 @@ impl Thread {
     }
 
     /// Gives the memory of the cached stack back to the system: another thread may never have this slot again.
-    pub(crate) fn give_back(&self) {
-        if let Some(kept) = std::ptr::NonNull::new(self.cached_stack.get()) {
+    pub(crate) fn release_cached_stack(&self) {
+        if let Some(stack) = std::ptr::NonNull::new(self.cached_stack.get()) {
             // SAFETY: the stack is this thread's alone, which takes no more, in private memory of its own; all zeros
             // are a cached stack that has nothing.
-            unsafe { os::give_back(kept.as_ptr().cast(), size_of::<CachedStack>()) };
+            unsafe { os::make_zero(stack.as_ptr().cast(), size_of::<CachedStack>()) };
         }
     }
 }

@@ -1,13 +1,13 @@
-//! When the live blocks of a site were born, and whether their number settles.
+//! How old the live blocks of a site are, and whether their number settles.
 //!
-//! Whoever keeps all that he makes has blocks of every age. A cache that has filled has old ones only; one that evicts
+//! A leak has blocks of every age. A cache that has filled has old ones only; one that evicts
 //! has young ones only; one that fills ever more slowly has few young ones. Time here is that in which something was
 //! allocated: a server that stood idle for an hour has not settled for that.
 
 use super::activity::Activity;
 use crate::profile::Site;
 
-/// A share of the time, and the share of the live blocks that were born in it.
+/// A share of the time, and the share of the live blocks that were allocated in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::analyse) struct Recent {
     pub(in crate::analyse) of_time: f64,
@@ -15,26 +15,26 @@ pub(in crate::analyse) struct Recent {
 }
 
 impl Recent {
-    /// How many times as many blocks were born in it as if births were even.
+    /// How many times as many blocks were allocated in it as if they came evenly.
     pub(in crate::analyse) fn ratio(self) -> f64 {
         self.of_blocks / self.of_time
     }
 }
 
-/// When the live blocks of some sites were born.
+/// How old the live blocks of some sites are.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::analyse) struct Births {
+pub(in crate::analyse) struct Ages {
     /// In the last part of the time, about half of it, and in the last half of that: as the histogram's buckets and the
     /// timeline have it, so that the second can be missing.
     pub(in crate::analyse) recent: Vec<Recent>,
     /// How many blocks were live over the time, in the mean, for each one that is at its end: 0.5 where their number
     /// grew evenly from nothing, 1 where it was the same all the time.
     pub(in crate::analyse) mean_live: f64,
-    /// The share of the live blocks that were born before the [last part](LATE) of the time.
+    /// The share of the live blocks that were allocated before the [last part](LATE) of the time.
     pub(in crate::analyse) settled: f64,
 }
 
-/// The last part of the time. What was born in it may be under way.
+/// The last part of the time. What was allocated in it may be under way.
 pub(in crate::analyse) const LATE: f64 = 0.1;
 
 /// The parts of the time that are looked at: with less, the timeline is too coarse to tell.
@@ -42,12 +42,12 @@ const PARTS: std::ops::RangeInclusive<f64> = 0.04..=0.6;
 /// The first part must be larger than this.
 const LEAST_PART: f64 = 0.1;
 
-impl Births {
+impl Ages {
     /// Of the blocks that these sites have live at the end. None where there are none, or the time does not tell.
     pub(in crate::analyse) fn of<'a>(
         sites: impl Iterator<Item = &'a Site>,
         activity: &Activity,
-    ) -> Option<Births> {
+    ) -> Option<Ages> {
         let mut by_bucket = [0_u64; 65];
         let mut lifetimes_ns = 0_u64;
         for site in sites {
@@ -77,7 +77,7 @@ impl Births {
         for (bucket, blocks) in (0_u8..).zip(by_bucket) {
             let older = activity.share_up_to(bucket);
             survivors += blocks as f64 * (younger + older) / 2.0;
-            // Within a bucket, births are taken for even.
+            // Within a bucket, ages are taken for even.
             settled += blocks as f64
                 * match (younger >= LATE, older > LATE) {
                     (true, _) => 1.0,
@@ -87,7 +87,7 @@ impl Births {
             younger = older;
         }
         let ended = lifetimes_ns as f64 / activity.active_ns().max(1) as f64;
-        Some(Births { recent, mean_live: (survivors + ended) / live, settled: settled / live })
+        Some(Ages { recent, mean_live: (survivors + ended) / live, settled: settled / live })
     }
 
     /// Whether blocks of every age are there, as many of late as ever, and most are not of a constant number that come
@@ -116,11 +116,11 @@ mod tests {
         Activity::of(&run(1_000)).unwrap()
     }
 
-    /// The births of blocks that were born at these milliseconds, with a sum of lifetimes of those that ended.
-    fn births(born: impl Iterator<Item = u64>, ended_ms: u64) -> Births {
+    /// The ages of blocks that were allocated at these milliseconds, with a sum of lifetimes of those that ended.
+    fn ages(allocated: impl Iterator<Item = u64>, ended_ms: u64) -> Ages {
         let mut ages: std::collections::BTreeMap<u8, u64> = std::collections::BTreeMap::new();
-        for born in born {
-            let age = 999 - born;
+        for allocated in allocated {
+            let age = 999 - allocated;
             let bucket = (u64::BITS - age.leading_zeros()) as u8;
             *ages.entry(bucket).or_default() += 1;
         }
@@ -129,61 +129,61 @@ mod tests {
             figures: Figures { lifetime_sum_ns: ended_ms * 1_000_000, ..Figures::default() },
             ..Site::default()
         };
-        Births::of([site].iter(), &activity()).unwrap()
+        Ages::of([site].iter(), &activity()).unwrap()
     }
 
     #[test]
     fn a_site_that_keeps_everything_goes_on() {
-        let leak = births(0..1000, 0);
+        let leak = ages(0..1000, 0);
         let shares = [0.512, 0.256].map(|part| Recent { of_time: part, of_blocks: part });
         assert_eq!(leak.recent, shares);
         assert!((leak.mean_live - 0.5).abs() < 0.01, "{leak:?}");
         assert!((leak.settled - 0.9).abs() < 0.01, "{leak:?}");
         assert!(leak.go_on() && leak.are_even());
         // One in ten is kept; the others live for a moment.
-        assert!(births((0..1000).step_by(10), 900).go_on());
+        assert!(ages((0..1000).step_by(10), 900).go_on());
     }
 
     #[test]
     fn what_filled_early_has_settled() {
-        assert!(!births(0..200, 0).go_on());
+        assert!(!ages(0..200, 0).go_on());
         // Nine in ten at once, and one in ten all over the rest.
-        assert!(!births((0..90).chain((100..1000).step_by(90)), 0).go_on());
+        assert!(!ages((0..90).chain((100..1000).step_by(90)), 0).go_on());
     }
 
     #[test]
     fn what_evicts_has_settled() {
         // The last hundred of a thousand, each of which lived for a tenth of the run.
-        let evicting = births(900..1000, 900 * 100);
+        let evicting = ages(900..1000, 900 * 100);
         assert!(!evicting.go_on(), "{evicting:?}");
         // Twice as many as fit, replaced at random: young and old are there, but as many all the time.
-        let random = births((0..500).step_by(3).chain((500..1000).step_by(2)), 500 * 350);
+        let random = ages((0..500).step_by(3).chain((500..1000).step_by(2)), 500 * 350);
         assert!(!random.go_on(), "{random:?}");
     }
 
     #[test]
     fn what_fills_ever_more_slowly_settles() {
-        // A thousand births, the n-th when 1 - exp(-t / 250 ms) has come to n per mille of what it is at the end.
+        // A thousand ages, the n-th when 1 - exp(-t / 250 ms) has come to n per mille of what it is at the end.
         let whole = 1.0 - (-4.0_f64).exp();
-        let born = |n: u32| -250.0 * (1.0 - f64::from(n) / 1000.0 * whole).ln();
-        assert!(!births((0..1000).map(|n| born(n) as u64), 0).go_on());
+        let allocated = |n: u32| -250.0 * (1.0 - f64::from(n) / 1000.0 * whole).ln();
+        assert!(!ages((0..1000).map(|n| allocated(n) as u64), 0).go_on());
     }
 
-    /// The births of what a program has live after 1000 ms in which it makes four blocks each millisecond, by what it
+    /// The ages of what a program has live after 1000 ms in which it makes four blocks each millisecond, by what it
     /// says of the life of each: how many milliseconds, from when and the how-manieth it is.
-    fn lived(life_ms: impl Fn(f64, u32) -> f64) -> Births {
+    fn lived(life_ms: impl Fn(f64, u32) -> f64) -> Ages {
         let mut live = Vec::new();
         let mut ended_ms = 0.0;
         for number in 0..4000_u32 {
-            let born = f64::from(number) / 4.0;
-            let life = life_ms(born, number);
-            if born + life >= 1000.0 {
-                live.push(born as u64);
+            let allocated = f64::from(number) / 4.0;
+            let life = life_ms(allocated, number);
+            if allocated + life >= 1000.0 {
+                live.push(allocated as u64);
             } else {
                 ended_ms += life;
             }
         }
-        births(live.into_iter(), ended_ms as u64)
+        ages(live.into_iter(), ended_ms as u64)
     }
 
     /// A number from 0 to 1 for each number, without any pattern.
@@ -202,38 +202,38 @@ mod tests {
             ("one in ten, at random", &|_, n| {
                 if chance(n) < 0.1 { FOREVER } else { exponential(5.0, n + 1) }
             }),
-            ("twice as many in the second half", &|born, n| {
-                if n % if born < 500.0 { 20 } else { 10 } == 0 { FOREVER } else { 1.0 }
+            ("twice as many in the second half", &|allocated, n| {
+                if n % if allocated < 500.0 { 20 } else { 10 } == 0 { FOREVER } else { 1.0 }
             }),
-            ("in bursts", &|born, _| if born as u64 % 100 < 20 { FOREVER } else { 2.0 }),
-            ("ever more slowly, but without end", &|born, n| {
-                if chance(n) < 0.5 / (1.0 + born / 100.0).sqrt() { FOREVER } else { 1.0 }
+            ("in bursts", &|allocated, _| if allocated as u64 % 100 < 20 { FOREVER } else { 2.0 }),
+            ("ever more slowly, but without end", &|allocated, n| {
+                if chance(n) < 0.5 / (1.0 + allocated / 100.0).sqrt() { FOREVER } else { 1.0 }
             }),
         ];
         for (name, life) in grow {
-            let births = lived(life);
-            assert!(births.go_on(), "{name}: {births:?}");
+            let ages = lived(life);
+            assert!(ages.go_on(), "{name}: {ages:?}");
         }
         let settle: [(&str, Life<'_>); 10] = [
-            ("full after four fifths of the run", &|born, n| {
-                if born < 800.0 && n % 10 == 0 { FOREVER } else { 1.0 }
+            ("full after four fifths of the run", &|allocated, n| {
+                if allocated < 800.0 && n % 10 == 0 { FOREVER } else { 1.0 }
             }),
             ("as many under way all the time", &|_, _| 100.0),
             ("the same, at random", &|_, n| exponential(100.0, n)),
             ("the same, each for a third of the run", &|_, n| exponential(300.0, n)),
             ("a cache of the latest half", &|_, _| 500.0),
-            ("a cache that throws out at random, which turned over twice", &|born, n| {
-                exponential(333.0, n) + (333.0 - born).max(0.0)
+            ("a cache that throws out at random, which turned over twice", &|allocated, n| {
+                exponential(333.0, n) + (333.0 - allocated).max(0.0)
             }),
-            ("start-up only", &|born, _| if born < 50.0 { FOREVER } else { 1.0 }),
-            ("start-up, and one in a hundred", &|born, n| {
-                if born < 100.0 || n % 100 == 0 { FOREVER } else { 1.0 }
+            ("start-up only", &|allocated, _| if allocated < 50.0 { FOREVER } else { 1.0 }),
+            ("start-up, and one in a hundred", &|allocated, n| {
+                if allocated < 100.0 || n % 100 == 0 { FOREVER } else { 1.0 }
             }),
-            ("a cache of a hundred keys that come at random", &|born, n| {
-                if chance(n) < 0.2 * (-born / 150.0).exp() { FOREVER } else { 1.0 }
+            ("a cache of a hundred keys that come at random", &|allocated, n| {
+                if chance(n) < 0.2 * (-allocated / 150.0).exp() { FOREVER } else { 1.0 }
             }),
-            ("a load that is at its highest at the end", &|born, n| {
-                if chance(n) < (1.0 - (born / 1000.0 * std::f64::consts::TAU * 2.0).cos()) / 2.0 {
+            ("a load that is at its highest at the end", &|allocated, n| {
+                if chance(n) < (1.0 - (allocated / 1000.0 * std::f64::consts::TAU * 2.0).cos()) / 2.0 {
                     60.0
                 } else {
                     1.0
@@ -241,18 +241,18 @@ mod tests {
             }),
         ];
         for (name, life) in settle {
-            let births = lived(life);
-            assert!(!births.go_on(), "{name}: {births:?}");
+            let ages = lived(life);
+            assert!(!ages.go_on(), "{name}: {ages:?}");
         }
     }
 
     #[test]
     fn a_batch_at_the_end_is_not_growth() {
-        let late = births(980..1000, 0);
+        let late = ages(980..1000, 0);
         assert!(!late.go_on());
         assert_eq!(late.settled, 0.0, "all of it may be under way");
-        assert_eq!(births(0..500, 0).settled, 1.0);
-        assert!(!births(std::iter::repeat_n(500, 64), 0).go_on());
+        assert_eq!(ages(0..500, 0).settled, 1.0);
+        assert!(!ages(std::iter::repeat_n(500, 64), 0).go_on());
     }
 
     #[test]
@@ -263,18 +263,18 @@ mod tests {
         dump.process.duration_ns = 1_500_000_000;
         let activity = Activity::of(&dump).unwrap();
         assert_eq!(activity.active_ns(), 1_000_000_000);
-        let births = |ages: &[(u8, u64)]| {
+        let ages = |ages: &[(u8, u64)]| {
             let site = Site { ages: ages.to_vec(), ..Site::default() };
-            Births::of([site].iter(), &activity).unwrap()
+            Ages::of([site].iter(), &activity).unwrap()
         };
-        let leak = births(&[(9, 12), (10, 512), (11, 476)]);
+        let leak = ages(&[(9, 12), (10, 512), (11, 476)]);
         assert_eq!(leak.recent, [Recent { of_time: 0.524, of_blocks: 0.524 }]);
         assert!(leak.go_on() && !leak.are_even(), "{leak:?}");
-        assert!(!births(&[(11, 200)]).go_on(), "settled early");
-        assert!(!births(&[(10, 100)]).go_on(), "evicts");
+        assert!(!ages(&[(11, 200)]).go_on(), "settled early");
+        assert!(!ages(&[(10, 100)]).go_on(), "evicts");
         // After 9 s, all of it is in one bucket.
         dump.process.duration_ns = 10_000_000_000;
         let site = Site { ages: vec![(14, 1000)], ..Site::default() };
-        assert_eq!(Births::of([site].iter(), &Activity::of(&dump).unwrap()), None);
+        assert_eq!(Ages::of([site].iter(), &Activity::of(&dump).unwrap()), None);
     }
 }

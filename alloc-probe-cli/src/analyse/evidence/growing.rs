@@ -1,11 +1,11 @@
 //! Whether sites grow without end, and how sure that is.
 //!
 //! The verdict is from the ages of the live blocks (see [`ages`](super::ages)). Without any doubt the confidence is high,
-//! with one it is medium, with more it is low: few blocks, uneven births, others that come and go at the same site, a
+//! with one it is medium, with more it is low: few blocks, uneven ages, others that come and go at the same site, a
 //! process whose live bytes did not rise with it.
 
 use crate::analyse::evidence::activity::Activity;
-use crate::analyse::evidence::ages::{Births, LATE};
+use crate::analyse::evidence::ages::{Ages, LATE};
 use crate::profile::Profile;
 use crate::units;
 use alloc_probe_format::dump::{Dump, Figures, Mode};
@@ -40,11 +40,11 @@ impl Confidence {
 pub(in crate::analyse) struct Growing {
     /// Theirs, added up.
     pub(in crate::analyse) figures: Figures,
-    /// What is live and was not born in the last tenth of the time: what is under way at the dump is no leak.
+    /// What is live and was not allocated in the last tenth of the time: what is under way at the dump is no leak.
     pub(in crate::analyse) grown_bytes: u64,
     /// How fast that is, in bytes for each second in which the run allocated.
     pub(in crate::analyse) bytes_per_second: u64,
-    pub(in crate::analyse) births: Births,
+    pub(in crate::analyse) ages: Ages,
     pub(in crate::analyse) confidence: Confidence,
 }
 
@@ -69,11 +69,11 @@ impl<'a> Judge<'a> {
             return None;
         }
         let sites = sites.iter().filter_map(|site| self.profile.sites.get(*site as usize));
-        let births = Births::of(sites, &self.activity).filter(Births::go_on)?;
+        let ages = Ages::of(sites, &self.activity).filter(Ages::go_on)?;
         let doubts = [
             seen < MANY_BLOCKS,
-            !births.are_even(),
-            !(0.4..=0.58).contains(&births.mean_live),
+            !ages.are_even(),
+            !(0.4..=0.58).contains(&ages.mean_live),
             !rises_with(dump, figures.end_bytes),
         ];
         let confidence = match doubts.iter().filter(|doubt| **doubt).count() {
@@ -81,10 +81,10 @@ impl<'a> Judge<'a> {
             1 => Confidence::Medium,
             _ => Confidence::Low,
         };
-        let grown_bytes = (figures.end_bytes as f64 * births.settled) as u64;
+        let grown_bytes = (figures.end_bytes as f64 * ages.settled) as u64;
         let seconds = self.activity.active_ns() as f64 / 1e9 * (1.0 - LATE);
         let bytes_per_second = (grown_bytes as f64 / seconds) as u64;
-        Some(Growing { figures, grown_bytes, bytes_per_second, births, confidence })
+        Some(Growing { figures, grown_bytes, bytes_per_second, ages, confidence })
     }
 }
 
@@ -92,15 +92,15 @@ impl Growing {
     /// What speaks for it, with the place that the sites are named after.
     pub(in crate::analyse) fn describe(&self, place: &str) -> String {
         let percent = |share: f64| format!("{:.0}%", share * 100.0);
-        let born: Vec<String> = (self.births.recent.iter())
+        let allocated: Vec<String> = (self.ages.recent.iter())
             .map(|part| format!("{} in its last {}", percent(part.of_blocks), percent(part.of_time)))
             .collect();
         format!(
-            "{place}: {} are live in {} of {} that it allocated, born all over the run, {} (confidence: {})",
+            "{place}: {} are live in {} of {} that it allocated, allocated all over the run, {} (confidence: {})",
             units::bytes(self.figures.end_bytes),
             units::count(self.figures.end_blocks),
             units::plural(self.figures.total_blocks, "block"),
-            born.join(", "),
+            allocated.join(", "),
             self.confidence.name(),
         )
     }

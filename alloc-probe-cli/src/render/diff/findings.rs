@@ -1,7 +1,7 @@
 //! The findings of a diff: what each says, from what it was concluded, where, and what to do.
 
 use super::change::Change;
-use super::stacks::{Columns, Stacks};
+use super::pair_stacks::{Columns, Stacks};
 use super::view::View;
 use super::words;
 use crate::analyse::diff::Diff;

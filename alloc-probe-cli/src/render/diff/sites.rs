@@ -1,7 +1,7 @@
 //! The sites that changed most, and those that only one side has.
 
 use super::change::Change;
-use super::stacks::{Columns, Stacks};
+use super::pair_stacks::{Columns, Stacks};
 use super::view::{Options, View};
 use super::work;
 use crate::analyse::diff::Diff;

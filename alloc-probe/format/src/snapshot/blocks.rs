@@ -22,7 +22,7 @@ pub(super) fn live_blocks(
         let site = site.get_or_insert_with(|| Box::new(LiveBlocks::NONE));
         let mut age = now.wrapping_sub(block.allocated_at) & block::TIME_MASK;
         if age > block::TIME_MASK / 2 {
-            age = 0; // Born after `now` was read.
+            age = 0; // Allocated after `now` was read.
         }
         let (bytes, parts) =
             if block.sampled { sample_weight(size, sample_bytes) } else { (size, SAMPLE_BLOCK) };

@@ -70,7 +70,7 @@ pub const FAILURES: usize = 160;
 pub const EPOCH: usize = 144;
 /// The highest sum of [`FLUSHED`].
 pub const PEAK: usize = 145;
-/// Live bytes as far as the threads have told. Apart from the others: threads write it at the same time.
+/// Live bytes as far as the threads have flushed them. Apart from the others: threads write it at the same time.
 pub const FLUSHED: usize = 192;
 
 /// The process's memory at its peak: two readings in turn, of [`super::peak_memory::WORDS`] each, of which the

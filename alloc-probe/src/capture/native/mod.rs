@@ -26,4 +26,4 @@ pub(crate) use cached_stack::CachedStack;
 pub(super) use frame_pointer::has_tables;
 pub(super) use objects::prepare;
 pub(crate) use registers::Registers;
-pub(super) use rule_cache::forget as forget_rules;
+pub(super) use rule_cache::clear as clear_rules;

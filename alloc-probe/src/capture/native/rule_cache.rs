@@ -55,7 +55,7 @@ pub(super) fn insert(address: u64, rule: Rule) {
 
 /// Empties the table. A thread that is adding a rule meanwhile adds it for an image that its own stack goes through,
 /// which therefore stays loaded.
-pub(in super::super) fn forget() {
+pub(in super::super) fn clear() {
     for entry in TABLE.0.iter().flatten() {
         entry.store(0, Relaxed);
     }

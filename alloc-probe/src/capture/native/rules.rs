@@ -11,7 +11,7 @@ pub(super) fn learn(address: u64) -> Rule {
     let object = objects::find(address);
     if let Some(object) = &object {
         if let Some(unlisted) = images::find_unlisted(object.start, object.path()) {
-            rule_cache::forget();
+            rule_cache::clear();
             unlisted.list();
         }
     }

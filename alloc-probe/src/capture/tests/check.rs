@@ -93,12 +93,12 @@ impl Subject {
     pub(super) fn check(&self) -> Vec<FrameKey> {
         let start = Registers::here();
         // SAFETY: as in `take`.
-        let kept = unsafe { &mut *self.cached_stack.get() };
+        let cached = unsafe { &mut *self.cached_stack.get() };
         // SAFETY: likewise.
-        let captured = unsafe { kept.plain.capture(&self.tree, start) };
+        let captured = unsafe { cached.plain.capture(&self.tree, start) };
         assert_ne!(captured.node, TestTree::ROOT);
         // SAFETY: likewise.
-        if let Some(difference) = unsafe { kept.check(&self.tree, start, captured) } {
+        if let Some(difference) = unsafe { cached.check(&self.tree, start, captured) } {
             let expected: Vec<FrameKey> = difference.expected.recorded().rev().collect();
             let [taken, expected] = [difference.taken, &expected].map(describe);
             panic!("taken: {taken:#?}\n{} finds: {expected:#?}", difference.by);

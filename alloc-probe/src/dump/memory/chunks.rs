@@ -197,7 +197,7 @@ impl Chunks {
                     if returns > RETURNS || in_vain > RETURNS_IN_VAIN || span.start == span.end {
                         return None;
                     }
-                    window.forget();
+                    window.clear();
                     // What is behind has moved: twice as far back each time that it didn't help.
                     let back = 1usize << (in_vain / 4).min(20);
                     checkpoints.truncate(checkpoints.len().saturating_sub(back).max(1));
@@ -310,7 +310,7 @@ impl Chunks {
         pages: &mut Pages,
         find: impl Fn(u64) -> Option<Block>,
     ) -> bool {
-        window.forget();
+        window.clear();
         let mut left = false;
         let words = ((heap.end - heap.start) / GRANULE).div_ceil(64) as usize;
         for index in 0..words {

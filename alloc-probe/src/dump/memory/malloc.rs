@@ -246,7 +246,7 @@ impl Finder<'_> {
         end: impl Fn(&mut Window, &mut Pages) -> Option<u64>,
     ) {
         for _ in 0..TRIES {
-            self.window.forget();
+            self.window.clear();
             let Some(now) = end(&mut self.window, self.pages) else { continue };
             let places = (start..now.min(start + PAGE as u64)).step_by(GRANULE as usize);
             for first in places {

@@ -1,6 +1,6 @@
 //! The process's mappings, and what each is for.
 
-use super::stacks;
+use super::thread_stacks;
 use crate::os;
 use alloc_probe_format::dump::{Category, Code};
 use std::fs::File;
@@ -87,7 +87,7 @@ pub(super) fn all() -> Option<Vec<Mapping>> {
     let mut buffer = vec![0; 8192];
     // As the mappings have it, with the mark of a file that has gone.
     let executable = String::from_utf8_lossy(os::executable(&mut buffer)).into_owned();
-    let stacks = stacks::addresses();
+    let stacks = thread_stacks::addresses();
     let own = own_ranges();
     let mut lines = BufReader::with_capacity(1 << 16, File::open("/proc/self/smaps").ok()?);
     let mut mappings: Vec<Mapping> = Vec::new();
@@ -212,7 +212,7 @@ impl<'a> Header<'a> {
             path if path.starts_with('[') && !is_anonymous => Kind::Library,
             path if path.contains(".so") => Kind::Library,
             path if path.starts_with('/') => Kind::File,
-            _ if stacks::any_within(stacks, self.start..self.end) => Kind::Stack,
+            _ if thread_stacks::any_within(stacks, self.start..self.end) => Kind::Stack,
             // What an image has beyond its file starts as zeros, right behind it.
             _ if self.permissions.contains('w') => {
                 before.filter(of_image).map_or(Kind::Anonymous, |m| m.kind)

@@ -10,5 +10,5 @@ mod malloc;
 mod mappings;
 mod pages;
 mod self_memory;
-mod stacks;
+mod thread_stacks;
 mod weak_symbol;

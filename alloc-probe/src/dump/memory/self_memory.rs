@@ -20,7 +20,7 @@ impl Window {
     }
 
     /// Has everything be read anew.
-    pub(super) fn forget(&mut self) {
+    pub(super) fn clear(&mut self) {
         (self.start, self.end) = (0, 0);
     }
 
@@ -35,7 +35,7 @@ impl Window {
 
     #[inline(never)]
     fn fill(&mut self, address: u64, pages: &mut Pages) -> Option<()> {
-        self.forget();
+        self.clear();
         let start = address & !(PAGE as u64 - 1);
         let length = match pages.place(start) {
             Place::Resident(_) => pages.resident_from(start, PAGES) * PAGE,

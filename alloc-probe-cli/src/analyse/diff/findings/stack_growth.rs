@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, HashMap};
 const SAME_CALLS: f64 = 1.2;
 /// The deepest stack at an allocation tells of the deepest there was if it is at least this share of it. What the run
 /// with less of it has beyond, returned without an allocation.
-const TELLING: f64 = 0.5;
+const SIGNIFICANT: f64 = 0.5;
 /// So many pools of threads, and functions, are described.
 const DESCRIBED: usize = 5;
 
@@ -135,7 +135,7 @@ impl<'a> Depth<'a> {
     }
 
     fn is_telling(&self) -> bool {
-        self.bytes as f64 >= self.touched as f64 * TELLING
+        self.bytes as f64 >= self.touched as f64 * SIGNIFICANT
     }
 
     fn calls(&self) -> u64 {

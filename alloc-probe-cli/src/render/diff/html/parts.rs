@@ -5,7 +5,7 @@ use crate::analyse::diff::Diff;
 use crate::analyse::diff::account::Line;
 use crate::analyse::diff::pair::Pair;
 use crate::render::diff::change::{self, Change};
-use crate::render::diff::stacks::Stacks;
+use crate::render::diff::pair_stacks::Stacks;
 use crate::render::diff::view::View;
 use crate::render::diff::{classes, tables, work};
 use crate::units::count;

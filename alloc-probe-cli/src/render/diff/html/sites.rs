@@ -5,7 +5,7 @@ use super::text::Escaped;
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::pair::{MatchKind, Pair};
 use crate::render::diff::change::Change;
-use crate::render::diff::stacks::{Line, Stacks};
+use crate::render::diff::pair_stacks::{Line, Stacks};
 use crate::render::diff::view::View;
 use crate::render::diff::words::word;
 use crate::units::{count, plural};
