@@ -69,11 +69,13 @@ pub mod stages;
 mod thread;
 
 #[cfg(not(portable))]
-pub use api::control::{Stats, dump, mode, set_mode, start, stats, stop, thread_stats};
+pub use api::control::{dump, mode, set_mode, start, stats, stop, thread_stats};
 #[cfg(not(portable))]
 pub use api::future::{InScope, measure_future};
 #[cfg(not(portable))]
 pub use api::scope::{Entered, Here, Scope, here, measure};
+#[cfg(not(portable))]
+pub use api::stats::Stats;
 #[cfg(not(portable))]
 pub use api::usage::Usage;
 #[cfg(not(portable))]
@@ -88,15 +90,24 @@ pub use record::truth;
 
 #[cfg(portable)]
 mod portable;
+// What both have.
+#[cfg(all(feature = "assertions", portable))]
+#[path = "assertions/statement.rs"]
+mod statement;
+#[cfg(portable)]
+#[path = "api/stats.rs"]
+mod stats;
 #[cfg(portable)]
 #[path = "api/usage.rs"]
 mod usage;
 #[cfg(portable)]
-pub use portable::count::{AllocProbe, Stats, dump, mark, set_mode, start, stats, stop, thread_stats};
+pub use portable::count::{AllocProbe, dump, mark, set_mode, start, stats, stop, thread_stats};
 #[cfg(portable)]
 pub use portable::scope::{Entered, Here, InScope, Scope, here, measure, measure_future};
 #[cfg(portable)]
 pub use portable::state::{Mode, mode};
+#[cfg(portable)]
+pub use stats::Stats;
 #[cfg(portable)]
 pub use usage::Usage;
 
@@ -107,7 +118,9 @@ pub mod __private {
     #[cfg(not(portable))]
     pub use crate::assertions::{Check, Comparison, Figure, Limit, Origin};
     #[cfg(portable)]
-    pub use crate::portable::check::{Check, Comparison, Figure, Limit, Origin};
+    pub use crate::portable::check::Check;
+    #[cfg(portable)]
+    pub use crate::statement::{Comparison, Figure, Limit, Origin};
 }
 
 /// Declares the program's global allocator: the probe around the system's allocator, or around another one.

@@ -1,5 +1,6 @@
 //! What a program can ask and tell the probe while it runs.
 
+use super::stats::Stats;
 use crate::lifecycle::threads;
 use crate::mode::{self, Mode, State};
 use crate::os::lock::Lock;
@@ -12,51 +13,6 @@ use alloc_probe_format::spool::header;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
-
-/// The figures of the process, or of a thread. Bytes are those asked for, without the allocator's rounding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// How much is recorded now.
-    pub mode: Mode,
-    /// Bytes ever allocated. A reallocation counts with its whole new size.
-    pub total_bytes: u64,
-    /// Blocks ever allocated. A reallocation counts as a block.
-    pub total_blocks: u64,
-    /// Bytes freed, or replaced by a reallocation.
-    pub freed_bytes: u64,
-    /// Blocks freed, or replaced by a reallocation.
-    pub freed_blocks: u64,
-    /// Bytes allocated and not freed. For a thread: what it allocated less what it freed, whoever allocated that; 0
-    /// where it freed more.
-    pub live_bytes: u64,
-    /// Blocks allocated and not freed.
-    pub live_blocks: u64,
-    /// The most bytes that were live at one instant.
-    pub peak_bytes: u64,
-    /// The blocks that were live at that instant.
-    pub peak_blocks: u64,
-    /// Blocks that came from a reallocation.
-    pub realloc_calls: u64,
-}
-
-impl Stats {
-    fn of(total: (u64, u64), live: (i64, i64), peak: (i64, i64), realloc_calls: u64) -> Stats {
-        let positive = |figure: i64| figure.max(0) as u64;
-        Stats {
-            mode: mode(),
-            total_bytes: total.0,
-            total_blocks: total.1,
-            freed_bytes: total.0.wrapping_sub(live.0 as u64),
-            freed_blocks: total.1.wrapping_sub(live.1 as u64),
-            live_bytes: positive(live.0),
-            live_blocks: positive(live.1),
-            peak_bytes: positive(peak.0),
-            peak_blocks: positive(peak.1),
-            realloc_calls,
-        }
-    }
-}
 
 /// The figures of the process so far, over all its threads. All zero where nothing was recorded, as without
 /// [`install!`](crate::install).
@@ -74,24 +30,24 @@ impl Stats {
 /// ```
 pub fn stats() -> Stats {
     if !prepared() {
-        return Stats::of((0, 0), (0, 0), (0, 0), 0);
+        return Stats::of(mode(), (0, 0), (0, 0), (0, 0), 0);
     }
     let sum = Sum::of_process();
     // Below zero where blocks that were never counted were freed, as after a pause in mode `count`.
     let live = (sum.live.0.max(0), sum.live.1.max(0));
-    Stats::of(sum.total, live, sum.at_peak, sum.reallocs)
+    Stats::of(mode(), sum.total, live, sum.at_peak, sum.reallocs)
 }
 
 /// The figures of the calling thread. Its peak is the thread's own, not its share of the process's.
 pub fn thread_stats() -> Stats {
-    let Some(thread) = thread::current() else { return Stats::of((0, 0), (0, 0), (0, 0), 0) };
+    let Some(thread) = thread::current() else { return Stats::of(mode(), (0, 0), (0, 0), (0, 0), 0) };
     let record = thread.record;
     let own_peak = (&record.own_peak_bytes, &record.own_peak_blocks);
     let own_peak = (own_peak.0.load(Relaxed) as i64, own_peak.1.load(Relaxed) as i64);
     let live = record.figures.live();
     // A peak is noted when it is over.
     let own_peak = if live.0 > own_peak.0 { live } else { own_peak };
-    Stats::of(record.figures.total(), live, own_peak, record.reallocs.load(Relaxed))
+    Stats::of(mode(), record.figures.total(), live, own_peak, record.reallocs.load(Relaxed))
 }
 
 /// How much is recorded now.

@@ -4,4 +4,5 @@ pub(crate) mod control;
 pub(crate) mod future;
 pub(crate) mod report;
 pub(crate) mod scope;
+pub(crate) mod stats;
 pub(crate) mod usage;

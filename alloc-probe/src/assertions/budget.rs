@@ -1,9 +1,9 @@
 //! `assert_budget!`: a usage held against what a file says of it, or written there.
 
 use super::budget_file::{Budget, BudgetFile, Key};
-use super::figure::Figure;
 use super::message;
-use super::origin::{Origin, shown};
+use super::origin::shown;
+use super::statement::{Figure, Origin};
 use crate::api::scope::Scope;
 use crate::api::usage::Usage;
 use std::fmt::Write as _;

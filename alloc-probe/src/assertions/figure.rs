@@ -1,52 +1,10 @@
-//! The figures that can be held against a limit, and how they are compared and named.
+//! Figures and comparisons in words, and what a site has of them.
 
-use crate::api::usage::{Bytes, Usage};
+use super::statement::{Comparison, Figure};
+use crate::api::usage::Bytes;
 use alloc_probe_format::dump::Figures;
 
-/// A figure of a [`Usage`], by the name of its field.
-#[allow(non_camel_case_types, reason = "the macros name them as the fields of `Usage`")]
-#[allow(missing_docs, reason = "the fields of `Usage` have it")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figure {
-    allocations,
-    reallocs,
-    frees,
-    total_bytes,
-    total_blocks,
-    peak_bytes,
-    peak_blocks,
-    live_bytes,
-    live_blocks,
-    largest_block,
-    temporary_blocks,
-}
-
-/// How a figure has to compare with its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
-    /// `<=`
-    AtMost,
-    /// `<`
-    Below,
-    /// `==`
-    Equal,
-    /// `>=`
-    AtLeast,
-    /// `>`
-    Above,
-}
-
 impl Comparison {
-    pub(super) fn holds(self, figure: u64, limit: u64) -> bool {
-        match self {
-            Comparison::AtMost => figure <= limit,
-            Comparison::Below => figure < limit,
-            Comparison::Equal => figure == limit,
-            Comparison::AtLeast => figure >= limit,
-            Comparison::Above => figure > limit,
-        }
-    }
-
     /// What a figure does that does not hold.
     pub(super) fn broken(self) -> &'static str {
         match self {
@@ -60,23 +18,6 @@ impl Comparison {
 }
 
 impl Figure {
-    /// Its value.
-    pub(super) fn of(self, usage: &Usage) -> u64 {
-        match self {
-            Figure::allocations => usage.allocations,
-            Figure::reallocs => usage.reallocs,
-            Figure::frees => usage.frees,
-            Figure::total_bytes => usage.total_bytes,
-            Figure::total_blocks => usage.total_blocks,
-            Figure::peak_bytes => usage.peak_bytes,
-            Figure::peak_blocks => usage.peak_blocks,
-            Figure::live_bytes => usage.live_bytes,
-            Figure::live_blocks => usage.live_blocks,
-            Figure::largest_block => usage.largest_block,
-            Figure::temporary_blocks => usage.temporary_blocks,
-        }
-    }
-
     /// The bytes and blocks of a site that it is made of. What made the largest block is not known; the most bytes are
     /// the best guess.
     pub(super) fn at(self, site: &Figures) -> (u64, u64) {

@@ -1,8 +1,9 @@
 //! What a failed assertion says.
 
-use super::figure::{Comparison, Figure, blocks};
-use super::origin::{Origin, shown, target_folder};
+use super::figure::blocks;
+use super::origin::{shown, target_folder};
 use super::sites::{CallSite, call_sites};
+use super::statement::{Comparison, Figure, Origin};
 use crate::api::report;
 use crate::api::scope::Scope;
 use crate::api::usage::{Bytes, Usage};

@@ -1,6 +1,6 @@
 //! The assertions: a scope with call sites around an expression, and a message that names them when a figure is off.
 //!
-//! * [`figure`] has the figures that can be held against a limit, and their words.
+//! * [`statement`] is what a macro says: a figure, a comparison, a limit and a place; [`figure`] has their words.
 //! * [`sites`] finds the user's code in the stacks, which are symbolized on failure only; [`message`] lays it out.
 //! * [`budget`] holds usages against a file, which [`budget_file`] reads and writes.
 
@@ -12,9 +12,9 @@ mod figure;
 mod message;
 mod origin;
 mod sites;
+mod statement;
 
-pub use figure::{Comparison, Figure};
-pub use origin::Origin;
+pub use statement::{Comparison, Figure, Limit, Origin};
 
 use crate::api::future::InScope;
 use crate::api::scope::{Here, Scope};
@@ -24,24 +24,6 @@ use std::time::{Duration, Instant};
 /// How long a failing assertion on what is live waits for it to be freed: `std::thread::scope` returns when its threads
 /// have run, which is shortly before they have freed what they were started with.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// A limit, of any type that counts.
-pub trait Limit {
-    /// The limit as a figure.
-    fn figure(self) -> u64;
-}
-
-macro_rules! limits {
-    ($($integer:ty),*) => { $(
-        impl Limit for $integer {
-            #[track_caller]
-            fn figure(self) -> u64 {
-                u64::try_from(self).unwrap_or_else(|_| panic!("{self} is no limit for a figure of memory"))
-            }
-        }
-    )* };
-}
-limits!(i32, u32, i64, u64, usize, u128);
 
 /// An assertion under way.
 #[derive(Debug)]

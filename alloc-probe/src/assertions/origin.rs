@@ -1,17 +1,7 @@
 //! Where an assertion stands: its function, its package, and the folders around it.
 
+use super::statement::Origin;
 use std::path::{Path, PathBuf};
-
-/// Where an assertion stands. The macros fill it in.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin {
-    /// The name of a closure in the function, as the compiler has it.
-    pub function: &'static str,
-    /// The folder of the package.
-    pub package: Option<&'static str>,
-    /// Whether debug assertions are on.
-    pub debug: bool,
-}
 
 impl Origin {
     /// The path of the function, without the crate: `tests::parse_stays_small`.

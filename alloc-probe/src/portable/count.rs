@@ -4,6 +4,7 @@ use super::scope;
 use super::state::{
     COUNTS, Mode, NO_DUMPS, OFF, STARTING, STATE, UNSTARTED, is_in_the_probe, is_missing, mode, prepared, say,
 };
+use crate::stats::Stats;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io;
@@ -212,53 +213,13 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     }
 }
 
-/// The figures of the process, or of a thread. Bytes are those asked for, without the allocator's rounding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// How much is recorded now.
-    pub mode: Mode,
-    /// Bytes ever allocated. A reallocation counts with its whole new size.
-    pub total_bytes: u64,
-    /// Blocks ever allocated. A reallocation counts as a block.
-    pub total_blocks: u64,
-    /// Bytes freed, or replaced by a reallocation.
-    pub freed_bytes: u64,
-    /// Blocks freed, or replaced by a reallocation.
-    pub freed_blocks: u64,
-    /// Bytes allocated and not freed.
-    pub live_bytes: u64,
-    /// Blocks allocated and not freed.
-    pub live_blocks: u64,
-    /// The most bytes that were live at one instant.
-    pub peak_bytes: u64,
-    /// The blocks that were live at that instant.
-    pub peak_blocks: u64,
-    /// Blocks that came from a reallocation.
-    pub realloc_calls: u64,
-}
-
-impl Stats {
-    fn of(own: Own) -> Stats {
-        let positive = |figure: i64| figure.max(0) as u64;
-        Stats {
-            mode: mode(),
-            total_bytes: own.total.0,
-            total_blocks: own.total.1,
-            freed_bytes: own.total.0.wrapping_sub(own.live.0 as u64),
-            freed_blocks: own.total.1.wrapping_sub(own.live.1 as u64),
-            live_bytes: positive(own.live.0),
-            live_blocks: positive(own.live.1),
-            peak_bytes: positive(own.peak.0),
-            peak_blocks: positive(own.peak.1),
-            realloc_calls: own.reallocs,
-        }
-    }
+fn figures(own: Own) -> Stats {
+    Stats::of(mode(), own.total, own.live, own.peak, own.reallocs)
 }
 
 /// The figures of the process so far, over all its threads.
 pub fn stats() -> Stats {
-    Stats::of(Own {
+    figures(Own {
         total: (TOTAL_BYTES.load(Relaxed), TOTAL_BLOCKS.load(Relaxed)),
         live: (LIVE_BYTES.load(Relaxed), LIVE_BLOCKS.load(Relaxed)),
         peak: (PEAK_BYTES.load(Relaxed), PEAK_BLOCKS.load(Relaxed)),
@@ -268,7 +229,7 @@ pub fn stats() -> Stats {
 
 /// The figures of the calling thread.
 pub fn thread_stats() -> Stats {
-    Stats::of(OWN.with(Cell::get))
+    figures(OWN.with(Cell::get))
 }
 
 /// Changes how much is recorded. `Sample` and `Full` count on this platform, which is said once.
