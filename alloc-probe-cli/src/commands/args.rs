@@ -75,13 +75,13 @@ impl Frames {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Symbols")]
 pub struct SymbolArgs {
-    /// Where a binary or library of the dump is now; may be given several times
+    /// The path that a binary or library of the dump has now; may be given several times
     #[arg(long, value_name = "PATH")]
     pub binary: Vec<PathBuf>,
     /// A directory of debug files; may be given several times
     #[arg(long, value_name = "DIR")]
     pub debug_dir: Vec<PathBuf>,
-    /// Use files of another build too, though their names may be wrong
+    /// Also use files of another build; their names may be wrong
     #[arg(long)]
     pub force: bool,
     /// Don't use or update the cache of symbols

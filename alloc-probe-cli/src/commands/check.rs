@@ -36,10 +36,10 @@ pub struct Arguments {
     /// The budget
     #[arg(long, value_name = "TOML")]
     pub budget: PathBuf,
-    /// The dump that limits with a sign are relative to [default: the budget's `base`]
+    /// The dump that signed limits are relative to [default: the budget's `base`]
     #[arg(long, value_name = "FILE")]
     pub base: Option<PathBuf>,
-    /// A table, or a table and annotations for GitHub
+    /// How verdicts are printed: a table, or a table with GitHub annotations
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
 }

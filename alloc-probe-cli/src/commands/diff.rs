@@ -39,7 +39,7 @@ unmatched_blocks, which are shares in percent ('unmatched_bytes > 10%').")]
 pub struct Arguments {
     /// The dump to compare with
     pub base: PathBuf,
-    /// The dump that is new
+    /// The new dump
     pub file: PathBuf,
     /// How sites are listed.
     #[command(flatten)]
@@ -50,7 +50,7 @@ pub struct Arguments {
     /// Show figures per unit of work: a mark that both runs passed [default: the one passed most often]
     #[arg(long, value_name = "MARK")]
     pub per: Option<String>,
-    /// Only sites that changed in this way
+    /// Show only sites that changed in this way
     #[arg(long, value_name = "CLASS", value_parser = class())]
     pub only: Option<Class>,
     /// Also write an HTML page: one file that needs no network

@@ -19,9 +19,9 @@ Examples:
 The process need not cooperate: it may be stopped or hang, and none of its threads waits. It must run as
 the same user and use alloc-probe.")]
 pub struct Arguments {
-    /// The process
+    /// The process id
     pub pid: u32,
-    /// Where the dump goes
+    /// The file to write the dump to
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 }

@@ -26,7 +26,7 @@ pub struct Arguments {
     /// The format
     #[arg(long, value_name = "FORMAT", value_parser = format())]
     pub format: &'static dyn Exporter,
-    /// Where it goes [default: the standard output]
+    /// The file to write [default: standard output]
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
     /// The metric.

@@ -30,10 +30,10 @@ pub struct Arguments {
     /// Draw the difference from this dump to FILE: red grew, blue shrank
     #[arg(long, value_name = "BASE")]
     pub diff: Option<PathBuf>,
-    /// Whose figures the widths of a difference are [default: new]
+    /// The side whose figures set the widths of a difference [default: new]
     #[arg(long, value_name = "SIDE", requires = "diff", value_parser = widths())]
     pub widths: Option<Widths>,
-    /// Where the picture goes [default: FILE with the extension .svg]
+    /// The file to draw to [default: FILE with the extension .svg]
     #[arg(short, long, value_name = "OUT.svg")]
     pub output: Option<PathBuf>,
     /// The metric.

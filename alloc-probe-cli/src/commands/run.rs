@@ -39,7 +39,7 @@ Examples:
 The summary goes to stderr, so the program's own output stays as it is. The exit status is the
 program's own (128 + n where signal n ended it).")]
 pub struct Arguments {
-    /// Where the dump goes [default: alloc-probe.PROGRAM.PID.json]
+    /// The file to write the dump to [default: alloc-probe.PROGRAM.PID.json]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// How much is recorded: `count`, `sample`, `sample=BYTES` or `full`

@@ -26,10 +26,10 @@ build with the feature debuginfod. Without debug info, symbol tables are used, p
 pub struct Arguments {
     /// The dump
     pub file: PathBuf,
-    /// Where the new dump goes [default: FILE with the ending .symbols.json]
+    /// The file to write the new dump to [default: FILE with the ending .symbols.json]
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// For each binary and library, say where its symbols were looked for
+    /// List where the symbols of each binary and library were looked for
     #[arg(short, long)]
     pub verbose: bool,
     /// Its symbols.

@@ -38,16 +38,16 @@ The program must use alloc-probe (`alloc_probe::install!()`). It runs without st
 prints goes to a file beside its dump. Profiles without debug info are built with line tables, which
 don't change the code.")]
 pub struct Arguments {
-    /// The profiles; the others are compared with the first
+    /// The profiles to build; each is compared with the first
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "dev,release")]
     pub profiles: Vec<String>,
-    /// A setting for this comparison, of all profiles or of one (release.lto=fat)
+    /// Build with a profile setting: lto=fat for all profiles, release.lto=fat for one
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
-    /// Where dumps, pictures and output go [default: alloc-probe in cargo's target directory]
+    /// The directory for dumps, pictures and output [default: alloc-probe in cargo's target directory]
     #[arg(short, long, value_name = "DIR")]
     pub out_dir: Option<PathBuf>,
-    /// How often each program is run to time it
+    /// How many timed runs each program gets
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: u32,
     /// The metric.
