@@ -48,6 +48,7 @@ pub(crate) fn subject(name: &str, profile: Profile) -> PathBuf {
 const SUBJECTS: [&str; 4] = ["--bins", "--package", "alloc-probe-tests", "--no-default-features"];
 
 /// The path of the example service, built.
+#[cfg(feature = "real-input")]
 pub(crate) fn orders(profile: Profile) -> PathBuf {
     static BUILT: [OnceCell<()>; 2] = [const { OnceCell::new() }; 2];
     let what = ["--bin", "orders", "--package", "alloc-probe-examples"];
