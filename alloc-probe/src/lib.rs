@@ -60,6 +60,7 @@ mod profile;
 mod record;
 #[cfg(not(portable))]
 mod scope;
+mod shared;
 #[cfg(not(portable))]
 mod spool;
 #[cfg(all(feature = "stages", not(portable)))]
@@ -75,12 +76,6 @@ pub use api::future::{InScope, measure_future};
 #[cfg(not(portable))]
 pub use api::scope::{Entered, Here, Scope, here, measure};
 #[cfg(not(portable))]
-pub use api::stats::Stats;
-#[cfg(not(portable))]
-pub use api::usage::Usage;
-#[cfg(not(portable))]
-pub use mode::Mode;
-#[cfg(not(portable))]
 pub use probe::AllocProbe;
 #[cfg(not(portable))]
 pub use profile::marks::mark;
@@ -90,37 +85,25 @@ pub use record::truth;
 
 #[cfg(portable)]
 mod portable;
-// What both have.
-#[cfg(all(feature = "assertions", portable))]
-#[path = "assertions/statement.rs"]
-mod statement;
-#[cfg(portable)]
-#[path = "api/stats.rs"]
-mod stats;
-#[cfg(portable)]
-#[path = "api/usage.rs"]
-mod usage;
 #[cfg(portable)]
 pub use portable::count::{AllocProbe, dump, mark, set_mode, start, stats, stop, thread_stats};
 #[cfg(portable)]
 pub use portable::scope::{Entered, Here, InScope, Scope, here, measure, measure_future};
 #[cfg(portable)]
-pub use portable::state::{Mode, mode};
-#[cfg(portable)]
-pub use stats::Stats;
-#[cfg(portable)]
-pub use usage::Usage;
+pub use portable::state::mode;
+pub use shared::mode::Mode;
+pub use shared::stats::Stats;
+pub use shared::usage::Usage;
 
 /// What the macros expand to. Nobody else's.
 #[cfg(feature = "assertions")]
 #[doc(hidden)]
 pub mod __private {
     #[cfg(not(portable))]
-    pub use crate::assertions::{Check, Comparison, Figure, Limit, Origin};
+    pub use crate::assertions::Check;
     #[cfg(portable)]
     pub use crate::portable::check::Check;
-    #[cfg(portable)]
-    pub use crate::statement::{Comparison, Figure, Limit, Origin};
+    pub use crate::shared::statement::{Comparison, Figure, Limit, Origin};
 }
 
 /// Declares the program's global allocator: the probe around the system's allocator, or around another one.

@@ -12,23 +12,10 @@
 //! While a [scope](crate::Scope) is open, a bit is added to the state, whichever it is. So the comparisons by which the
 //! hook finds its way fail until they come to the last, and nothing has to be asked where no scope is open.
 
+use crate::shared::mode::Mode;
 use alloc_probe_format::dump;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU8};
-
-/// How much the program records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Mode {
-    /// Nothing.
-    Off,
-    /// Totals for the process and for each thread, without stacks.
-    Count,
-    /// As `Count`, and some blocks with their whole stacks: drawn at random, by bytes.
-    Sample,
-    /// Every block with its whole stack.
-    Full,
-}
 
 /// Whether stacks are taken, or were: all that they need is there.
 static HAS_STACKS: AtomicBool = AtomicBool::new(false);

@@ -6,10 +6,11 @@
 use crate::capture::Registers;
 use crate::lifecycle::config::{Program, Settings};
 use crate::lifecycle::{start, threads};
-use crate::mode::{self, Mode, State};
+use crate::mode::{self, State};
 use crate::os::arena::{self, Signals};
 use crate::record::{count, failures, full, sample, site};
 use crate::scope::{inherit, record};
+use crate::shared::mode::Mode;
 use crate::thread::{self, Activity, Thread};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::time::Duration;

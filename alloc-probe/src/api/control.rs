@@ -1,11 +1,12 @@
 //! What a program can ask and tell the probe while it runs.
 
-use super::stats::Stats;
 use crate::lifecycle::threads;
-use crate::mode::{self, Mode, State};
+use crate::mode::{self, State};
 use crate::os::lock::Lock;
 use crate::profile::totals::Sum;
 use crate::record::prepare::prepare_stacks;
+use crate::shared::mode::Mode;
+use crate::shared::stats::Stats;
 use crate::spool;
 use crate::thread;
 use alloc_probe_format::snapshot::mode_number;

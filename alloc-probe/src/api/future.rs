@@ -49,7 +49,7 @@ impl<F: Future> Future for InScope<F> {
 /// # Panics
 ///
 /// As [`Scope::new`].
-pub async fn measure_future<F: Future>(future: F) -> (F::Output, super::usage::Usage) {
+pub async fn measure_future<F: Future>(future: F) -> (F::Output, crate::shared::usage::Usage) {
     let scope = Scope::new();
     let value = scope.wrap(future).await;
     (value, scope.usage())

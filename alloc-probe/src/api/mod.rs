@@ -4,5 +4,3 @@ pub(crate) mod control;
 pub(crate) mod future;
 pub(crate) mod report;
 pub(crate) mod scope;
-pub(crate) mod stats;
-pub(crate) mod usage;

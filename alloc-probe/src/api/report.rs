@@ -1,12 +1,12 @@
 //! The dump of a scope.
 
 use super::scope::{Here, Scope};
-use super::usage::Usage;
 use crate::lifecycle::threads;
 use crate::os;
 use crate::os::clock;
 use crate::record::prepare;
 use crate::scope::sites::SiteFigures;
+use crate::shared::usage::Usage;
 use crate::spool::LiveSpool;
 use alloc_probe_format::dump::{Dump, Ended, Figures, Mode, Site};
 use alloc_probe_format::snapshot::{Now, part};

@@ -3,7 +3,6 @@
 //! See the module [`scope`](crate::scope) for how they are counted.
 
 use super::control;
-use super::usage::Usage;
 use crate::lifecycle::threads;
 use crate::mode;
 use crate::mode::State;
@@ -11,6 +10,7 @@ use crate::record::prepare;
 use crate::scope::sites::SiteFigures;
 use crate::scope::slot::Number;
 use crate::scope::{inherit, open, sites, slot};
+use crate::shared::usage::Usage;
 use crate::thread::{self, Thread, recording};
 use std::marker::PhantomData;
 
@@ -99,7 +99,7 @@ impl Scope {
     pub fn usage(&self) -> Usage {
         quietly(|| {
             let _locked = slot::lock(self.0);
-            Usage::of(&slot::slot(self.0).figures)
+            slot::slot(self.0).figures.usage()
         })
     }
 
@@ -118,7 +118,7 @@ impl Scope {
                     }
                     count += 1;
                 });
-                Usage::of(&slot::slot(self.0).figures)
+                slot::slot(self.0).figures.usage()
             });
             if count <= room {
                 return (usage, sites);

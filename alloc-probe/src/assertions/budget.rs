@@ -3,9 +3,9 @@
 use super::budget_file::{Budget, BudgetFile, Key};
 use super::message;
 use super::origin::shown;
-use super::statement::{Figure, Origin};
 use crate::api::scope::Scope;
-use crate::api::usage::Usage;
+use crate::shared::statement::{Figure, Origin};
+use crate::shared::usage::Usage;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};

@@ -1,7 +1,7 @@
 //! Figures and comparisons in words, and what a site has of them.
 
-use super::statement::{Comparison, Figure};
-use crate::api::usage::Bytes;
+use crate::shared::statement::{Comparison, Figure};
+use crate::shared::usage::Bytes;
 use alloc_probe_format::dump::Figures;
 
 impl Comparison {

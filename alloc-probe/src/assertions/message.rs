@@ -3,11 +3,11 @@
 use super::figure::blocks;
 use super::origin::{shown, target_folder};
 use super::sites::{CallSite, call_sites};
-use super::statement::{Comparison, Figure, Origin};
 use crate::api::report;
 use crate::api::scope::Scope;
-use crate::api::usage::{Bytes, Usage};
 use crate::dump;
+use crate::shared::statement::{Comparison, Figure, Origin};
+use crate::shared::usage::{Bytes, Usage};
 use alloc_probe_format::dump::Dump;
 use std::fmt::Write as _;
 use std::path::PathBuf;

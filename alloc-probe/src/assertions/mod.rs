@@ -1,6 +1,6 @@
 //! The assertions: a scope with call sites around an expression, and a message that names them when a figure is off.
 //!
-//! * [`statement`] is what a macro says: a figure, a comparison, a limit and a place; [`figure`] has their words.
+//! * [`figure`] has the words of what [a macro says](crate::shared::statement).
 //! * [`sites`] finds the user's code in the stacks, which are symbolized on failure only; [`message`] lays it out.
 //! * [`budget`] holds usages against a file, which [`budget_file`] reads and writes.
 
@@ -12,12 +12,10 @@ mod figure;
 mod message;
 mod origin;
 mod sites;
-mod statement;
-
-pub use statement::{Comparison, Figure, Limit, Origin};
 
 use crate::api::future::InScope;
 use crate::api::scope::{Here, Scope};
+use crate::shared::statement::{Comparison, Figure, Origin};
 use std::future::Future;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Where an assertion stands: its function, its package, and the folders around it.
 
-use super::statement::Origin;
+use crate::shared::statement::Origin;
 use std::path::{Path, PathBuf};
 
 impl Origin {

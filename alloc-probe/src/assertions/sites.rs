@@ -1,7 +1,7 @@
 //! From stacks to the lines of the user's code that allocated.
 
 use super::origin::{shown, without_parameters};
-use super::statement::{Figure, Origin};
+use crate::shared::statement::{Figure, Origin};
 use alloc_probe_format::dump::{Dump, FrameKind};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;

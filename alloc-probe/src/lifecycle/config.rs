@@ -1,8 +1,8 @@
 //! What was asked for: by the environment, and by code where the environment is silent.
 
-use crate::mode::Mode;
 use crate::os;
 use crate::os::message::complain;
+use crate::shared::mode::Mode;
 use std::ffi::CStr;
 
 /// What code sets, in the static that is the program's allocator.

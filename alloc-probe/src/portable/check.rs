@@ -2,7 +2,7 @@
 
 use super::scope::{InScope, Scope};
 use super::state::is_missing;
-use crate::statement::{Comparison, Figure, Origin};
+use crate::shared::statement::{Comparison, Figure, Origin};
 use std::future::Future;
 
 /// An assertion under way.

@@ -2,9 +2,10 @@
 
 use super::scope;
 use super::state::{
-    COUNTS, Mode, NO_DUMPS, OFF, STARTING, STATE, UNSTARTED, is_in_the_probe, is_missing, mode, prepared, say,
+    COUNTS, NO_DUMPS, OFF, STARTING, STATE, UNSTARTED, is_in_the_probe, is_missing, mode, prepared, say,
 };
-use crate::stats::Stats;
+use crate::shared::mode::Mode;
+use crate::shared::stats::Stats;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io;

@@ -3,8 +3,9 @@
 //! Nothing tells whose a block is. So what is freed in a scope counts to it, wherever it was allocated, and what is freed
 //! elsewhere stays live in it; and a thread that was started in a scope is in none until it enters one, as by [`here`].
 
-use super::state::{Mode, NO_DUMPS, in_the_probe, mode, prepared};
-use crate::usage::Usage;
+use super::state::{NO_DUMPS, in_the_probe, mode, prepared};
+use crate::shared::mode::Mode;
+use crate::shared::usage::Usage;
 use std::cell::Cell;
 use std::future::Future;
 use std::io;

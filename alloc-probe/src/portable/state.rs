@@ -1,23 +1,10 @@
 //! Whether the program counts, and what is said of what this platform does not have.
 
+use crate::shared::mode::Mode;
 use std::cell::Cell;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU8};
-
-/// How much the program records. On this platform, every mode but `Off` counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Mode {
-    /// Nothing.
-    Off,
-    /// Totals for the process and for each thread, without stacks.
-    Count,
-    /// As `Count` on this platform.
-    Sample,
-    /// As `Count` on this platform.
-    Full,
-}
 
 pub(super) const UNSTARTED: u8 = 0;
 pub(super) const STARTING: u8 = 1;

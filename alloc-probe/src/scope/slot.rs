@@ -6,6 +6,7 @@
 
 use crate::os;
 use crate::os::lock::{Lock, LockGuard};
+use crate::shared::usage::Usage;
 use crate::thread::{self, Thread};
 use std::ptr::null_mut;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
@@ -167,6 +168,25 @@ impl Slot {
 }
 
 impl ScopeFigures {
+    /// What was measured. The lock of the scope's tree is held.
+    pub(crate) fn usage(&self) -> Usage {
+        let (allocations, reallocs) = (self.allocations.load(Relaxed), self.reallocs.load(Relaxed));
+        Usage {
+            allocations,
+            reallocs,
+            frees: self.frees.load(Relaxed),
+            total_bytes: self.total_bytes.load(Relaxed),
+            total_blocks: allocations + reallocs,
+            peak_bytes: self.peak_bytes.load(Relaxed),
+            peak_blocks: self.peak_blocks.load(Relaxed),
+            live_bytes: self.live_bytes.load(Relaxed),
+            live_blocks: self.live_blocks.load(Relaxed),
+            largest_block: self.largest_block.load(Relaxed),
+            temporary_blocks: self.temporary_blocks.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+        }
+    }
+
     fn words(&self) -> [&AtomicU64; 12] {
         [
             &self.allocations,

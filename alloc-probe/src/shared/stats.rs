@@ -1,9 +1,6 @@
 //! The figures that a program reads of itself.
 
-#[cfg(not(portable))]
-use crate::mode::Mode;
-#[cfg(portable)]
-use crate::portable::state::Mode;
+use super::mode::Mode;
 
 /// The figures of the process, or of a thread. Bytes are those asked for, without the allocator's rounding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

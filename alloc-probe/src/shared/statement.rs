@@ -1,9 +1,6 @@
 //! What an assertion says, as its macro fills it in: which figure, how it has to compare, with what, and where.
 
-#[cfg(not(portable))]
-use crate::api::usage::Usage;
-#[cfg(portable)]
-use crate::usage::Usage;
+use super::usage::Usage;
 
 macro_rules! figures {
     ($($figure:ident),+ $(,)?) => {

@@ -1,10 +1,6 @@
 //! What a scope measured.
 
-#[cfg(not(portable))]
-use crate::scope::slot::ScopeFigures;
 use std::fmt::{self, Display};
-#[cfg(not(portable))]
-use std::sync::atomic::Ordering::Relaxed;
 
 /// What was allocated in a [`Scope`](crate::Scope). Bytes are those asked for, without the allocator's rounding.
 ///
@@ -52,28 +48,6 @@ pub struct Usage {
     /// Events that are missing in the figures: the system had no memory to record them, or a signal handler allocated
     /// while the probe was at work. 0 in a faultless run; no assertion passes where there are any.
     pub lost: u64,
-}
-
-#[cfg(not(portable))]
-impl Usage {
-    /// The lock of the scope's tree is held.
-    pub(crate) fn of(figures: &ScopeFigures) -> Usage {
-        let (allocations, reallocs) = (figures.allocations.load(Relaxed), figures.reallocs.load(Relaxed));
-        Usage {
-            allocations,
-            reallocs,
-            frees: figures.frees.load(Relaxed),
-            total_bytes: figures.total_bytes.load(Relaxed),
-            total_blocks: allocations + reallocs,
-            peak_bytes: figures.peak_bytes.load(Relaxed),
-            peak_blocks: figures.peak_blocks.load(Relaxed),
-            live_bytes: figures.live_bytes.load(Relaxed),
-            live_blocks: figures.live_blocks.load(Relaxed),
-            largest_block: figures.largest_block.load(Relaxed),
-            temporary_blocks: figures.temporary_blocks.load(Relaxed),
-            lost: figures.lost.load(Relaxed),
-        }
-    }
 }
 
 impl Display for Usage {
