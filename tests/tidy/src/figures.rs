@@ -45,10 +45,15 @@ fn every_figure_is_documented() {
     let mut missing = Vec::new();
     for (figure, _) in Figures::default().each() {
         let quoted = format!("`{figure}`");
-        for (page, text) in [("format.md", format), ("json.md", json)] {
-            if !text.contains(&quoted) {
-                missing.push(format!("{figure} in docs/{page}"));
-            }
+        if !json.contains(&quoted) {
+            missing.push(format!("{figure} in docs/json.md"));
+        }
+        // A verdict of whoever reads a dump is in none.
+        if figure == "growth_bytes" {
+            continue;
+        }
+        if !format.contains(&quoted) {
+            missing.push(format!("{figure} in docs/format.md"));
         }
         for owner in ["figures", "site"] {
             if schema["$defs"][owner]["properties"][figure].is_null() {
