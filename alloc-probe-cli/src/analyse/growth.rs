@@ -14,7 +14,7 @@ pub fn mark(profile: &mut Profile) {
     let growing: Vec<(Vec<u32>, f64)> = (sites.into_iter())
         .filter_map(|site| {
             let growing = judge.growing(&site.members, site.figures)?;
-            Some((site.members, growing.births.settled))
+            Some((site.members, growing.ages.settled))
         })
         .collect();
     let mut whole: u64 = 0;
