@@ -2,9 +2,10 @@
 
 use super::bytes::Bytes;
 use crate::error::io_reason;
+use alloc_probe_format::text_hash::TextHash;
 use gimli::{EndianSlice, RunTimeEndian};
 use lzma_rust2::XzReader;
-use object::{Object, ObjectSection, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, SegmentFlags, elf};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
@@ -67,6 +68,24 @@ impl<'a> ObjectFile<'a> {
     pub(super) fn build_id(&self) -> String {
         let build_id = self.object.build_id().ok().flatten().unwrap_or_default();
         build_id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The hash of what it has of its executable segments, in lower-case hexadecimal, as a dump has it of an image without a
+    /// build id. None where it has nothing of them, as a file with debug info only.
+    pub(super) fn text_hash(&self) -> Option<String> {
+        let mut hash = TextHash::new();
+        let mut is_there = false;
+        for segment in self.object.segments() {
+            let (start, bytes) = segment.file_range();
+            match segment.flags() {
+                SegmentFlags::Elf { p_flags } if p_flags & elf::PF_X != 0 => {}
+                _ => continue,
+            }
+            let (start, bytes) = (usize::try_from(start).ok()?, usize::try_from(bytes).ok()?);
+            hash.add(self.bytes.get(start..)?.get(..bytes)?);
+            is_there |= bytes > 0;
+        }
+        is_there.then(|| hash.finish().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Whether it has debug info. What `strip` leaves of the sections has no bytes.

@@ -225,11 +225,19 @@ impl<'a, 'o> Search<'a, 'o> {
         self.options.debug_dirs.iter().cloned().chain([PathBuf::from(SYSTEM_DEBUG_DIR)]).collect()
     }
 
-    /// How a file differs from the image, if it does. Without build ids, time must tell.
+    /// How a file differs from the image, if it does. Without build ids, its code tells; where the dump doesn't know that
+    /// either, time must.
     fn mismatch(&self, file: &ObjectFile<'_>) -> Option<String> {
         let (now, then) = (file.build_id(), &self.image.build_id);
         if now != *then {
             return Some(format!("its build id is {}, the dump's is {}", shown_id(&now), shown_id(then)));
+        }
+        if now.is_empty() && !self.image.text_hash.is_empty() {
+            return match file.text_hash() {
+                Some(hash) if hash == self.image.text_hash => None,
+                Some(_) => Some("it has no build id, and other code than what ran".to_owned()),
+                None => Some("it has neither a build id nor the code that ran".to_owned()),
+            };
         }
         let changed = || std::fs::metadata(&file.path).and_then(|metadata| metadata.modified()).map(unix_ns);
         let is_newer = now.is_empty() && changed().is_ok_and(|changed| changed > self.started_unix_ns);
