@@ -269,7 +269,6 @@ fn goes_on() {
 
 fn the_account_of_a_busy_process_is_whole() {
     let outcome = Child::new("goes_on", "full").succeed();
-    let mut moved = 0;
     for number in 0..DUMPS {
         let dump = outcome.dump_named(&format!("{number}.json"));
         let memory = &dump.memory;
@@ -289,13 +288,13 @@ fn the_account_of_a_busy_process_is_whole() {
                 .map(|category| category.bytes)
                 .sum::<u64>()
         };
-        let beside = (category("heap") + category("anonymous")).abs_diff(heap.resident_bytes);
-        // What a thread has besides. A block with a mapping of its own may be on its way to another while they are read.
-        moved += usize::from(beside >= memory.rss_bytes / 33 + (256 << 10));
+        // Beside the heap, there is what a thread has of its own.
+        let anonymous = category("heap") + category("anonymous");
+        let beside = anonymous.abs_diff(heap.resident_bytes);
+        assert!(beside < memory.rss_bytes / 33 + (256 << 10), "{number}: {anonymous}, but {heap:?}");
         let slack: u64 = dump.sites.iter().map(|site| site.pages.slack_bytes).sum();
         assert_eq!(slack, heap.slack_bytes, "{number}");
     }
-    assert!(moved <= DUMPS / 10, "memory is missing in {moved} of {DUMPS} accounts");
 }
 
 const GIVEN_UP: usize = 32 << 20;

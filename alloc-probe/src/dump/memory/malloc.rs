@@ -3,6 +3,7 @@
 
 use super::chunks::{Chunks, FLAGS, GRANULE, MAPPED, Span};
 use super::mappings::{Kind, Mapping};
+use super::others::Others;
 use super::pages::Pages;
 use super::self_memory::{self, Window};
 use crate::os::{self, PAGE};
@@ -50,6 +51,9 @@ const HEAP_BYTES: u64 = 64 << 20;
 /// How often blocks that are on their way are waited for, each time for a millisecond.
 const WAITS: u32 = 5;
 
+/// The same as long as a thread that may be about to record one has had no processor.
+const WAITS_FOR_THREADS: u32 = 200;
+
 /// How often a heap is tried to be walked.
 const TRIES: usize = 4;
 
@@ -90,12 +94,8 @@ pub(super) fn find(
         }
     }
     // With one thread, no block is on its way to another place.
-    let waits = if LiveSpool.header(header::THREADS_ALIVE) > 1 { WAITS } else { 0 };
-    for _ in 0..waits {
-        if !finder.awaits_blocks() {
-            break;
-        }
-        os::sleep_ns(1_000_000);
+    if LiveSpool.header(header::THREADS_ALIVE) > 1 {
+        finder.wait_for_blocks();
     }
     let mut malloc = finder.malloc;
     malloc.count();
@@ -198,6 +198,20 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
+    /// Waits for the blocks that are on their way.
+    fn wait_for_blocks(&mut self) {
+        if !self.awaits_blocks() {
+            return;
+        }
+        let mut others = Others::now();
+        for waited in 1..=WAITS_FOR_THREADS {
+            os::sleep_ns(1_000_000);
+            if !self.awaits_blocks() || (waited >= WAITS && !others.any_is_where_it_was()) {
+                return;
+            }
+        }
+    }
+
     /// Whether there are large chunks in use that hold no recorded block. Such a block may be on its way to another place,
     /// and has no record until it is there; or the chunk is C's.
     fn awaits_blocks(&mut self) -> bool {

@@ -8,6 +8,7 @@ pub(crate) mod facts;
 mod heap;
 mod malloc;
 mod mappings;
+mod others;
 mod pages;
 mod self_memory;
 mod thread_stacks;
