@@ -5,6 +5,8 @@
 //! UNSTARTED ─────────────────► OFF, COUNT, SAMPLE ─────────► COUNT_MIXED, SAMPLE_MIXED, FULL, PAUSED
 //! ```
 //!
+//! A child that a fork made is in UNSTARTED again, until it notices and is OFF.
+//!
 //! Once there are records of blocks, their ends are always looked for, whatever is recorded of new blocks:
 //! otherwise a record could outlive its block, and another block at the same address would be taken for it. So a
 //! process that was switched over is in one of the states called *mixed*, which look every freed block up.
@@ -41,7 +43,18 @@ pub(crate) fn set_forked() {
 
 /// Whether this process is the forked child of one that records: what it could see of the profile is its parent's.
 pub(crate) fn is_forked() -> bool {
-    FORKED.load(Relaxed)
+    FORKED.load(Relaxed) || is_wiped()
+}
+
+/// Whether the state was wiped: this is a child that has not been told.
+pub(crate) fn is_wiped() -> bool {
+    BEGUN.load(Relaxed) && state().without_scopes() == State::UNSTARTED
+}
+
+/// The page that a child has to find wiped.
+pub(crate) fn state_page() -> std::ops::Range<*const u8> {
+    let start = (&raw const STATE_PAGE).cast::<u8>();
+    start..start.wrapping_add(STATE_PAGE_BYTES)
 }
 
 impl From<Mode> for dump::Mode {
@@ -76,6 +89,13 @@ impl State {
         self.0 & SCOPES != 0
     }
 
+    /// Whether the ends of blocks are looked up, and no scope is open. Only for states that are not `OFF`, `COUNT` or `SAMPLE`.
+    #[inline(always)]
+    pub(crate) fn looks_up_ends(self) -> bool {
+        // PERF: one comparison with a sign leaves out both the scopes' bit and the state of a child that was not told.
+        self.0 as i8 >= State::FULL.0 as i8
+    }
+
     /// The state that it would be if no scope were open.
     #[inline(always)]
     pub(crate) fn without_scopes(self) -> State {
@@ -86,25 +106,40 @@ impl State {
 /// The bit of a state that says that a scope is open.
 const SCOPES: u8 = 0x80;
 
-static STATE: AtomicU8 = AtomicU8::new(State::UNSTARTED.0);
+/// The state, alone in its page, which is zeros in the file: so the kernel can be told to give a child zeros in its place,
+/// by whichever call it was made. Then a child is in the state *unstarted* though its threads have begun, and no call has
+/// to ask whether it is one.
+#[repr(C, align(4096))]
+struct StatePage {
+    state: AtomicU8,
+    rest: [u8; STATE_PAGE_BYTES - 1],
+}
+
+const STATE_PAGE_BYTES: usize = 4096;
+
+static STATE_PAGE: StatePage =
+    StatePage { state: AtomicU8::new(State::UNSTARTED.0), rest: [0; STATE_PAGE_BYTES - 1] };
 
 /// Whether every block of the process's life was counted, so that a block without a record is one that was counted
 /// without a stack.
 static SINCE_START: AtomicBool = AtomicBool::new(false);
+/// Whether there was a state other than *unstarted*.
+static BEGUN: AtomicBool = AtomicBool::new(false);
 static HAD_COUNT: AtomicBool = AtomicBool::new(false);
 
 /// What was prepared for a state is there for whoever sees the state: a plain load on x86-64, and one that waits for
 /// nothing on aarch64.
 #[inline(always)]
 pub(crate) fn state() -> State {
-    State(STATE.load(Acquire))
+    State(STATE_PAGE.state.load(Acquire))
 }
 
 /// Lets recording begin, everything being prepared.
 pub(crate) fn begin(state: State) {
     SINCE_START.store(matches!(state, State::COUNT | State::SAMPLE | State::FULL), Relaxed);
     HAD_COUNT.store(matches!(state, State::COUNT | State::SAMPLE), Relaxed);
-    STATE.store(state.0, Release);
+    STATE_PAGE.state.store(state.0, Release);
+    BEGUN.store(true, Release);
 }
 
 /// Records as a mode says from now on. `recorded` tells whether there may be records of blocks.
@@ -133,15 +168,15 @@ fn change(state: State) {
         State::OFF | State::PAUSED => SINCE_START.store(false, Relaxed),
         _ => {}
     }
-    let _ = STATE.fetch_update(Release, Relaxed, |now| Some(now & SCOPES | state.0));
+    let _ = STATE_PAGE.state.fetch_update(Release, Relaxed, |now| Some(now & SCOPES | state.0));
 }
 
 /// Sets or clears the scopes bit.
 pub(crate) fn set_has_scopes(open: bool) {
     if open {
-        STATE.fetch_or(SCOPES, Release)
+        STATE_PAGE.state.fetch_or(SCOPES, Release)
     } else {
-        STATE.fetch_and(!SCOPES, Release)
+        STATE_PAGE.state.fetch_and(!SCOPES, Release)
     };
 }
 

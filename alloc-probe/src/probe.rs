@@ -5,7 +5,7 @@
 
 use crate::capture::Registers;
 use crate::lifecycle::config::{Program, Settings};
-use crate::lifecycle::{start, threads};
+use crate::lifecycle::{fork, start, threads};
 use crate::mode::{self, State};
 use crate::os::arena::{self, Signals};
 use crate::record::{count, failures, full, sample, site};
@@ -233,10 +233,10 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
                 count::dealloc(thread, size);
             } else if state == State::SAMPLE {
                 sample::dealloc(thread, address, size);
-            } else if !state.has_scopes() {
+            } else if state.looks_up_ends() {
                 full::dealloc(thread, address, size);
             } else {
-                dealloc_with_scopes(thread, state.without_scopes(), address, size);
+                dealloc_otherwise(thread, state, address, size);
             }
         }
         // SAFETY: the caller's promises about the block and the layout are the ones asked for; it came from the
@@ -286,6 +286,10 @@ fn reallocate(
     inner: impl FnOnce() -> *mut u8,
 ) -> *mut u8 {
     let (address, old_size, size) = event;
+    if state.without_scopes() == State::UNSTARTED {
+        fork::notice();
+        return inner();
+    }
     if state.has_scopes() {
         let old = record::detach(thread, address, old_size);
         let new = reallocate(thread, state.without_scopes(), event, registers, inner);
@@ -325,6 +329,8 @@ fn allocated(thread: &'static Thread, state: State, block: *mut u8, size: usize)
         full::alloc(thread, address, size, Registers::here());
     } else if state.has_scopes() {
         alloc_with_scopes(thread, state.without_scopes(), address, size, Registers::here());
+    } else if state == State::UNSTARTED {
+        fork::notice();
     }
 }
 
@@ -335,14 +341,19 @@ fn alloc_with_scopes(thread: &'static Thread, state: State, address: u64, size: 
         State::COUNT | State::COUNT_MIXED => count::alloc(thread, size),
         State::SAMPLE | State::SAMPLE_MIXED => sample::alloc(thread, address, size, registers),
         State::FULL => full::alloc(thread, address, size, registers),
+        State::UNSTARTED => return fork::notice(),
         _ => {}
     }
     record::alloc(thread, address, size, registers);
 }
 
-/// Records that a block is about to be freed while a scope is open.
+/// Records that a block is about to be freed while a scope is open, or leaves it where the state was wiped.
 #[inline(never)]
-fn dealloc_with_scopes(thread: &'static Thread, state: State, address: u64, size: u64) {
+fn dealloc_otherwise(thread: &'static Thread, state: State, address: u64, size: u64) {
+    let state = state.without_scopes();
+    if state == State::UNSTARTED {
+        return fork::notice();
+    }
     record::dealloc(thread, address, size);
     match state {
         State::COUNT => count::dealloc(thread, size),
@@ -356,7 +367,7 @@ fn dealloc_with_scopes(thread: &'static Thread, state: State, address: u64, size
 #[cold]
 #[inline(never)]
 fn interrupted_alloc(thread: &'static Thread, state: State, address: u64, size: u64, registers: Registers) {
-    if state.without_scopes() != State::OFF {
+    if !matches!(state.without_scopes(), State::OFF | State::UNSTARTED) {
         full::interrupted_alloc(thread, state.without_scopes(), address, size);
     }
     if state.has_scopes() {
@@ -371,7 +382,7 @@ fn interrupted_dealloc(thread: &'static Thread, state: State, address: u64, size
     if state.has_scopes() {
         record::dealloc(thread, address, size);
     }
-    if state.without_scopes() != State::OFF {
+    if !matches!(state.without_scopes(), State::OFF | State::UNSTARTED) {
         full::interrupted_dealloc(thread, state.without_scopes(), address, size);
     }
 }

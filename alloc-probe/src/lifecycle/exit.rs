@@ -1,6 +1,6 @@
 //! The normal end of the process.
 
-use super::{signals, threads};
+use super::{fork, signals, threads};
 use crate::dump;
 use crate::dump::output::OUTPUT;
 use crate::spool;
@@ -20,6 +20,7 @@ pub(crate) fn install() {
 }
 
 extern "C" fn at_exit() {
+    fork::notice();
     if OUTPUT.get().is_some() {
         spool::header()[header::ENDING].store(1, Relaxed);
         threads::in_probe(|| dump::leave_dump(Ended::Exit, None));

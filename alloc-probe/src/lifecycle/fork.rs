@@ -1,14 +1,36 @@
 //! Forks. The child has its parent's memory but none of its other threads: it stops recording into what is the parent's
 //! spool.
+//!
+//! The C library tells of a fork that it makes itself. A child of `_Fork`, or of a system call of the program's own, finds the
+//! state wiped at its first call of the allocator, or at its end.
 
 use super::{signals, threads, triggers};
 use crate::os::arena;
-use crate::{dump, mode, spool};
+use crate::{dump, mode, os, spool};
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+/// The process that records.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
 
 /// Makes forks safe. Called once.
 pub(crate) fn install() {
-    // SAFETY: it takes functions that live as long as the program.
-    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    // SAFETY: it takes functions that live as long as the program; `getpid` has no preconditions.
+    unsafe {
+        PROCESS.store(libc::getpid(), Relaxed);
+        libc::pthread_atfork(None, None, Some(in_child));
+    }
+    // Where the kernel does not do so, a child that nobody tells of records into its parent's profile.
+    os::wipe_on_fork(mode::state_page());
+}
+
+/// Has a child find out that it is one, if its state was wiped and nobody has told it.
+#[cold]
+#[inline(never)]
+pub(crate) fn notice() {
+    // SAFETY: it has no preconditions.
+    if mode::is_wiped() && unsafe { libc::getpid() } != PROCESS.load(Relaxed) {
+        in_child();
+    }
 }
 
 extern "C" fn in_child() {

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub(crate) fn start(settings: &Settings, allocator: &'static str) {
     static STARTED: AtomicBool = AtomicBool::new(false);
     if STARTED.swap(true, Relaxed) {
-        return;
+        return fork::notice();
     }
     os::keeping_errno(|| {
         let config = config::read(settings);

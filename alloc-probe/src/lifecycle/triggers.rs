@@ -76,6 +76,15 @@ extern "C" fn on_signal(_: libc::c_int) {
     });
 }
 
+unsafe extern "C" {
+    // The `libc` crate has it since 0.2.172 only, which programs with a lock file of their own would have to take.
+    fn pthread_attr_setstack(
+        attributes: *mut libc::pthread_attr_t,
+        stack: *mut libc::c_void,
+        bytes: libc::size_t,
+    ) -> libc::c_int;
+}
+
 fn start_thread() -> bool {
     let Some(stack) = os::reserve(STACK_BYTES) else { return false };
     let mut attributes = MaybeUninit::uninit();
@@ -86,7 +95,7 @@ fn start_thread() -> bool {
     // function has the type that a thread's has.
     unsafe {
         libc::pthread_attr_init(attributes.as_mut_ptr());
-        libc::pthread_attr_setstack(attributes.as_mut_ptr(), stack.as_ptr().cast(), STACK_BYTES);
+        pthread_attr_setstack(attributes.as_mut_ptr(), stack.as_ptr().cast(), STACK_BYTES);
         libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
         let status = libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), run, null_mut());
         libc::pthread_attr_destroy(attributes.as_mut_ptr());

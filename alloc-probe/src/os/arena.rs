@@ -9,7 +9,8 @@
 //! A bump allocator: a dump is built, written and dropped. When the last block is gone, the memory goes back too.
 
 use super::lock::{Lock, LockGuard};
-use super::system as os;
+use super::memory::{PAGE, make_zero, reserve};
+use super::process::limit;
 use std::alloc::Layout;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -68,9 +69,9 @@ pub(crate) fn room() -> u64 {
 }
 
 fn make() -> bool {
-    let mut space = SPACE.min(os::limit(libc::RLIMIT_AS) as usize / 16);
+    let mut space = SPACE.min(limit(libc::RLIMIT_AS) as usize / 16);
     loop {
-        if let Some(base) = os::reserve(space) {
+        if let Some(base) = reserve(space) {
             RANGE[0].store(base.as_ptr() as usize, Relaxed);
             RANGE[1].store(space, Relaxed);
             return true;
@@ -102,9 +103,9 @@ pub(crate) unsafe fn dealloc(block: *mut u8, layout: Layout, signals: Signals) {
     let offset = block as usize - base;
     if BLOCKS.fetch_sub(1, Relaxed) == 1 {
         USED.store(0, Relaxed);
-        let pages = used.next_multiple_of(os::PAGE);
+        let pages = used.next_multiple_of(PAGE);
         // SAFETY: no block is left, so nobody needs the content of the arena; fresh blocks must be zero.
-        unsafe { os::make_zero(base as *mut u8, pages) };
+        unsafe { make_zero(base as *mut u8, pages) };
     } else if offset + layout.size() == used {
         // SAFETY: the block is the caller's to write to until it is taken back, and its place will be handed
         // out again, as zeroed memory.

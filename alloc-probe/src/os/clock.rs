@@ -5,7 +5,7 @@
 //! the clock everywhere else). The length of a tick is not known while recording: two instants on both clocks,
 //! at the start and at the dump, give it.
 
-use super::system as os;
+use super::time::monotonic_ns;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Set once, before recording starts.
@@ -26,7 +26,7 @@ pub(crate) fn ticks() -> u64 {
         // SAFETY: every x86-64 processor has the instruction, and Linux lets user code use it.
         return unsafe { std::arch::x86_64::_rdtsc() };
     }
-    os::monotonic_ns()
+    monotonic_ns()
 }
 
 /// About a millisecond in ticks of whichever clock: 2^20 ns, or as many cycles of 1 to 4 GHz.

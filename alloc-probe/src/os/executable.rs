@@ -1,7 +1,7 @@
 //! The file that the main program was loaded from, as the process's mappings tell it. `/proc/self/exe` is the dynamic
 //! linker's own file where that was started with the program as its argument.
 
-use super::system::for_each_line;
+use super::proc::for_each_line;
 use std::ffi::CStr;
 
 /// The path of the program's file, as much as fits. Without `/proc`, the path that it was started by, if that is told.

@@ -5,7 +5,8 @@
 //! sections it guards are a few system calls at the most and are entered some hundred times in a process's life,
 //! `parking_lot` allocates where it waits, and the child of a `fork` must be able to reset it.
 
-use super::system::{SignalsBlocked, sleep_ns};
+use super::signals::SignalsBlocked;
+use super::time::sleep_ns;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often a waiting thread yields before it sleeps, and for how long it does then.

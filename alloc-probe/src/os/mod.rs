@@ -5,12 +5,22 @@
 pub(crate) mod arena;
 pub(crate) mod barrier;
 pub(crate) mod clock;
+mod errno;
 pub(crate) mod executable;
 pub(crate) mod lock;
+mod memory;
 pub(crate) mod message;
 pub(crate) mod path;
+mod proc;
+mod process;
+mod signals;
 pub(crate) mod single_writer;
-mod system;
+mod time;
 
+pub(crate) use errno::keeping_errno;
 pub(crate) use executable::{executable, without_mark};
-pub(crate) use system::*;
+pub(crate) use memory::{PAGE, for_each_own_range, make_zero, keep, replace, reserve, wipe_on_fork};
+pub(crate) use proc::{PageMap, for_each_task, read_small};
+pub(crate) use process::{has_more_rights, limit};
+pub(crate) use signals::SignalsBlocked;
+pub(crate) use time::{monotonic_ns, sleep_ns, unix_ns};

@@ -30,11 +30,11 @@ fn used_by(body: Body, stack_bytes: usize) -> usize {
         assert_ne!(stack, libc::MAP_FAILED);
         stack.cast::<u8>().write_bytes(PAINT, stack_bytes);
         let mut attributes = std::mem::MaybeUninit::uninit();
-        let mut thread = 0;
+        let mut thread = std::mem::MaybeUninit::uninit();
         assert_eq!(libc::pthread_attr_init(attributes.as_mut_ptr()), 0);
         assert_eq!(libc::pthread_attr_setstack(attributes.as_mut_ptr(), stack, stack_bytes), 0);
-        assert_eq!(libc::pthread_create(&mut thread, attributes.as_ptr(), body, null_mut()), 0);
-        assert_eq!(libc::pthread_join(thread, null_mut()), 0);
+        assert_eq!(libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), body, null_mut()), 0);
+        assert_eq!(libc::pthread_join(thread.assume_init(), null_mut()), 0);
         let stack = std::slice::from_raw_parts(stack.cast::<u8>(), stack_bytes);
         stack_bytes - stack.iter().take_while(|&&byte| byte == PAINT).count()
     }

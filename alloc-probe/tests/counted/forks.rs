@@ -15,6 +15,7 @@ pub(crate) const CASES: Cases = Cases {
     checks: cases![
         a_forked_child_leaves_the_profile_alone,
         a_forked_child_has_no_profile,
+        a_child_that_nobody_tells_of_leaves_the_profile_alone,
         a_fork_among_busy_threads,
         a_fork_that_outlives_its_parent,
         processes_with_one_output_path,
@@ -23,6 +24,7 @@ pub(crate) const CASES: Cases = Cases {
     ],
     scenarios: cases![
         forks,
+        clones,
         asks_in_the_child,
         forks_among_threads,
         dies_before_its_child,
@@ -74,6 +76,46 @@ fn forks() {
     assert_eq!(wait(pid), 0);
     (0..10).for_each(|_| drop(block(MIB)));
     Counted::tell_at_exit();
+}
+
+/// The same with children that a system call made, so that the C library tells nobody. They allocate first, free first, resize
+/// first, ask first, or do nothing, and end by handlers of `atexit`, or at once.
+fn clones() {
+    for way in 0..10 {
+        let mut before = vec![0u8; MIB];
+        // SAFETY: as for `fork`: no other thread is there.
+        let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as libc::pid_t;
+        if pid == 0 {
+            match way % 5 {
+                0 => _ = block(MIB).leak(),
+                1 => drop(before),
+                2 => before.reserve_exact(2 * MIB),
+                3 => assert_eq!(alloc_probe::stats().total_blocks, 0),
+                _ => {}
+            }
+            if way % 5 != 4 {
+                (0..1000).for_each(|_| drop(block(MIB)));
+            }
+            let told = alloc_probe::dump("of-the-child.json").is_err() as i32;
+            // SAFETY: no other thread is at its exit handlers.
+            unsafe { if way < 5 { libc::exit(told - 1) } else { libc::_exit(told - 1) } }
+        }
+        assert_eq!(wait(pid), 0);
+    }
+    (0..10).for_each(|_| drop(block(MIB)));
+    Counted::tell_at_exit();
+}
+
+fn a_child_that_nobody_tells_of_leaves_the_profile_alone() {
+    for mode in ["full", "sample=1000", "count"] {
+        let outcome = Child::new("clones", mode).succeed();
+        let dump = are_true(&outcome);
+        assert_eq!((dump.process.pid, outcome.stderr().as_str()), (outcome.pid, ""), "{mode}");
+        if mode == "full" {
+            let figures = figures_of_size(&dump, 20);
+            assert_eq!((figures.total_blocks, figures.end_blocks, dump.lost.unknown_frees), (20, 0, 0));
+        }
+    }
 }
 
 fn a_forked_child_leaves_the_profile_alone() {

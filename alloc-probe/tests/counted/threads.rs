@@ -139,14 +139,19 @@ extern "C" fn c_thread(_: *mut c_void) -> *mut c_void {
 
 fn c_threads() {
     for _ in 0..20 {
-        let mut thread = 0;
+        let mut thread = std::mem::MaybeUninit::uninit();
         // SAFETY: the thread is joined once, and both functions get valid places.
         unsafe {
             assert_eq!(
-                libc::pthread_create(&mut thread, null_mut::<libc::pthread_attr_t>(), c_thread, null_mut()),
+                libc::pthread_create(
+                    thread.as_mut_ptr(),
+                    null_mut::<libc::pthread_attr_t>(),
+                    c_thread,
+                    null_mut()
+                ),
                 0
             );
-            assert_eq!(libc::pthread_join(thread, null_mut()), 0);
+            assert_eq!(libc::pthread_join(thread.assume_init(), null_mut()), 0);
         }
     }
     Counted::tell_at_exit();
@@ -376,11 +381,14 @@ fn stacks_come_and_go() {
             for (size, depth) in [(LARGE, 1500), (SMALL - 64 * round, 40)] {
                 DEEP.store(depth, SeqCst);
                 let mut attributes = std::mem::MaybeUninit::uninit();
-                let mut thread = 0;
+                let mut thread = std::mem::MaybeUninit::uninit();
                 assert_eq!(libc::pthread_attr_init(attributes.as_mut_ptr()), 0);
                 assert_eq!(libc::pthread_attr_setstack(attributes.as_mut_ptr(), stack, size), 0);
-                assert_eq!(libc::pthread_create(&mut thread, attributes.as_ptr(), run, null_mut()), 0);
-                assert_eq!(libc::pthread_join(thread, null_mut()), 0);
+                assert_eq!(
+                    libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), run, null_mut()),
+                    0
+                );
+                assert_eq!(libc::pthread_join(thread.assume_init(), null_mut()), 0);
                 assert_eq!(libc::pthread_attr_destroy(attributes.as_mut_ptr()), 0);
                 if size == LARGE {
                     assert_eq!(libc::munmap(stack.byte_add(SMALL), LARGE - SMALL), 0);

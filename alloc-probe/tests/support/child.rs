@@ -12,6 +12,12 @@ use tempfile::TempDir;
 /// How long a scenario may take before it counts as hanging. Far beyond what any takes on a slow and busy machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// How the C library numbers limits.
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
 /// A scenario to be run.
 pub(crate) struct Child {
     command: Command,
@@ -74,7 +80,7 @@ impl Child {
     }
 
     /// A limit of the child's.
-    pub(crate) fn limit(self, resource: libc::__rlimit_resource_t, value: u64) -> Child {
+    pub(crate) fn limit(self, resource: Resource, value: u64) -> Child {
         let set = move || {
             let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
             // SAFETY: the limit is a valid place to read from.

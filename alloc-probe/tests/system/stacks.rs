@@ -239,11 +239,11 @@ fn own_stack() {
         assert_ne!(stack, libc::MAP_FAILED);
         assert_eq!(libc::madvise(stack, OWN_STACK, libc::MADV_NOHUGEPAGE), 0);
         let mut attributes = MaybeUninit::uninit();
-        let mut thread = 0;
+        let mut thread = std::mem::MaybeUninit::uninit();
         assert_eq!(libc::pthread_attr_init(attributes.as_mut_ptr()), 0);
         assert_eq!(libc::pthread_attr_setstack(attributes.as_mut_ptr(), stack, OWN_STACK), 0);
-        assert_eq!(libc::pthread_create(&mut thread, attributes.as_ptr(), dives, null_mut()), 0);
-        assert_eq!(libc::pthread_join(thread, null_mut()), 0);
+        assert_eq!(libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), dives, null_mut()), 0);
+        assert_eq!(libc::pthread_join(thread.assume_init(), null_mut()), 0);
     }
 }
 

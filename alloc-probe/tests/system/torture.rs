@@ -158,11 +158,11 @@ fn start_brief_threads(marks: &Marks) {
     }
     loop {
         marks.allocating.fetch_add(1, SeqCst);
-        let mut thread = 0;
+        let mut thread = std::mem::MaybeUninit::uninit();
         // SAFETY: the function has the type that a thread's has, and the thread is waited for.
         unsafe {
-            assert_eq!(libc::pthread_create(&mut thread, std::ptr::null(), brief, null_mut()), 0);
-            libc::pthread_join(thread, null_mut());
+            assert_eq!(libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), brief, null_mut()), 0);
+            libc::pthread_join(thread.assume_init(), null_mut());
         }
         marks.allocated.fetch_add(1, SeqCst);
     }
