@@ -94,25 +94,28 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         || chain::groups(&new.sites, &functions.new, &functions, &new_lost),
     );
     let build = |groups, profile, may_lose| matching::Build { groups, profile, may_lose };
-    let matches = matching::match_groups(
+    let matching::Matching { matched, callers } = matching::match_groups(
         build(&base_groups, base, may_lose[0]),
         build(&new_groups, new, may_lose[1]),
         order,
         &functions,
         &lines,
     );
-    let pairs: Vec<Pair> = matches
-        .into_iter()
+    let pairs: Vec<Pair> = matched
+        .iter()
         .map(|matched| Pair {
             kind: matched.kind,
             base: sites(&matched.base, &base_groups),
             new: sites(&matched.new, &new_groups),
         })
         .collect();
+    let of_pairs: Vec<u32> = matched.iter().map(|matched| matched.place).collect();
+    let is_same_code = order != Ordering::Equal;
+    let places = class::Places { of_pairs: &of_pairs, callers: &callers, is_same_code };
     let matched = Coverage::of(&pairs);
     let chance = Chance::of(base, new, &pairs);
     let (mut classes, findings) = join(
-        || class::classes(base, new, &functions, &pairs, &matched),
+        || class::classes(base, new, &functions, &pairs, &places, &matched),
         || chance.without(&pairs, |pairs| findings(&Runs { base, new, pairs, functions: &functions })),
     );
     chance.unsay(&pairs, &mut classes);

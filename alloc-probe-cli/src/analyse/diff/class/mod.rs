@@ -3,8 +3,8 @@
 //! The rules are tried in the order of [`Class::ALL`], and the first that holds is taken: a count that differs says more
 //! than sizes do, and sizes more than lives.
 
-mod alone;
 mod lives;
+mod sums;
 
 use super::coverage::Coverage;
 use super::key::{Functions, Key};
@@ -15,9 +15,10 @@ use crate::analyse::sampling::relative_error;
 use crate::profile::Profile;
 use alloc_probe_format::dump::{Build, Figures, Mode};
 use alloc_probe_format::metric::Metric;
-use alone::without_counterpart;
 use lives::{Buckets, TELLING_LIFETIMES, lifetime_change, typical_change};
+pub(super) use sums::Places;
 use std::cmp::Ordering;
+use sums::Left;
 
 /// Counts that differ by less than this share of the larger are the same: with several threads, they never are to the
 /// last block.
@@ -40,6 +41,26 @@ const TRUSTED: f64 = 90.0;
 const MISSED: f64 = 10.0;
 /// Standard errors by which estimates must differ to be taken for different.
 const ERRORS: f64 = 3.0;
+
+/// So much of a difference must be left when others' have been made up for.
+const SAID: f64 = 0.9;
+
+/// What is counted by a figure of when blocks live.
+#[derive(Clone, Copy)]
+enum Counts {
+    Live,
+    Temporary,
+    Bytes,
+}
+
+/// The figures that say when blocks live.
+const LIVES: [(fn(&Figures) -> u64, Counts); 5] = [
+    (|figures| figures.end_blocks, Counts::Live),
+    (|figures| figures.peak_blocks, Counts::Live),
+    (|figures| figures.temporary_blocks, Counts::Temporary),
+    (|figures| figures.peak_bytes, Counts::Bytes),
+    (|figures| figures.end_bytes, Counts::Bytes),
+];
 
 /// What became of the blocks of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,8 +187,12 @@ pub(super) fn classes(
     new: &Profile,
     functions: &Functions,
     pairs: &[Pair],
+    places: &Places<'_>,
     matched: &Coverage,
 ) -> Vec<Option<Class>> {
+    if is_nameless(base, &functions.base) || is_nameless(new, &functions.new) {
+        return vec![None; pairs.len()];
+    }
     let judge = Judge {
         base,
         new,
@@ -175,19 +200,11 @@ pub(super) fn classes(
         same_work: same_work(pairs),
         lifetimes: typical_change(base, new, pairs),
         sure: matched.bytes.percent >= TRUSTED,
+        functions,
+        shown: [&functions.base, &functions.new].map(|keys| shown(keys, functions.count)),
+        left: sums::cancel([base, new], pairs, places, &LIVES.map(|(figure, _)| figure)),
     };
-    if is_nameless(base, &functions.base) || is_nameless(new, &functions.new) {
-        return vec![None; pairs.len()];
-    }
-    let missing = without_counterpart(base, new, functions, pairs);
-    let class = |(pair, missing): (&Pair, bool)| match (&pair.base, &pair.new) {
-        (Some(base), Some(new)) => judge.both(base, new),
-        (Some(_), None) if missing && judge.optimisation == Ordering::Greater => Some(Class::Elided),
-        (None, _) if missing && judge.optimisation == Ordering::Less => Some(Class::Elided),
-        (Some(_), None) => judge.is_certain(pair, new).then_some(Class::Gone),
-        (None, _) => judge.is_certain(pair, base).then_some(Class::Added),
-    };
-    pairs.iter().zip(missing).map(class).collect()
+    pairs.iter().enumerate().map(|(index, pair)| judge.class(index, pair)).collect()
 }
 
 /// What is known of both runs.
@@ -201,9 +218,38 @@ struct Judge<'a> {
     lifetimes: f64,
     /// Whether enough was matched to say that something has no counterpart.
     sure: bool,
+    functions: &'a Functions,
+    /// For each function, whether the base has it, and whether the new run has.
+    shown: [Vec<bool>; 2],
+    left: Left,
 }
 
 impl Judge<'_> {
+    fn class(&self, index: usize, pair: &Pair) -> Option<Class> {
+        let is_said = self.left.of_blocks(index) >= SAID;
+        match (&pair.base, &pair.new) {
+            (Some(base), Some(new)) => self.both(index, base, new).filter(|class| *class == Class::Lifetime || is_said),
+            _ if !is_said || pair.distance(Metric::TotalBlocks) == 0 => None,
+            // Nothing is known of code of which the other run has no caller.
+            (Some(sites), None) if self.optimisation == Ordering::Greater && self.has_caller(0, sites) => {
+                Some(Class::Elided)
+            }
+            (None, Some(sites)) if self.optimisation == Ordering::Less && self.has_caller(1, sites) => {
+                Some(Class::Elided)
+            }
+            (Some(_), None) => self.is_certain(pair, self.new).then_some(Class::Gone),
+            (None, _) => self.is_certain(pair, self.base).then_some(Class::Added),
+        }
+    }
+
+    /// Whether the other run has the allocating function of some sites, or a caller of it.
+    fn has_caller(&self, side: usize, sites: &Sites) -> bool {
+        let (profile, keys) = [(self.base, &self.functions.base), (self.new, &self.functions.new)][side];
+        let site = sites.sites.first().and_then(|site| profile.sites.get(*site as usize));
+        let mut frames = site.into_iter().flat_map(|site| program_frames(site, keys));
+        frames.any(|frame| self.shown[1 - side][keys[frame.0 as usize].function.0 as usize])
+    }
+
     /// Whether it is certain that a run has nothing of a pair: a sample may have missed it.
     fn is_certain(&self, pair: &Pair, without: &Profile) -> bool {
         let (base, new) = pair.of(Metric::TotalBytes);
@@ -212,7 +258,7 @@ impl Judge<'_> {
     }
 
     /// The class of a pair that both sides have.
-    fn both(&self, base: &Sites, new: &Sites) -> Option<Class> {
+    fn both(&self, index: usize, base: &Sites, new: &Sites) -> Option<Class> {
         let (b, n) = (&base.figures, &new.figures);
         let error = self.error(b, n);
         let (was, is) = (asked_for(b), asked_for(n));
@@ -231,7 +277,7 @@ impl Judge<'_> {
         if self.has_other_sizes(base, new) {
             return Some(Class::Capacity);
         }
-        self.has_other_lives(base, new).then_some(Class::Lifetime)
+        self.has_other_lives(index, base, new).then_some(Class::Lifetime)
     }
 
     /// By how much, as a share, two estimates may differ and still be of the same; 0 where both were counted.
@@ -254,7 +300,7 @@ impl Judge<'_> {
             || far(base.figures.total_bytes, new.figures.total_bytes) > OTHER_BYTES
     }
 
-    fn has_other_lives(&self, base: &Sites, new: &Sites) -> bool {
+    fn has_other_lives(&self, index: usize, base: &Sites, new: &Sites) -> bool {
         let (b, n) = (&base.figures, &new.figures);
         let blocks = b.total_blocks.max(n.total_blocks) as f64;
         let notable = |was: u64, is: u64| {
@@ -262,16 +308,19 @@ impl Judge<'_> {
         };
         // A single block can only be there or not, and is nothing beside many; but it may be all there is.
         let alone = |was: u64, is: u64| (was == 0) != (is == 0) && blocks < 2.0 / OTHER_LIVES;
-        let moved = |was: u64, is: u64| notable(was, is) || alone(was, is);
         // The same blocks were as large in all, but larger ones of them are live.
         let bytes = b.total_bytes.max(n.total_bytes) as f64;
         let larger = |was: u64, is: u64| was.abs_diff(is) as f64 > bytes * OTHER_LIVES;
-        if moved(b.end_blocks, n.end_blocks)
-            || moved(b.peak_blocks, n.peak_blocks)
-            || notable(b.temporary_blocks, n.temporary_blocks)
-            || larger(b.peak_bytes, n.peak_bytes)
-            || larger(b.end_bytes, n.end_bytes)
-        {
+        let is_other = LIVES.iter().enumerate().any(|(number, (figure, counts))| {
+            let (was, is) = (figure(b), figure(n));
+            let is_notable = match counts {
+                Counts::Live => notable(was, is) || alone(was, is),
+                Counts::Temporary => notable(was, is),
+                Counts::Bytes => larger(was, is),
+            };
+            is_notable && self.left.of_life(index, number) >= SAID
+        });
+        if is_other {
             return true;
         }
         let telling = b.freed_blocks().min(n.freed_blocks()) >= TELLING_LIFETIMES;
@@ -314,6 +363,13 @@ fn same_work(pairs: &[Pair]) -> bool {
         same += usize::from(far(asked_for(base), asked_for(new)) <= SAME_COUNT);
     }
     same * 2 > all && work::factor(pairs).is_none()
+}
+
+/// For each function, whether it's among some frames.
+fn shown(keys: &[Key], functions: usize) -> Vec<bool> {
+    let mut shown = vec![false; functions];
+    keys.iter().for_each(|key| shown[key.function.0 as usize] = true);
+    shown
 }
 
 /// Whether too many of the allocating functions have no name, for want of symbols.

@@ -16,6 +16,17 @@ pub(in crate::analyse::diff) struct Matched {
     pub(in crate::analyse::diff) base: Vec<u32>,
     /// Groups of the new build.
     pub(in crate::analyse::diff) new: Vec<u32>,
+    /// The innermost place that all of them are at or below.
+    pub(in crate::analyse::diff) place: u32,
+}
+
+/// How two builds were matched.
+#[derive(Clone, Debug)]
+pub(in crate::analyse::diff) struct Matching {
+    /// Each group of either build is in one of these.
+    pub(in crate::analyse::diff) matched: Vec<Matched>,
+    /// For each place, where it was called from. Each comes after its caller's; the first is its own.
+    pub(in crate::analyse::diff) callers: Vec<u32>,
 }
 
 /// One build: its groups, and what is known of them.

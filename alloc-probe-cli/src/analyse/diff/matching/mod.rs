@@ -20,7 +20,7 @@ use super::step::Step;
 use crate::join::join;
 use align::Alignment;
 use builds::Builds;
-pub(super) use builds::{Build, Matched};
+pub(super) use builds::{Build, Matching};
 use likeness::Likeness;
 use std::cmp::Ordering;
 use tree::Tree;
@@ -32,7 +32,7 @@ pub(super) fn match_groups(
     order: Ordering,
     functions: &Functions,
     lines: &Lines,
-) -> Vec<Matched> {
+) -> Matching {
     let (base_tree, new_tree) = join(
         || {
             Tree::of(base.groups, base.profile, functions.count, |step: Step| {
@@ -50,5 +50,6 @@ pub(super) fn match_groups(
         likeness: Likeness::of([base.groups, new.groups], functions, lines),
     };
     let alignment = Alignment::of(&builds);
-    residue::settle(&builds, &alignment)
+    let callers = alignment.places.iter().map(|place| place.parent).collect();
+    Matching { matched: residue::settle(&builds, &alignment), callers }
 }

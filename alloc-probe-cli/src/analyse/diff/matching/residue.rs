@@ -29,6 +29,8 @@ const LEAST_FIT_OF_PAIRS: f32 = 0.95;
 const MAX_COMPARED: usize = 10_000;
 /// So many are compared with each, where they share a key.
 const MAX_OF_KEY: usize = 64;
+/// Where both programs begin.
+const ROOT_PLACE: u32 = 0;
 /// What is left over at one place is the same on both sides as a whole, if it's no more sites than this.
 const MAX_TOGETHER: usize = 12;
 
@@ -36,6 +38,8 @@ const MAX_TOGETHER: usize = 12;
 struct Item {
     groups: [Vec<u32>; 2],
     kind: Option<MatchKind>,
+    /// The place that all of them are at or below.
+    place: u32,
     /// What either side has beyond the other.
     rest: [Amount; 2],
 }
@@ -60,8 +64,8 @@ pub(super) fn settle(builds: &Builds<'_>, alignment: &Alignment) -> Vec<Matched>
     let mut waiting: Vec<Vec<u32>> = vec![Vec::new(); alignment.places.len()];
     for (at, place) in alignment.places.iter().enumerate().rev() {
         let mut here = std::mem::take(&mut waiting[at]);
-        here.extend(residue.items_of(place));
-        residue.settle_at(&here, at == 0);
+        here.extend(residue.items_of(at as u32, place));
+        residue.settle_at(&here, at as u32);
         here.retain(|item| residue.is_waiting(*item));
         if at > 0 {
             waiting[place.parent as usize].append(&mut here);
@@ -72,7 +76,7 @@ pub(super) fn settle(builds: &Builds<'_>, alignment: &Alignment) -> Vec<Matched>
 
 impl<'a> Residue<'a> {
     /// The items of a place, of which something is left over.
-    fn items_of(&mut self, place: &Place) -> Vec<u32> {
+    fn items_of(&mut self, at: u32, place: &Place) -> Vec<u32> {
         let builds = self.builds;
         let own = |side: usize| -> Vec<u32> {
             let nodes = place.nodes[side].iter().map(|node| builds.trees[side].node(*node));
@@ -86,31 +90,31 @@ impl<'a> Residue<'a> {
             };
             let is_sure = builds.is_by_optimiser || !(is_restored(0) || is_restored(1));
             let kind = if is_sure { place.kind } else { place.kind.max(MatchKind::Subsequence) };
-            found.push(self.add(groups, Some(kind)));
+            found.push(self.add(at, groups, Some(kind)));
         } else {
             let [base, new] = groups;
-            found.extend(base.into_iter().map(|group| self.add([vec![group], vec![]], None)));
-            found.extend(new.into_iter().map(|group| self.add([vec![], vec![group]], None)));
+            found.extend(base.into_iter().map(|group| self.add(at, [vec![group], vec![]], None)));
+            found.extend(new.into_iter().map(|group| self.add(at, [vec![], vec![group]], None)));
         }
         for node in &place.left[0] {
             let below = builds.trees[0].groups_below(*node);
-            found.extend(below.into_iter().map(|group| self.add([vec![group], vec![]], None)));
+            found.extend(below.into_iter().map(|group| self.add(at, [vec![group], vec![]], None)));
         }
         for node in &place.left[1] {
             let below = builds.trees[1].groups_below(*node);
-            found.extend(below.into_iter().map(|group| self.add([vec![], vec![group]], None)));
+            found.extend(below.into_iter().map(|group| self.add(at, [vec![], vec![group]], None)));
         }
         found
     }
 
-    fn add(&mut self, groups: [Vec<u32>; 2], kind: Option<MatchKind>) -> u32 {
+    fn add(&mut self, place: u32, groups: [Vec<u32>; 2], kind: Option<MatchKind>) -> u32 {
         let amounts = [0, 1].map(|side: usize| {
             let mut sum = Amount::default();
             groups[side].iter().for_each(|group| sum.add(&self.builds.trees[side].amounts[*group as usize]));
             sum
         });
         let rest = [amounts[0].beyond(&amounts[1]), amounts[1].beyond(&amounts[0])];
-        self.items.push(Item { groups, kind, rest });
+        self.items.push(Item { groups, kind, place, rest });
         self.joined.push(self.items.len() as u32 - 1);
         self.items.len() as u32 - 1
     }
@@ -119,7 +123,7 @@ impl<'a> Residue<'a> {
         self.items[item as usize].rest.iter().any(|rest| rest.blocks > 0)
     }
 
-    fn settle_at(&mut self, here: &[u32], is_root: bool) {
+    fn settle_at(&mut self, here: &[u32], at: u32) {
         let of_side = |side: usize| -> Vec<u32> {
             here.iter().copied().filter(|item| self.items[*item as usize].rest[side].blocks > 0).collect()
         };
@@ -133,11 +137,11 @@ impl<'a> Residue<'a> {
         for Candidate { items, likeness, .. } in candidates {
             // Part of either may be somebody else's by now.
             if self.candidate(items[0], items[1]).is_some() {
-                self.join(items, likeness);
+                self.join(at, items, likeness);
             }
         }
-        if !is_root {
-            self.settle_together(&base, &new);
+        if at != ROOT_PLACE {
+            self.settle_together(at, &base, &new);
         }
     }
 
@@ -219,19 +223,20 @@ impl<'a> Residue<'a> {
         })
     }
 
-    fn join(&mut self, [base, new]: [u32; 2], likeness: f32) {
+    fn join(&mut self, at: u32, [base, new]: [u32; 2], likeness: f32) {
         let [theirs, ours] =
             [self.items[base as usize].rest[0].clone(), self.items[new as usize].rest[1].clone()];
         self.items[base as usize].rest[0].take(&ours);
         self.items[new as usize].rest[1].take(&theirs);
         let kind = if likeness >= NEAR_LIKENESS { MatchKind::Subsequence } else { MatchKind::Site };
-        self.unite(base, new, kind);
+        self.unite(at, base, new, kind);
     }
 
-    fn unite(&mut self, one: u32, other: u32, kind: MatchKind) {
+    fn unite(&mut self, at: u32, one: u32, other: u32, kind: MatchKind) {
         let (root, other) = (self.root(one), self.root(other));
         let kinds = [self.items[root as usize].kind, self.items[other as usize].kind];
         self.items[root as usize].kind = kinds.into_iter().flatten().chain([kind]).max();
+        self.items[root as usize].place = at;
         if root != other {
             self.joined[other as usize] = root;
         }
@@ -245,7 +250,7 @@ impl<'a> Residue<'a> {
     }
 
     /// What is left over on both sides below the same callers, where it is the same as a whole: which is which is not known.
-    fn settle_together(&mut self, base: &[u32], new: &[u32]) {
+    fn settle_together(&mut self, at: u32, base: &[u32], new: &[u32]) {
         let left = |side: usize, items: &[u32]| -> Vec<u32> {
             items.iter().copied().filter(|item| self.items[*item as usize].rest[side].blocks > 0).collect()
         };
@@ -271,7 +276,7 @@ impl<'a> Residue<'a> {
         for (side, items) in sides.iter().enumerate() {
             for item in items {
                 self.items[*item as usize].rest[side] = Amount::default();
-                self.unite(first, *item, MatchKind::Site);
+                self.unite(at, first, *item, MatchKind::Site);
             }
         }
     }
@@ -290,8 +295,9 @@ impl<'a> Residue<'a> {
         let roots: Vec<u32> = (0..self.items.len() as u32).map(|item| self.root(item)).collect();
         let mut matched: Vec<Option<Matched>> = vec![None; self.items.len()];
         for (item, root) in self.items.iter().zip(&roots) {
-            let kind = self.items[*root as usize].kind;
-            let into = matched[*root as usize].get_or_insert(Matched { kind, base: vec![], new: vec![] });
+            let Item { kind, place, .. } = self.items[*root as usize];
+            let none = Matched { kind, base: vec![], new: vec![], place };
+            let into = matched[*root as usize].get_or_insert(none);
             into.base.extend(&item.groups[0]);
             into.new.extend(&item.groups[1]);
         }
