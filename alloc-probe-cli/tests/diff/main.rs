@@ -44,7 +44,7 @@ Matched 95.3% of the bytes (95.3% exactly), 2.9% of the blocks (2.9% exactly)
   - the dumps show no reason: the sites that are left were removed or added, or were not recognised
 
 What changed             sites      blocks       bytes        peak
-elided in new                1      −2,000  −100.0 KiB           =  removed by optimising
+elided in new                1      −2,000  −100.0 KiB           =  by optimising, or debug only
 added                        1          +1   +64.0 KiB   +64.0 KiB  only the new run has them
 other lives                  1           =           =  −200.0 KiB  live at other times
 

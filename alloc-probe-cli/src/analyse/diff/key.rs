@@ -2,6 +2,7 @@
 
 use crate::analyse::functions::{self, Function};
 use crate::profile::{Frame, Role};
+use rustc_hash::FxHashMap;
 
 pub(super) use crate::analyse::functions::FunctionId;
 
@@ -34,7 +35,10 @@ pub(super) struct Functions {
 impl Functions {
     /// Numbers the functions of two profiles' frames.
     pub(super) fn of(base: &[Frame], new: &[Frame]) -> Functions {
-        let functions::Functions { of_frames, functions: known, .. } = functions::Functions::of(&[base, new]);
+        let functions::Functions { mut of_frames, functions: known, .. } =
+            functions::Functions::of(&[base, new]);
+        let same = of_one_code([base, new], &of_frames, &known);
+        of_frames.iter_mut().flatten().for_each(|function| *function = same[function.0 as usize]);
         let sides = [base, new].into_iter().zip(&of_frames);
         // A name that lost its path may have been taken for somebody else's: the best-informed frame decides.
         let mut roles = vec![None; known.len()];
@@ -61,6 +65,34 @@ impl Functions {
         let (base, new) = (keys.next().unwrap_or_default(), keys.next().unwrap_or_default());
         Functions { base, new, count: known.len(), known }
     }
+}
+
+/// For each function, the first of those that are the same source code: they call from one position of one file, as
+/// functions that a macro made of one text do. The optimiser makes one function of them, under the name of any, and what
+/// recursed through two of them recurses through one then.
+fn of_one_code(sides: [&[Frame]; 2], of_frames: &[Vec<FunctionId>], known: &[Function]) -> Vec<FunctionId> {
+    let mut same: Vec<u32> = (0..known.len() as u32).collect();
+    let mut at_position: FxHashMap<(u32, u32, u32, bool), u32> = FxHashMap::default();
+    for (frame, function) in sides.into_iter().zip(of_frames).flat_map(|(frames, ids)| frames.iter().zip(ids))
+    {
+        let of = known[function.0 as usize];
+        let (Role::Program, Some(file), Some(line), Some(column)) =
+            (frame.role, of.file, frame.line, frame.column)
+        else {
+            continue;
+        };
+        let first = *at_position.entry((file, line, column, of.is_named)).or_insert(function.0);
+        let (one, other) = (root(&same, first), root(&same, function.0));
+        same[one.max(other) as usize] = one.min(other);
+    }
+    (0..known.len() as u32).map(|function| FunctionId(root(&same, function))).collect()
+}
+
+fn root(same: &[u32], mut function: u32) -> u32 {
+    while same[function as usize] != function {
+        function = same[function as usize];
+    }
+    function
 }
 
 /// Whether nothing is known of a frame but its last name.

@@ -7,17 +7,13 @@ use super::work;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::pair::{MatchKind, Pair, Sites};
-use crate::profile::Profile;
 use crate::term::{style, text};
 use crate::units::{bytes, count, plural};
-use alloc_probe_format::dump::Mode;
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
 
 /// Sites listed of those that only one side has.
 const ONE_SIDED: usize = 5;
-/// Where less than this was matched, in percent, a site without a counterpart may have one that was not found.
-const TRUSTED: f64 = 90.0;
 /// Columns of a difference in percent, and of the gap before a stack.
 const PERCENT: usize = 7;
 const GAP: usize = 2;
@@ -52,16 +48,17 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     // A table by the same figure has shown the largest already.
     let is_total = matches!(options.metric, Metric::TotalBytes | Metric::TotalBlocks);
     let shown = if is_total { top } else { &[] };
-    // A sample may have missed what it does not have.
-    let is_sure =
-        |without: &Profile| diff.matched.bytes.percent >= TRUSTED && without.dump.mode != Mode::Sample;
-    let gone = if is_sure(new) { "Gone in new" } else { "Only in base" };
-    let added = if is_sure(base) { "Added in new" } else { "Only in new" };
-    for (is_base, elided, other) in [(true, "Elided in new", gone), (false, "Elided in base", added)] {
-        for (title, is_elided) in [(elided, true), (other, false)] {
-            let rows = of_one_side(diff, options.only, is_base, is_elided);
-            one_sided(&stacks, title, &rows, shown, options.width, out)?;
-        }
+    let lists: [(bool, &str, Option<Class>); 6] = [
+        (true, "Elided in new", Some(Class::Elided)),
+        (true, "Gone in new", Some(Class::Gone)),
+        (true, "Only in base", None),
+        (false, "Elided in base", Some(Class::Elided)),
+        (false, "Added in new", Some(Class::Added)),
+        (false, "Only in new", None),
+    ];
+    for (is_base, title, class) in lists {
+        let rows = of_one_side(diff, options.only, is_base, class);
+        one_sided(&stacks, title, &rows, shown, options.width, out)?;
     }
     Ok(())
 }
@@ -145,7 +142,11 @@ fn notes(row: Row<'_>, change: Change, options: &Options<'_>) -> Vec<String> {
 
 /// Both figures of a pair: `4.0 MiB → 3.5 MiB`.
 fn from_to(row: Row<'_>, change: Change) -> String {
-    let gone = if row.class == Some(Class::Elided) { "elided" } else { "gone" };
+    let gone = match row.class {
+        Some(Class::Elided) => "elided",
+        Some(Class::Gone) => "gone",
+        _ => "not found",
+    };
     match (&row.pair.base, &row.pair.new) {
         (Some(_), None) => format!("{} → {gone}", change.base_text()),
         (None, _) => format!("none → {}", change.new_text()),
@@ -153,15 +154,18 @@ fn from_to(row: Row<'_>, change: Change) -> String {
     }
 }
 
-/// The pairs that one side has alone, elided in the other or not, the largest first.
-fn of_one_side(diff: &Diff, only: Option<Class>, is_base: bool, is_elided: bool) -> Vec<(&Pair, &Sites)> {
-    let pairs = diff.pairs.iter().zip(&diff.classes).enumerate();
-    let wanted = |(index, (pair, class)): (usize, (_, &Option<Class>))| {
-        let wanted = (*class == Some(Class::Elided)) == is_elided && (only.is_none() || *class == only);
+/// The pairs of a class that one side has alone, the largest first. Of those without one, nothing is known of the other
+/// side.
+fn of_one_side(diff: &Diff, only: Option<Class>, is_base: bool, of: Option<Class>) -> Vec<(&Pair, &Sites)> {
+    let wanted = |index: usize| {
+        let is_empty = diff.pairs[index].distance(Metric::TotalBlocks) == 0;
+        let class = diff.classes[index];
+        let is_asked_for = class == of && !is_empty && (only.is_none() || class == only);
         // What a sample of the other run may have missed is not known to be one run's alone.
-        (wanted && (!diff.has_estimates() || diff.is_told(index, Metric::TotalBytes))).then_some(pair)
+        is_asked_for && (!diff.has_estimates() || diff.is_told(index, Metric::TotalBytes))
     };
-    let alone = pairs.filter_map(wanted).filter_map(|pair: &Pair| match (&pair.base, &pair.new) {
+    let pairs = diff.pairs.iter().enumerate().filter(|(index, _)| wanted(*index));
+    let alone = pairs.filter_map(|(_, pair)| match (&pair.base, &pair.new) {
         (Some(sites), None) if is_base => Some((pair, sites)),
         (None, Some(sites)) if !is_base => Some((pair, sites)),
         _ => None,

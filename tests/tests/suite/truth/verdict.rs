@@ -7,6 +7,7 @@ use super::recording::Recording;
 use super::sentences;
 use alloc_probe_cli::analyse::diff::pair::{MatchKind, Pair, Sites};
 use alloc_probe_cli::analyse::diff::{Diff, diff};
+use alloc_probe_format::metric::Metric;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -145,6 +146,12 @@ pub(crate) fn judge(base: &Recording, new: &Recording) -> Verdict {
     missed.sort_by_key(|index| Reverse(bytes(index)));
     let missed = missed.into_iter().take(DESCRIBED).map(|pair| format!("missed, {}", text(pair)));
     verdict.details.extend(missed);
+
+    let is_loose = |index: &usize| diff.pairs[*index].kind.is_some_and(|kind| kind != MatchKind::Exact);
+    let mut loose: Vec<usize> = (0..diff.pairs.len()).filter(is_loose).collect();
+    loose.sort_by_key(|index| Reverse(diff.pairs[*index].of(Metric::TotalBytes).0));
+    let loose = loose.into_iter().take(DESCRIBED).map(|pair| format!("loosely matched, {}", text(pair)));
+    verdict.details.extend(loose);
     verdict
 }
 

@@ -16,9 +16,9 @@ use crate::profile::Profile;
 use alloc_probe_format::dump::{Build, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 use lives::{Buckets, TELLING_LIFETIMES, lifetime_change, typical_change};
-pub(super) use sums::Places;
 use std::cmp::Ordering;
 use sums::Left;
+pub(super) use sums::Places;
 
 /// Counts that differ by less than this share of the larger are the same: with several threads, they never are to the
 /// last block.
@@ -126,7 +126,7 @@ impl Class {
     /// What it says, in a few words.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Class::Elided => "removed by optimising",
+            Class::Elided => "by optimising, or debug only",
             Class::Gone => "only the base has them",
             Class::Added => "only the new run has them",
             Class::MoreWork => "allocated more often",
@@ -228,7 +228,9 @@ impl Judge<'_> {
     fn class(&self, index: usize, pair: &Pair) -> Option<Class> {
         let is_said = self.left.of_blocks(index) >= SAID;
         match (&pair.base, &pair.new) {
-            (Some(base), Some(new)) => self.both(index, base, new).filter(|class| *class == Class::Lifetime || is_said),
+            (Some(base), Some(new)) => {
+                self.both(index, base, new).filter(|class| *class == Class::Lifetime || is_said)
+            }
             _ if !is_said || pair.distance(Metric::TotalBlocks) == 0 => None,
             // Nothing is known of code of which the other run has no caller.
             (Some(sites), None) if self.optimisation == Ordering::Greater && self.has_caller(0, sites) => {

@@ -142,11 +142,7 @@ fn cancel_counts(left: &mut FxHashMap<u32, Vec<Difference>>, own: &[u32]) {
     }
 }
 
-fn differences(
-    [base, new]: [&Profile; 2],
-    pair: &Pair,
-    lives: &[fn(&Figures) -> u64],
-) -> Vec<Difference> {
+fn differences([base, new]: [&Profile; 2], pair: &Pair, lives: &[fn(&Figures) -> u64]) -> Vec<Difference> {
     let figures = |sites: &Option<Sites>| sites.as_ref().map_or_else(Figures::default, |sites| sites.figures);
     let (b, n) = (figures(&pair.base), figures(&pair.new));
     let mut found = Vec::new();

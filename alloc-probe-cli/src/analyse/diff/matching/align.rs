@@ -8,10 +8,11 @@
 use super::amount::Amount;
 use super::builds::Builds;
 use super::tree::{NOBODY, ROOT};
+use crate::analyse::diff::key::FunctionId;
 use crate::analyse::diff::pair::MatchKind;
 use crate::analyse::diff::step::Step;
 use rustc_hash::FxHashMap;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 /// The nodes of both trees that are at one place.
 #[derive(Debug)]
@@ -77,6 +78,23 @@ impl Alignment {
 struct Class {
     nodes: [Vec<u32>; 2],
     kind: MatchKind,
+    /// What is below the nodes of each side, once that was asked for.
+    contents: [OnceCell<Content>; 2],
+}
+
+impl Class {
+    fn push(&mut self, side: usize, node: u32) {
+        self.nodes[side].push(node);
+        self.contents[side] = OnceCell::new();
+    }
+
+    fn content(&self, builds: &Builds<'_>, side: usize) -> &Content {
+        self.contents[side].get_or_init(|| {
+            let mut content = Content::default();
+            self.nodes[side].iter().for_each(|node| content.add(builds, side, *node));
+            content
+        })
+    }
 }
 
 /// A call without a counterpart, so far.
@@ -102,6 +120,8 @@ struct Compared<'a> {
     classes: Vec<Class>,
     by_step: FxHashMap<Step, usize>,
     open: [Vec<Open>; 2],
+    /// How alike two calls without counterparts are, of those that were asked about.
+    likenesses: RefCell<FxHashMap<(u32, u32), f32>>,
 }
 
 /// What may explain a call without a counterpart.
@@ -124,6 +144,7 @@ impl<'a> Compared<'a> {
             classes: Vec::new(),
             by_step: FxHashMap::default(),
             open: Default::default(),
+            likenesses: RefCell::default(),
         };
         let children = [0, 1].map(|side| {
             let tree = builds.trees[side];
@@ -145,7 +166,7 @@ impl<'a> Compared<'a> {
         for (side, calls) in calls.into_iter().enumerate() {
             for node in calls {
                 match self.by_step.get(&self.step(side, node)) {
-                    Some(class) => self.classes[*class].nodes[side].push(node),
+                    Some(class) => self.classes[*class].push(side, node),
                     None => self.open[side].push(Open { node, content: OnceCell::new() }),
                 }
             }
@@ -182,7 +203,7 @@ impl<'a> Compared<'a> {
                 self.by_step.entry(self.step(side, *node)).or_insert(self.classes.len());
             }
         }
-        self.classes.push(Class { nodes, kind });
+        self.classes.push(Class { nodes, kind, contents: Default::default() });
     }
 
     /// Finds the best explanation for each call without a counterpart, as far as there is one.
@@ -206,7 +227,7 @@ impl<'a> Compared<'a> {
                         if self.is_open(side, node) && self.has_room(side, node, class) =>
                     {
                         self.close(side, node);
-                        self.classes[class].nodes[side].push(node);
+                        self.classes[class].push(side, node);
                         let step = self.step(side, node);
                         // Of lines that became one, the optimiser keeps one; of functions as well, if they are of one place.
                         let theirs = self.classes[class].nodes[1 - side].iter();
@@ -258,11 +279,14 @@ impl<'a> Compared<'a> {
         }
         let all = base.len() * (new.len() + self.classes.len()) + new.len() * self.classes.len();
         let few = all <= MAX_COMPARED;
+        let mut likenesses = self.likenesses.borrow_mut();
         for b in base {
             for n in new {
                 let relation = self.relation(0, self.step(0, b.node), self.step(1, n.node));
                 if few || relation != Relation::Other && relation != Relation::Contradicted {
-                    let likeness = self.content(0, b).likeness(self.content(1, n));
+                    let likeness = *likenesses
+                        .entry((b.node, n.node))
+                        .or_insert_with(|| self.content(0, b).likeness(self.content(1, n)));
                     found.extend(
                         relation
                             .believed(likeness)
@@ -273,6 +297,10 @@ impl<'a> Compared<'a> {
         }
         for side in [0, 1] {
             let rooms: Vec<OnceCell<Amount>> = self.classes.iter().map(|_| OnceCell::new()).collect();
+            if self.open[side].is_empty() {
+                continue;
+            }
+            let there = self.there(side);
             for open in &self.open[side] {
                 for (class, of_class) in self.classes.iter().enumerate() {
                     let step = |of: usize| of_class.nodes[of].iter().map(move |node| self.step(of, *node));
@@ -291,9 +319,8 @@ impl<'a> Compared<'a> {
                     if fits < LEAST_ROOM {
                         continue;
                     }
-                    let mut theirs = Content::default();
-                    of_class.nodes[1 - side].iter().for_each(|node| theirs.add(self.builds, 1 - side, *node));
-                    let likeness = (content.is_within(&theirs) + fits) / 2.0;
+                    let theirs = of_class.content(self.builds, 1 - side);
+                    let likeness = (content.is_within(theirs) + fits) / 2.0;
                     found.extend(
                         relation
                             .believed(likeness)
@@ -301,7 +328,8 @@ impl<'a> Compared<'a> {
                     );
                 }
                 found.extend(
-                    self.lost(side, open).map(|score| (score, Explanation::Lost { side, node: open.node })),
+                    self.lost(side, open, &there)
+                        .map(|score| (score, Explanation::Lost { side, node: open.node })),
                 );
             }
         }
@@ -316,11 +344,7 @@ impl<'a> Compared<'a> {
 
     /// What the other side of a class has beyond this one.
     fn room(&self, side: usize, class: usize) -> Amount {
-        let amount = |side: usize| {
-            let mut content = Content::default();
-            self.classes[class].nodes[side].iter().for_each(|node| content.add(self.builds, side, *node));
-            content.amount
-        };
+        let amount = |side: usize| &self.classes[class].content(self.builds, side).amount;
         let blocks = |side: usize| -> u64 {
             self.classes[class].nodes[side]
                 .iter()
@@ -330,7 +354,7 @@ impl<'a> Compared<'a> {
         if blocks(1 - side) <= blocks(side) {
             return Amount::default();
         }
-        amount(1 - side).beyond(&amount(side))
+        amount(1 - side).beyond(amount(side))
     }
 
     fn content<'c>(&self, side: usize, open: &'c Open) -> &'c Content {
@@ -347,35 +371,43 @@ impl<'a> Compared<'a> {
         content
     }
 
+    /// What is without a counterpart here, of the other side than this.
+    fn there(&self, side: usize) -> There {
+        let other = 1 - side;
+        let mut amount = Amount::default();
+        let mut keys = Keys::default();
+        for open in &self.open[other] {
+            amount.add(&self.content(other, open).amount);
+            keys.add(self.step(other, open.node));
+        }
+        let [ours, theirs] = [side, other].map(|side| self.builds.trees[side].own(&self.nodes[side]));
+        let own = theirs.beyond(&ours);
+        amount.add(&own);
+        let mut classes = Keys::default();
+        for (number, class) in self.classes.iter().enumerate() {
+            class.nodes[other].iter().for_each(|node| classes.add_of(self.step(other, *node), number));
+        }
+        There { amount, own, keys, classes }
+    }
+
     /// How much it is to be believed that the other build lost the frame of a call: that what is below it is right here.
-    fn lost(&self, side: usize, open: &Open) -> Option<f32> {
+    fn lost(&self, side: usize, open: &Open, there: &There) -> Option<f32> {
         let other = 1 - side;
         let tree = self.builds.trees[side];
-        // What is without a counterpart here, on the other side.
-        let mut there = Amount::default();
-        let mut keys: Vec<Step> = Vec::new();
-        for open in &self.open[other] {
-            there.add(&self.content(other, open).amount);
-            keys.push(self.step(other, open.node));
-        }
-        let own = self.builds.trees[other].own(&self.nodes[other]).beyond(&tree.own(&self.nodes[side]));
-        there.add(&own);
-        for class in 0..self.classes.len() {
-            let theirs: Vec<Step> =
-                self.classes[class].nodes[other].iter().map(|node| self.step(other, *node)).collect();
-            // A callee of the lost one may be called from here as well.
-            if tree
-                .node(open.node)
-                .children
-                .iter()
-                .any(|child| theirs.iter().any(|step| same_line(*step, tree.node(*child).step)))
-            {
-                there.add(&self.room(side, class));
-                keys.extend(theirs);
-            }
+        // A callee of the lost one may be called from here as well.
+        let children = &tree.node(open.node).children;
+        let mut called: Vec<usize> =
+            children.iter().flat_map(|child| there.classes.of(tree.node(*child).step)).collect();
+        called.sort_unstable();
+        called.dedup();
+        let mut amount = there.amount.clone();
+        let mut called_keys = Keys::default();
+        for class in called {
+            amount.add(&self.room(side, class));
+            self.classes[class].nodes[other].iter().for_each(|node| called_keys.add(self.step(other, *node)));
         }
         let content = self.content(side, open);
-        let fits = content.amount.fits_into(&there);
+        let fits = content.amount.fits_into(&amount);
         let mut frontier = vec![open.node];
         let mut best = 0.0_f32;
         let mut weight = 1.0;
@@ -385,10 +417,11 @@ impl<'a> Compared<'a> {
             for node in &frontier {
                 let node = tree.node(*node);
                 for group in &node.groups {
-                    met += tree.amounts[*group as usize].common(&own);
+                    met += tree.amounts[*group as usize].common(&there.own);
                 }
                 for child in &node.children {
-                    if keys.iter().any(|key| same_line(*key, tree.node(*child).step)) {
+                    let step = tree.node(*child).step;
+                    if there.keys.has(step) || called_keys.has(step) {
                         met += tree.node(*child).blocks;
                     } else {
                         next.push(*child);
@@ -438,8 +471,40 @@ impl<'a> Compared<'a> {
     }
 }
 
-fn same_line(one: Step, other: Step) -> bool {
-    one.function == other.function && (one.line == other.line || one.line == 0 || other.line == 0)
+/// What one side has at a place without a counterpart.
+struct There {
+    /// All that is below calls, and what callers allocate themselves.
+    amount: Amount,
+    own: Amount,
+    /// The calls.
+    keys: Keys,
+    /// Those which have counterparts, with their classes.
+    classes: Keys,
+}
+
+/// Calls, by their functions: the line of each, and a number.
+#[derive(Default)]
+struct Keys(FxHashMap<FunctionId, Vec<(u32, usize)>>);
+
+impl Keys {
+    fn add(&mut self, step: Step) {
+        self.add_of(step, 0);
+    }
+
+    fn add_of(&mut self, step: Step, number: usize) {
+        self.0.entry(step.function).or_default().push((step.line, number));
+    }
+
+    /// The numbers of calls of a step's function, unless the lines say that they are others.
+    fn of(&self, step: Step) -> impl Iterator<Item = usize> {
+        let calls = self.0.get(&step.function).map_or(&[][..], Vec::as_slice);
+        let is_line = move |line: u32| line == step.line || line == 0 || step.line == 0;
+        calls.iter().filter(move |(line, _)| is_line(*line)).map(|(_, number)| *number)
+    }
+
+    fn has(&self, step: Step) -> bool {
+        self.of(step).next().is_some()
+    }
 }
 
 /// What names and positions say, the surest first.

@@ -57,12 +57,22 @@ impl<'a> Likeness<'a> {
         self.shared(base, new) > 0.0
     }
 
-    fn shared(&self, base: Step, new: Step) -> f32 {
+    /// Whether two steps are of one function, and no line says that they are others.
+    pub(super) fn is_same(&self, base: Step, new: Step) -> bool {
+        base.function == new.function && self.is_line(base, new)
+    }
+
+    fn is_line(&self, base: Step, new: Step) -> bool {
         let line = self.lines.in_new(base.function, base.line);
-        let is_line = line == new.line || line == 0 || new.line == 0;
+        line == new.line || line == 0 || new.line == 0
+    }
+
+    fn shared(&self, base: Step, new: Step) -> f32 {
         if base.function == new.function {
-            return self.weight(base.function) * if is_line { SAME_LINE } else { SAME_FUNCTION };
+            return self.weight(base.function)
+                * if self.is_line(base, new) { SAME_LINE } else { SAME_FUNCTION };
         }
+        let line = self.lines.in_new(base.function, base.line);
         let file = |step: Step| self.files[step.function.0 as usize];
         let is_position = line > 0 && base.column > 0 && (line, base.column) == (new.line, new.column);
         if is_position && file(base).is_some() && file(base) == file(new) {

@@ -11,6 +11,7 @@ use crate::analyse::diff::chain::Group;
 use crate::analyse::diff::pair::MatchKind;
 use crate::analyse::diff::step::Step;
 use rustc_hash::FxHashMap;
+use std::cmp::Ordering;
 
 /// With fewer blocks than this, equal figures are no evidence: every program makes a few small blocks all over.
 const TELLING_BLOCKS: u64 = 8;
@@ -29,6 +30,8 @@ const LEAST_FIT_OF_PAIRS: f32 = 0.95;
 const MAX_COMPARED: usize = 10_000;
 /// So many are compared with each, where they share a key.
 const MAX_OF_KEY: usize = 64;
+/// So many frames may be lost from a chain.
+const MAX_LOST: usize = 3;
 /// Where both programs begin.
 const ROOT_PLACE: u32 = 0;
 /// What is left over at one place is the same on both sides as a whole, if it's no more sites than this.
@@ -55,7 +58,7 @@ struct Residue<'a> {
 struct Candidate {
     score: f32,
     items: [u32; 2],
-    likeness: f32,
+    kind: MatchKind,
 }
 
 /// Pairs everything that can be, and gives all groups.
@@ -134,10 +137,10 @@ impl<'a> Residue<'a> {
         let mut candidates: Vec<Candidate> = Vec::new();
         self.each_comparable(&base, &new, |b, n| candidates.extend(self.candidate(b, n)));
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.items.cmp(&b.items)));
-        for Candidate { items, likeness, .. } in candidates {
+        for Candidate { items, kind, .. } in candidates {
             // Part of either may be somebody else's by now.
             if self.candidate(items[0], items[1]).is_some() {
-                self.join(at, items, likeness);
+                self.join(at, items, kind);
             }
         }
         if at != ROOT_PLACE {
@@ -209,26 +212,56 @@ impl<'a> Residue<'a> {
             (Some(base), Some(new)) => self.builds.likeness.is_akin(*base, *new),
             _ => chains[0].is_empty() && chains[1].is_empty(),
         };
+        // Part of what a call allocates can have lost its frame: that of an arm that ends in a jump.
+        let is_lost = fit >= LEAST_FIT && self.is_lost(base, new);
         let least = match (is_telling && fit >= LEAST_FIT, is_akin) {
+            _ if is_lost => LEAST_LIKENESS,
             (true, true) => LEAST_LIKENESS,
             (true, false) => (LEAST_LIKENESS + NEAR_LIKENESS) / 2.0,
             (false, true) => NEAR_LIKENESS,
             (false, false) => 0.9,
         };
         let alike = theirs.likeness(ours);
+        let kind = match likeness >= NEAR_LIKENESS {
+            _ if is_lost && self.builds.is_by_optimiser => MatchKind::Exact,
+            true => MatchKind::Subsequence,
+            false => MatchKind::Site,
+        };
         (likeness >= least).then_some(Candidate {
             score: likeness + (fit + alike) / 2.0,
             items: [base, new],
-            likeness,
+            kind,
         })
     }
 
-    fn join(&mut self, at: u32, [base, new]: [u32; 2], likeness: f32) {
+    /// Whether one item shows all that the other does and more, and the other's build may have lost that.
+    fn is_lost(&self, base: u32, new: u32) -> bool {
+        let (theirs, ours) = (self.chain(0, base), self.chain(1, new));
+        let is_part = |part: &[Step], whole: &[Step], is_same: &dyn Fn(Step, Step) -> bool| {
+            let mut whole = whole.iter();
+            part.iter().all(|step| whole.any(|other| is_same(*step, *other)))
+        };
+        let same = |base: Step, new: Step| self.builds.likeness.is_same(base, new);
+        match theirs.len().cmp(&ours.len()) {
+            Ordering::Greater => {
+                self.builds.may_lose[1]
+                    && theirs.len() - ours.len() <= MAX_LOST
+                    && is_part(ours, theirs, &|ours, theirs| same(theirs, ours))
+            }
+            Ordering::Less => {
+                self.builds.may_lose[0]
+                    && ours.len() - theirs.len() <= MAX_LOST
+                    && is_part(theirs, ours, &same)
+            }
+            Ordering::Equal => false,
+        }
+    }
+
+    fn join(&mut self, at: u32, [base, new]: [u32; 2], kind: MatchKind) {
         let [theirs, ours] =
             [self.items[base as usize].rest[0].clone(), self.items[new as usize].rest[1].clone()];
         self.items[base as usize].rest[0].take(&ours);
         self.items[new as usize].rest[1].take(&theirs);
-        let kind = if likeness >= NEAR_LIKENESS { MatchKind::Subsequence } else { MatchKind::Site };
         self.unite(at, base, new, kind);
     }
 
