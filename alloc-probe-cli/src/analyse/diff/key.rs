@@ -99,3 +99,41 @@ fn root(same: &[u32], mut function: u32) -> u32 {
 fn is_nowhere(frame: &Frame) -> bool {
     frame.path_guessed && frame.line.is_none() && frame.file.is_none()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(function: &str, line: u32, column: u32) -> Frame {
+        Frame {
+            function: function.to_owned(),
+            file: Some("/w/a/src/a.rs".to_owned()),
+            line: Some(line),
+            column: Some(column),
+            role: Role::Program,
+            ..Frame::default()
+        }
+    }
+
+    #[test]
+    fn functions_that_a_macro_made_of_one_text_are_one() {
+        let base = [
+            frame("a::left", 70, 9),
+            frame("a::left", 76, 4),
+            frame("a::right", 76, 4),
+            frame("a::other", 76, 5),
+        ];
+        let new = [frame("a::right", 70, 9)];
+        let functions = Functions::of(&base, &new);
+        let of = |key: &Key| key.function;
+        assert_eq!(of(&functions.base[0]), of(&functions.base[2]));
+        assert_eq!(of(&functions.base[0]), of(&functions.new[0]));
+        assert_ne!(of(&functions.base[0]), of(&functions.base[3]), "another column is another place");
+    }
+
+    #[test]
+    fn a_closure_is_no_function_around_it() {
+        let functions = Functions::of(&[frame("a::f", 7, 5), frame("a::f::{closure#0}", 7, 5)], &[]);
+        assert_ne!(functions.base[0].function, functions.base[1].function);
+    }
+}

@@ -147,6 +147,28 @@ fn a_function_that_ends_in_the_allocation_may_be_missing() {
 }
 
 #[test]
+fn an_arm_that_ends_in_a_jump_loses_its_frame() {
+    // `fmt` calls in one arm, and jumps in another.
+    let base = [("a::fmt:48 < a::f:1 < a::main:3", 10, 100), ("a::g:9 < a::main:4", 1, 5000)];
+    let new = [
+        ("a::fmt:48 < a::f:1 < a::main:3", 7, 70),
+        ("a::f:1 < a::main:3", 3, 30),
+        ("a::g:9 < a::main:4", 1, 5000),
+    ];
+    let at_levels = |levels: [&str; 2]| {
+        let [mut base, mut new] = [profile(&base), profile(&new)];
+        base.dump.build.opt_level = levels[0].to_owned();
+        new.dump.build.opt_level = levels[1].to_owned();
+        pairs(&base, &new)
+    };
+    assert_eq!(at_levels(["0", "3"]), ["exact: 0 | 0,1", "exact: 1 | 2"]);
+    // Of two versions, one may have been written otherwise.
+    assert_eq!(at_levels(["3", "3"]), ["exact: 1 | 2", "subsequence: 0 | 0,1"]);
+    // What isn't optimised loses nothing.
+    assert_eq!(at_levels(["0", "0"]), ["-:  | 1", "exact: 0 | 0", "exact: 1 | 2"]);
+}
+
+#[test]
 fn calls_merged_into_one_are_counted_together() {
     let base =
         [("a::f:1 < a::main:3", 10, 1000), ("a::f:1 < a::main:5", 30, 3000), ("a::f:1 < a::main:7", 2, 20)];

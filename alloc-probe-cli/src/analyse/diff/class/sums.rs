@@ -86,7 +86,10 @@ pub(super) fn cancel(
         let is_own = |pair: &&u32| places.of_pairs[**pair as usize] == place;
         let own: Vec<u32> = here.iter().filter(is_own).copied().collect();
         cancel_sizes(&mut left, &here, places.is_same_code);
-        cancel_counts(&mut left, &own);
+        // What has no caller in common but the system is nothing alike.
+        if place > 0 {
+            cancel_counts(&mut left, &own);
+        }
         here.retain(|pair| left[pair].iter().any(|difference| difference.left != 0.0));
         if place > 0 {
             at_places.entry(places.callers[place as usize]).or_default().append(&mut here);

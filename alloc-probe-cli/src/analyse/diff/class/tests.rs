@@ -70,6 +70,27 @@ fn what_the_optimiser_cannot_have_removed_is_gone_or_added() {
 }
 
 #[test]
+fn a_lack_and_a_surplus_of_one_size_are_no_claim() {
+    // Below two callers, which have only `main` in common: the optimiser moves nothing from one to the other.
+    let there = [("a::f:7 < a::g:2 < a::main:2", 500, 8000)];
+    let here = [("a::x:9 < a::y:4 < a::main:3", 500, 8000)];
+    check(("0", &there), ("3", &here), &[]);
+    // Blocks of another size make up for nothing there, and neither do a few for many.
+    let other = [("a::x:9 < a::y:4 < a::main:3", 500, 800_000)];
+    check(("0", &there), ("3", &other), &[Class::Elided, Class::Added]);
+    let few = [("a::x:9 < a::y:4 < a::main:3", 10, 160)];
+    check(("0", &there), ("3", &few), &[Class::Elided]);
+    // Between builds of one level the code can be another.
+    check(("3", &there), ("3", &few), &[Class::Gone, Class::Added]);
+    check(("3", &there), ("3", &here), &[]);
+}
+
+#[test]
+fn nothing_of_nothing_is_gone() {
+    check(("3", &[("a::f:7 < a::main:2", 0, 0)]), ("3", &[]), &[]);
+}
+
+#[test]
 fn another_version_is_other_code() {
     let (mut base, new) = (run("0", &TEMPORARY), run("3", &[]));
     base.dump.build.crate_version = "1.0.0".to_owned();

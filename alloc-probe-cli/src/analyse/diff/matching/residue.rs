@@ -215,7 +215,8 @@ impl<'a> Residue<'a> {
         // Part of what a call allocates can have lost its frame: that of an arm that ends in a jump.
         let is_lost = fit >= LEAST_FIT && self.is_lost(base, new);
         let least = match (is_telling && fit >= LEAST_FIT, is_akin) {
-            _ if is_lost => LEAST_LIKENESS,
+            // All that the shorter one shows is the same, however little it tells.
+            _ if is_lost => 0.0,
             (true, true) => LEAST_LIKENESS,
             (true, false) => (LEAST_LIKENESS + NEAR_LIKENESS) / 2.0,
             (false, true) => NEAR_LIKENESS,
@@ -224,8 +225,8 @@ impl<'a> Residue<'a> {
         let alike = theirs.likeness(ours);
         let kind = match likeness >= NEAR_LIKENESS {
             _ if is_lost && self.builds.is_by_optimiser => MatchKind::Exact,
-            true => MatchKind::Subsequence,
-            false => MatchKind::Site,
+            is_near if is_near || is_lost => MatchKind::Subsequence,
+            _ => MatchKind::Site,
         };
         (likeness >= least).then_some(Candidate {
             score: likeness + (fit + alike) / 2.0,
