@@ -1,4 +1,4 @@
-//! Causes of memory, one at a time: for each that a diff can name, a way to run that has it, one that does the same work
+//! Causes of memory, one at a time: for each that can be named, a way to run that has it, one that does the same work
 //! without it, and one that looks alike and is something else.
 //!
 //! A case states what it did by construction, for the suite to hold the diff against:
@@ -15,7 +15,10 @@ pub mod lifetimes;
 pub mod more_work;
 pub mod reserved;
 pub mod retained;
+pub mod service;
+pub mod small_blocks;
 pub mod stack_growth;
+pub mod temporary;
 pub mod threads;
 
 use crate::subject;
@@ -47,6 +50,9 @@ const CASES: &[(&str, Case)] = &[
     ("growth", growth::run),
     ("reserved", reserved::run),
     ("no-concern", benign::run),
+    ("small-blocks", small_blocks::run),
+    ("temporary-work", temporary::run),
+    ("service", service::run),
 ];
 
 /// Runs the case and the variant that the program's arguments name.

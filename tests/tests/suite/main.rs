@@ -33,6 +33,7 @@ mod threads;
 mod command_line;
 mod damaged;
 mod environment;
+mod explanations;
 mod findings;
 #[cfg(feature = "real-input")]
 mod orders;

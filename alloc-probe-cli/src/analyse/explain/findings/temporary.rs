@@ -7,7 +7,7 @@ use crate::units::{bytes, count, duration, percent, plural};
 /// What an allocation and its free take at the least and at the most, by the allocators in use: nanoseconds.
 const COST_NS: (u64, u64) = (10, 100);
 /// It is worth to be said where that may be more than this part of the time in which the run allocated.
-const PART: u64 = 50;
+const PART: u64 = 20;
 /// Sites that have less than this part of all temporary blocks are not listed.
 const LISTED: u64 = 20;
 
@@ -17,7 +17,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     let active_ns = judge.activity.active_ns();
     let totals = &run.profile.dump.totals;
     let blocks = totals.temporary_blocks;
-    if blocks.saturating_mul(COST_NS.0) < active_ns / PART {
+    if blocks.saturating_mul(COST_NS.1) < active_ns / PART {
         return Vec::new();
     }
     let temporary = run.sites.iter().map(|site| site.figures.temporary_blocks).enumerate();
