@@ -1,7 +1,7 @@
 //! The in-memory model that every command works on: a dump whose stacks have become source-level frames.
 
 pub use crate::source::roles::Role;
-use alloc_probe_format::dump::{Dump, Figures, Histogram, SitePages};
+use alloc_probe_format::dump::{Dump, Figures, Histogram, SitePages, StackNode};
 use std::path::PathBuf;
 
 /// An index into [`Profile::frames`].
@@ -19,6 +19,8 @@ pub struct Profile {
     pub frames: Vec<Frame>,
     /// One for each distinct stack, in the dump's order.
     pub sites: Vec<Site>,
+    /// The addresses that the sites' frames were at.
+    pub stacks: Stacks,
     /// The stacks of the last allocations that failed, in the dump's order, as those of sites.
     pub failed: Vec<Vec<FrameId>>,
     /// For each of the dump's threads, the stack at which its own was deepest; without frames where none was taken.
@@ -44,7 +46,8 @@ impl Profile {
         self.deepest.clear();
         for site in &mut self.sites {
             let (frames, truncated) = (std::mem::take(&mut site.frames), site.truncated);
-            *site = Site { frames, truncated, figures: common(&site.figures), ..Site::default() };
+            let (row, figures) = (site.row, common(&site.figures));
+            *site = Site { row, frames, truncated, figures, ..Site::default() };
         }
     }
 }
@@ -58,9 +61,30 @@ pub struct Deepest {
     pub truncated: bool,
 }
 
+/// The dump's tree of stacks, with the frames that its rows stand for.
+#[derive(Clone, Debug, Default)]
+pub struct Stacks {
+    /// Its rows, parents first.
+    pub nodes: Vec<StackNode>,
+    /// For each row, which of `runs` it stands for.
+    pub run: Vec<u32>,
+    /// The different frames that rows stand for, inlined ones first.
+    pub runs: Vec<Box<[FrameId]>>,
+}
+
+impl Stacks {
+    /// The rows from one outwards, without the root.
+    pub fn outwards(&self, row: u32) -> impl Iterator<Item = usize> + '_ {
+        let next = |row: u32| (row != 0).then_some(row as usize);
+        std::iter::successors(next(row), move |row| next(self.nodes[*row].parent))
+    }
+}
+
 /// One allocation site.
 #[derive(Clone, Debug, Default)]
 pub struct Site {
+    /// The row of [`Stacks::nodes`] of its innermost frame.
+    pub row: u32,
     /// The whole stack with inlined calls expanded, from the allocation outwards.
     pub frames: Vec<FrameId>,
     /// Whether frames were left out when it was recorded.
@@ -97,6 +121,13 @@ pub struct Frame {
     pub image: Option<u32>,
     /// Whose code it is.
     pub role: Role,
+}
+
+impl Frame {
+    /// Whether no more than its address is known, which stands in the place of the function.
+    pub fn is_unnamed(&self) -> bool {
+        self.file.is_none() && self.function.starts_with("0x") && self.function.contains(" in ")
+    }
 }
 
 /// An image whose symbols are missing.

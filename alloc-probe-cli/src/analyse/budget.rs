@@ -234,6 +234,7 @@ fn only(totals: Figures) -> Profile {
         failed: Vec::new(),
         deepest: Vec::new(),
         missing_symbols: Vec::new(),
+        stacks: Default::default(),
     }
 }
 

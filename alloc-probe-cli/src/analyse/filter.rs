@@ -69,6 +69,7 @@ mod tests {
             failed: Vec::new(),
             deepest: Vec::new(),
             missing_symbols: Vec::new(),
+            stacks: Default::default(),
         };
         let filtered = |hide: &[&str], focus: &[&str]| {
             let regexes =

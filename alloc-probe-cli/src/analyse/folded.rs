@@ -124,6 +124,7 @@ mod tests {
             failed: Vec::new(),
             deepest: Vec::new(),
             missing_symbols: Vec::new(),
+            stacks: Default::default(),
         }
     }
 

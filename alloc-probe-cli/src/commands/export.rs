@@ -19,6 +19,7 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   alloc-probe export release.json --format dhat -o dhat-heap.json
+  alloc-probe export release.json --format pprof -o release.pb.gz && go tool pprof -top release.pb.gz
   alloc-probe export release.json --format folded --by total-bytes | sort -k2 -n | tail")]
 pub struct Arguments {
     /// The dump
@@ -26,6 +27,9 @@ pub struct Arguments {
     /// The format
     #[arg(long, value_name = "FORMAT", value_parser = format())]
     pub format: &'static dyn Exporter,
+    /// Write the difference of two dumps, this one being the base; for `folded` alone
+    #[arg(long, value_name = "BASE")]
+    pub diff: Option<PathBuf>,
     /// The file to write [default: standard output]
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
@@ -48,24 +52,43 @@ fn format() -> impl TypedValueParser<Value = &'static dyn Exporter> {
 ///
 /// Where the file is no sound dump, or the output can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let profile = Opener::new(&args.reading).open(&args.file, terminal)?;
+    if args.diff.is_some() && args.format.difference().is_none() {
+        let format = args.format.name();
+        return Err(Error::new(format!(
+            "the format `{format}` has no place for the difference of two dumps; `folded` has"
+        )));
+    }
+    let opener = Opener::new(&args.reading);
+    let profiles = match &args.diff {
+        None => vec![opener.open(&args.file, terminal)?],
+        Some(base) => {
+            let (base, new) = opener.open_both((base, &args.file), terminal)?;
+            vec![base, new]
+        }
+    };
     let options = Options { metric: args.by.metric, detail: args.reading.frames.detail() };
+    let contents = |out: &mut dyn Write| match (profiles.as_slice(), args.format.difference()) {
+        ([base, new], Some(write)) => write([base, new], options, out),
+        ([.., profile], _) => args.format.write(profile, options, out),
+        ([], _) => Ok(()),
+    };
     match &args.output {
         None => {
-            args.format.write(&profile, options, terminal.out.as_mut())?;
-            terminal.out.flush()?;
+            let out = if args.format.is_text() { terminal.out.as_mut() } else { terminal.out.bytes()? };
+            contents(out)?;
+            out.flush()?;
         }
         Some(path) => {
-            output_file::write(path, Readers::Usual, |file| args.format.write(&profile, options, file))?;
+            output_file::write(path, Readers::Usual, contents)?;
             writeln!(terminal.err, "wrote {}", path.display())?;
         }
     }
     // Other tools' formats have no place for what makes the figures less than they seem.
-    if profile.dump.mode == Mode::Sample {
+    if profiles.iter().any(|profile| profile.dump.mode == Mode::Sample) && args.format.name() != "pprof" {
         terminal
             .warn("the run was sampled, so these figures are estimates; the format has no place to say so")?;
     }
-    for loss in summary::losses(&profile.dump) {
+    for loss in profiles.iter().flat_map(|profile| summary::losses(&profile.dump)) {
         terminal.warn(&loss)?;
     }
     Ok(exit::SUCCESS)

@@ -4,7 +4,7 @@
 //! theirs.
 
 use super::resolve;
-use crate::profile::{Frame, FrameId, Role};
+use crate::profile::{Frame, FrameId, Role, Stacks};
 use crate::source::roles;
 use alloc_probe_format::dump::{Dump, FrameKind, StackNode, SymbolFrame, Symbols};
 use rustc_hash::FxHashMap;
@@ -13,13 +13,9 @@ use rustc_hash::FxHashMap;
 pub(super) struct Rows {
     /// Every distinct frame, once.
     pub(super) frames: Vec<Frame>,
-    stacks: Vec<StackNode>,
-    /// For each row, which of `runs` it stands for.
-    run: Vec<u32>,
+    pub(super) stacks: Stacks,
     /// For each row, how many frames there are from it out to the root.
     depths: Vec<u32>,
-    /// The different frames that rows stand for, inlined ones first.
-    runs: Vec<Box<[FrameId]>>,
 }
 
 impl Rows {
@@ -37,18 +33,17 @@ impl Rows {
             depths.push(outer.saturating_add(table.runs[frames as usize].len() as u32));
             run.push(frames);
         }
-        Rows { frames: table.frames, stacks, run, depths, runs: table.runs }
+        let stacks = Stacks { nodes: stacks, run, runs: table.runs };
+        Rows { frames: table.frames, stacks, depths }
     }
 
     /// The frames from a row out to the root, and whether some were left out.
     pub(super) fn expand(&self, row: u32) -> (Vec<FrameId>, bool) {
-        let mut row = row as usize;
-        let mut frames = Vec::with_capacity(self.depths[row] as usize);
+        let mut frames = Vec::with_capacity(self.depths[row as usize] as usize);
         let mut truncated = false;
-        while row != 0 {
-            frames.extend_from_slice(&self.runs[self.run[row] as usize]);
-            truncated |= self.stacks[row].kind == FrameKind::Cut;
-            row = self.stacks[row].parent as usize;
+        for row in self.stacks.outwards(row) {
+            frames.extend_from_slice(&self.stacks.runs[self.stacks.run[row] as usize]);
+            truncated |= self.stacks.nodes[row].kind == FrameKind::Cut;
         }
         (frames, truncated)
     }

@@ -50,6 +50,7 @@ pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>
         .map(|site| {
             let (frames, truncated) = rows.expand(site.stack);
             Site {
+                row: site.stack,
                 frames,
                 truncated,
                 figures: site.figures,
@@ -60,5 +61,6 @@ pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>
             }
         })
         .collect();
-    Profile { path: path.to_owned(), dump, frames: rows.frames, sites, failed, deepest, missing_symbols }
+    let Rows { frames, stacks, .. } = rows;
+    Profile { path: path.to_owned(), dump, frames, sites, stacks, failed, deepest, missing_symbols }
 }

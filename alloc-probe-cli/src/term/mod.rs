@@ -3,11 +3,14 @@
 //! Text is always written with its styles; the streams here drop them where there is no terminal or
 //! `NO_COLOR` asks for it. So nothing else needs to know of colour.
 
+mod output;
 pub mod progress;
 pub mod style;
 pub mod text;
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+pub use output::Output;
+
+use std::io::{self, IsTerminal, Write};
 
 /// The width of text that goes to a file or a pipe.
 const DEFAULT_WIDTH: usize = 100;
@@ -15,7 +18,7 @@ const DEFAULT_WIDTH: usize = 100;
 /// Where a command's output goes.
 pub struct Terminal<'a> {
     /// Results.
-    pub out: Box<dyn Write + 'a>,
+    pub out: Output<'a>,
     /// Messages.
     pub err: Box<dyn Write + 'a>,
     /// How many columns a line may fill.
@@ -35,7 +38,7 @@ impl Terminal<'static> {
             || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
         let width = columns.or_else(measured).unwrap_or(DEFAULT_WIDTH);
         Terminal {
-            out: Box::new(BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()))),
+            out: Output::standard(),
             err: Box::new(anstream::AutoStream::auto(io::stderr())),
             width: width.max(40),
             is_interactive: io::stderr().is_terminal(),
@@ -48,7 +51,7 @@ impl<'a> Terminal<'a> {
     /// A terminal without colours whose output is kept, for tests and for calls as a library.
     pub fn plain(out: &'a mut Vec<u8>, err: &'a mut Vec<u8>, width: usize) -> Terminal<'a> {
         Terminal {
-            out: Box::new(anstream::StripStream::new(out as &mut dyn Write)),
+            out: Output::kept(out),
             err: Box::new(anstream::StripStream::new(err as &mut dyn Write)),
             width,
             is_interactive: false,

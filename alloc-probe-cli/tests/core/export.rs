@@ -2,7 +2,10 @@
 
 use crate::support::{alloc_probe, directory, orders, orders_in, write};
 use alloc_probe_format::dump::Mode;
+use alloc_probe_format::metric::Metric;
+use flate2::read::GzDecoder;
 use serde_json::Value;
+use std::io::Read;
 
 /// The formats that the help lists.
 fn formats() -> Vec<String> {
@@ -10,6 +13,25 @@ fn formats() -> Vec<String> {
     let list = help.split("Possible values:").nth(1).expect("a list of formats");
     let rows = list.lines().skip(1).take_while(|line| !line.trim().is_empty());
     rows.map(|row| row.trim().trim_start_matches("- ").split(':').next().unwrap().to_owned()).collect()
+}
+
+/// The bytes of a file, which may be compressed.
+fn decompressed(file: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match file.starts_with(&[0x1f, 0x8b]) {
+        true => drop(GzDecoder::new(file).read_to_end(&mut bytes).unwrap()),
+        false => bytes.extend_from_slice(file),
+    }
+    bytes
+}
+
+/// What a format that is text has of a dump.
+fn exported(format: &str, arguments: &[&str]) -> String {
+    let directory = directory();
+    let file = orders_in(&directory);
+    let exported = alloc_probe(&[&["export", &file, "--format", format], arguments].concat());
+    assert_eq!((exported.status, exported.err.as_str()), (0, ""), "{format}");
+    exported.out
 }
 
 /// A format is a file in `render/export`, a line in its list, and a row in the reference of commands.
@@ -26,9 +48,11 @@ fn every_format_is_listed_documented_and_written() {
     let directory = directory();
     let file = orders_in(&directory);
     for format in &formats {
-        let exported = alloc_probe(&["export", &file, "--format", format]);
-        assert_eq!((exported.status, exported.err.as_str()), (0, ""), "{format}");
-        assert!(exported.out.contains("orders::cache::Cache"), "{format}: {}", exported.out);
+        let path = directory.path().join(format);
+        let exported = alloc_probe(&["export", &file, "--format", format, "-o", path.to_str().unwrap()]);
+        assert_eq!((exported.status, exported.out.as_str()), (0, ""), "{format}");
+        let text = String::from_utf8_lossy(&decompressed(&std::fs::read(path).unwrap())).into_owned();
+        assert!(text.contains("orders::cache::Cache"), "{format}: {text}");
         let row = format!("| `{format}` |");
         assert!(
             include_str!("../../../docs/commands.md").contains(&row),
@@ -93,4 +117,80 @@ fn estimates_are_said_to_be_some() {
     let exported = alloc_probe(&["export", file.to_str().unwrap(), "--format", "dhat"]);
     assert_eq!(exported.status, 0);
     assert!(exported.err.contains("estimates"), "{}", exported.err);
+}
+
+#[test]
+fn a_speedscope_file_has_a_profile_for_each_figure() {
+    let file: Value = serde_json::from_str(&exported("speedscope", &["--by", "total-bytes"])).unwrap();
+    assert_eq!(file["$schema"], "https://www.speedscope.app/file-format-schema.json");
+    let active = &file["profiles"][file["activeProfileIndex"].as_u64().unwrap() as usize];
+    assert_eq!((&active["name"], &active["unit"]), (&"bytes allocated in all".into(), &"bytes".into()));
+    for metric in Metric::ALL {
+        let profiles = file["profiles"].as_array().unwrap().iter();
+        let Some(profile) = profiles.clone().find(|profile| profile["name"] == metric.meaning()) else {
+            assert_eq!(metric.of(&orders().totals), 0, "{}", metric.name());
+            continue;
+        };
+        let weights = profile["weights"].as_array().unwrap();
+        let sum: u64 = weights.iter().map(|weight| weight.as_u64().unwrap()).sum();
+        assert_eq!((sum, &profile["endValue"]), (metric.of(&orders().totals), &sum.into()));
+        assert_eq!(weights.len(), profile["samples"].as_array().unwrap().len());
+    }
+    let name = |row: &Value| file["shared"]["frames"][row.as_u64().unwrap() as usize]["name"].clone();
+    let samples = active["samples"].as_array().unwrap();
+    assert!(samples.iter().any(|stack| name(&stack[0]) == "orders::main"), "callers come first");
+}
+
+#[test]
+fn a_table_has_a_row_for_each_site() {
+    let text = exported("csv", &["--by", "total-bytes"]);
+    let mut lines = text.lines();
+    let head: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let first: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let of = |column: &str| first[head.iter().position(|one| *one == column).unwrap()];
+    assert_eq!(
+        (of("total_bytes"), of("total_blocks"), of("function")),
+        ("9216000", "4500", "orders::http::serve")
+    );
+    assert!(of("stack").starts_with("orders::main;orders::http::serve;"), "{text}");
+    let shown: Value = {
+        let directory = directory();
+        serde_json::from_str(&alloc_probe(&["show", "--json", &orders_in(&directory)]).out).unwrap()
+    };
+    assert_eq!(lines.count() + 1, shown["sites"].as_array().unwrap().len());
+}
+
+#[test]
+fn a_firefox_profile_has_tracks_and_counters() {
+    let file: Value = serde_json::from_str(&exported("firefox", &[])).unwrap();
+    let threads = file["threads"].as_array().unwrap();
+    for metric in Metric::ALL.iter().filter(|metric| metric.is_bytes()) {
+        let thread = threads.iter().find(|thread| thread["name"] == metric.meaning()).expect("a track");
+        let weights = thread["samples"]["weight"].as_array().unwrap().iter();
+        let sum: u64 = weights.map(|weight| weight.as_u64().unwrap()).sum();
+        assert_eq!(sum, metric.of(&orders().totals), "{}", metric.name());
+        assert_eq!(thread["samples"]["weightType"], "bytes");
+    }
+    // Resident memory is not in the timeline of this one.
+    let counters: Vec<&Value> = file["counters"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(counters, ["Live heap"]);
+}
+
+#[test]
+fn folded_stacks_of_two_dumps_have_both_figures() {
+    let directory = directory();
+    let base = orders_in(&directory);
+    let mut dump = orders();
+    dump.sites[2].figures.total_bytes *= 2;
+    let new = write(&dump, &directory.path().join("new.json"));
+    let of = |format: &str| {
+        let new = new.to_str().unwrap();
+        alloc_probe(&["export", new, "--diff", &base, "--format", format, "--by", "total-bytes"])
+    };
+    let folded = of("folded");
+    let parse = folded.out.lines().find(|line| line.contains("from_str")).expect("the stack");
+    assert!(parse.ends_with(" 9216000 18432000"), "{parse}");
+    let refused = of("csv");
+    assert_eq!(refused.status, 2);
+    assert!(refused.err.contains("no place for the difference of two dumps"), "{}", refused.err);
 }

@@ -179,7 +179,7 @@ fn names_from_a_file_cannot_steer_the_terminal() {
     {
         // A real terminal's stream passes escape sequences on, so what is written must hold none of a file's.
         let mut terminal = alloc_probe_cli::term::Terminal {
-            out: Box::new(&mut out),
+            out: alloc_probe_cli::term::Output::from(Box::new(&mut out) as Box<dyn std::io::Write>),
             err: Box::new(&mut err),
             width: 100,
             is_interactive: false,

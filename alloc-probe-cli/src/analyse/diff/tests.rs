@@ -45,6 +45,7 @@ pub(super) fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
         failed: Vec::new(),
         deepest: Vec::new(),
         missing_symbols: Vec::new(),
+        stacks: Default::default(),
     }
 }
 

@@ -14,6 +14,16 @@ pub trait Exporter: Debug + Send + Sync {
     /// What reads it, and what it holds, in a line of the help.
     fn help(&self) -> &'static str;
 
+    /// Whether it is text, which a terminal can show.
+    fn is_text(&self) -> bool {
+        true
+    }
+
+    /// What writes the difference of two profiles, where the format has a place for both figures.
+    fn difference(&self) -> Option<Difference> {
+        None
+    }
+
     /// Writes a profile.
     ///
     /// # Errors
@@ -21,6 +31,9 @@ pub trait Exporter: Debug + Send + Sync {
     /// Those of `out`.
     fn write(&self, profile: &Profile, options: Options, out: &mut dyn Write) -> io::Result<()>;
 }
+
+/// Writes two profiles as one: a base, and what is compared with it.
+pub type Difference = fn([&Profile; 2], Options, &mut dyn Write) -> io::Result<()>;
 
 /// What of a profile is written.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! Folded stacks, a line for each: `main;handle;insert 4096`. Most tools that draw flamegraphs read them.
 
-use super::exporter::{Exporter, Options};
+use super::exporter::{Difference, Exporter, Options};
 use crate::analyse::folded::{Names, fold};
 use crate::profile::Profile;
 use std::collections::BTreeMap;
@@ -19,10 +19,26 @@ impl Exporter for Folded {
         "stacks as lines, for tools that draw flamegraphs; --by chooses the figure"
     }
 
+    fn difference(&self) -> Option<Difference> {
+        Some(difference)
+    }
+
     fn write(&self, profile: &Profile, options: Options, out: &mut dyn Write) -> io::Result<()> {
         let stacks = fold(profile, &Names::of(&[profile]), options.metric, options.detail);
         lines(&stacks).try_for_each(|line| writeln!(out, "{line}"))
     }
+}
+
+/// A line for each stack of either, with the figures of both: the differential form.
+fn difference([base, new]: [&Profile; 2], options: Options, out: &mut dyn Write) -> io::Result<()> {
+    let names = Names::of(&[base, new]);
+    let mut stacks: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+    for (side, profile) in [base, new].into_iter().enumerate() {
+        for (stack, value) in fold(profile, &names, options.metric, options.detail) {
+            stacks.entry(stack).or_default()[side] = value;
+        }
+    }
+    stacks.iter().try_for_each(|(stack, [base, new])| writeln!(out, "{stack} {base} {new}"))
 }
 
 /// A line for each stack, the outermost function first.

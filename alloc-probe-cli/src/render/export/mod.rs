@@ -1,14 +1,19 @@
 //! Other tools' formats, one file for each. A new one implements [`Exporter`] and has a line in [`EXPORTERS`]: the command
 //! `export`, its help and its tests take it from there.
 
+mod csv;
 mod dhat;
 mod exporter;
+mod firefox;
 pub mod folded;
+mod pprof;
+mod speedscope;
 
-pub use exporter::{Exporter, Options};
+pub use exporter::{Difference, Exporter, Options};
 
 /// The formats, in the order of the help.
-pub const EXPORTERS: &[&dyn Exporter] = &[&dhat::Dhat, &folded::Folded];
+pub const EXPORTERS: &[&dyn Exporter] =
+    &[&pprof::Pprof, &dhat::Dhat, &speedscope::Speedscope, &firefox::Firefox, &folded::Folded, &csv::Csv];
 
 /// The exporter of a format.
 pub fn exporter(name: &str) -> Option<&'static dyn Exporter> {
