@@ -256,7 +256,8 @@ impl<'a> Writer<'a> {
                 mapping.has_filenames |= lines().any(|frame| frame.file.is_some());
                 mapping.has_line_numbers |= lines().any(|frame| frame.line.is_some());
                 mapping.has_inline_frames |= mapping.has_line_numbers;
-                self.nameless.extend(line.is_empty().then_some(mapping_id));
+                let has_file = node.image.is_some();
+                self.nameless.extend((line.is_empty() && has_file).then_some(mapping_id));
             }
             let address = instruction.wrapping_add(load_address);
             self.message.location.push(Location { id, mapping_id, address, line });
