@@ -76,6 +76,8 @@ commands! {
     Dump = dump;
     /// Write a dump that has its symbols inside, so that it can be read anywhere
     Symbolize = symbolize;
+    /// Add up several dumps, as of replicas or of a test suite
+    Merge = merge;
     /// Check a dump against a budget
     Check = check;
 }

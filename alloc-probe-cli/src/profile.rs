@@ -21,6 +21,8 @@ pub struct Profile {
     pub sites: Vec<Site>,
     /// The addresses that the sites' frames were at.
     pub stacks: Stacks,
+    /// For each of the dump's images, where its code lies; empty where nobody asked.
+    pub segments: Vec<Option<Segment>>,
     /// The stacks of the last allocations that failed, in the dump's order, as those of sites.
     pub failed: Vec<Vec<FrameId>>,
     /// For each of the dump's threads, the stack at which its own was deepest; without frames where none was taken.
@@ -30,8 +32,27 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Leaves what files of other tools have as well, so that nothing is taken for a difference that is none.
-    pub fn keep_what_all_tell(&mut self) {
+    /// Leaves of two profiles what both tell, so that nothing is taken for a difference that is none.
+    pub fn keep_what_both_tell(&mut self, other: &mut Profile) {
+        let mut unknown = self.dump.unknown_figures.clone();
+        unknown.extend(other.dump.unknown_figures.iter().cloned());
+        unknown.sort_unstable();
+        unknown.dedup();
+        let is_mixed = self.dump.recorded_by != other.dump.recorded_by;
+        for profile in [self, other] {
+            if is_mixed {
+                profile.forget_what_recorders_tell_apart();
+            }
+            if !unknown.is_empty() {
+                profile.dump.totals.forget(&unknown);
+                profile.sites.iter_mut().for_each(|site| site.figures.forget(&unknown));
+                profile.dump.unknown_figures.clone_from(&unknown);
+            }
+        }
+    }
+
+    /// Leaves what tools mean the same by.
+    fn forget_what_recorders_tell_apart(&mut self) {
         let common = |figures: &Figures| Figures {
             total_bytes: figures.total_bytes,
             total_blocks: figures.total_blocks,
@@ -59,6 +80,17 @@ pub struct Deepest {
     pub frames: Vec<FrameId>,
     /// Whether frames were left out when it was recorded.
     pub truncated: bool,
+}
+
+/// The part of a program's file that holds its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// The address that the file has for it.
+    pub address: u64,
+    /// How long it is in memory.
+    pub size: u64,
 }
 
 /// The dump's tree of stacks, with the frames that its rows stand for.

@@ -4,6 +4,7 @@
 //! described. Texts are indices into the table of strings, whose first is empty.
 
 use alloc_probe_format::dump::{Build, Mode};
+use alloc_probe_format::metric::Metric;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -23,6 +24,33 @@ pub(crate) struct Facts<'a> {
     pub(crate) peak_time_ns: u64,
     pub(crate) long_lived_threshold_ns: u64,
     pub(crate) build: Cow<'a, Build>,
+    /// Files of which it was not known where their code lies in them: their mappings are whole, with the file's own
+    /// addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) whole: Vec<String>,
+}
+
+/// What a figure is called in pprof: `alloc_space`, `inuse_objects`, `peak_space`.
+pub(crate) fn sample_type(metric: Metric) -> String {
+    let (what, _) = metric.name().rsplit_once('-').unwrap_or((metric.name(), ""));
+    let what = match what {
+        "total" => "alloc",
+        "end" => "inuse",
+        other => other,
+    };
+    let unit = if metric.is_bytes() { "space" } else { "objects" };
+    format!("{}_{unit}", what.replace('-', "_"))
+}
+
+/// The figure that pprof calls so.
+pub(crate) fn metric_of_sample_type(name: &str) -> Option<Metric> {
+    // The names of older heap profiles, which have what is in use alone.
+    let name = match name {
+        "objects" => "inuse_objects",
+        "space" => "inuse_space",
+        other => other,
+    };
+    Metric::ALL.iter().copied().find(|metric| sample_type(*metric) == name)
 }
 
 /// A whole profile.

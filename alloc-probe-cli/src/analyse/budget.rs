@@ -118,6 +118,13 @@ impl Budget {
         Some(format!("{} = \"{}\"", limit.figure, limit.text))
     }
 
+    /// The first figure with a limit that a dump does not tell: it must not pass for one that is 0.
+    pub fn needs_unknown(&self, dump: &Dump) -> Option<&str> {
+        let of_sites = self.sites.iter().flat_map(|site| &site.limits);
+        let figures = self.limits.iter().chain(of_sites).map(|limit| limit.figure.as_str());
+        figures.into_iter().find(|figure| dump.unknown_figures.iter().any(|unknown| unknown == figure))
+    }
+
     /// Holds a profile to the budget. The base is there if [it has to be](Budget::needs_base).
     pub fn judge(&self, base: Option<(&Profile, &Diff)>, new: &Profile) -> Vec<Verdict> {
         let mut verdicts: Vec<Verdict> = self
@@ -235,6 +242,7 @@ fn only(totals: Figures) -> Profile {
         deepest: Vec::new(),
         missing_symbols: Vec::new(),
         stacks: Default::default(),
+        segments: Vec::new(),
     }
 }
 

@@ -70,6 +70,7 @@ mod tests {
             deepest: Vec::new(),
             missing_symbols: Vec::new(),
             stacks: Default::default(),
+            segments: Vec::new(),
         };
         let filtered = |hide: &[&str], focus: &[&str]| {
             let regexes =

@@ -125,6 +125,7 @@ mod tests {
             deepest: Vec::new(),
             missing_symbols: Vec::new(),
             stacks: Default::default(),
+            segments: Vec::new(),
         }
     }
 

@@ -9,6 +9,10 @@ use alloc_probe_format::metric::Metric;
 /// Gives each site that grows, and the process, its [`growth_bytes`](alloc_probe_format::dump::Figures::growth_bytes). The
 /// verdict is of all stacks together that read the same; each has as large a part of it as of what is live.
 pub fn mark(profile: &mut Profile) {
+    // Another tool's file tells it, or does not tell what it is judged by.
+    if profile.dump.recorded_by.is_some() {
+        return;
+    }
     let Some(judge) = Judge::of(profile) else { return };
     let sites = shown(profile, Metric::EndBytes, Detail::default());
     let growing: Vec<(Vec<u32>, f64)> = (sites.into_iter())

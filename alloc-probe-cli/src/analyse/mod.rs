@@ -10,6 +10,7 @@ pub mod fold;
 pub mod folded;
 pub mod functions;
 pub mod growth;
+pub mod merge;
 pub mod sampling;
 mod signed;
 pub mod sites;

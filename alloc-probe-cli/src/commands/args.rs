@@ -1,7 +1,10 @@
 //! Arguments that several commands have.
 
 use crate::analyse::fold::Detail;
+use crate::error::Error;
+use crate::profile::Profile;
 use crate::source::paths::Remap;
+use crate::term::Terminal;
 use alloc_probe_format::metric::Metric;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -11,9 +14,41 @@ use std::path::PathBuf;
 /// The figure that sites are ordered by, drawn by, or compared by.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct By {
-    /// Metric to sort by
-    #[arg(long = "by", value_name = "METRIC", default_value = Metric::PeakBytes.name(), value_parser = metric())]
-    pub metric: Metric,
+    /// Metric to sort by [default: peak-bytes]
+    #[arg(long = "by", value_name = "METRIC", value_parser = metric())]
+    metric: Option<Metric>,
+}
+
+impl By {
+    /// For dumps of the probe, which have all figures.
+    pub fn of_probe(self) -> Metric {
+        self.metric.unwrap_or_default()
+    }
+
+    /// For any dumps: one that all of them tell.
+    ///
+    /// # Errors
+    ///
+    /// Where the user asked for one that a file does not tell, and those of stderr.
+    pub fn of(self, profiles: &[&Profile], terminal: &mut Terminal<'_>) -> Result<Metric, Error> {
+        let unknown_in = |metric: Metric| profiles.iter().find(|profile| !metric.is_known(&profile.dump));
+        let wanted = self.of_probe();
+        let Some(profile) = unknown_in(wanted) else { return Ok(wanted) };
+        // What is live says most, at whatever time.
+        let preferred = [Metric::EndBytes, Metric::TotalBytes].iter().chain(Metric::ALL);
+        let known: Vec<Metric> = preferred.copied().filter(|metric| unknown_in(*metric).is_none()).collect();
+        let names: Vec<&str> =
+            Metric::ALL.iter().filter(|metric| known.contains(metric)).map(|one| one.name()).collect();
+        let message = format!("`{}` does not tell {}", profile.path.display(), wanted.name());
+        match (known.first(), self.metric) {
+            (Some(first), None) => {
+                terminal.warn(&format!("{message}: figures are {}", first.name()))?;
+                Ok(*first)
+            }
+            (Some(_), Some(_)) => Err(Error::new(format!("{message}: there are {}", names.join(", ")))),
+            (None, _) => Err(Error::new(format!("{message}, and no other figure that all files tell"))),
+        }
+    }
 }
 
 /// How a dump is read: the frames of it that are shown, and where its symbols are.

@@ -76,6 +76,10 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
             terminal.warn(note)?;
         }
     }
+    if let Some(unknown) = budget.needs_unknown(&new.dump) {
+        let reason = format!("it does not tell {unknown}, which the budget limits");
+        return Err(Error::read(&args.file, reason));
+    }
     let base = base.map(|path| Opener::default().open(&path, terminal)).transpose()?;
     let base = base.map(|base| {
         let diff = diff(&base, &new);

@@ -90,15 +90,18 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     // a second with 100,000 sites.
     let mut both = ManuallyDrop::new(Opener::new(&args.reading).open_both(paths, terminal)?);
     let (base, new) = &mut *both;
-    if base.dump.recorded_by != new.dump.recorded_by {
-        base.keep_what_all_tell();
-        new.keep_what_all_tell();
-    }
+    base.keep_what_both_tell(new);
     let (base, new) = (&*base, &*new);
+    let metric = args.list.by.of(&[base, new], terminal)?;
+    // What is not known must not pass for a figure of 0.
+    let unknown = |figure: &&str| base.dump.unknown_figures.iter().any(|unknown| unknown == figure);
+    if let Some(figure) = args.fail_if.iter().filter_map(Threshold::figure).find(unknown) {
+        return Err(Error::new(format!("--fail-if: {figure} is not known of both files")));
+    }
     let diff = ManuallyDrop::new(diff(base, new));
     let unit = unit(args, base, new, &diff)?;
     let options = text::Options {
-        metric: args.list.by.metric,
+        metric,
         unit,
         only: args.only,
         listing: if args.tree { Listing::Tree } else { Listing::Sites },

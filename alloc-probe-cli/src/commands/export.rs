@@ -7,6 +7,7 @@ use crate::exit;
 use crate::output_file::{self, Readers};
 use crate::render::export::{EXPORTERS, Exporter, Options, exporter};
 use crate::render::summary;
+use crate::symbolicate::segments;
 use crate::term::Terminal;
 use alloc_probe_format::dump::Mode;
 use clap::Args;
@@ -59,14 +60,18 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         )));
     }
     let opener = Opener::new(&args.reading);
-    let profiles = match &args.diff {
+    let mut profiles = match &args.diff {
         None => vec![opener.open(&args.file, terminal)?],
         Some(base) => {
             let (base, new) = opener.open_both((base, &args.file), terminal)?;
             vec![base, new]
         }
     };
-    let options = Options { metric: args.by.metric, detail: args.reading.frames.detail() };
+    for profile in &mut profiles {
+        profile.segments = segments::of(&profile.dump.images, &args.reading.symbols.binary);
+    }
+    let metric = args.by.of(&profiles.iter().collect::<Vec<_>>(), terminal)?;
+    let options = Options { metric, detail: args.reading.frames.detail() };
     let contents = |out: &mut dyn Write| match (profiles.as_slice(), args.format.difference()) {
         ([base, new], Some(write)) => write([base, new], options, out),
         ([.., profile], _) => args.format.write(profile, options, out),

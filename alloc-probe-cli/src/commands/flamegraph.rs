@@ -55,15 +55,17 @@ fn widths() -> impl TypedValueParser<Value = Widths> {
 ///
 /// Where a file is no sound dump or has nothing to draw, or the picture can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    let (metric, detail) = (args.by.metric, args.reading.frames.detail());
+    let detail = args.reading.frames.detail();
     let opener = Opener::new(&args.reading);
     let svg = match &args.diff {
         None => {
             let profile = opener.open(&args.file, terminal)?;
+            let metric = args.by.of(&[&profile], terminal)?;
             flamegraph::picture(&profile, metric, detail)?
         }
         Some(base) => {
             let (base, new) = opener.open_both((base, &args.file), terminal)?;
+            let metric = args.by.of(&[&base, &new], terminal)?;
             let merged = diff(&base, &new).merged(&base, &new, metric, detail);
             let widths = args.widths.unwrap_or(Widths::New);
             flamegraph::difference(&base, &new, &merged, metric, (widths, Place::File))?

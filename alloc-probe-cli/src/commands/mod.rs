@@ -10,6 +10,7 @@ mod dump_file;
 pub mod explain;
 pub mod export;
 pub mod flamegraph;
+pub mod merge;
 mod open;
 pub mod run;
 pub mod show;

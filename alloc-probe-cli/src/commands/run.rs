@@ -184,7 +184,7 @@ fn summarise(args: &Arguments, dump: &Path, terminal: &mut Terminal<'_>) -> Resu
     let opener = if args.no_symbols { opener } else { opener.keep_symbols() };
     let profile = opener.open(dump, terminal)?;
     let options = sites::Options {
-        metric: args.by.metric,
+        metric: args.by.of_probe(),
         top: args.top,
         detail: reading.frames.detail(),
         full_paths: false,

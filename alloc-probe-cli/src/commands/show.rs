@@ -54,7 +54,8 @@ const TIMELINE_STEPS: usize = 40;
 /// Where the file is no sound dump, or the output can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let profile = Opener::new(&args.reading).open(&args.file, terminal)?;
-    let shown = shown(&profile, args.list.by.metric, args.reading.frames.detail());
+    let metric = args.list.by.of(&[&profile], terminal)?;
+    let shown = shown(&profile, metric, args.reading.frames.detail());
     if args.list.json {
         let top = args.list.top.unwrap_or(shown.len()).min(shown.len());
         let explanation = explain(&profile, &shown, None);
@@ -62,7 +63,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         return Ok(exit::SUCCESS);
     }
     let options = sites::Options {
-        metric: args.list.by.metric,
+        metric,
         top: args.list.top.unwrap_or(DEFAULT_TOP),
         detail: args.reading.frames.detail(),
         full_paths: args.reading.frames.full_paths,

@@ -8,7 +8,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use std::borrow::Cow;
 use std::error::Error;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -23,6 +23,58 @@ pub(super) fn decompress(bytes: &[u8], limit: u64) -> Result<Cow<'_, [u8]>, Refu
         text.map(Cow::Owned).map_err(|error| refusal("zstd", &error))
     } else {
         Ok(Cow::Borrowed(bytes))
+    }
+}
+
+/// So many bytes of a file's text tell what it is.
+const HEAD_BYTES: u64 = 64;
+
+/// How a file's text begins: as much of it as can be had.
+pub(super) fn head(bytes: &[u8]) -> Vec<u8> {
+    let mut head = Vec::new();
+    // What is damaged is said when it is read.
+    let _ = reader(bytes).take(HEAD_BYTES).read_to_end(&mut head);
+    head
+}
+
+/// Has a file's text read as a stream, of at most `limit` bytes.
+pub(super) fn stream<T>(
+    bytes: &[u8],
+    limit: u64,
+    read: impl FnOnce(&mut dyn BufRead, &dyn Fn(&io::Error) -> Refusal) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let format = if bytes.starts_with(GZIP_MAGIC) { "gzip" } else { "zstd" };
+    let limited = Limited { source: reader(bytes), rest: limit };
+    read(&mut BufReader::with_capacity(1 << 16, limited), &|error| refusal(format, error))
+}
+
+fn reader(bytes: &[u8]) -> Box<dyn Read + '_> {
+    if bytes.starts_with(GZIP_MAGIC) {
+        Box::new(MultiGzDecoder::new(bytes))
+    } else if bytes.starts_with(ZSTD_MAGIC) {
+        Box::new(ZstdFrames { rest: bytes, frame: None })
+    } else {
+        Box::new(bytes)
+    }
+}
+
+/// Reading that fails beyond so many bytes.
+struct Limited<R> {
+    source: R,
+    rest: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        let Some(rest) = self.rest.checked_sub(read as u64) else {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "it holds more than any file of its kind",
+            ));
+        };
+        self.rest = rest;
+        Ok(read)
     }
 }
 

@@ -144,12 +144,21 @@ fn dump(file: File, recorder: Recorder) -> Result<Dump, Refusal> {
             sites.push(Site { stack: stack.row, figures, ..Site::default() });
         }
     }
+    let has_lives = unit_ns.is_some();
+    let known = |name: &str| {
+        let is_of_all =
+            ["total_bytes", "total_blocks", "peak_bytes", "peak_blocks", "end_bytes", "end_blocks"];
+        is_of_all.contains(&name) || (name == "lifetime_sum_ns" && has_lives)
+    };
+    let unknown_figures =
+        totals.each().map(|(name, _)| name).filter(|name| !known(name)).map(str::to_owned).collect();
     let notes = [Some(NOT_TOLD), unit_ns.is_none().then_some(NO_TIME)];
     let (images, stacks, symbols) = tree.into_parts();
     Ok(Dump {
         format: FORMAT.to_owned(),
         version: VERSION,
         recorded_by: Some(recorder.name().to_owned()),
+        unknown_figures,
         mode: Mode::Full,
         process: Process {
             pid: file.pid,

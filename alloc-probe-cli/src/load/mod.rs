@@ -3,11 +3,15 @@
 //! Later stages index by what a dump says without looking twice, so nothing leaves here unchecked.
 //! What a file is, its first bytes say; its name does not matter.
 
+mod builder;
 mod check;
 mod compressed;
 mod dhat;
+mod heaptrack;
+mod jemalloc;
 mod json;
 mod main_program;
+mod pprof;
 pub mod process;
 mod read;
 mod refusal;
@@ -56,6 +60,13 @@ fn is_locked(spool: &File) -> bool {
 /// Makes a dump of the bytes of a file, decompressed to at most `limit` bytes. A spool may be that of a process that is
 /// running.
 fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
+    // Of all files, this may be too large to be held as it is.
+    if heaptrack::is_one(&compressed::head(bytes)) {
+        let mut dump = compressed::stream(bytes, heaptrack::LIMIT_BYTES, heaptrack::parse)?;
+        main_program::name(&mut dump);
+        check::check(&dump)?;
+        return Ok(dump);
+    }
     let text = compressed::decompress(bytes, limit)?;
     if text.is_empty() {
         return Err(Refusal::new("the file is empty"));
@@ -68,6 +79,10 @@ fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
     let mut dump = if SpoolFile::is_spool(&text) {
         let spool = SpoolFile::parse(&text).map_err(Refusal::new)?;
         if running { spool.dump_of_running(monotonic_ns()) } else { spool.dump() }
+    } else if jemalloc::is_one(&text) {
+        jemalloc::parse(&text)?
+    } else if pprof::is_one(&text) {
+        pprof::parse(&text)?
     } else {
         json::parse(&text)?
     };

@@ -83,7 +83,11 @@ pub fn write(
         if index > 0 {
             writeln!(out)?;
         }
-        let (value, other) = (&values[index], figure(companion.of(&site.figures), companion.is_bytes()));
+        let other = match companion.is_known(&profile.dump) {
+            true => figure(companion.of(&site.figures), companion.is_bytes()),
+            false => "?".to_owned(),
+        };
+        let value = &values[index];
         write!(
             out,
             "{strong}{value:>value_columns$}{strong:#}  {other:>10}  {:>6}  ",

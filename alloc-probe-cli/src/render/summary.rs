@@ -9,6 +9,7 @@ use crate::source::names;
 use crate::term::{style, text};
 use crate::units::{bytes, count, duration, figure, instant, percent, plural};
 use alloc_probe_format::dump::{Dump, Ended, Figures, Mark, Mode};
+use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
 
 /// Writes what the process was and what it allocated in all. `live_bytes` are those over time, in equal steps.
@@ -22,9 +23,18 @@ pub fn write(profile: &Profile, live_bytes: &[u64], width: usize, out: &mut dyn 
     writeln!(out)?;
     let mut rows = Rows { width, out };
     let totals = &dump.totals;
-    rows.row("peak", bytes(totals.peak_bytes), &peak(dump))?;
-    rows.row("end", bytes(totals.end_bytes), &end(profile))?;
-    rows.row("total", bytes(totals.total_bytes), &total(profile))?;
+    for (name, metric, remark) in [
+        ("peak", Metric::PeakBytes, peak(dump)),
+        ("end", Metric::EndBytes, end(profile)),
+        ("total", Metric::TotalBytes, total(profile)),
+    ] {
+        match (metric.is_known(dump), metric.companion().is_known(dump)) {
+            (true, true) => rows.row(name, bytes(metric.of(totals)), &remark)?,
+            (true, false) => rows.row(name, bytes(metric.of(totals)), "")?,
+            (false, true) => rows.row(name, "unknown".to_owned(), &remark)?,
+            (false, false) => {}
+        }
+    }
     if totals.realloc_calls > 0 {
         rows.row("realloc", count(totals.realloc_calls), &reallocs(profile))?;
     }
@@ -156,6 +166,9 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
         Mode::Sample => "recorded samples",
         Mode::Full => "recorded in full",
     };
+    if !dump.sources.is_empty() {
+        return sources(dump, width, out);
+    }
     match (&dump.recorded_by, process.duration_ns) {
         (None, ran) => writeln!(out, "ran {} {ended}, {recorded}", duration(ran))?,
         // Its files do not say how a process ended, and some not how long it ran.
@@ -166,11 +179,37 @@ fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
         wrap(&until, width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
     if let (Mode::Sample, Some(caveat)) = (dump.mode, caveat(dump)) {
-        writeln!(
-            out,
-            "{strong}The figures of sites are {caveat}; of the process's own, those of temporary and \
-             long-lived blocks and of moves are as well, and the others are counted.{strong:#}"
-        )?;
+        match &dump.recorded_by {
+            None => writeln!(
+                out,
+                "{strong}The figures of sites are {caveat}; of the process's own, those of temporary and \
+                 long-lived blocks and of moves are as well, and the others are counted.{strong:#}"
+            )?,
+            // Its files have samples alone.
+            Some(_) => writeln!(out, "{strong}All figures are {caveat}.{strong:#}")?,
+        }
+    }
+    Ok(())
+}
+
+/// What a sum is of, and the largest part of it.
+fn sources(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let count = plural(dump.sources.len() as u64, "dump");
+    let recorded =
+        dump.recorded_by.as_ref().map_or_else(String::new, |other| format!(", recorded by {other}"));
+    writeln!(
+        out,
+        "the sum of {count}{recorded}: peaks are of each process by itself, and were not at one time"
+    )?;
+    for metric in [Metric::PeakBytes, Metric::TotalBytes, Metric::EndBytes] {
+        let Some(most) = dump.sources.iter().max_by_key(|source| metric.of(&source.totals)) else { continue };
+        let most_bytes = metric.of(&most.totals);
+        if !metric.is_known(dump) || most_bytes == 0 {
+            continue;
+        }
+        let share = percent(most_bytes, metric.of(&dump.totals));
+        let line = format!("most {}: {} ({share}) in {}", metric.title(), bytes(most_bytes), most.path);
+        writeln!(out, "{}", text::cut_end(&line, width))?;
     }
     Ok(())
 }

@@ -46,6 +46,18 @@ const RULES: &[(Role, Match, &str)] = &[
     (Allocator, Starts, "backtrace::backtrace::"),
     (Allocator, Starts, "__rust_alloc"),
     (Allocator, Starts, "__rust_realloc"),
+    // jemalloc, as other recorders see it: its profiler, and what it stands in for.
+    (Allocator, Starts, "_rjem_"),
+    (Allocator, Starts, "je_"),
+    (Allocator, Starts, "prof_backtrace"),
+    (Allocator, Starts, "prof_alloc_prep"),
+    (Allocator, Starts, "imalloc"),
+    (Allocator, Is, "malloc"),
+    (Allocator, Is, "calloc"),
+    (Allocator, Is, "realloc"),
+    (Allocator, Is, "posix_memalign"),
+    (Allocator, Is, "aligned_alloc"),
+    (Allocator, Starts, "operator new"),
     (Allocator, Starts, "__rg_"),
     (Allocator, Starts, "__rdl_"),
     (Allocator, Starts, "__rustc::__r"),
@@ -88,6 +100,8 @@ const RULES: &[(Role, Match, &str)] = &[
     (Runtime, Is, "main"),
     (Runtime, Is, "_start"),
     (Runtime, Is, "start_thread"),
+    (Runtime, Is, "runtime.goexit"),
+    (Runtime, Is, "runtime.main"),
     (Runtime, Starts, "clone"),
     (Runtime, Starts, "__clone"),
     (Runtime, Starts, "__libc_start"),
@@ -153,7 +167,7 @@ pub fn is_of_std(function: &str) -> bool {
 
 /// Whose code a function is. `function` is demangled; without an image, nobody knows whose it is.
 pub fn role(function: &str, file: Option<&str>, image: Option<&str>) -> Role {
-    if image.is_some_and(is_valgrinds) {
+    if image.is_some_and(is_allocator) {
         return Allocator;
     }
     let short = names::short_name(function);
@@ -190,9 +204,10 @@ pub fn is_system_library(path: &str) -> bool {
     SYSTEM_LIBRARIES.iter().any(|library| name.starts_with(library))
 }
 
-/// Whether an image is what Valgrind puts in the place of `malloc`.
-fn is_valgrinds(path: &str) -> bool {
-    path.rsplit('/').next().is_some_and(|name| name.starts_with("vgpreload_"))
+/// Whether an image is an allocator's, or what another recorder puts in the place of `malloc`.
+fn is_allocator(path: &str) -> bool {
+    let allocators = ["vgpreload_", "libheaptrack_", "libjemalloc", "libtcmalloc", "libmimalloc"];
+    path.rsplit('/').next().is_some_and(|name| allocators.iter().any(|start| name.starts_with(start)))
 }
 
 fn is_primitive(name: &str) -> bool {

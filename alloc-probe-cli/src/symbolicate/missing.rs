@@ -2,7 +2,7 @@
 
 use super::binary::RawFrame;
 use super::object_file::NOT_THERE;
-use super::search::Unusable;
+use super::search::{UNSURE, Unusable};
 use crate::profile::{MissingSymbols, Role};
 use crate::source::paths::{self, Origin};
 use crate::source::roles;
@@ -15,6 +15,8 @@ const KEEP_SYMBOLS: &str = "keep the unstripped file of each build and name it b
 const ADD_LINES: &str = "set `debug = \"line-tables-only\"` in the Cargo profile, and build and run again";
 const SAME_BUILD: &str = "name the file that belongs to the dump by `--binary FILE`, or a directory of debug files by \
                           `--debug-dir DIR`; or profile again. `--force` uses another build, whose names may be wrong";
+const SAME_FILE: &str =
+    "if the files are still those that ran, give `--force`, or name each by `--binary FILE`";
 const KEEP_SPLIT: &str = "keep the .dwo files where they were built, or name their directory by `--debug-dir DIR`; \
                           `split-debuginfo = \"packed\"` makes one file of them, to be kept beside the binary";
 
@@ -46,6 +48,7 @@ pub(super) fn of(
                 Unusable::NotThere => (NOT_THERE.to_owned(), SAME_BUILD),
                 Unusable::Unreadable(reason) => (reason.clone(), SAME_BUILD),
                 Unusable::Rebuilt(how) => (format!("it was rebuilt since the dump ({how})"), SAME_BUILD),
+                Unusable::Unsure => (UNSURE.to_owned(), SAME_FILE),
             };
             let reason = match earlier {
                 Some(earlier) if *unusable == Unusable::NotThere => earlier.reason.clone(),

@@ -17,6 +17,7 @@ mod object_file;
 pub mod options;
 pub mod resolve;
 pub mod search;
+pub mod segments;
 mod split;
 mod symbols;
 mod table;
@@ -62,5 +63,15 @@ pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>
         })
         .collect();
     let Rows { frames, stacks, .. } = rows;
-    Profile { path: path.to_owned(), dump, frames, sites, stacks, failed, deepest, missing_symbols }
+    Profile {
+        path: path.to_owned(),
+        dump,
+        frames,
+        sites,
+        stacks,
+        segments: Vec::new(),
+        failed,
+        deepest,
+        missing_symbols,
+    }
 }

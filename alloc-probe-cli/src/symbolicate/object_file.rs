@@ -2,6 +2,7 @@
 
 use super::bytes::Bytes;
 use crate::error::io_reason;
+use crate::profile::Segment;
 use alloc_probe_format::text_hash::TextHash;
 use gimli::{EndianSlice, RunTimeEndian};
 use lzma_rust2::XzReader;
@@ -75,17 +76,28 @@ impl<'a> ObjectFile<'a> {
     pub(super) fn text_hash(&self) -> Option<String> {
         let mut hash = TextHash::new();
         let mut is_there = false;
-        for segment in self.object.segments() {
+        for segment in self.object.segments().filter(is_code) {
             let (start, bytes) = segment.file_range();
-            match segment.flags() {
-                SegmentFlags::Elf { p_flags } if p_flags & elf::PF_X != 0 => {}
-                _ => continue,
-            }
             let (start, bytes) = (usize::try_from(start).ok()?, usize::try_from(bytes).ok()?);
             hash.add(self.bytes.get(start..)?.get(..bytes)?);
             is_there |= bytes > 0;
         }
         is_there.then(|| hash.finish().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The segment that the program runs.
+    pub(super) fn code_segment(&self) -> Option<Segment> {
+        let code = self.object.segments().find(is_code)?;
+        Some(Segment { offset: code.file_range().0, address: code.address(), size: code.size() })
+    }
+
+    /// The address that the file has for an offset in it.
+    pub(super) fn address_of(&self, offset: u64) -> Option<u64> {
+        self.object.segments().find_map(|segment| {
+            let (start, size) = segment.file_range();
+            let within = offset.checked_sub(start).filter(|within| *within < size)?;
+            segment.address().checked_add(within)
+        })
     }
 
     /// Whether it has debug info. What `strip` leaves of the sections has no bytes.
@@ -143,3 +155,8 @@ fn unreadable(error: &io::Error) -> String {
 
 /// Why a file can't be read that nobody has removed, perhaps: it may just be on another machine.
 pub(super) const NOT_THERE: &str = "the file is not there";
+
+/// Whether the program runs what is in it.
+fn is_code(segment: &object::Segment<'_, '_>) -> bool {
+    matches!(segment.flags(), SegmentFlags::Elf { p_flags } if p_flags & elf::PF_X != 0)
+}

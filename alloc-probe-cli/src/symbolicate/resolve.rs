@@ -135,6 +135,17 @@ enum Place {
 }
 
 impl Place {
+    /// The same by the file's own addresses, where this has offsets. One that is none of its addresses is nowhere.
+    fn in_file(self, file: &ObjectFile<'_>) -> Place {
+        let address = |offset| file.address_of(offset).unwrap_or(u64::MAX >> 1);
+        match self {
+            Place::At(offset) => Place::At(address(offset)),
+            Place::Between { return_address, inner } => {
+                Place::Between { return_address: address(return_address), inner: address(inner) }
+            }
+        }
+    }
+
     /// The number under which the cache has it. Addresses have the highest bit clear.
     fn key(self) -> u64 {
         match self {
@@ -184,7 +195,8 @@ fn look_up(
     options: &Options,
     progress: &mut dyn FnMut(&Step<'_>),
 ) -> LookedUp {
-    let cache = options.cache.as_ref().filter(|_| !options.force);
+    // The cache has files' own addresses.
+    let cache = options.cache.as_ref().filter(|_| !options.force && !image.in_file_offsets);
     let keys: Vec<u64> = places.iter().map(|place| place.key()).collect();
     if let Some((frames, place)) = cache.and_then(|cache| cache.read(&image.build_id, &keys)) {
         let tried = vec![Tried { place, outcome: "every address".to_owned() }];
@@ -201,6 +213,14 @@ fn look_up(
         let why = Some(Lack::Unusable(refusal));
         return LookedUp { why, tried: search.tried, refused, ..LookedUp::default() };
     }
+    let in_file: Vec<Place>;
+    let places = match search.files.first().filter(|_| image.in_file_offsets) {
+        Some(file) => {
+            in_file = places.iter().map(|place| place.in_file(file)).collect();
+            &in_file
+        }
+        None => places,
+    };
     let binary = Binary::new(&search.files, &arena);
     let report = |done: usize| progress(&Step { image: &image.path, done, all: places.len() });
     let (frames, missing_split) = look_up_in(&binary, &search.files, image, places, options, report);

@@ -25,6 +25,8 @@ pub(super) enum Unusable {
     /// There is only another build than the one that was profiled, with both build ids. Wrong symbols are worse than
     /// none.
     Rebuilt(String),
+    /// Another tool recorded it, whose files do not say which build it was.
+    Unsure,
 }
 
 /// The search for the symbols of one image.
@@ -32,6 +34,8 @@ pub(super) struct Search<'a, 'o> {
     options: &'o Options,
     image: &'o Image,
     started_unix_ns: u64,
+    /// Whether nothing tells which build it was.
+    is_unsure: bool,
     arena: &'a Arena<Bytes>,
     /// The files that belong to the image, the best first among those with debug info.
     pub(super) files: Vec<ObjectFile<'a>>,
@@ -52,6 +56,7 @@ impl<'a, 'o> Search<'a, 'o> {
             options,
             image,
             started_unix_ns: dump.process.start_unix_ns,
+            is_unsure: dump.recorded_by.is_some() && image.build_id.is_empty() && image.text_hash.is_empty(),
             arena,
             files: Vec::new(),
             tried: Vec::new(),
@@ -92,6 +97,11 @@ impl<'a, 'o> Search<'a, 'o> {
     /// Takes the image's own file, or a copy of it, if it is the same build.
     fn try_object(&mut self, path: &Path, option: &str) {
         let checked = ObjectFile::open(path, self.arena).map_err(unusable).and_then(|file| {
+            if self.is_unsure {
+                // What the user names is meant.
+                let is_meant = self.options.force || !option.is_empty();
+                return if is_meant { Ok((file, "")) } else { Err(Unusable::Unsure) };
+            }
             match self.mismatch(&file) {
                 Some(_) if self.options.force => Ok((file, " (another build, used by --force)")),
                 Some(mismatch) => Err(Unusable::Rebuilt(mismatch)),
@@ -109,6 +119,7 @@ impl<'a, 'o> Search<'a, 'o> {
                     Unusable::NotThere => NOT_THERE.to_owned(),
                     Unusable::Unreadable(reason) => reason.clone(),
                     Unusable::Rebuilt(how) => format!("{REBUILT}: {how}"),
+                    Unusable::Unsure => UNSURE.to_owned(),
                 };
                 // That there is a build, but another one, is more to the point than that a file is not there.
                 if !matches!(self.refusal, Some(Unusable::Rebuilt(_))) {
@@ -244,6 +255,9 @@ impl<'a, 'o> Search<'a, 'o> {
         is_newer.then(|| "it has no build id, and is newer than the process".to_owned())
     }
 }
+
+/// What is said of a file that may or may not be the one that ran.
+pub(super) const UNSURE: &str = "the profile does not say which build it was";
 
 /// What is said of a file that belongs to another build.
 const REBUILT: &str = "another build";

@@ -2,7 +2,7 @@
 //!
 //! Which of the figures they are, the [table](crate::site_figures) says.
 
-use crate::dump::Figures;
+use crate::dump::{Dump, Figures};
 use crate::site_figures::site_figures;
 
 macro_rules! metrics {
@@ -42,6 +42,22 @@ macro_rules! metrics {
                     Metric::Growth => figures.growth_bytes,
                 }
             }
+
+            /// The same to be changed.
+            pub const fn of_mut(self, figures: &mut Figures) -> &mut u64 {
+                match self {
+                    $($(Metric::$metric => &mut figures.$name,)?)+
+                    Metric::Growth => &mut figures.growth_bytes,
+                }
+            }
+
+            /// What the figure is called in dumps, such as `peak_bytes`.
+            pub const fn figure(self) -> &'static str {
+                match self {
+                    $($(Metric::$metric => stringify!($name),)?)+
+                    Metric::Growth => "growth_bytes",
+                }
+            }
         }
     };
 }
@@ -55,6 +71,11 @@ impl Default for Metric {
 }
 
 impl Metric {
+    /// Whether a dump tells the figure: those of other tools may not.
+    pub fn is_known(self, dump: &Dump) -> bool {
+        !dump.unknown_figures.iter().any(|unknown| unknown == self.figure())
+    }
+
     /// Whether the figure counts bytes; otherwise it counts blocks.
     pub fn is_bytes(self) -> bool {
         self.name().ends_with("-bytes") || self == Metric::Growth

@@ -46,6 +46,7 @@ pub(super) fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
         deepest: Vec::new(),
         missing_symbols: Vec::new(),
         stacks: Default::default(),
+        segments: Vec::new(),
     }
 }
 

@@ -97,6 +97,16 @@ impl Threshold {
         !matches!(self.subject, Subject::Figure(_))
     }
 
+    /// The name of the figure that it is about, where it is one of the process's.
+    pub fn figure(&self) -> Option<&'static str> {
+        match self.subject {
+            Subject::Figure(figure) | Subject::Change(figure) | Subject::ChangePercent(figure) => {
+                Some(FIGURES[figure].0)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it is about a figure that each site has.
     pub fn is_of_sites(&self) -> bool {
         match self.subject {

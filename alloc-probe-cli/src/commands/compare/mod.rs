@@ -217,7 +217,7 @@ fn pictures(
     out_dir: &Path,
     terminal: &mut Terminal<'_>,
 ) -> Result<Vec<PathBuf>, Error> {
-    let (metric, detail) = (args.by.metric, args.frames.detail());
+    let (metric, detail) = (args.by.of_probe(), args.frames.detail());
     let mut written = Vec::new();
     let mut keep = |picture: Result<Vec<u8>, Error>, path: PathBuf| -> Result<(), Error> {
         match picture {
@@ -254,7 +254,7 @@ fn show_difference(
     let diff = diff(base, new);
     let unit = diff.unit(None);
     let options = text::Options {
-        metric: args.by.metric,
+        metric: args.by.of_probe(),
         unit,
         only: None,
         listing: text::Listing::Sites,

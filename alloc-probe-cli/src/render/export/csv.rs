@@ -20,12 +20,14 @@ impl Exporter for Csv {
     }
 
     fn help(&self) -> &'static str {
-        "a row for each site, with all figures; --by chooses the order"
+        "a row for each site, with all figures"
     }
 
     fn write(&self, profile: &Profile, options: Options, out: &mut dyn Write) -> io::Result<()> {
         let mut table = csv::Writer::from_writer(out);
-        let figures = profile.dump.totals.each().map(|(name, _)| name);
+        let is_known =
+            |(name, _): &(&str, u64)| !profile.dump.unknown_figures.iter().any(|unknown| unknown == name);
+        let figures = profile.dump.totals.each().filter(is_known).map(|(name, _)| name);
         table.write_record(PLACE.into_iter().chain(figures).chain(["stack"]))?;
         for site in shown(profile, options.metric, options.detail) {
             let frames: Vec<&Frame> = site.frames.iter().map(|id| fold::frame(profile, *id)).collect();
@@ -39,7 +41,7 @@ impl Exporter for Csv {
                 site.stacks.to_string(),
                 site.truncated.to_string(),
             ];
-            let figures = site.figures.each().map(|(_, figure)| figure.to_string());
+            let figures = site.figures.each().filter(is_known).map(|(_, figure)| figure.to_string());
             // As in folded stacks: the outermost function first.
             let stack =
                 frames.iter().rev().map(|frame| names::display_name(&frame.function).replace(';', ","));

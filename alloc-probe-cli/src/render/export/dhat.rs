@@ -5,6 +5,7 @@ use crate::analyse::fold::Detail;
 use crate::analyse::sites::shown;
 use crate::profile::{Frame, FrameId, Profile};
 use alloc_probe_format::dump::Figures;
+use alloc_probe_format::metric::Metric;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -32,12 +33,14 @@ struct File<'a> {
     tu: &'static str,
     #[serde(rename = "Mtu")]
     million: &'static str,
-    tuth: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tuth: Option<u64>,
     cmd: String,
     pid: u32,
     /// The time at the end, and at the peak.
     te: u64,
-    tg: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tg: Option<u64>,
     pps: Vec<Point>,
     ftbl: Vec<&'a str>,
 }
@@ -47,6 +50,15 @@ struct File<'a> {
 struct Point {
     tb: u64,
     tbk: u64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    lives: Option<Lives>,
+    /// Rows of `ftbl`, the allocation first.
+    fs: Vec<u32>,
+}
+
+/// What is known of a point's blocks besides how many there ever were.
+#[derive(Serialize)]
+struct Lives {
     /// The lives of the blocks that were freed: those of the others are not known one by one.
     tl: u64,
     /// The most that the stack had live at one instant, which is not recorded: no less than the two that are known.
@@ -56,8 +68,6 @@ struct Point {
     gbk: u64,
     eb: u64,
     ebk: u64,
-    /// Rows of `ftbl`, the allocation first.
-    fs: Vec<u32>,
 }
 
 impl Exporter for Dhat {
@@ -70,6 +80,13 @@ impl Exporter for Dhat {
     }
 
     fn write(&self, profile: &Profile, options: Options, out: &mut dyn Write) -> io::Result<()> {
+        let is_known = |metric: Metric| metric.is_known(&profile.dump);
+        if !is_known(Metric::TotalBytes) || !is_known(Metric::TotalBlocks) {
+            return Err(io::Error::other("a DHAT file needs what was allocated in all, which is not known"));
+        }
+        let has_lives = [Metric::PeakBytes, Metric::PeakBlocks, Metric::EndBytes, Metric::EndBlocks]
+            .into_iter()
+            .all(is_known);
         let texts: Vec<String> = profile.frames.iter().map(text).collect();
         let mut table = Table { rows: vec!["[root]"], numbers: HashMap::new() };
         // Frames of different addresses may read the same, and so may stacks.
@@ -92,16 +109,16 @@ impl Exporter for Dhat {
             mode: "rust-heap",
             verb: "Allocated",
             exporter: concat!("alloc-probe ", env!("CARGO_PKG_VERSION")),
-            bklt: true,
+            bklt: has_lives,
             bkacc: false,
             tu: "ns",
             million: "ms",
-            tuth: SHORT_NS,
+            tuth: has_lives.then_some(SHORT_NS),
             cmd: process.command.join(" "),
             pid: process.pid,
             te: process.duration_ns,
-            tg: profile.dump.peak_time_ns,
-            pps: points.into_iter().map(|(rows, figures)| Point::new(rows, &figures)).collect(),
+            tg: has_lives.then_some(profile.dump.peak_time_ns),
+            pps: points.into_iter().map(|(rows, figures)| Point::new(rows, &figures, has_lives)).collect(),
             ftbl: table.rows,
         };
         serde_json::to_writer(&mut *out, &file)?;
@@ -110,10 +127,8 @@ impl Exporter for Dhat {
 }
 
 impl Point {
-    fn new(fs: Vec<u32>, figures: &Figures) -> Point {
-        Point {
-            tb: figures.total_bytes,
-            tbk: figures.total_blocks,
+    fn new(fs: Vec<u32>, figures: &Figures, has_lives: bool) -> Point {
+        let lives = has_lives.then(|| Lives {
             tl: figures.lifetime_sum_ns,
             mb: figures.peak_bytes.max(figures.end_bytes),
             mbk: figures.peak_blocks.max(figures.end_blocks),
@@ -121,8 +136,8 @@ impl Point {
             gbk: figures.peak_blocks,
             eb: figures.end_bytes,
             ebk: figures.end_blocks,
-            fs,
-        }
+        });
+        Point { tb: figures.total_bytes, tbk: figures.total_blocks, lives, fs }
     }
 }
 

@@ -28,7 +28,7 @@ impl Exporter for Firefox {
     }
 
     fn help(&self) -> &'static str {
-        "the Firefox Profiler: a track for each figure in bytes, and memory over time"
+        "the Firefox Profiler, a track for each figure in bytes"
     }
 
     fn write(&self, profile: &Profile, options: Options, out: &mut dyn Write) -> io::Result<()> {
@@ -41,9 +41,10 @@ impl Exporter for Firefox {
         target.set_symbolicated(true);
         let process = target.add_process(program, dump.process.pid, at(0));
         target.set_process_end_time(process, at(dump.process.duration_ns));
-        let of_bytes = Metric::ALL.iter().copied().filter(|metric| metric.is_bytes());
+        let of_bytes =
+            Metric::ALL.iter().copied().filter(|metric| metric.is_bytes() && metric.is_known(dump));
         for (index, metric) in of_bytes.enumerate() {
-            let thread = target.add_thread(process, index as u32, at(0), index == 0);
+            let thread = target.add_thread(process, index as u32, at(0), false);
             target.set_thread_name(thread, metric.meaning());
             target.set_thread_end_time(thread, at(dump.process.duration_ns));
             target.set_thread_samples_weight_type(thread, WeightType::Bytes);

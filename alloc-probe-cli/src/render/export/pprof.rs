@@ -4,9 +4,10 @@
 //! A location stays one address of the process, so that what has no symbols here can be given some there.
 
 use super::exporter::{Exporter, Options};
-use crate::profile::{FrameId, Profile, Role};
+use crate::profile::{FrameId, Profile, Role, Segment};
 use crate::profile_proto::{
     Facts, Function, Label, Line, Location, Mapping, Profile as Message, Sample, ValueType, WRITTEN_BY,
+    sample_type,
 };
 use crate::render::summary;
 use alloc_probe_format::dump::{FrameKind, Mode};
@@ -32,7 +33,7 @@ impl Exporter for Pprof {
     }
 
     fn help(&self) -> &'static str {
-        "profile.proto for `go tool pprof`, Pyroscope and Parca; --by chooses what is shown first"
+        "profile.proto, for `go tool pprof`, Pyroscope and Parca"
     }
 
     fn is_text(&self) -> bool {
@@ -58,18 +59,6 @@ fn metrics() -> Vec<Metric> {
     };
     metrics.sort_by_key(place);
     metrics
-}
-
-/// What a figure is called in pprof: `alloc_space`, `inuse_objects`, `peak_space`.
-pub(super) fn sample_type(metric: Metric) -> String {
-    let (what, _) = metric.name().rsplit_once('-').unwrap_or((metric.name(), ""));
-    let what = match what {
-        "total" => "alloc",
-        "end" => "inuse",
-        other => other,
-    };
-    let unit = if metric.is_bytes() { "space" } else { "objects" };
-    format!("{}_{unit}", what.replace('-', "_"))
 }
 
 /// A stack, and the size class of all its blocks, if they have one in common.
@@ -98,7 +87,7 @@ impl<'a> Writer<'a> {
         let mut writer = Writer {
             profile,
             options,
-            metrics: metrics(),
+            metrics: metrics().into_iter().filter(|metric| metric.is_known(&profile.dump)).collect(),
             strings: Strings::default(),
             functions: FxHashMap::default(),
             locations: FxHashMap::default(),
@@ -109,14 +98,21 @@ impl<'a> Writer<'a> {
             message: Message::default(),
         };
         writer.strings.of("");
-        for image in &profile.dump.images {
+        for (index, image) in profile.dump.images.iter().enumerate() {
             let id = writer.mappings.len() as u64 + 1;
             let (filename, build_id) = (writer.strings.of(&image.path), writer.strings.of(&image.build_id));
+            let segment = profile.segments.get(index).copied().flatten();
+            let (start, end, file_offset) = match segment {
+                // Not from the beginning of the page: pprof of Go 1.19 takes the beginning of a mapping for that of its segment.
+                Some(Segment { offset, address, size }) => (address, address.saturating_add(size), offset),
+                // All of it, as if it lay in memory as in the file.
+                None => (0, image.size, 0),
+            };
             writer.mappings.push(Mapping {
                 id,
-                memory_start: image.load_address,
-                memory_limit: image.load_address.saturating_add(image.size),
-                file_offset: 0,
+                memory_start: image.load_address.saturating_add(start),
+                memory_limit: image.load_address.saturating_add(end),
+                file_offset,
                 filename,
                 build_id,
                 ..Mapping::default()
@@ -344,6 +340,11 @@ fn value(figure: u64) -> i64 {
 /// What a reader should know that the format has no place for. The first is read back by this tool.
 fn comments(profile: &Profile) -> Vec<String> {
     let dump = &profile.dump;
+    let is_whole = |index: &usize| {
+        profile.segments.get(*index).copied().flatten().is_none() && !dump.images[*index].in_file_offsets
+    };
+    let whole =
+        (0..dump.images.len()).filter(is_whole).map(|index| dump.images[index].path.clone()).collect();
     let facts = Facts {
         recorded_by: dump.recorded_by.as_deref().map(Cow::Borrowed),
         mode: dump.mode,
@@ -353,6 +354,7 @@ fn comments(profile: &Profile) -> Vec<String> {
         peak_time_ns: dump.peak_time_ns,
         long_lived_threshold_ns: dump.long_lived_threshold_ns,
         build: Cow::Borrowed(&dump.build),
+        whole,
     };
     let facts = serde_json::to_string(&facts).unwrap_or_default();
     let mut comments = vec![format!("{WRITTEN_BY}{}: {facts}", env!("CARGO_PKG_VERSION"))];

@@ -60,7 +60,7 @@ impl Exporter for Speedscope {
     }
 
     fn help(&self) -> &'static str {
-        "speedscope, a profile for each figure; --by chooses the one shown first"
+        "speedscope, a profile for each figure"
     }
 
     fn write(&self, profile: &Profile, options: Options, out: &mut dyn Write) -> io::Result<()> {
@@ -77,7 +77,8 @@ impl Exporter for Speedscope {
         });
         let stacks: Vec<Vec<u32>> = stacks.collect();
         let shown = Metric::ALL.iter().copied().filter(|metric| {
-            let has_any = profile.sites.iter().any(|site| metric.of(&site.figures) > 0);
+            let has_any = metric.is_known(&profile.dump)
+                && profile.sites.iter().any(|site| metric.of(&site.figures) > 0);
             has_any || *metric == options.metric
         });
         let shown: Vec<Metric> = shown.collect();

@@ -43,7 +43,7 @@ struct Side<'a> {
     mode: Mode,
     build: &'a Build,
     #[serde(flatten)]
-    summary: Summary,
+    summary: Summary<'a>,
 }
 
 #[derive(Serialize)]
@@ -156,22 +156,22 @@ struct ClassSum {
 }
 
 #[derive(Serialize)]
-struct Site {
+struct Site<'a> {
     #[serde(rename = "match")]
     matched: Option<&'static str>,
     only_in: Option<&'static str>,
     class: Option<&'static str>,
     difference: i64,
     per_unit: Option<BothPerUnit>,
-    base: Option<SiteSide>,
-    new: Option<SiteSide>,
+    base: Option<SiteSide<'a>>,
+    new: Option<SiteSide<'a>>,
 }
 
 /// What one side has of a site, with the stack of the largest of those that are counted together.
 #[derive(Serialize)]
-struct SiteSide {
+struct SiteSide<'a> {
     #[serde(flatten)]
-    figures: AllFigures,
+    figures: AllFigures<'a>,
     stacks: usize,
     turns: [u32; 2],
     stack: Vec<u32>,
@@ -217,9 +217,9 @@ pub fn write(view: &View<'_>, top: Option<usize>, out: &mut dyn Write) -> io::Re
         table.add(&mut in_base, of_base);
         table.add(&mut in_new, of_new);
     }
-    let side = |sites: Option<&Sites>, shown: &[FrameId], numbers: &Numbers<'_>| {
+    let side = |profile, sites: Option<&Sites>, shown: &[FrameId], numbers: &Numbers<'_>| {
         sites.map(|of| SiteSide {
-            figures: AllFigures(of.figures),
+            figures: AllFigures::of(profile, of.figures),
             stacks: of.sites.len(),
             turns: if detail.all_stacks { [0, 0] } else { [of.turns.least, of.turns.most] },
             stack: numbers.stack(shown),
@@ -237,8 +237,8 @@ pub fn write(view: &View<'_>, top: Option<usize>, out: &mut dyn Write) -> io::Re
             class: diff.classes[*index].map(class::Class::name),
             difference: Both::of(pair.of(metric)).difference,
             per_unit: unit.map(|unit| BothPerUnit::of(unit, pair.of(metric))),
-            base: side(pair.base.as_ref(), of_base, &in_base),
-            new: side(pair.new.as_ref(), of_new, &in_new),
+            base: side(base, pair.base.as_ref(), of_base, &in_base),
+            new: side(new, pair.new.as_ref(), of_new, &in_new),
         }
     };
     let json = DiffOf {

@@ -19,7 +19,7 @@ struct ExplainOf<'a, S> {
     sample_bytes: Option<u64>,
     process: ProcessOf<'a>,
     build: &'a Build,
-    summary: Summary,
+    summary: Summary<'a>,
     headline: HeadlineOf<'a>,
     memory: MemoryOf<'a>,
     seen: Vec<SeenOf<'a>>,
@@ -79,7 +79,7 @@ pub fn write(
             .collect(),
         findings: listed.findings(&explanation.findings),
         frames: table.into_rows(),
-        sites: Rows(|| listed.sites(sites).map(|site| Site::new(site, &numbers))),
+        sites: Rows(|| listed.sites(sites).map(|site| Site::new(profile, site, &numbers))),
     };
     rows::write(&json, out)
 }

@@ -5,14 +5,25 @@ use alloc_probe_format::dump::Figures;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-/// All figures, also those that are zero, which a dump leaves out.
+/// All figures that are known, also those that are zero, which a dump leaves out.
 #[derive(Debug)]
-pub(super) struct AllFigures(pub(super) Figures);
+pub(super) struct AllFigures<'a> {
+    figures: Figures,
+    unknown: &'a [String],
+}
 
-impl Serialize for AllFigures {
+impl<'a> AllFigures<'a> {
+    /// Of a profile, or of one of its sites.
+    pub(super) fn of(profile: &'a Profile, figures: Figures) -> AllFigures<'a> {
+        AllFigures { figures, unknown: &profile.dump.unknown_figures }
+    }
+}
+
+impl Serialize for AllFigures<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(None)?;
-        for (name, value) in self.0.each() {
+        let is_known = |name: &str| !self.unknown.iter().any(|unknown| unknown == name);
+        for (name, value) in self.figures.each().filter(|(name, _)| is_known(name)) {
             fields.serialize_entry(name, &value)?;
         }
         fields.end()
@@ -21,17 +32,17 @@ impl Serialize for AllFigures {
 
 /// The figures of a whole process.
 #[derive(Debug, Serialize)]
-pub(super) struct Summary {
+pub(super) struct Summary<'a> {
     #[serde(flatten)]
-    figures: AllFigures,
+    figures: AllFigures<'a>,
     peak_time_ns: u64,
     long_lived_threshold_ns: u64,
 }
 
-impl Summary {
-    pub(super) fn new(profile: &Profile) -> Summary {
+impl<'a> Summary<'a> {
+    pub(super) fn new(profile: &'a Profile) -> Summary<'a> {
         Summary {
-            figures: AllFigures(profile.dump.totals),
+            figures: AllFigures::of(profile, profile.dump.totals),
             peak_time_ns: profile.dump.peak_time_ns,
             long_lived_threshold_ns: profile.dump.long_lived_threshold_ns,
         }

@@ -5,6 +5,7 @@ use super::frames::Numbers;
 use crate::analyse::account::{Account, Line};
 use crate::analyse::explain::finding::Finding;
 use crate::analyse::sites::ShownSite;
+use crate::profile::Profile;
 use alloc_probe_format::dump::{Ended, Histogram, Memory, Process};
 use serde::Serialize;
 
@@ -54,7 +55,7 @@ pub(super) struct FindingOf<'a> {
 #[derive(Serialize)]
 pub(super) struct Site<'a> {
     #[serde(flatten)]
-    figures: AllFigures,
+    figures: AllFigures<'a>,
     truncated: bool,
     sizes: &'a Histogram,
     lifetimes: &'a Histogram,
@@ -90,9 +91,9 @@ impl<'a> MemoryOf<'a> {
 }
 
 impl<'a> Site<'a> {
-    pub(super) fn new(site: &'a ShownSite, numbers: &Numbers<'_>) -> Site<'a> {
+    pub(super) fn new(profile: &'a Profile, site: &'a ShownSite, numbers: &Numbers<'_>) -> Site<'a> {
         Site {
-            figures: AllFigures(site.figures),
+            figures: AllFigures::of(profile, site.figures),
             truncated: site.truncated,
             sizes: &site.sizes,
             lifetimes: &site.lifetimes,

@@ -7,7 +7,7 @@ use super::rows::{self, Rows, SCHEMA_VERSION};
 use crate::analyse::explain::Explanation;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{FrameId, Profile};
-use alloc_probe_format::dump::{Build, Lost, Mark, Mode, Thread, Timeline};
+use alloc_probe_format::dump::{Build, Lost, Mark, Mode, Source, Thread, Timeline};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -16,12 +16,14 @@ struct Show<'a, S> {
     schema_version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     recorded_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    sources: &'a [Source],
     mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     sample_bytes: Option<u64>,
     process: ProcessOf<'a>,
     build: &'a Build,
-    summary: Summary,
+    summary: Summary<'a>,
     memory: MemoryOf<'a>,
     threads: Vec<ThreadOf<'a>>,
     failures: Failures,
@@ -100,6 +102,7 @@ pub fn write(
     let json = Show {
         schema_version: SCHEMA_VERSION,
         recorded_by: dump.recorded_by.as_deref(),
+        sources: &dump.sources,
         mode: dump.mode,
         sample_bytes: dump.sample_bytes,
         process: ProcessOf::new(&dump.process),
@@ -135,7 +138,7 @@ pub fn write(
             .collect(),
         findings: listed.findings(&explanation.findings),
         frames: table.into_rows(),
-        sites: Rows(|| listed.sites(sites).map(|site| Site::new(site, &numbers))),
+        sites: Rows(|| listed.sites(sites).map(|site| Site::new(profile, site, &numbers))),
     };
     rows::write(&json, out)
 }

@@ -33,6 +33,16 @@ macro_rules! figures {
                 self.growth_bytes = self.growth_bytes.saturating_add(other.growth_bytes);
             }
 
+            /// Sets the figures of these names to 0.
+            pub fn forget(&mut self, names: &[String]) {
+                $(if names.iter().any(|name| name == stringify!($name)) {
+                    self.$name = 0;
+                })+
+                if names.iter().any(|name| name == "growth_bytes") {
+                    self.growth_bytes = 0;
+                }
+            }
+
             /// Every figure with the name that it has in JSON, also those that are zero.
             pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name)),+, ("growth_bytes", self.growth_bytes)].into_iter()

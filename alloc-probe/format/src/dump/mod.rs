@@ -20,7 +20,7 @@ pub use crate::spool::FrameKind;
 pub use figures::Figures;
 pub use lost::{Failure, Failures, Lost, ProbeUse};
 pub use memory::*;
-pub use process::{Build, Clock, Ended, Image, Mode, Process};
+pub use process::{Build, Clock, Ended, Image, Mode, Process, Source};
 pub use site::{Histogram, Site, SitePages};
 pub use stacks::StackNode;
 pub use symbols::*;
@@ -47,6 +47,13 @@ pub struct Dump {
     /// Which other tool recorded it, in words that stand in a sentence. Left out where the probe did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded_by: Option<String>,
+    /// The figures that the tool which recorded it does not tell, by their names in [`Figures`]: in the file they are 0, and
+    /// they are not known. Left out where all are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_figures: Vec<String>,
+    /// The processes that it is the sum of. Left out where it is of one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// How much was recorded.
     pub mode: Mode,
     /// Mean bytes between two samples; only where `mode` is `sample`.

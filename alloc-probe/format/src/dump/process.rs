@@ -1,5 +1,6 @@
 //! Which process this was, how its program was built, and how it was recorded.
 
+use super::figures::Figures;
 use super::hex;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,25 @@ pub struct Process {
     /// Whether this was read from the process's spool by another program, since the process wrote no dump itself.
     #[serde(default, skip_serializing_if = "is_false")]
     pub from_spool: bool,
+}
+
+/// One of the dumps that others were added to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file that it was read from.
+    pub path: String,
+    /// Its process.
+    pub pid: u32,
+    /// The process's executable.
+    pub executable: String,
+    /// How long it ran.
+    pub duration_ns: u64,
+    /// Resident memory when its dump was taken; 0 where it is not known.
+    pub rss_bytes: u64,
+    /// The most resident memory that it ever had; 0 where it is not known.
+    pub peak_rss_bytes: u64,
+    /// Its own figures.
+    pub totals: Figures,
 }
 
 /// Why a dump was taken.
@@ -106,6 +126,10 @@ pub struct Image {
     pub load_address: u64,
     /// The length of its mapping from the load address.
     pub size: u64,
+    /// Whether the addresses in it are offsets in its file, as other tools tell them, in the place of the file's own
+    /// addresses. Left out where they are not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub in_file_offsets: bool,
 }
 
 fn is_false(flag: &bool) -> bool {

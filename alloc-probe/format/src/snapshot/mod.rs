@@ -111,6 +111,8 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
         format: FORMAT.to_owned(),
         version: VERSION,
         recorded_by: None,
+        unknown_figures: Vec::new(),
+        sources: Vec::new(),
         mode,
         sample_bytes: (mode == Mode::Sample).then(|| spool.header(header::SAMPLE_BYTES)),
         process: process::process(spool, &clock, now, facts.executable, facts.command, last_ns),
