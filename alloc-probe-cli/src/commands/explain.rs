@@ -13,6 +13,7 @@ use crate::render::{json, summary};
 use crate::term::Terminal;
 use alloc_probe_format::metric::Metric;
 use clap::Args;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// `alloc-probe explain`.
