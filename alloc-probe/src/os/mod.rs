@@ -19,7 +19,7 @@ mod time;
 
 pub(crate) use errno::keeping_errno;
 pub(crate) use executable::{executable, without_mark};
-pub(crate) use memory::{PAGE, for_each_own_range, make_zero, keep, replace, reserve, wipe_on_fork};
+pub(crate) use memory::{PAGE, for_each_own_range, keep, make_zero, replace, reserve, wipe_on_fork};
 pub(crate) use proc::{PageMap, for_each_task, read_small};
 pub(crate) use process::{has_more_rights, limit};
 pub(crate) use signals::SignalsBlocked;
