@@ -15,8 +15,11 @@
 //! | `ALLOC_PROBE` | `off`, `count`, `sample`, `sample=BYTES`, `full` | how much is recorded; unset: `full` where there is an output path, else `count` |
 //! | `ALLOC_PROBE_OUT` | a path; `%p` is the process's id, `%e` the program's name, `%n` the number of the dump | where the dump goes; unset: no file is ever written |
 //! | `ALLOC_PROBE_LONG_LIVED` | a duration, such as `10s` | the age from which a live block is long-lived; `1s` by default |
-//! | `ALLOC_PROBE_TRIM` | `on` or `off` | whether the allocator is told to give back what it can when a dump has been taken; `off` by default |
+//! | `ALLOC_PROBE_TRIM` | `on` or `off` | whether the allocator has to give back what it can after each dump; `off` by default |
 //! | `ALLOC_PROBE_MEMORY` | bytes, such as `64MiB` | the most that the profile may take while it is recorded; no limit by default |
+//!
+//! `ALLOC_PROBE_SIGNAL`, `ALLOC_PROBE_INTERVAL`, `ALLOC_PROBE_PEAK` and `ALLOC_PROBE_ABOVE` have a running program write dumps, of
+//! which `ALLOC_PROBE_KEEP` keeps the newest: `docs/environment.md` in the repository has them.
 //!
 //! # What it promises
 //!

@@ -63,7 +63,7 @@ impl<A> AllocProbe<A> {
         }
     }
 
-    /// How much is recorded where `ALLOC_PROBE` does not say: [`Mode::Full`] with an output path, else
+    /// How much is recorded if `ALLOC_PROBE` is not set. By default [`Mode::Full`] with an output path, else
     /// [`Mode::Count`].
     #[must_use]
     pub const fn with_mode(mut self, mode: Mode) -> AllocProbe<A> {
@@ -71,16 +71,16 @@ impl<A> AllocProbe<A> {
         self
     }
 
-    /// Where the dump goes where `ALLOC_PROBE_OUT` does not say; `%p`, `%e` and `%n` stand for the process's id, the
-    /// program's name, and the number of the dump. Without a path no file is ever written.
+    /// The path of dumps if `ALLOC_PROBE_OUT` is not set. `%p`, `%e` and `%n` stand for the process's id, the program's
+    /// name, and the number of the dump. Without a path no file is ever written.
     #[must_use]
     pub const fn with_output(mut self, path: &'static str) -> AllocProbe<A> {
         self.settings.out = Some(path);
         self
     }
 
-    /// The age from which a live block counts as long-lived, where `ALLOC_PROBE_LONG_LIVED` does not say. One second
-    /// by default.
+    /// The age from which a live block counts as long-lived, if `ALLOC_PROBE_LONG_LIVED` is not set. One second by
+    /// default.
     #[must_use]
     pub const fn with_long_lived(mut self, age: Duration) -> AllocProbe<A> {
         let nanos = age.as_nanos();
@@ -88,17 +88,16 @@ impl<A> AllocProbe<A> {
         self
     }
 
-    /// The mean number of bytes from one sampled block to the next in [`Mode::Sample`], where `ALLOC_PROBE` does not
-    /// say. 512 KiB by default.
+    /// The mean number of bytes from one sampled block to the next in [`Mode::Sample`], if `ALLOC_PROBE` does not give
+    /// it. 512 KiB by default.
     #[must_use]
     pub const fn with_sample_bytes(mut self, bytes: u64) -> AllocProbe<A> {
         self.settings.sample_bytes = Some(bytes);
         self
     }
 
-    /// The most memory that the spool may take, in bytes, where `ALLOC_PROBE_MEMORY` does not say; no limit by
-    /// default, and no less than 1 MiB. What has no room then is missing from the profile, which is said: in the dump,
-    /// and in one line on standard error.
+    /// The most memory that the spool may take, in bytes, if `ALLOC_PROBE_MEMORY` is not set: at least 1 MiB; no limit by
+    /// default. What has no room is missing from the profile. The dump and one line on standard error say so.
     #[must_use]
     pub const fn with_memory(mut self, bytes: u64) -> AllocProbe<A> {
         self.settings.memory_bytes = Some(bytes);

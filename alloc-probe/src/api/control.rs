@@ -63,18 +63,15 @@ pub fn mode() -> Mode {
 
 /// Changes how much is recorded, for the whole process, from now on.
 ///
-/// What was recorded stays, and so does what is known of the blocks that are live: their ends are seen in every mode
-/// but one that follows [`Mode::Count`] and [`Mode::Off`] alone, where nothing tells one block from another, and
-/// blocks that end while recording is off stay in the count of live ones. Blocks made while recording was off are
-/// never counted, not even when they end.
+/// What was recorded stays, and frees of blocks that were counted earlier still count. There is one exception: a process
+/// that was only ever in [`Mode::Count`] and [`Mode::Off`] can't tell blocks apart, so a block freed while recording is off
+/// stays in the count of live ones. Blocks allocated while recording is off are never counted, not even when they are freed.
 ///
-/// The dump of a process that was ever in [`Mode::Full`] says `full`, and shows blocks that were only counted under
-/// no stack.
+/// The dump of a process that was ever in [`Mode::Full`] says `full`. Blocks that were only counted have no stack in it.
 ///
 /// # Errors
 ///
-/// Where the process started with recording off (the probe was then never prepared), or where the system has no
-/// memory for stacks.
+/// If the process started with recording off, or the system has no memory for stacks.
 pub fn set_mode(mode: Mode) -> io::Result<()> {
     if !prepared() {
         return Err(io::Error::other(NOTHING));
@@ -116,7 +113,7 @@ pub fn stop() -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// Where nothing is recorded, and where the file can't be written.
+/// If nothing is recorded, or the file can't be written.
 pub fn dump(path: impl AsRef<Path>) -> io::Result<()> {
     if !prepared() {
         return Err(io::Error::other(NOTHING));

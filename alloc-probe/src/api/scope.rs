@@ -46,12 +46,12 @@ use std::marker::PhantomData;
 pub struct Scope(Number);
 
 impl Scope {
-    /// Opens a scope, in the one that the thread is in, if it is in any. The thread does not enter it.
+    /// Opens a scope inside the one that the thread is in, if any. The thread does not enter it.
     ///
     /// # Panics
     ///
-    /// Where nothing can be measured: without [`install!`](crate::install), in a process that was started with
-    /// `ALLOC_PROBE=off`, in the forked child of one that records, with 16,383 scopes in use, and where the system has
+    /// If nothing can be measured: without [`install!`](crate::install), in a process that was started with
+    /// `ALLOC_PROBE=off`, in the forked child of a process that records, with 16,383 scopes open, or if the system has
     /// no memory. The message says which.
     #[must_use = "a scope closes when it is dropped"]
     #[track_caller]
@@ -143,14 +143,14 @@ impl Drop for Scope {
     }
 }
 
-/// A thread is in a scope: [`Scope::enter`] returns it. These are dropped in the reverse order of their making.
+/// Keeps a thread in a scope until it is dropped: [`Scope::enter`] returns it. Drop several in the reverse order.
 #[derive(Debug)]
 pub struct Entered<'a> {
     _inside: Inside,
     _scope: PhantomData<&'a Scope>,
 }
 
-/// Where the calling thread counts to, for work that it hands to threads which were there before: in a pool, or a
+/// The scope that the calling thread is in, for work that it hands to threads that exist already: in a pool, or a
 /// runtime.
 ///
 /// ```
@@ -178,7 +178,7 @@ pub fn here() -> Here {
     Here(Place(if number == 0 { None } else { Some(Scope(number)) }))
 }
 
-/// Where a thread counts to: [`here`] returns it. It keeps the scope open.
+/// The scope that a thread was in, or none: [`here`] returns it. It keeps the scope open.
 #[derive(Clone, Debug)]
 pub struct Here(pub(super) Place);
 

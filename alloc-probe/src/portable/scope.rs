@@ -166,7 +166,7 @@ impl Drop for Scope {
     }
 }
 
-/// A thread is in a scope: [`Scope::enter`] returns it. These are dropped in the reverse order of their making.
+/// Keeps a thread in a scope until it is dropped: [`Scope::enter`] returns it. Drop several in the reverse order.
 #[derive(Debug)]
 pub struct Entered<'a> {
     _inside: Inside,
@@ -194,7 +194,7 @@ impl Drop for Inside {
     }
 }
 
-/// Where the calling thread counts to, for work that it hands to other threads.
+/// The scope that the calling thread is in, for work that it hands to other threads.
 pub fn here() -> Here {
     let slot = CURRENT.with(Cell::get);
     if slot.is_null() {
@@ -208,7 +208,7 @@ pub fn here() -> Here {
     }
 }
 
-/// Where a thread counts to: [`here`] returns it. It keeps the scope open.
+/// The scope that a thread was in, or none: [`here`] returns it. It keeps the scope open.
 #[derive(Clone, Debug)]
 pub struct Here(Option<Scope>);
 
