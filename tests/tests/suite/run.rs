@@ -22,9 +22,12 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// A subject in a profile and a mode.
+    /// A subject in a profile and a mode. Those with allocators of their own are programs of their own.
     pub(crate) fn new(name: &'static str, profile: Profile, mode: Mode) -> Subject {
-        Subject::of("subjects", profile, mode).argument(name)
+        match name {
+            "jemalloc" | "mimalloc" => Subject::of(name, profile, mode),
+            _ => Subject::of("subjects", profile, mode).argument(name),
+        }
     }
 
     /// A subject of a program with another global allocator: the arguments have to name it, unless it is the only one.

@@ -20,8 +20,9 @@ pub(crate) enum Threads {
 }
 
 macro_rules! subjects {
-    ($($name:ident: $threads:expr),+ $(,)?) => {
+    ($($(#[$attribute:meta])? $name:ident: $threads:expr),+ $(,)?) => {
         $(
+            $(#[$attribute])?
             #[test]
             fn $name() {
                 check_all($threads, |profile, mode| Subject::new(stringify!($name), profile, mode));
@@ -34,7 +35,11 @@ subjects! {
     aligned: Threads::One,
     boxes: Threads::One,
     calls: Threads::One,
+    #[cfg(feature = "allocators")]
+    jemalloc: Threads::Several(2),
     lifetimes: Threads::One,
+    #[cfg(feature = "allocators")]
+    mimalloc: Threads::Several(2),
     peak: Threads::One,
     recursion: Threads::One,
     temporaries: Threads::One,
@@ -43,18 +48,6 @@ subjects! {
     vec_growth: Threads::One,
     workload: Threads::One,
     zeroed: Threads::One,
-}
-
-#[cfg(feature = "allocators")]
-#[test]
-fn jemalloc() {
-    check_all(Threads::Several(2), |profile, mode| Subject::of("jemalloc", profile, mode));
-}
-
-#[cfg(feature = "allocators")]
-#[test]
-fn mimalloc() {
-    check_all(Threads::Several(2), |profile, mode| Subject::of("mimalloc", profile, mode));
 }
 
 /// Runs a subject in both profiles and both modes, and checks all that can be checked of any.
