@@ -20,8 +20,8 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// How long a failing assertion on what is live waits for it to be freed: `std::thread::scope` returns when its threads
-/// have run, which is shortly before they have freed what they were started with.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// have run, which is shortly before they have freed what they were started with, and on a busy machine not so shortly.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An assertion under way.
 #[derive(Debug)]
