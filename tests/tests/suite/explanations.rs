@@ -140,8 +140,8 @@ fn holds(whole: &Value, finding: &Value, bytes: f64, site: Option<&str>, faults:
 }
 
 fn start(case: &str, variant: &str, dump: &Path) -> Command {
-    let mut command = Command::new(binaries::subject("causes", Profile::Release));
-    command.args([case, variant]).env_clear().env("ALLOC_PROBE_OUT", dump).stdout(Stdio::piped());
+    let mut command = Command::new(binaries::subject("installed", Profile::Release));
+    command.args(["causes", case, variant]).env_clear().env("ALLOC_PROBE_OUT", dump).stdout(Stdio::piped());
     command
 }
 
