@@ -59,11 +59,10 @@ fn the_inner_allocator_sees_what_it_would_see_without_the_probe() {
 }
 
 /// The workload's file of `dhat`, as of the program that the probe is in: the two have one name here, as one program has.
-/// Optimised, ten frames are enough for all of a stack.
 fn dhat_file(profile: Profile, folder: &Path) -> PathBuf {
     let path = folder.join("dhat-heap.json");
-    let subject = Subject::of("with_dhat", profile, Mode::Off).argument("workload").argument(&path);
-    let subject = if profile == Profile::Dev { subject.argument("whole") } else { subject };
+    let subject =
+        Subject::of("with_dhat", profile, Mode::Off).argument("workload").argument(&path).argument("whole");
     let output = subject.command().output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = fs::read_to_string(&path).expect("dhat has written its file");
