@@ -369,7 +369,7 @@ impl Reader {
     }
 
     fn finish(mut self) -> Result<Dump, Refusal> {
-        let mut builder = self.builder.take().unwrap_or_else(Builder::new);
+        let mut builder = std::mem::take(self.builder());
         for mut cost in self.costs {
             cost.settle(self.peaks);
             builder.add(cost.row, &cost.figures);

@@ -51,7 +51,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dump, Refusal> {
     let sample_bytes: u64 =
         first["heap_v2/".len()..].trim().parse().map_err(|_| damaged(1, "it names no sampling interval"))?;
     // Addresses need the mappings, which stand at the end.
-    let (mut stacks, mut current): (Vec<(Vec<u64>, [Counts; 2])>, Option<Vec<u64>>) = (Vec::new(), None);
+    let mut stacks: Vec<(Vec<u64>, [Counts; 2])> = Vec::new();
+    let mut current: Option<Vec<u64>> = None;
     let mut mappings = Mappings::default();
     let mut has_mappings = false;
     for (number, line) in lines.by_ref() {
