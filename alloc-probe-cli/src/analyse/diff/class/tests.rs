@@ -76,7 +76,7 @@ fn a_lack_and_a_surplus_of_one_size_are_no_claim() {
     let here = [("a::x:9 < a::y:4 < a::main:3", 500, 8000)];
     check(("0", &there), ("3", &here), &[]);
     // Blocks of another size make up for nothing there, and neither do a few for many.
-    let other = [("a::x:9 < a::y:4 < a::main:3", 500, 800_000)];
+    let other = [("a::x:9 < a::y:4 < a::main:3", 500, 16_000)];
     check(("0", &there), ("3", &other), &[Class::Elided, Class::Added]);
     let few = [("a::x:9 < a::y:4 < a::main:3", 10, 160)];
     check(("0", &there), ("3", &few), &[Class::Elided]);
