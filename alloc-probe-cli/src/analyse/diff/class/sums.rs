@@ -162,8 +162,11 @@ fn differences([base, new]: [&Profile; 2], pair: &Pair, lives: &[fn(&Figures) ->
     if was.0 == is.0 {
         add(BYTES, b.total_bytes, n.total_bytes);
     }
-    for (kind, figure) in (LIVES..).zip(lives) {
-        add(kind, figure(&b), figure(&n));
+    // What one run has alone says nothing of when blocks live.
+    if pair.base.is_some() && pair.new.is_some() {
+        for (kind, figure) in (LIVES..).zip(lives) {
+            add(kind, figure(&b), figure(&n));
+        }
     }
     found
 }
