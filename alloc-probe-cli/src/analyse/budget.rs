@@ -17,7 +17,7 @@
 //! A limit is what [`Threshold`] takes, without its comparison: nothing may be above it.
 
 use super::diff::Diff;
-use super::diff::threshold::Threshold;
+use super::diff::threshold::{Extent, Threshold};
 use crate::profile::{Frame, FrameId, Profile, Site};
 use alloc_probe_format::dump::{Dump, Figures};
 use serde::Deserialize;
@@ -131,21 +131,23 @@ impl Budget {
             .limits
             .iter()
             .map(|limit| {
-                let (above, measured) = limit.above.judge(base, new);
+                let (above, measured) = limit.above.judge(base, new, Extent::Process);
                 limit.verdict(None, measured, !above, None)
             })
             .collect();
         for site in &self.sites {
             let (found, place) = part(new, &site.function);
             let base_part = base.map(|(profile, diff)| (part(profile, &site.function).0, diff));
-            let base_figures =
-                base_part.map(|(part, diff)| (part.unwrap_or_else(|| only(Figures::default())), diff));
+            let base_figures = base_part.map(|(part, diff)| {
+                let nothing = || only(Figures::default(), Vec::new(), Dump::default());
+                (part.unwrap_or_else(nothing), diff)
+            });
             verdicts.extend(site.limits.iter().map(|limit| {
                 let function = Some(site.function.clone());
                 match &found {
                     Some(found) => {
                         let base = base_figures.as_ref().map(|(base, diff)| (base, *diff));
-                        let (above, measured) = limit.above.judge(base, found);
+                        let (above, measured) = limit.above.judge(base, found, Extent::Sites);
                         limit.verdict(function, measured, !above, place.clone())
                     }
                     // A function that was renamed must not pass for one that allocates nothing.
@@ -199,13 +201,18 @@ fn part(profile: &Profile, function: &str) -> (Option<Profile>, Option<(String, 
     let called = profile.frames.iter().map(|frame| is_called(frame, &wanted)).collect::<Vec<_>>();
     let frame_of = |site: &Site| site.frames.iter().copied().find(|FrameId(id)| called[*id as usize]);
     let mut figures = None::<Figures>;
+    let mut sites = Vec::new();
     let mut place = None;
     for (site, FrameId(id)) in profile.sites.iter().filter_map(|site| Some((site, frame_of(site)?))) {
         figures.get_or_insert_default().add(&site.figures);
+        // By these the errors of estimates are known.
+        sites.push(Site { frames: Vec::new(), ..site.clone() });
         let frame = &profile.frames[id as usize];
         place = place.or_else(|| Some((frame.file.clone()?, frame.line?)));
     }
-    (figures.map(only), place)
+    let Dump { mode, sample_bytes, .. } = profile.dump;
+    let how = Dump { mode, sample_bytes, ..Dump::default() };
+    (figures.map(|figures| only(figures, sites, how)), place)
 }
 
 /// Whether a frame's function has a name, or a path that ends with it.
@@ -232,12 +239,12 @@ fn without_parameters(function: &str) -> String {
 }
 
 /// A profile that has nothing but figures.
-fn only(totals: Figures) -> Profile {
+fn only(totals: Figures, sites: Vec<Site>, how: Dump) -> Profile {
     Profile {
         path: PathBuf::new(),
-        dump: Dump { totals, ..Dump::default() },
+        dump: Dump { totals, ..how },
         frames: Vec::new(),
-        sites: Vec::new(),
+        sites,
         failed: Vec::new(),
         deepest: Vec::new(),
         missing_symbols: Vec::new(),

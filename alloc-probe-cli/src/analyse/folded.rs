@@ -2,74 +2,16 @@
 
 use super::fold::Detail;
 use super::fold::stacks::Stacks;
-use crate::profile::{Frame, Profile};
-use crate::source::{names, paths};
+use crate::profile::Profile;
+use crate::source::names;
 use alloc_probe_format::metric::Metric;
-use std::collections::{BTreeMap, HashMap};
-
-/// Names of functions that are the same in several profiles.
-///
-/// Where a build has no symbol of a function, its name lacks the type, and a closure's the function it is in.
-/// Another build may know that: it is the function of the same own name that makes the same call in the same file,
-/// or else the only one of that name there.
-#[derive(Default)]
-pub struct Names<'a> {
-    /// None where several functions are at one place.
-    whole: HashMap<Place<'a>, Option<String>>,
-}
-
-/// A function's own name, the file without what differs from machine to machine, and the line and column of a call;
-/// or no call, for the function as a whole.
-type Place<'a> = (String, &'a str, Option<(u32, Option<u32>)>);
-
-impl<'a> Names<'a> {
-    /// Learns the whole names that profiles have.
-    pub fn of(profiles: &[&'a Profile]) -> Names<'a> {
-        let mut names = Names::default();
-        let frames = profiles.iter().flat_map(|profile| &profile.frames);
-        for frame in frames.filter(|frame| !frame.path_guessed) {
-            let name = names::display_name(&frame.function);
-            for place in places(frame) {
-                let known = names.whole.entry(place).or_insert_with(|| Some(name.clone()));
-                if known.as_ref() != Some(&name) {
-                    *known = None;
-                }
-            }
-        }
-        names
-    }
-
-    /// What a frame is called.
-    fn name(&self, frame: &'a Frame) -> String {
-        let whole = || places(frame).find_map(|place| self.whole.get(&place)?.clone());
-        let name = if frame.path_guessed { whole() } else { None };
-        let name = name.unwrap_or_else(|| names::display_name(&frame.function));
-        // A semicolon would end the frame: `[u8; 4]`. Pictures must not hold control characters.
-        name.replace(';', ",").replace(char::is_control, "\u{fffd}")
-    }
-}
-
-/// The places to look for a function at, the surest first. All closures share one name, so only their calls tell.
-fn places(frame: &Frame) -> impl Iterator<Item = Place<'_>> {
-    const CLOSURE: &str = "{{closure}}";
-    let name = names::short_name(&frame.function);
-    let is_closure = name.ends_with(CLOSURE);
-    let own = if is_closure { CLOSURE } else { names::own_name(&name) }.to_owned();
-    let file = frame.file.as_deref().map(|file| paths::source(file).path);
-    let call = frame.line.map(|line| (line, frame.column));
-    let calls = [call.map(Some), (!is_closure).then_some(None)];
-    calls.into_iter().flatten().filter_map(move |call| Some((own.clone(), file?, call)))
-}
+use std::collections::BTreeMap;
 
 /// The stacks of a profile with their figures by `metric`, outermost function first; none that has nothing. Recursion is
 /// folded, unless each stack is asked for.
-pub fn fold<'a>(
-    profile: &'a Profile,
-    names: &Names<'a>,
-    metric: Metric,
-    detail: Detail,
-) -> BTreeMap<String, u64> {
-    let frame_names: Vec<String> = profile.frames.iter().map(|frame| names.name(frame)).collect();
+pub fn fold(profile: &Profile, metric: Metric, detail: Detail) -> BTreeMap<String, u64> {
+    let frame_names: Vec<String> =
+        profile.frames.iter().map(|frame| plain(&names::display_name(&frame.function))).collect();
     let mut folded: BTreeMap<String, u64> = BTreeMap::new();
     let mut stacks = Stacks::of(profile, detail);
     for site in &profile.sites {
@@ -92,10 +34,16 @@ pub fn fold<'a>(
     folded
 }
 
+/// A name as stacks can hold it: a semicolon would end the frame, as of `[u8; 4]`, and pictures must not hold control
+/// characters.
+pub fn plain(name: &str) -> String {
+    name.replace(';', ",").replace(char::is_control, "\u{fffd}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{FrameId, Role, Site};
+    use crate::profile::{Frame, FrameId, Role, Site};
     use alloc_probe_format::dump::{Dump, Figures};
     use std::path::PathBuf;
 
@@ -129,10 +77,8 @@ mod tests {
         }
     }
 
-    fn stacks(profile: &Profile, names: &Names<'_>) -> Vec<(String, u64)> {
-        fold(profile, names, Metric::PeakBytes, Detail { all_stacks: true, all_frames: false })
-            .into_iter()
-            .collect()
+    fn stacks(profile: &Profile, detail: Detail) -> Vec<(String, u64)> {
+        fold(profile, Metric::PeakBytes, detail).into_iter().collect()
     }
 
     #[test]
@@ -140,28 +86,19 @@ mod tests {
         let profile =
             profile(&[("orders::cache::Table<[u8; 4]>::grow", 7, false), ("orders::main", 1, false)]);
         let expected = [("orders::main;orders::cache::Table::grow".to_owned(), 128)];
-        assert_eq!(stacks(&profile, &Names::of(&[&profile])), expected);
-        assert!(fold(&profile, &Names::default(), Metric::EndBytes, Detail::default()).is_empty());
+        assert_eq!(stacks(&profile, Detail::default()), expected);
+        assert!(fold(&profile, Metric::EndBytes, Detail::default()).is_empty());
     }
 
     #[test]
-    fn another_build_completes_guessed_names() {
-        let debug = profile(&[
-            ("orders::cache::Cache<K>::insert", 7, false),
-            ("orders::cache::refill::{{closure}}", 20, false),
-            ("orders::cache::drain::{{closure}}", 40, false),
-            ("orders::cache::Cache<K>::new", 50, false),
-            ("orders::cache::Table<K>::new", 60, false),
-        ]);
-        let release = profile(&[
+    fn a_name_that_lost_its_type_stands_as_it_is() {
+        let profile = profile(&[
             ("orders::cache::insert<u64>", 7, true),
-            ("orders::cache::{closure#0}", 20, true),
-            ("orders::cache::{closure#0}", 30, true),
-            ("orders::cache::new<u64>", 50, true),
-            ("orders::cache::new<u64>", 55, true),
+            ("<orders::cache::Cache as orders::Store>::insert", 7, false),
+            ("orders::main", 1, false),
         ]);
-        let names = Names::of(&[&debug, &release]);
-        let expected = "orders::cache::new;orders::cache::Cache::new;orders::cache::{{closure}};orders::cache::refill::{{closure}};orders::cache::Cache::insert";
-        assert_eq!(stacks(&release, &names)[0].0, expected, "nothing is guessed where there are several");
+        let expected = "orders::main;<orders::cache::Cache as Store>::insert;orders::cache::insert";
+        let all = Detail { all_stacks: true, all_frames: false };
+        assert_eq!(stacks(&profile, all), [(expected.to_owned(), 128)]);
     }
 }

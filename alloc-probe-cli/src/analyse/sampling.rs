@@ -10,7 +10,7 @@
 //! and each block that is estimated, so each is taken for as small as its bucket allows.
 
 use crate::profile::{Profile, Site};
-use alloc_probe_format::dump::{Dump, Figures, Mode};
+use alloc_probe_format::dump::{Dump, Figures, Histogram, Mode};
 use alloc_probe_format::metric::Metric;
 
 /// The standard error of a site's figure, as a share of it; none where the figure was counted.
@@ -59,9 +59,18 @@ pub struct Variance {
 impl Variance {
     /// That of blocks like those of some sites, sampled once in about `mean` bytes.
     pub fn of<'a>(sites: impl IntoIterator<Item = &'a Site>, mean: f64) -> Variance {
+        Variance::of_blocks(sites.into_iter().map(|site| (&site.sizes, &site.figures)), mean)
+    }
+
+    /// The same of blocks of these sizes, in histograms.
+    pub fn of_blocks<'a>(
+        blocks: impl IntoIterator<Item = (&'a Histogram, &'a Figures)>,
+        mean: f64,
+    ) -> Variance {
+        let all = blocks.into_iter().flat_map(|(histogram, figures)| sizes(histogram, figures));
         let (mut blocks, mut bytes) = (0.0, 0.0);
         let (mut of_blocks, mut of_bytes) = (0.0, 0.0);
-        for (size, count) in sites.into_iter().flat_map(sizes) {
+        for (size, count) in all {
             let odds = 1.0 / (size / mean).exp_m1();
             blocks += count;
             bytes += count * size;
@@ -73,11 +82,19 @@ impl Variance {
     }
 }
 
+impl Variance {
+    /// The standard error of a figure that was estimated from such blocks.
+    pub fn error(self, metric: Metric, figures: &Figures) -> f64 {
+        let each = if metric.is_bytes() { self.per_byte } else { self.per_block };
+        (metric.of(figures) as f64 * each).sqrt()
+    }
+}
+
 /// How large a site's blocks are at the least, and how many are: by its histogram, or on the average where it has none.
-fn sizes(site: &Site) -> Vec<(f64, f64)> {
-    let known = site.sizes.iter().map(|(bucket, count)| (2_f64.powi((*bucket).into()), *count as f64));
-    let (bytes, blocks) = (site.figures.total_bytes as f64, site.figures.total_blocks as f64);
-    let average = (site.sizes.is_empty() && blocks > 0.0).then(|| ((bytes / blocks).max(1.0), blocks));
+fn sizes(histogram: &Histogram, figures: &Figures) -> Vec<(f64, f64)> {
+    let known = histogram.iter().map(|(bucket, count)| (2_f64.powi((*bucket).into()), *count as f64));
+    let (bytes, blocks) = (figures.total_bytes as f64, figures.total_blocks as f64);
+    let average = (histogram.is_empty() && blocks > 0.0).then(|| ((bytes / blocks).max(1.0), blocks));
     known.chain(average).collect()
 }
 

@@ -104,6 +104,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         metric,
         unit,
         only: args.only,
+        has_estimates: diff.has_estimates(),
         listing: if args.tree { Listing::Tree } else { Listing::Sites },
         top: args.list.top.unwrap_or(if args.tree { DEFAULT_BRANCHES } else { DEFAULT_TOP }),
         detail: args.reading.frames.detail(),

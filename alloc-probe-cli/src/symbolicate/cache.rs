@@ -20,6 +20,9 @@ use std::time::SystemTime;
 /// The bytes that all files together may take.
 const LIMIT_BYTES: u64 = 256 << 20;
 
+/// The release, and a number that grows when names are made in another way.
+const RELEASE: &str = concat!(env!("CARGO_PKG_VERSION"), "+names.2");
+
 /// A directory of what was looked up before.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -30,7 +33,7 @@ pub struct Cache {
 /// What a file holds.
 #[derive(Serialize, Deserialize)]
 struct Entry {
-    /// The release that wrote it: another may know better names.
+    /// Who wrote it: another release may know better names.
     release: String,
     /// The instructions, in ascending order; `symbols` has the frames of each.
     addresses: Vec<u64>,
@@ -120,7 +123,7 @@ impl Entry {
         let Symbols { strings, frames, .. } = &entry.symbols;
         let known = |string: u32| (string as usize) < strings.len();
         let is_sound = |frame: &SymbolFrame| known(frame.function) && frame.file.is_none_or(known);
-        let is_sound = entry.release == env!("CARGO_PKG_VERSION")
+        let is_sound = entry.release == RELEASE
             && frames.len() == entry.addresses.len()
             && entry.addresses.is_sorted()
             && frames.iter().flatten().all(is_sound);
@@ -133,7 +136,7 @@ impl Entry {
             table.set(&[row], frames);
         }
         Entry {
-            release: env!("CARGO_PKG_VERSION").to_owned(),
+            release: RELEASE.to_owned(),
             addresses: known.keys().copied().collect(),
             symbols: table.into_symbols(),
         }

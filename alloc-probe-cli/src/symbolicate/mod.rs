@@ -7,7 +7,6 @@
 mod binary;
 mod bytes;
 pub mod cache;
-mod complete;
 mod crate_roots;
 #[cfg(feature = "debuginfod")]
 pub mod debuginfod;

@@ -5,7 +5,6 @@
 
 use super::binary::{Binary, Lookup, RawFrame};
 use super::bytes::Bytes;
-use super::complete;
 use super::missing::{self, Lack};
 use super::object_file::ObjectFile;
 use super::options::Options;
@@ -101,7 +100,6 @@ pub fn resolve(dump: &mut Dump, options: &Options, progress: &mut dyn FnMut(&Ste
         missing_images.push(MissingImage { image, reason: missing.reason.clone() });
         report.missing.push(missing);
     }
-    complete::complete(&mut table);
     table.missing = missing_images;
     dump.symbols = Some(table.into_symbols());
     report

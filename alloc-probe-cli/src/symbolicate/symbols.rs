@@ -62,20 +62,30 @@ impl<'data> SymbolTable<'data> {
     }
 
     /// The name of the function that `address` lies in. Where several share their code, the one whose own name
-    /// is `own_name`, as the debug info knows it; else the first by name, so that every run picks the same.
+    /// is `own_name`, as the debug info knows it, and none if that is the name of several, as of a trait's method of two
+    /// types; else the first by name, so that every run picks the same.
     pub(super) fn name_at(&self, address: u64, own_name: Option<&str>) -> Option<&'data str> {
         let beyond = self.symbols.partition_point(|symbol| symbol.start <= address);
         let start = self.symbols[..beyond].last()?.start;
         let first = self.symbols[..beyond].partition_point(|symbol| symbol.start < start);
         let mut aliases = self.symbols[first..beyond].iter().filter(|symbol| address < symbol.end);
         let wanted = own_name.map(names::short_name);
-        let is_wanted = |symbol: &&Symbol<'_>| {
-            let name = names::demangle(symbol.name).unwrap_or_else(|| symbol.name.to_owned());
-            let short = names::short_name(&name);
-            wanted.as_deref().is_some_and(|wanted| short == wanted || short.ends_with(&format!("::{wanted}")))
-        };
-        let default = aliases.clone().next()?;
-        Some(aliases.find(is_wanted).unwrap_or(default).name)
+        let default = aliases.next()?.name;
+        let Some(wanted) = wanted.filter(|_| aliases.clone().next().is_some()) else { return Some(default) };
+        let mut found: Option<(&str, String)> = None;
+        for name in std::iter::once(default).chain(aliases.map(|alias| alias.name)) {
+            let whole = names::demangle(name).unwrap_or_else(|| name.to_owned());
+            let short = names::short_name(&whole);
+            if short != wanted && !short.ends_with(&format!("::{wanted}")) {
+                continue;
+            }
+            match &found {
+                None => found = Some((name, short)),
+                Some((_, known)) if *known != short => return None,
+                Some(_) => {}
+            }
+        }
+        Some(found.map_or(default, |(name, _)| name))
     }
 }
 
@@ -109,5 +119,7 @@ mod tests {
         assert_eq!(table.name_at(0x12, None), Some("_ZN1a3Foo4dropE"));
         assert_eq!(table.name_at(0x12, Some("clear<u8>")), Some("_ZN1b3Bar5clearE"));
         assert_eq!(table.name_at(0x12, Some("other")), Some("_ZN1a3Foo4dropE"));
+        assert_eq!(table.name_at(0x12, Some("drop")), None, "of two types");
+        assert_eq!(table.name_at(0x12, None), Some("_ZN1a3Foo4dropE"));
     }
 }

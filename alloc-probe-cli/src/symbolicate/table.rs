@@ -13,7 +13,7 @@ pub(super) struct Table {
     /// For rows of the stacks, those of functions between them and their parents that left none.
     tail_calls: BTreeMap<u32, Vec<SymbolFrame>>,
     /// The strings that are names whose path was made from a file.
-    pub(super) guessed: BTreeSet<u32>,
+    guessed: BTreeSet<u32>,
     /// The images whose symbols are missing.
     pub(super) missing: Vec<MissingImage>,
     /// Whether the dump carried none.
@@ -72,21 +72,6 @@ impl Table {
                 }
             })
             .collect()
-    }
-
-    /// Every frame, to be changed.
-    pub(super) fn frames_mut(&mut self) -> impl Iterator<Item = &mut SymbolFrame> {
-        self.frames.iter_mut().chain(self.tail_calls.values_mut()).flatten()
-    }
-
-    /// The distinct frames, in order.
-    pub(super) fn distinct(&self) -> BTreeSet<SymbolFrame> {
-        self.frames.iter().chain(self.tail_calls.values()).flatten().copied().collect()
-    }
-
-    /// The text of a string.
-    pub(super) fn text(&self, id: u32) -> &str {
-        &self.strings[id as usize]
     }
 
     fn id(&mut self, text: &str) -> u32 {

@@ -99,7 +99,7 @@ fn nothing_is_left_out_for_being_zero() {
     }
     assert_eq!(fields(&zero["frames"][0]), fields(&whole["frames"][0]));
     // Their number tells whether it is the promise that both keep.
-    assert_eq!((fields(&zero["summary"]).len(), fields(&zero["sites"][0]).len()), (16, 21));
+    assert_eq!((fields(&zero["summary"]).len(), fields(&zero["sites"][0]).len()), (17, 22));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! `alloc-probe diff`, from two dumps to the last character of what it prints.
 
 mod account;
+mod agreement;
 mod caveats;
 mod classes;
 mod dhat;
 mod html;
+mod sampled;
 mod support;
 mod tree;
 

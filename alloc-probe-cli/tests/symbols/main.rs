@@ -4,6 +4,7 @@
 //! allocated there, and the frames are compared one by one: with those of the unstripped binary, with `addr2line` of
 //! binutils, and with the `backtrace` crate.
 
+mod binary_alone;
 mod cache;
 mod chains;
 mod command;

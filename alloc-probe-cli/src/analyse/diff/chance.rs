@@ -22,7 +22,7 @@ const STANDARD_ERRORS: f64 = 2.0;
 
 /// What is known of the chance in both runs.
 #[derive(Debug, Default)]
-pub(super) struct Chance {
+pub struct Chance {
     /// For each pair the variance of its estimates on either side; empty where both runs were counted.
     pairs: Vec<[Option<Variance>; 2]>,
     /// So many standard errors may be chance.
@@ -58,7 +58,13 @@ impl Chance {
 
     /// Whether the sides of a pair differ by no more of a figure than chance explains.
     pub(super) fn explains(&self, index: usize, pair: &Pair, metric: Metric) -> bool {
-        let Some(sides) = self.pairs.get(index) else { return false };
+        self.spread(index, pair, metric)
+            .is_some_and(|spread| self.measure().explains(pair.of(metric), spread))
+    }
+
+    /// How far apart chance puts the sides of a pair that are the same; none where both were counted.
+    pub(super) fn spread(&self, index: usize, pair: &Pair, metric: Metric) -> Option<Spread> {
+        let sides = self.pairs.get(index)?;
         let each = |side: &Variance| if metric.is_bytes() { side.per_byte } else { side.per_block };
         let (base, new) = pair.of(metric);
         let (base, new) = (base as f64, new as f64);
@@ -70,7 +76,12 @@ impl Chance {
         };
         let variance: f64 = sides.iter().flatten().map(|side| each(side) * level).sum();
         let sample = sides.iter().flatten().map(each).fold(0.0, f64::max);
-        (base - new).abs() - sample <= self.errors * variance.sqrt()
+        Some(Spread { variance, sample })
+    }
+
+    /// What is measured by.
+    pub(super) fn measure(&self) -> Measure {
+        Measure { errors: self.errors }
     }
 
     /// What can be found in the pairs that chance does not explain, or else in all of them.
@@ -105,6 +116,41 @@ impl Chance {
     /// Whether there is any.
     pub(super) fn is_any(&self) -> bool {
         !self.pairs.is_empty()
+    }
+}
+
+/// How far apart chance puts two estimates of the same, or of sums of such.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spread {
+    /// The variance of their difference.
+    pub variance: f64,
+    /// What one sample stands for.
+    pub sample: f64,
+}
+
+impl Spread {
+    /// The standard error of their difference.
+    pub fn error(&self) -> f64 {
+        self.variance.sqrt()
+    }
+
+    /// With that of others, which vary by themselves.
+    pub fn add(&mut self, other: Spread) {
+        self.variance += other.variance;
+        self.sample = self.sample.max(other.sample);
+    }
+}
+
+/// By how many standard errors what is the same may be apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measure {
+    errors: f64,
+}
+
+impl Measure {
+    /// Whether chance explains the difference of two figures; never where both were counted.
+    pub fn explains(&self, (base, new): (u64, u64), spread: Spread) -> bool {
+        base.abs_diff(new) as f64 - spread.sample <= self.errors * spread.error()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The comparison itself: what belongs together, and all that is concluded from it.
 
 use super::account::Account;
-use super::chance::Chance;
+use super::chance::{Chance, Spread};
 use super::class::Class;
 use super::coverage::Coverage;
 use super::findings::finding::Finding;
@@ -50,6 +50,19 @@ impl Diff {
         pair.distance(metric) > 0 && !self.chance.explains(index, pair, metric)
     }
 
+    /// The standard error of the difference between the sides of a pair; none where both were counted.
+    pub fn error(&self, index: usize, metric: Metric) -> Option<f64> {
+        self.chance.spread(index, &self.pairs[index], metric).map(|spread| spread.error())
+    }
+
+    /// The same of the difference between sums over some pairs, such as those of a class.
+    pub fn error_of(&self, pairs: impl IntoIterator<Item = usize>, metric: Metric) -> Option<f64> {
+        let mut sum = Spread::default();
+        let spread = |index: usize| self.chance.spread(index, &self.pairs[index], metric);
+        pairs.into_iter().filter_map(spread).for_each(|spread| sum.add(spread));
+        self.has_estimates().then(|| sum.error())
+    }
+
     /// Whether any figures of sites are estimates.
     pub fn has_estimates(&self) -> bool {
         self.chance.is_any()
@@ -61,7 +74,10 @@ impl Diff {
         let wanted = |index: &usize| only.is_none() || self.classes[*index] == only;
         let mut pairs: Vec<usize> = (0..self.pairs.len()).filter(wanted).collect();
         pairs.sort_by_key(|index| {
-            Reverse((self.is_told(*index, metric), self.pairs[*index].distance(metric)))
+            let of = |metric| self.pairs[*index].distance(metric);
+            // All sites of a class are listed, also those that do not differ by this metric.
+            let in_all = only.map(|_| (of(Metric::TotalBytes), of(Metric::TotalBlocks)));
+            Reverse((self.is_told(*index, metric), of(metric), in_all))
         });
         pairs
     }
@@ -119,6 +135,10 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         || chance.without(&pairs, |pairs| findings(&Runs { base, new, pairs, functions: &functions })),
     );
     chance.unsay(&pairs, &mut classes);
+    // Of sites that allocated nothing while it was recorded, nothing became.
+    for (pair, class) in pairs.iter().zip(&mut classes) {
+        class.take_if(|_| pair.of(Metric::TotalBlocks) == (0, 0) && pair.of(Metric::TotalBytes) == (0, 0));
+    }
     Diff {
         classes,
         optimisation: order,

@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod caveats;
+pub mod chance;
 pub mod class;
 mod compare;
 pub mod coverage;
@@ -18,7 +19,6 @@ pub mod view;
 pub mod work;
 
 mod chain;
-mod chance;
 mod key;
 mod lines;
 mod lost;

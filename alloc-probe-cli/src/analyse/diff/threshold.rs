@@ -5,8 +5,10 @@
 //! ```
 
 use super::Diff;
+use crate::analyse::sampling::error_of_sum;
 use crate::profile::Profile;
 use crate::units;
+use alloc_probe_format::metric::Metric;
 use std::fmt;
 use std::str::FromStr;
 
@@ -53,6 +55,9 @@ const FIGURES: [Known; 12] = [
     ("peak_rss_bytes", true, |profile| profile.dump.memory.peak_rss_bytes),
 ];
 
+/// An estimate must be beyond a limit by so many standard errors: less is chance.
+const STANDARD_ERRORS: f64 = 2.0;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Comparison {
     Above,
@@ -64,17 +69,17 @@ enum Comparison {
 impl Threshold {
     /// Whether the condition holds, and if so, why, in a clause.
     pub fn crossed(&self, base: &Profile, new: &Profile, diff: &Diff) -> Option<String> {
-        let (actual, told) = self.actual(base, new, diff);
-        self.is_crossed(actual).then(|| format!("{}: {told}", self.text))
+        let Actual { value, error, told } = self.actual(base, new, diff, Extent::Process);
+        self.is_crossed(value, error).then(|| format!("{}: {told}", self.text))
     }
 
     /// Whether the condition holds, and what is the case. Without a base, the figure itself is: there has to be one
     /// where [it is needed](Threshold::needs_base).
-    pub fn judge(&self, base: Option<(&Profile, &Diff)>, new: &Profile) -> (bool, String) {
+    pub fn judge(&self, base: Option<(&Profile, &Diff)>, new: &Profile, extent: Extent) -> (bool, String) {
         match (self.subject, base) {
             (Subject::Figure(index), _) => {
-                let (_, is_bytes, of) = FIGURES[index];
-                let figure = of(new);
+                let (name, is_bytes, of) = FIGURES[index];
+                let (figure, error) = (of(new), extent.error(new, name));
                 let told = match is_bytes {
                     true if figure >= 1024 => {
                         format!("{} ({} B)", units::bytes(figure), units::count(figure))
@@ -82,11 +87,11 @@ impl Threshold {
                     true => units::bytes(figure),
                     false => units::count(figure),
                 };
-                (self.is_crossed(figure as f64), told)
+                (self.is_crossed(figure as f64, error), told + &with_error(error, is_bytes))
             }
             (_, Some((base, diff))) => {
-                let (actual, told) = self.actual(base, new, diff);
-                (self.is_crossed(actual), told)
+                let Actual { value, error, told } = self.actual(base, new, diff, extent);
+                (self.is_crossed(value, error), told)
             }
             (_, None) => (true, "there is no base".to_owned()),
         }
@@ -117,47 +122,94 @@ impl Threshold {
         }
     }
 
-    /// What is compared with the limit, and the same in a clause.
-    fn actual(&self, base: &Profile, new: &Profile, diff: &Diff) -> (f64, String) {
+    /// What is compared with the limit.
+    fn actual(&self, base: &Profile, new: &Profile, diff: &Diff, extent: Extent) -> Actual {
         let both = |index: usize| {
-            let (_, is_bytes, of) = FIGURES[index];
+            let (name, is_bytes, of) = FIGURES[index];
+            let errors = [base, new].map(|profile| extent.error(profile, name));
             let (base, new) = (of(base), of(new));
             // To the last digit: a condition is exact, so a rounded figure would seem to contradict it.
             let unit = if is_bytes { " bytes" } else { "" };
-            let from_to = format!("from {} to {}{unit}", units::count(base), units::count(new));
-            (base as f64, new as f64, from_to)
+            let [of_base, of_new] = errors.map(|error| with_error(error, is_bytes));
+            let from_to = format!(
+                "it went from {}{of_base} to {}{of_new}{unit}",
+                units::count(base),
+                units::count(new)
+            );
+            (base as f64, new as f64, errors, from_to)
         };
         match self.subject {
             Subject::Figure(index) => {
-                let (_, new, from_to) = both(index);
-                (new, format!("it went {from_to}"))
+                let (_, value, [_, error], told) = both(index);
+                Actual { value, error, told }
             }
             Subject::Change(index) => {
-                let (base, new, from_to) = both(index);
-                (new - base, format!("it went {from_to}"))
+                let (base, new, errors, told) = both(index);
+                Actual { value: new - base, error: errors[0].hypot(errors[1]), told }
             }
             Subject::ChangePercent(index) => {
-                let (base, new, from_to) = both(index);
-                let percent = change_percent(base, new);
-                (percent, format!("it went {from_to} ({percent:+.1}%)"))
+                let (base, new, [of_base, of_new], from_to) = both(index);
+                let value = change_percent(base, new);
+                // That of a ratio: the shares of both errors add up as their squares do.
+                let error = match base > 0.0 {
+                    true => 100.0 * (of_new / base).hypot(of_base * new / (base * base)),
+                    false => 0.0,
+                };
+                Actual { value, error, told: format!("{from_to} ({value:+.1}%)") }
             }
             Subject::UnmatchedBytes => share(100.0 - diff.matched.bytes.percent),
             Subject::UnmatchedBlocks => share(100.0 - diff.matched.blocks.percent),
         }
     }
 
-    fn is_crossed(&self, actual: f64) -> bool {
+    /// Whether a value is beyond the limit, by more than chance explains where it's an estimate.
+    fn is_crossed(&self, actual: f64, error: f64) -> bool {
+        let chance = STANDARD_ERRORS * error;
         match self.comparison {
-            Comparison::Above => actual > self.limit,
-            Comparison::AtLeast => actual >= self.limit,
-            Comparison::Below => actual < self.limit,
-            Comparison::AtMost => actual <= self.limit,
+            Comparison::Above => actual - chance > self.limit,
+            Comparison::AtLeast => actual - chance >= self.limit,
+            Comparison::Below => actual + chance < self.limit,
+            Comparison::AtMost => actual + chance <= self.limit,
         }
     }
 }
 
-fn share(percent: f64) -> (f64, String) {
-    (percent, format!("it is {percent:.1}%"))
+/// What is compared with a limit: how far off it may be, and the same in a clause.
+struct Actual {
+    value: f64,
+    /// The standard error; 0 where it was counted.
+    error: f64,
+    told: String,
+}
+
+/// What a profile is of: of a process, most figures are counted in a sampled run, too; of a part of it, all are estimates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// A whole process.
+    Process,
+    /// Some of its sites.
+    Sites,
+}
+
+impl Extent {
+    /// The standard error of a figure; 0 where it was counted.
+    fn error(self, profile: &Profile, figure: &str) -> f64 {
+        let is_estimated = matches!(figure, "long_lived_bytes" | "long_lived_blocks" | "temporary_blocks");
+        let metric = Metric::ALL.iter().find(|metric| metric.name().replace('-', "_") == figure);
+        let metric = metric.filter(|_| is_estimated || self == Extent::Sites);
+        metric
+            .and_then(|metric| error_of_sum(profile, |figures| metric.of(figures), metric.is_bytes()))
+            .unwrap_or(0.0)
+    }
+}
+
+/// A standard error behind its figure; nothing where that was counted.
+fn with_error(error: f64, is_bytes: bool) -> String {
+    if error > 0.0 { format!(" ±{}", units::figure(error.round() as u64, is_bytes)) } else { String::new() }
+}
+
+fn share(percent: f64) -> Actual {
+    Actual { value: percent, error: 0.0, told: format!("it is {percent:.1}%") }
 }
 
 /// How much more `new` is than `base`, in percent; without end where `base` is nothing.

@@ -9,7 +9,8 @@ use std::cmp::Reverse;
 const NOTABLE: f64 = 1.1;
 /// How near to the common factor a pair's own must be to speak for it.
 const NEAR: f64 = 1.05;
-/// The share of the blocks whose pairs must speak for the factor.
+/// The share of the blocks whose pairs must speak for the factor, and the share of the sites: those of a single block, as of
+/// start-up, have no say, as nobody starts twice.
 const MAJORITY: f64 = 0.7;
 
 /// A unit of work: a point that both programs marked each time they passed it.
@@ -57,12 +58,13 @@ pub(super) fn units(base: &[Mark], new: &[Mark]) -> Vec<Unit> {
 /// differ by one and the same factor, it is the work that differs, not the build. None where the work is the same
 /// or nothing can be told.
 pub(super) fn factor<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> Option<f64> {
-    let mut ratios: Vec<(f64, f64)> = pairs
+    let counts: Vec<(u64, u64)> = pairs
         .into_iter()
         .map(|pair| pair.of(Metric::TotalBlocks))
         .filter(|(base, new)| *base > 0 && *new > 0)
-        .map(|(base, new)| (new as f64 / base as f64, base as f64 + new as f64))
         .collect();
+    let mut ratios: Vec<(f64, f64)> =
+        counts.iter().map(|&(base, new)| (new as f64 / base as f64, base as f64 + new as f64)).collect();
     ratios.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let whole: f64 = ratios.iter().map(|(_, weight)| weight).sum();
     let mut passed = 0.0;
@@ -73,7 +75,10 @@ pub(super) fn factor<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> Option<f6
     let near = |ratio: f64| ratio <= median * NEAR && ratio * NEAR >= *median;
     let agreeing: f64 = ratios.iter().filter(|(ratio, _)| near(*ratio)).map(|(_, weight)| weight).sum();
     let notable = *median >= NOTABLE || *median * NOTABLE <= 1.0;
-    (notable && agreeing >= whole * MAJORITY).then_some(*median)
+    let repeated: Vec<&(u64, u64)> = counts.iter().filter(|(base, new)| *base.max(new) > 1).collect();
+    let with_it = repeated.iter().filter(|(base, new)| near(*new as f64 / *base as f64)).count();
+    let most_sites = with_it > 1 && with_it as f64 >= repeated.len() as f64 * MAJORITY;
+    (notable && most_sites && agreeing >= whole * MAJORITY).then_some(*median)
 }
 
 #[cfg(test)]
@@ -115,6 +120,9 @@ mod tests {
     fn a_common_factor_is_different_work() {
         assert_eq!(factor(&pairs(&[(100, 200), (50, 100), (1, 1), (1000, 1980)])), Some(1.98));
         assert_eq!(factor(&pairs(&[(200, 100), (100, 50)])), Some(0.5));
+        // One site with nearly all blocks is not most sites.
+        assert_eq!(factor(&pairs(&[(1, 601), (5, 5), (9, 9), (20, 20)])), None);
+        assert_eq!(factor(&pairs(&[(1, 601)])), None);
     }
 
     #[test]

@@ -257,6 +257,7 @@ fn show_difference(
         metric: args.by.of_probe(),
         unit,
         only: None,
+        has_estimates: diff.has_estimates(),
         listing: text::Listing::Sites,
         top: args.top,
         detail: args.frames.detail(),

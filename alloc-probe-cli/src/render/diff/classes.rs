@@ -3,9 +3,10 @@
 use super::change::Change;
 use super::view::View;
 use super::words::word;
+use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::{Class, Sum};
 use crate::term::{style, text};
-use crate::units::count;
+use crate::units::{count, figure};
 use alloc_probe_format::metric::Metric;
 use std::cmp::Ordering;
 use std::io::{self, Write};
@@ -41,8 +42,28 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             write!(out, "  {faint}{}{faint:#}", text::cut_end(sum.class.meaning(), room))?;
         }
         writeln!(out)?;
+        if options.has_estimates {
+            errors(diff, sum.class, &metrics, out)?;
+        }
     }
     Ok(())
+}
+
+/// The standard errors of a class's sums, below these.
+fn errors(diff: &Diff, class: Class, metrics: &[Metric], out: &mut dyn Write) -> io::Result<()> {
+    let faint = style::FAINT;
+    write!(out, "{:1$}{faint}", "", NAME + FIGURE)?;
+    for metric in metrics {
+        write!(out, "{:>FIGURE$}", error(diff, class, *metric).unwrap_or_default())?;
+    }
+    writeln!(out, "{faint:#}")
+}
+
+/// The standard error of a class's sum; none where it was counted.
+pub(super) fn error(diff: &Diff, class: Class, metric: Metric) -> Option<String> {
+    let of_class = (0..diff.pairs.len()).filter(|pair| diff.classes[*pair] == Some(class));
+    let error = diff.error_of(of_class, metric)?;
+    Some(format!("±{}", figure(error.round() as u64, metric.is_bytes())))
 }
 
 /// The figures that tell what classes mean, and the one that is asked for.

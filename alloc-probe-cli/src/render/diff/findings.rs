@@ -29,7 +29,8 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     let stacks = Stacks::new(view);
     let strong = style::STRONG;
-    writeln!(out, "\n{strong}Why{strong:#}: {}", plural(diff.findings.len() as u64, "finding"))?;
+    let estimates = if options.has_estimates { "; what they say of sites are estimates" } else { "" };
+    writeln!(out, "\n{strong}Why{strong:#}: {}{estimates}", plural(diff.findings.len() as u64, "finding"))?;
     for finding in &diff.findings {
         writeln!(out)?;
         title(finding, out)?;

@@ -5,7 +5,7 @@ mod classes;
 mod findings;
 pub mod html;
 mod pair_stacks;
-mod sides;
+pub(super) mod sides;
 mod sites;
 mod tables;
 mod tree;

@@ -24,7 +24,7 @@ pub(super) fn sides(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The files, without a directory that they share.
-pub(super) fn file_names(base: &Profile, new: &Profile) -> [String; 2] {
+pub(in crate::render) fn file_names(base: &Profile, new: &Profile) -> [String; 2] {
     let beside = base.path.parent() == new.path.parent() && base.path != new.path;
     [base, new].map(|profile| match profile.path.file_name() {
         Some(name) if beside => name.to_string_lossy().into_owned(),

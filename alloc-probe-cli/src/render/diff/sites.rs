@@ -6,10 +6,11 @@ use super::view::{Options, View};
 use super::work;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
-use crate::analyse::diff::pair::{MatchKind, Pair, Sites};
+use crate::analyse::diff::pair::{MatchKind, Pair};
 use crate::term::{style, text};
-use crate::units::{bytes, count, plural};
+use crate::units::{bytes, count, figure, plural};
 use alloc_probe_format::metric::Metric;
+use std::cmp::Ordering;
 use std::io::{self, Write};
 
 /// Sites listed of those that only one side has.
@@ -29,36 +30,52 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     let stacks = Stacks::new(view);
+    let metric = options.metric;
+    // Of a class, all of its sites are listed; otherwise those that differ.
+    let is_listed = |index: &usize| options.only.is_some() || diff.is_told(*index, metric);
     let changed: Vec<Row<'_>> = diff
-        .by_distance(options.metric, options.only)
+        .by_distance(metric, options.only)
         .into_iter()
-        .take_while(|index| diff.is_told(*index, options.metric))
-        .map(|index| Row { pair: &diff.pairs[index], class: diff.classes[index] })
+        .filter(is_listed)
+        .map(|index| Row {
+            pair: &diff.pairs[index],
+            class: diff.classes[index],
+            error: diff.error(index, metric),
+        })
         .collect();
     let top = &changed[..options.top.min(changed.len())];
     most_changed(&stacks, top, changed.len(), &options, out)?;
+    if options.only.is_some() {
+        return Ok(());
+    }
     if diff.has_estimates() {
-        let by_chance = (0..diff.pairs.len()).filter(|index| {
-            diff.pairs[*index].distance(options.metric) > 0 && !diff.is_told(*index, options.metric)
-        });
-        let sites = plural(by_chance.count() as u64, "site");
-        writeln!(out, "\nChance explains what else differs: the estimates of {sites}.")?;
+        let by_chance = (0..diff.pairs.len())
+            .filter(|index| diff.pairs[*index].distance(metric) > 0 && !is_listed(index));
+        match by_chance.count() as u64 {
+            0 => {}
+            sites => writeln!(
+                out,
+                "\nChance explains what else differs: the estimates of {}.",
+                plural(sites, "site")
+            )?,
+        }
     }
 
     // A table by the same figure has shown the largest already.
-    let is_total = matches!(options.metric, Metric::TotalBytes | Metric::TotalBlocks);
+    let is_total = matches!(metric, Metric::TotalBytes | Metric::TotalBlocks);
     let shown = if is_total { top } else { &[] };
-    let lists: [(bool, &str, Option<Class>); 6] = [
-        (true, "Elided in new", Some(Class::Elided)),
-        (true, "Gone in new", Some(Class::Gone)),
-        (true, "Only in base", None),
-        (false, "Elided in base", Some(Class::Elided)),
-        (false, "Added in new", Some(Class::Added)),
-        (false, "Only in new", None),
-    ];
-    for (is_base, title, class) in lists {
-        let rows = of_one_side(diff, options.only, is_base, class);
-        one_sided(&stacks, title, &rows, shown, options.width, out)?;
+    // The optimiser removes from the build that is optimised more.
+    let in_base = diff.optimisation == Ordering::Less;
+    let elided = if in_base { "Elided in base" } else { "Elided in new" };
+    for (title, class, is_base) in [
+        (elided, Class::Elided, !in_base),
+        ("Gone in new", Class::Gone, true),
+        ("Added in new", Class::Added, false),
+    ] {
+        list(&stacks, title, &of_class(diff, class, is_base), shown, options.width, out)?;
+    }
+    for (title, is_base) in [("Only in base", true), ("Only in new", false)] {
+        list(&stacks, title, &of_one_side(diff, is_base), shown, options.width, out)?;
     }
     Ok(())
 }
@@ -68,6 +85,8 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 struct Row<'a> {
     pair: &'a Pair,
     class: Option<Class>,
+    /// The standard error of the difference, where it is an estimate.
+    error: Option<f64>,
 }
 
 /// The largest differences, each with its figures on the left and its stack on the right.
@@ -81,17 +100,21 @@ fn most_changed(
     let metric = options.metric;
     let (strong, faint) = (style::STRONG, style::FAINT);
     writeln!(out)?;
-    let of_class = options.only.map_or(String::new(), |class| format!(" and are “{}”", class.word()));
-    if changed == 0 {
-        return writeln!(out, "No site differs by {}.", metric.name());
+    let (shown, sites) = (count(top.len() as u64), plural(changed as u64, "site"));
+    match options.only {
+        None if changed == 0 => return writeln!(out, "No site differs by {}.", metric.name()),
+        Some(class) if changed == 0 => return writeln!(out, "No site is “{}”.", class.word()),
+        None => {
+            let differ = if changed == 1 { "differs" } else { "differ" };
+            writeln!(out, "{strong}Top {shown} of {sites} that {differ}{strong:#} by {}", metric.name())?;
+        }
+        Some(class) => writeln!(
+            out,
+            "{strong}Top {shown} of {sites} of class “{}”{strong:#} by {}",
+            class.word(),
+            metric.name()
+        )?,
     }
-    writeln!(
-        out,
-        "{strong}Top {} of {} sites that differ{strong:#}{of_class} by {}",
-        count(top.len() as u64),
-        count(changed as u64),
-        metric.name()
-    )?;
     let change = |row: &Row<'_>| Change::of(row.pair.of(metric), metric.is_bytes());
     let below: Vec<Vec<String>> = top.iter().map(|row| notes(*row, change(row), options)).collect();
     let left = below.iter().flatten().map(|text| text::width(text)).max().unwrap_or(0).max(12 + PERCENT);
@@ -129,6 +152,15 @@ fn most_changed(
 /// two were matched.
 fn notes(row: Row<'_>, change: Change, options: &Options<'_>) -> Vec<String> {
     let mut notes = vec![from_to(row, change)];
+    // A site of a class need not differ by the figure that is asked for.
+    if change.base == change.new {
+        let total = Change::of(row.pair.of(Metric::TotalBytes), true);
+        let blocks = Change::of(row.pair.of(Metric::TotalBlocks), false);
+        if (total.base, blocks.base) != (total.new, blocks.new) {
+            notes.push(format!("in all {}, {} blocks", total.difference(), blocks.difference()));
+        }
+    }
+    notes.extend(row.error.map(|error| format!("±{}", figure(error.round() as u64, change.is_bytes))));
     if let Some(unit) = options.unit.filter(|_| work::is_of_work(options.metric)) {
         notes.push(work::from_to(unit, row.pair.of(options.metric), options.metric.is_bytes()));
     }
@@ -154,33 +186,57 @@ fn from_to(row: Row<'_>, change: Change) -> String {
     }
 }
 
-/// The pairs of a class that one side has alone, the largest first. Of those without one, nothing is known of the other
-/// side.
-fn of_one_side(diff: &Diff, only: Option<Class>, is_base: bool, of: Option<Class>) -> Vec<(&Pair, &Sites)> {
-    let wanted = |index: usize| {
-        let is_empty = diff.pairs[index].distance(Metric::TotalBlocks) == 0;
-        let class = diff.classes[index];
-        let is_asked_for = class == of && !is_empty && (only.is_none() || class == only);
-        // What a sample of the other run may have missed is not known to be one run's alone.
-        is_asked_for && (!diff.has_estimates() || diff.is_told(index, Metric::TotalBytes))
-    };
-    let pairs = diff.pairs.iter().enumerate().filter(|(index, _)| wanted(*index));
-    let alone = pairs.filter_map(|(_, pair)| match (&pair.base, &pair.new) {
-        (Some(sites), None) if is_base => Some((pair, sites)),
-        (None, Some(sites)) if !is_base => Some((pair, sites)),
-        _ => None,
-    });
-    let mut alone: Vec<(&Pair, &Sites)> = alone.collect();
-    alone
-        .sort_by_key(|(_, sites)| std::cmp::Reverse((sites.figures.total_bytes, sites.figures.total_blocks)));
-    alone
+/// A pair in a list, and what it has on one side alone.
+#[derive(Clone, Copy)]
+struct Listed<'a> {
+    pair: &'a Pair,
+    bytes: u64,
+    blocks: u64,
+    error: Option<f64>,
 }
 
-/// The sites of one side alone: how many there are, and the largest that have not been shown.
-fn one_sided(
+impl<'a> Listed<'a> {
+    fn new(diff: &'a Diff, index: usize, is_base: bool) -> Listed<'a> {
+        let pair = &diff.pairs[index];
+        let more = |metric: Metric| {
+            let (base, new) = pair.of(metric);
+            if is_base { base.saturating_sub(new) } else { new.saturating_sub(base) }
+        };
+        let error = diff.error(index, Metric::TotalBytes);
+        Listed { pair, bytes: more(Metric::TotalBytes), blocks: more(Metric::TotalBlocks), error }
+    }
+}
+
+/// All pairs of a class, with what one side has more of: as many as the class has.
+fn of_class(diff: &Diff, class: Class, is_base: bool) -> Vec<Listed<'_>> {
+    let wanted = (0..diff.pairs.len()).filter(|index| diff.classes[*index] == Some(class));
+    largest_first(wanted.map(|index| Listed::new(diff, index, is_base)).collect())
+}
+
+/// The pairs that one side has alone, and of which nothing is known of the other side.
+fn of_one_side(diff: &Diff, is_base: bool) -> Vec<Listed<'_>> {
+    let wanted = |index: &usize| {
+        let pair = &diff.pairs[*index];
+        let is_alone = if is_base { pair.new.is_none() } else { pair.base.is_none() };
+        // What a sample of the other run may have missed is not known to be one run's alone.
+        let is_known = !diff.has_estimates() || diff.is_told(*index, Metric::TotalBytes);
+        is_alone && is_known && diff.classes[*index].is_none()
+    };
+    let alone = (0..diff.pairs.len()).filter(wanted).map(|index| Listed::new(diff, index, is_base));
+    // What neither allocated while it was recorded is nothing to show.
+    largest_first(alone.filter(|listed| (listed.bytes, listed.blocks) != (0, 0)).collect())
+}
+
+fn largest_first(mut pairs: Vec<Listed<'_>>) -> Vec<Listed<'_>> {
+    pairs.sort_by_key(|listed| std::cmp::Reverse((listed.bytes, listed.blocks)));
+    pairs
+}
+
+/// A list of sites with what one side has of them alone: how many there are, and the largest that have not been shown.
+fn list(
     stacks: &Stacks<'_>,
     title: &str,
-    pairs: &[(&Pair, &Sites)],
+    pairs: &[Listed<'_>],
     shown: &[Row<'_>],
     width: usize,
     out: &mut dyn Write,
@@ -188,30 +244,34 @@ fn one_sided(
     if pairs.is_empty() {
         return Ok(());
     }
-    let sum = |metric: Metric| {
-        pairs.iter().map(|(_, sites)| metric.of(&sites.figures)).fold(0, u64::saturating_add)
-    };
+    let sum = |of: fn(&Listed<'_>) -> u64| pairs.iter().map(of).fold(0, u64::saturating_add);
     let (strong, faint) = (style::STRONG, style::FAINT);
     writeln!(
         out,
         "\n{strong}{title}{strong:#}: {}, which allocated {} in {}",
         plural(pairs.len() as u64, "site"),
-        bytes(sum(Metric::TotalBytes)),
-        plural(sum(Metric::TotalBlocks), "block")
+        bytes(sum(|listed| listed.bytes)),
+        plural(sum(|listed| listed.blocks), "block")
     )?;
     let is_shown = |pair: &Pair| shown.iter().any(|row| std::ptr::eq(row.pair, pair));
-    let listed = pairs.iter().filter(|(pair, _)| !is_shown(pair)).take(ONE_SIDED);
-    let (pairs, listed): (Vec<&Pair>, Vec<&Sites>) = listed.copied().unzip();
+    let listed: Vec<&Listed<'_>> =
+        pairs.iter().filter(|listed| !is_shown(listed.pair)).take(ONE_SIDED).collect();
+    let pairs: Vec<&Pair> = listed.iter().map(|listed| listed.pair).collect();
     let lines = stacks.headlines(&pairs);
-    let blocks: Vec<String> =
-        listed.iter().map(|sites| format!("in {}", plural(sites.figures.total_blocks, "block"))).collect();
-    let widest = blocks.iter().map(|text| text::width(text)).max().unwrap_or(0);
+    let told: Vec<String> = listed
+        .iter()
+        .map(|listed| {
+            let error = listed.error.map(|error| format!("±{} ", bytes(error.round() as u64)));
+            format!("{}in {}", error.unwrap_or_default(), plural(listed.blocks, "block"))
+        })
+        .collect();
+    let widest = told.iter().map(|text| text::width(text)).max().unwrap_or(0);
     let columns = Columns::fit(lines.iter().flatten(), width.saturating_sub(12 + 1 + widest + GAP));
-    for ((sites, blocks), lines) in listed.iter().zip(&blocks).zip(&lines) {
-        let mut figures = (bytes(sites.figures.total_bytes), blocks.as_str());
+    for ((listed, told), lines) in listed.iter().zip(&told).zip(&lines) {
+        let mut figures = (bytes(listed.bytes), told.as_str());
         for line in lines {
-            let (bytes, blocks) = &figures;
-            write!(out, "{bytes:>12} {faint}{blocks:<widest$}{faint:#}{:GAP$}", "")?;
+            let (bytes, told) = &figures;
+            write!(out, "{bytes:>12} {faint}{told:<widest$}{faint:#}{:GAP$}", "")?;
             columns.write(line, false, out)?;
             figures = Default::default();
         }

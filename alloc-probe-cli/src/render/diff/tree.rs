@@ -4,7 +4,7 @@ use super::change::Change;
 use super::view::Options;
 use crate::analyse::diff::view::tree::Branch;
 use crate::term::{style, text};
-use crate::units::count;
+use crate::units::{count, figure};
 use std::io::{self, Write};
 
 /// Columns of a figure, of a percentage, and of the gap before the tree.
@@ -26,10 +26,11 @@ pub(super) fn write(root: Option<&Branch>, options: &Options<'_>, out: &mut dyn 
     writeln!(out, "\n{strong}Call tree of what differs{strong:#} by {}, callers first\n", metric.name())?;
     let sides =
         if options.width >= WIDE { format!("{:>FIGURE$}{:>FIGURE$}", "base", "new") } else { String::new() };
-    let header = format!("{:>FIGURE$}{:PERCENT$}{sides}", "difference", "");
+    let error = if options.has_estimates { format!("{:>FIGURE$}", "±") } else { String::new() };
+    let header = format!("{:>FIGURE$}{:PERCENT$}{error}{sides}", "difference", "");
     writeln!(out, "{faint}{}{faint:#}", header.trim_end())?;
     let mut page = Page { options, indent: Vec::new(), out };
-    page.row((root.base, root.new), "", "all")?;
+    page.row((root.base, root.new), Some(root.error), "", "all")?;
     page.below(root)
 }
 
@@ -47,7 +48,7 @@ impl Page<'_> {
             let is_last = index + 1 == rows;
             let mark = self.mark(is_last);
             let name = chain(&next.names, self.room().saturating_sub(text::width(&mark)));
-            self.row((next.base, next.new), &mark, &name)?;
+            self.row((next.base, next.new), Some(next.error), &mark, &name)?;
             self.indent.push(!is_last);
             self.below(next)?;
             self.indent.pop();
@@ -57,7 +58,7 @@ impl Page<'_> {
                 1 => "1 smaller branch".to_owned(),
                 more => format!("{} smaller branches", count(more as u64)),
             };
-            self.row((rest.base, rest.new), &self.mark(true), &name)?;
+            self.row((rest.base, rest.new), None, &self.mark(true), &name)?;
         }
         Ok(())
     }
@@ -75,17 +76,22 @@ impl Page<'_> {
 
     fn room(&self) -> usize {
         let sides = if self.has_sides() { 2 * FIGURE } else { 0 };
-        self.options.width.saturating_sub(FIGURE + PERCENT + sides + GAP)
+        let error = if self.options.has_estimates { FIGURE } else { 0 };
+        self.options.width.saturating_sub(FIGURE + PERCENT + error + sides + GAP)
     }
 
     fn has_sides(&self) -> bool {
         self.options.width >= WIDE
     }
 
-    fn row(&mut self, sides: (u64, u64), mark: &str, name: &str) -> io::Result<()> {
+    fn row(&mut self, sides: (u64, u64), error: Option<u64>, mark: &str, name: &str) -> io::Result<()> {
         let change = Change::of(sides, self.options.metric.is_bytes());
         let (look, faint) = (change.style(), style::FAINT);
         write!(self.out, "{look}{:>FIGURE$}{:>PERCENT$}{look:#}", change.difference(), change.percent())?;
+        if self.options.has_estimates {
+            let error = error.map(|error| format!("±{}", figure(error, self.options.metric.is_bytes())));
+            write!(self.out, "{:>FIGURE$}", error.unwrap_or_default())?;
+        }
         if self.has_sides() {
             write!(self.out, "{:>FIGURE$}{:>FIGURE$}", change.base_text(), change.new_text())?;
         }

@@ -40,6 +40,8 @@ pub struct Options<'a> {
     pub only: Option<Class>,
     /// How the sites are listed.
     pub listing: Listing,
+    /// Whether figures of sites are estimates, which are shown with their errors.
+    pub has_estimates: bool,
     /// How many sites are listed, or branches of the tree.
     pub top: usize,
     /// How much of the stacks is listed.

@@ -52,20 +52,18 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         let (was, is) = unit.of(sides);
         let look = change::style_of(was, is);
         write!(out, "{name:<NAME$}{:>FIGURE$}{:>FIGURE$}", figure(was, is_bytes), figure(is, is_bytes))?;
-        writeln!(
-            out,
-            "{look}{:>FIGURE$}{:>8}{look:#}",
-            difference(was, is, is_bytes),
-            change::percent(was, is)
-        )?;
+        let percent = change::percent(was, is);
+        let percent = if percent.is_empty() { percent } else { format!("{percent:>8}") };
+        writeln!(out, "{look}{:>FIGURE$}{percent}{look:#}", difference(was, is, is_bytes))?;
     }
+    let percent = change::percent(unit.base as f64, unit.new as f64);
+    let percent = if percent.is_empty() { percent } else { format!("{percent:>20}") };
     writeln!(
         out,
-        "{faint}{:<NAME$}{:>FIGURE$}{:>FIGURE$}{faint:#}{:>20}",
+        "{faint}{:<NAME$}{:>FIGURE$}{:>FIGURE$}{faint:#}{percent}",
         "passed",
         count(unit.base),
-        count(unit.new),
-        change::percent(unit.base as f64, unit.new as f64)
+        count(unit.new)
     )
 }
 

@@ -1,7 +1,7 @@
 //! Folded stacks, a line for each: `main;handle;insert 4096`. Most tools that draw flamegraphs read them.
 
 use super::exporter::{Difference, Exporter, Options};
-use crate::analyse::folded::{Names, fold};
+use crate::analyse::folded::fold;
 use crate::profile::Profile;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -24,17 +24,16 @@ impl Exporter for Folded {
     }
 
     fn write(&self, profile: &Profile, options: Options, out: &mut dyn Write) -> io::Result<()> {
-        let stacks = fold(profile, &Names::of(&[profile]), options.metric, options.detail);
+        let stacks = fold(profile, options.metric, options.detail);
         lines(&stacks).try_for_each(|line| writeln!(out, "{line}"))
     }
 }
 
 /// A line for each stack of either, with the figures of both: the differential form.
 fn difference([base, new]: [&Profile; 2], options: Options, out: &mut dyn Write) -> io::Result<()> {
-    let names = Names::of(&[base, new]);
     let mut stacks: BTreeMap<String, [u64; 2]> = BTreeMap::new();
     for (side, profile) in [base, new].into_iter().enumerate() {
-        for (stack, value) in fold(profile, &names, options.metric, options.detail) {
+        for (stack, value) in fold(profile, options.metric, options.detail) {
             stacks.entry(stack).or_default()[side] = value;
         }
     }

@@ -2,6 +2,8 @@
 
 use super::change::Boxes;
 use super::options::{Place, Widths};
+use crate::analyse::diff::chance::Measure;
+use crate::analyse::diff::view::merged::Sides;
 use crate::render::export::folded::lines;
 use inferno::flamegraph::color::{BackgroundColor, BasicPalette, Color, Palette};
 use inferno::flamegraph::{self, Options};
@@ -38,12 +40,12 @@ pub(super) fn draw(stacks: &BTreeMap<String, u64>, labels: &Labels) -> io::Resul
 ///
 /// Where no stack has a width.
 pub(super) fn draw_difference(
-    stacks: &BTreeMap<String, (u64, u64)>,
-    widths: Widths,
-    place: Place,
+    stacks: &BTreeMap<String, Sides>,
+    measure: Measure,
+    (widths, place): (Widths, Place),
     labels: &Labels,
 ) -> io::Result<Vec<u8>> {
-    let mut boxes = Boxes::of(stacks, widths);
+    let mut boxes = Boxes::of(stacks, widths, measure);
     let mut options = options(labels);
     options.no_javascript = place == Place::Page;
     // This keeps the order of lines, from the last one to the first.
@@ -88,6 +90,11 @@ mod tests {
         stacks.iter().map(|(stack, value)| ((*stack).to_owned(), *value)).collect()
     }
 
+    fn both<const N: usize>(stacks: [(&str, (u64, u64)); N]) -> BTreeMap<String, Sides> {
+        let sides = |(base, new)| Sides { base, new, ..Sides::default() };
+        BTreeMap::from(stacks.map(|(stack, of)| (stack.to_owned(), sides(of))))
+    }
+
     #[test]
     fn pictures_name_every_function_and_are_the_same_each_time() {
         let stacks = stacks(&[("main;Vec<T>::push", 3_000), ("main;serve;insert", 1_000)]);
@@ -103,12 +110,12 @@ mod tests {
 
     #[test]
     fn differences_are_told_by_figures_and_not_by_colour_alone() {
-        let stacks = BTreeMap::from(
-            [("main;insert", (1_000, 3_000)), ("main;gone", (500, 0)), ("main;came", (0, 1_000))]
-                .map(|(stack, sides)| (stack.to_owned(), sides)),
-        );
+        let stacks =
+            both([("main;insert", (1_000, 3_000)), ("main;gone", (500, 0)), ("main;came", (0, 1_000))]);
         let draw = |widths| {
-            String::from_utf8(draw_difference(&stacks, widths, Place::File, &labels()).unwrap()).unwrap()
+            let how = (widths, Place::File);
+            let svg = draw_difference(&stacks, Measure::default(), how, &labels()).unwrap();
+            String::from_utf8(svg).unwrap()
         };
         let text = draw(Widths::New);
         assert!(text.contains("insert (3,000 bytes, 75.00%; +50.00%)"), "{text}");
@@ -144,16 +151,16 @@ mod tests {
             ("main;doubled;inner", (1_000, 2_000)),
             ("main;gone;inner", (2_000, 0)),
         ];
-        let stacks = BTreeMap::from(sides.map(|(stack, sides)| (stack.to_owned(), sides)));
-        let svg = draw_difference(&stacks, Widths::New, Place::Page, &labels()).unwrap();
+        let how = (Widths::New, Place::Page);
+        let svg = draw_difference(&both(sides), Measure::default(), how, &labels()).unwrap();
         let svg = String::from_utf8(svg).unwrap();
         let mut found = boxes(&svg);
         found.sort_unstable();
         assert_eq!(
             found,
             [
-                ("a (4,100 bytes, 62.12%; 0.00%)", "rgb(250,250,250)"),
-                ("a b (500 bytes, 7.58%; 0.00%)", "rgb(250,250,250)"),
+                ("a (4,100 bytes, 62.12%; 0.00%)", "rgb(222,222,222)"),
+                ("a b (500 bytes, 7.58%; 0.00%)", "rgb(222,222,222)"),
                 ("all (6,600 bytes, 100%; -15.15%)", "rgb(215,215,255)"),
                 ("doubled (2,000 bytes, 30.30%; +15.15%)", "rgb(255,162,162)"),
                 ("inner (2,000 bytes, 30.30%; +15.15%)", "rgb(255,162,162)"),

@@ -2,15 +2,17 @@
 
 use super::draw::Labels;
 use super::options::Widths;
+use crate::analyse::sampling;
 use crate::profile::Profile;
+use crate::render::diff::sides::file_names;
 use crate::render::summary;
 use crate::units;
 use alloc_probe_format::metric::Metric;
 
 pub(super) fn labels(profile: &Profile, metric: Metric) -> Labels {
-    let figure = units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
+    let figure = of_process(profile, metric);
     let title = format!("{}: {}, {figure}", program(profile), metric.meaning());
-    Labels { title, subtitle: facts(profile), unit: unit(metric) }
+    Labels { title, subtitle: facts(&file_name(profile), profile), unit: unit(metric) }
 }
 
 /// The labels of a difference of which it is known whether any stack `differs`.
@@ -21,22 +23,35 @@ pub(super) fn difference_labels(
     widths: Widths,
     differs: bool,
 ) -> Labels {
-    let figure = |profile: &Profile| units::figure(metric.of(&profile.dump.totals), metric.is_bytes());
+    let figure = |profile: &Profile| of_process(profile, metric);
     let title = format!("{}: {}, {} → {}", program(new), metric.meaning(), figure(base), figure(new));
     let (width, shown) = match widths {
         Widths::Base => (base, "what is gone is there, what came is not"),
         Widths::New => (new, "what came is there, what is gone is not"),
     };
-    let (base, new) = (file_name(base), file_name(new));
+    let [of_base, of_new] = file_names(base, new);
+    let wide = facts(if widths == Widths::Base { &of_base } else { &of_new }, width);
     let subtitle = match differs {
-        true => format!("widths: {} ({shown}); red: more, blue: less in {new} than in {base}", facts(width)),
-        false => format!("nothing differs between {base} and {new}; widths: {}", facts(width)),
+        true => format!("widths: {wide} ({shown}); red: more, blue: less in {of_new} than in {of_base}"),
+        false => format!("nothing differs between {of_base} and {of_new}; widths: {wide}"),
     };
     Labels { title, subtitle, unit: unit(metric) }
 }
 
-fn facts(profile: &Profile) -> String {
-    let mut facts = format!("{} ({})", file_name(profile), build(profile));
+/// The process's figure; where it was sampled, what the picture adds up to, with its standard error.
+fn of_process(profile: &Profile, metric: Metric) -> String {
+    let text = |figure| units::figure(figure, metric.is_bytes());
+    match sampling::error_of_sum(profile, |figures| metric.of(figures), metric.is_bytes()) {
+        None => text(metric.of(&profile.dump.totals)),
+        Some(error) => {
+            let of_sites = profile.sites.iter().map(|site| metric.of(&site.figures));
+            format!("{} ±{}", text(of_sites.fold(0, u64::saturating_add)), text(error.round() as u64))
+        }
+    }
+}
+
+fn facts(file: &str, profile: &Profile) -> String {
+    let mut facts = format!("{file} ({})", build(profile));
     if let Some(caveat) = summary::caveat(&profile.dump) {
         facts += &format!("; {caveat}");
     }

@@ -3,9 +3,10 @@
 use super::draw::{draw, draw_difference};
 use super::labels::{difference_labels, labels};
 use super::options::{Place, Widths};
-use crate::analyse::diff::view::merged::Merged;
+use crate::analyse::diff::view::merged::{Merged, Sides};
+use crate::analyse::diff::view::tree::tree;
 use crate::analyse::fold::Detail;
-use crate::analyse::folded::{Names, fold};
+use crate::analyse::folded::fold;
 use crate::error::Error;
 use crate::profile::Profile;
 use alloc_probe_format::dump::Mode;
@@ -17,7 +18,7 @@ use alloc_probe_format::metric::Metric;
 ///
 /// Where there is nothing to draw.
 pub fn picture(profile: &Profile, metric: Metric, detail: Detail) -> Result<Vec<u8>, Error> {
-    let stacks = fold(profile, &Names::of(&[profile]), metric, detail);
+    let stacks = fold(profile, metric, detail);
     if stacks.is_empty() {
         return Err(nothing_to_draw(profile, metric));
     }
@@ -41,16 +42,16 @@ pub fn difference(
         Widths::Base => base,
         Widths::New => new,
     };
-    let has_width = |(base, new): &(u64, u64)| match widths {
-        Widths::Base => *base > 0,
-        Widths::New => *new > 0,
+    let has_width = |sides: &Sides| match widths {
+        Widths::Base => sides.base > 0,
+        Widths::New => sides.new > 0,
     };
     if !stacks.values().any(has_width) {
         return Err(nothing_to_draw(wide, metric));
     }
-    let differs = stacks.values().any(|(base, new)| base != new);
+    let differs = tree(merged, 1).is_some();
     let labels = difference_labels(base, new, metric, widths, differs);
-    draw_difference(&stacks, widths, place, &labels).map_err(|error| undrawn(wide, &error))
+    draw_difference(&stacks, merged.measure, (widths, place), &labels).map_err(|error| undrawn(wide, &error))
 }
 
 fn undrawn(profile: &Profile, error: &std::io::Error) -> Error {

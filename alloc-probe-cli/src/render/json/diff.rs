@@ -1,6 +1,6 @@
 //! `diff --json`.
 
-use super::figures::{AllFigures, Summary};
+use super::figures::{AllFigures, Errors, Summary};
 use super::frames::{FrameRow, FrameTable, Numbers};
 use super::rows::{self, Rows, SCHEMA_VERSION};
 use crate::analyse::diff::Diff;
@@ -162,6 +162,8 @@ struct Site<'a> {
     only_in: Option<&'static str>,
     class: Option<&'static str>,
     difference: i64,
+    error: Option<u64>,
+    told: bool,
     per_unit: Option<BothPerUnit>,
     base: Option<SiteSide<'a>>,
     new: Option<SiteSide<'a>>,
@@ -172,6 +174,7 @@ struct Site<'a> {
 struct SiteSide<'a> {
     #[serde(flatten)]
     figures: AllFigures<'a>,
+    errors: Option<Errors>,
     stacks: usize,
     turns: [u32; 2],
     stack: Vec<u32>,
@@ -183,7 +186,7 @@ struct SiteSide<'a> {
 /// # Errors
 ///
 /// Those of `out`.
-pub fn write(view: &View<'_>, top: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+pub fn write<'a>(view: &View<'a>, top: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
     let View { base, new, diff, .. } = *view;
     let Options { metric, unit, only, .. } = view.options;
     let top = top.unwrap_or(usize::MAX);
@@ -217,9 +220,19 @@ pub fn write(view: &View<'_>, top: Option<usize>, out: &mut dyn Write) -> io::Re
         table.add(&mut in_base, of_base);
         table.add(&mut in_new, of_new);
     }
-    let side = |profile, sites: Option<&Sites>, shown: &[FrameId], numbers: &Numbers<'_>| {
+    let side = |profile: &'a Profile,
+                sites: Option<&Sites>,
+                shown: &[FrameId],
+                numbers: &Numbers<'_>|
+     -> Option<SiteSide<'a>> {
         sites.map(|of| SiteSide {
             figures: AllFigures::of(profile, of.figures),
+            errors: Errors::of_blocks(
+                (of.sites.iter().filter_map(|site| profile.sites.get(*site as usize)))
+                    .map(|site| (&site.sizes, &site.figures)),
+                &of.figures,
+                &profile.dump,
+            ),
             stacks: of.sites.len(),
             turns: if detail.all_stacks { [0, 0] } else { [of.turns.least, of.turns.most] },
             stack: numbers.stack(shown),
@@ -236,6 +249,8 @@ pub fn write(view: &View<'_>, top: Option<usize>, out: &mut dyn Write) -> io::Re
             },
             class: diff.classes[*index].map(class::Class::name),
             difference: Both::of(pair.of(metric)).difference,
+            error: diff.error(*index, metric).map(|error| error.round() as u64),
+            told: diff.is_told(*index, metric),
             per_unit: unit.map(|unit| BothPerUnit::of(unit, pair.of(metric))),
             base: side(base, pair.base.as_ref(), of_base, &in_base),
             new: side(new, pair.new.as_ref(), of_new, &in_new),

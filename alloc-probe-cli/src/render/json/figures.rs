@@ -1,7 +1,9 @@
 //! Figures, in JSON.
 
+use crate::analyse::sampling::{Variance, error_of_sum, mean};
 use crate::profile::Profile;
-use alloc_probe_format::dump::Figures;
+use alloc_probe_format::dump::{Dump, Figures, Histogram};
+use alloc_probe_format::metric::Metric;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -30,6 +32,61 @@ impl Serialize for AllFigures<'_> {
     }
 }
 
+/// The standard errors of figures that are estimates, by the figures' names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Errors(Vec<(&'static str, u64)>);
+
+impl Errors {
+    /// Those of sites of a run; none where it was counted.
+    pub(super) fn of_blocks<'a>(
+        blocks: impl IntoIterator<Item = (&'a Histogram, &'a Figures)>,
+        figures: &Figures,
+        dump: &Dump,
+    ) -> Option<Errors> {
+        let variance = Variance::of_blocks(blocks, mean(dump)?);
+        let each =
+            Metric::ALL.iter().map(|metric| (key(*metric), variance.error(*metric, figures).round() as u64));
+        Some(Errors(each.collect()))
+    }
+
+    /// Those of a process, of which only these figures are estimates; none where they were counted.
+    fn of_process(profile: &Profile) -> Option<Errors> {
+        mean(&profile.dump)?;
+        let error = |metric: Metric| {
+            let error = error_of_sum(profile, |figures| metric.of(figures), metric.is_bytes());
+            (key(metric), error.unwrap_or_default().round() as u64)
+        };
+        let estimated =
+            [Metric::LongLivedBytes, Metric::LongLivedBlocks, Metric::TemporaryBlocks, Metric::Growth];
+        let mut errors: Vec<_> = estimated.into_iter().map(error).collect();
+        let moved = error_of_sum(profile, |figures| figures.moved_bytes, true);
+        errors.push(("moved_bytes", moved.unwrap_or_default().round() as u64));
+        Some(Errors(errors))
+    }
+}
+
+/// A metric's name as a field.
+fn key(metric: Metric) -> &'static str {
+    match metric {
+        Metric::PeakBytes => "peak_bytes",
+        Metric::PeakBlocks => "peak_blocks",
+        Metric::TotalBytes => "total_bytes",
+        Metric::TotalBlocks => "total_blocks",
+        Metric::EndBytes => "end_bytes",
+        Metric::EndBlocks => "end_blocks",
+        Metric::LongLivedBytes => "long_lived_bytes",
+        Metric::LongLivedBlocks => "long_lived_blocks",
+        Metric::TemporaryBlocks => "temporary_blocks",
+        Metric::Growth => "growth_bytes",
+    }
+}
+
+impl Serialize for Errors {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
 /// The figures of a whole process.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary<'a> {
@@ -37,6 +94,7 @@ pub(super) struct Summary<'a> {
     figures: AllFigures<'a>,
     peak_time_ns: u64,
     long_lived_threshold_ns: u64,
+    errors: Option<Errors>,
 }
 
 impl<'a> Summary<'a> {
@@ -45,6 +103,7 @@ impl<'a> Summary<'a> {
             figures: AllFigures::of(profile, profile.dump.totals),
             peak_time_ns: profile.dump.peak_time_ns,
             long_lived_threshold_ns: profile.dump.long_lived_threshold_ns,
+            errors: Errors::of_process(profile),
         }
     }
 }

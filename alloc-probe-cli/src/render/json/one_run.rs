@@ -1,6 +1,6 @@
 //! What every `--json` about one run has: the process, its memory, findings, and sites.
 
-use super::figures::AllFigures;
+use super::figures::{AllFigures, Errors};
 use super::frames::Numbers;
 use crate::analyse::account::{Account, Line};
 use crate::analyse::explain::finding::Finding;
@@ -56,6 +56,7 @@ pub(super) struct FindingOf<'a> {
 pub(super) struct Site<'a> {
     #[serde(flatten)]
     figures: AllFigures<'a>,
+    errors: Option<Errors>,
     truncated: bool,
     sizes: &'a Histogram,
     lifetimes: &'a Histogram,
@@ -91,9 +92,11 @@ impl<'a> MemoryOf<'a> {
 }
 
 impl<'a> Site<'a> {
+    /// One of a run.
     pub(super) fn new(profile: &'a Profile, site: &'a ShownSite, numbers: &Numbers<'_>) -> Site<'a> {
         Site {
             figures: AllFigures::of(profile, site.figures),
+            errors: Errors::of_blocks([(&site.sizes, &site.figures)], &site.figures, &profile.dump),
             truncated: site.truncated,
             sizes: &site.sizes,
             lifetimes: &site.lifetimes,

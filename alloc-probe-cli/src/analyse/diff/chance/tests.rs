@@ -20,6 +20,18 @@ impl Random {
         self.0 ^= self.0 << 17;
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
+
+    /// How many of some blocks are drawn, each with a probability: from one drawn block to the next.
+    fn drawn(&mut self, blocks: u64, probability: f64) -> u64 {
+        let (mut drawn, mut at) = (0, 0.0);
+        loop {
+            at += ((1.0 - self.next()).ln() / (1.0 - probability).ln()).floor() + 1.0;
+            if at > blocks as f64 || !at.is_finite() {
+                return drawn;
+            }
+            drawn += 1;
+        }
+    }
 }
 
 /// How large the blocks of a site are, and how many it allocates.
@@ -42,7 +54,7 @@ fn run(seed: u64, factor: f64) -> Profile {
         let (size, blocks) = blocks(site);
         let blocks = if site == 6 { (blocks as f64 * factor) as u64 } else { blocks };
         let weight = 1.0 / -(-(size as f64) / MEAN as f64).exp_m1();
-        let drawn = (0..blocks).filter(|_| random.next() < 1.0 / weight).count() as f64;
+        let drawn = random.drawn(blocks, 1.0 / weight) as f64;
         if drawn > 0.0 {
             stacks.push(format!("a::site{site}:1 < a::main:{}", site + 2));
             let (bytes, blocks) = ((drawn * weight * size as f64) as u64, (drawn * weight) as u64);

@@ -145,13 +145,12 @@ fn some_sites(runs: &Runs<'_>, more: bool, pairs: &[usize]) -> Option<Finding> {
         let pair = &runs.pairs[*pair];
         let (base, new) = pair.of(Metric::TotalBlocks);
         format!(
-            "{}: {}, {} in the base, of the same size; {} {} {}",
+            "{}: {}, {} in the base; {} {}",
             place::of_pair(runs, pair),
             units::plural(new, "block"),
             units::count(base),
             units::bytes(bytes.unsigned_abs()),
-            if more { "more" } else { "less" },
-            measure.when
+            if more { "more" } else { "less" }
         )
     };
     let (often, word) = if more { ("more", "more") } else { ("less", "less") };
@@ -215,18 +214,18 @@ mod tests {
 
     #[test]
     fn a_mark_says_whether_that_is_all() {
-        let mut base = counts(&[(1_000, 1_000)]);
-        let mut new = counts(&[(3_000, 3_000)]);
+        let mut base = counts(&[(1_000, 1_000), (2_000, 0)]);
+        let mut new = counts(&[(3_000, 3_000), (6_000, 0)]);
         let mark = |count| vec![Mark { name: "request".to_owned(), count, ..Mark::default() }];
         (base.dump.marks, new.dump.marks) = (mark(10), mark(30));
         assert_eq!(
             found(find, &base, &new)[0].evidence[1],
-            "it passed `request` 30 times, the base 10: 100.0 KiB were allocated for each, 100.0 KiB in the base, so \
+            "it passed `request` 30 times, the base 10: 300.0 KiB were allocated for each, 300.0 KiB in the base, so \
              it is just more of it"
         );
         new.dump.marks = mark(10);
         let finding = found(find, &base, &new).remove(0);
-        assert!(finding.evidence[1].ends_with("300.0 KiB were allocated for each, 100.0 KiB in the base"));
+        assert!(finding.evidence[1].ends_with("900.0 KiB were allocated for each, 300.0 KiB in the base"));
         assert!(finding.advice.starts_with("The work is the same"));
     }
 
@@ -239,9 +238,7 @@ mod tests {
         assert_eq!((finding.bytes, &finding.sites[..]), (1 << 20, &[(2, 1 << 20)][..]));
         assert_eq!(
             finding.evidence,
-            [
-                "`app::c` (src/main.rs:3): 4,000 blocks, 1,000 in the base, of the same size; 1.0 MiB more at the peak"
-            ]
+            ["`app::c` (src/main.rs:3): 4,000 blocks, 1,000 in the base; 1.0 MiB more"]
         );
     }
 

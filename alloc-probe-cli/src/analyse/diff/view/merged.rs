@@ -6,7 +6,9 @@
 
 use super::stack::{Stack, Step};
 use crate::analyse::diff::Diff;
+use crate::analyse::diff::chance::{Measure, Spread};
 use crate::analyse::fold::Detail;
+use crate::analyse::folded::plain;
 use crate::profile::{Frame, FrameId, Profile};
 use crate::source::names;
 use alloc_probe_format::metric::Metric;
@@ -19,6 +21,8 @@ pub struct Merged {
     pub names: Vec<String>,
     /// One stack for each pair that has anything of the metric.
     pub stacks: Vec<MergedStack>,
+    /// By what is measured which differences chance explains.
+    pub measure: Measure,
 }
 
 /// A stack of both builds.
@@ -30,14 +34,36 @@ pub struct MergedStack {
     pub base: u64,
     /// The new run's.
     pub new: u64,
+    /// How far apart chance puts the two, where they are estimates.
+    pub spread: Spread,
+}
+
+/// The figures of both builds of a stack, or of all that a function called.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sides {
+    /// The base's figure.
+    pub base: u64,
+    /// The new run's.
+    pub new: u64,
+    /// How far apart chance puts the two, where they are estimates.
+    pub spread: Spread,
+}
+
+impl Sides {
+    /// With those of another stack.
+    pub fn add(&mut self, other: Sides) {
+        self.base = self.base.saturating_add(other.base);
+        self.new = self.new.saturating_add(other.new);
+        self.spread.add(other.spread);
+    }
 }
 
 impl Diff {
     /// The stacks of all pairs: the program's functions and what the innermost called, or all frames.
     pub fn merged(&self, base: &Profile, new: &Profile, metric: Metric, detail: Detail) -> Merged {
-        let mut names = Names::of(self, base, new);
+        let mut names = Names::default();
         let mut stacks = Vec::new();
-        for pair in &self.pairs {
+        for (index, pair) in self.pairs.iter().enumerate() {
             let sides = pair.of(metric);
             if sides == (0, 0) {
                 continue;
@@ -45,31 +71,31 @@ impl Diff {
             let base_site = pair.base.as_ref().and_then(|sites| sites.shown(base, metric));
             let new_site = pair.new.as_ref().and_then(|sites| sites.shown(new, metric));
             let stack = self.stack(base_site, new_site, detail);
-            let mut frames: Vec<u32> =
-                one_spelling(&stack).iter().rev().map(|step| names.number(step)).collect();
+            let steps = one_spelling(&stack);
+            let functions = steps.iter().rev().filter_map(|step| best(step, base, new));
+            let mut frames: Vec<u32> = functions.map(|frame| names.literal(&name(&frame.function))).collect();
             if [base_site, new_site].into_iter().flatten().any(|site| site.truncated) {
                 frames.insert(0, names.literal("(frames left out)"));
             }
             if frames.is_empty() {
                 frames.push(names.literal("(no stack)"));
             }
-            stacks.push(MergedStack { frames, base: sides.0, new: sides.1 });
+            let spread = self.chance.spread(index, pair, metric).unwrap_or_default();
+            stacks.push(MergedStack { frames, base: sides.0, new: sides.1, spread });
         }
-        Merged { names: names.texts, stacks }
+        Merged { names: names.texts, stacks, measure: self.chance.measure() }
     }
 }
 
 impl Merged {
     /// The stacks in the folded form that flamegraphs are drawn from, `main;handle;insert`, each with both figures.
-    pub fn folded(&self) -> BTreeMap<String, (u64, u64)> {
-        // A semicolon would end the frame: `[u8; 4]`. Pictures must not hold control characters.
-        let plain = |name: &String| name.replace(';', ",").replace(char::is_control, "\u{fffd}");
-        let names: Vec<String> = self.names.iter().map(plain).collect();
-        let mut folded: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    pub fn folded(&self) -> BTreeMap<String, Sides> {
+        let names: Vec<String> = self.names.iter().map(|name| plain(name)).collect();
+        let mut folded: BTreeMap<String, Sides> = BTreeMap::new();
         for stack in &self.stacks {
             let frames: Vec<&str> = stack.frames.iter().map(|name| names[*name as usize].as_str()).collect();
-            let sums = folded.entry(frames.join(";")).or_default();
-            *sums = (sums.0.saturating_add(stack.base), sums.1.saturating_add(stack.new));
+            let MergedStack { base, new, spread, .. } = *stack;
+            folded.entry(frames.join(";")).or_default().add(Sides { base, new, spread });
         }
         folded
     }
@@ -86,52 +112,14 @@ fn one_spelling(stack: &Stack) -> Vec<Step> {
     steps
 }
 
-/// Numbers of names, where a function has the fullest one that either build knows.
-struct Names<'a> {
-    diff: &'a Diff,
-    /// For each function, its name's number once it has one.
-    numbers: Vec<Option<u32>>,
-    /// For each function, the frame that names it best.
-    best: Vec<Option<&'a Frame>>,
+/// Numbers of names.
+#[derive(Default)]
+struct Names {
     by_text: HashMap<String, u32>,
     texts: Vec<String>,
 }
 
-impl<'a> Names<'a> {
-    fn of(diff: &'a Diff, base: &'a Profile, new: &'a Profile) -> Names<'a> {
-        let functions = &diff.functions;
-        let mut best: Vec<Option<&Frame>> = vec![None; functions.count];
-        let sides = functions.base.iter().zip(&base.frames).chain(functions.new.iter().zip(&new.frames));
-        let whole = |frame: &Frame| (!frame.path_guessed, frame.function.contains("::"));
-        for (key, frame) in sides {
-            let known = &mut best[key.function.0 as usize];
-            if known.is_none_or(|known| whole(known) < whole(frame)) {
-                *known = Some(frame);
-            }
-        }
-        let numbers = vec![None; functions.count];
-        Names { diff, numbers, best, by_text: HashMap::new(), texts: Vec::new() }
-    }
-
-    fn number(&mut self, step: &Step) -> u32 {
-        let key = |keys: &[crate::analyse::diff::key::Key], frame: FrameId| {
-            keys[frame.0 as usize].function.0 as usize
-        };
-        let functions = &self.diff.functions;
-        let function = match (step.new, step.base) {
-            (Some(frame), _) => key(&functions.new, frame),
-            (None, Some(frame)) => key(&functions.base, frame),
-            (None, None) => return self.literal("(no stack)"),
-        };
-        if let Some(number) = self.numbers[function] {
-            return number;
-        }
-        let name = self.best[function].map(|frame| name(&frame.function)).unwrap_or_default();
-        let number = self.literal(&name);
-        self.numbers[function] = Some(number);
-        number
-    }
-
+impl Names {
     fn literal(&mut self, text: &str) -> u32 {
         if let Some(number) = self.by_text.get(text) {
             return *number;
@@ -141,6 +129,15 @@ impl<'a> Names<'a> {
         self.texts.push(text.to_owned());
         number
     }
+}
+
+/// The frame of a call that names its function best, of those that the two builds have of it: one may lack its type.
+/// What other calls are named says nothing, as another type may have a function of this name in the same file.
+fn best<'a>(step: &Step, base: &'a Profile, new: &'a Profile) -> Option<&'a Frame> {
+    let frame = |profile: &'a Profile, id: Option<FrameId>| profile.frames.get(id?.0 as usize);
+    let is_whole = |frame: &&Frame| (!frame.path_guessed, frame.function.contains("::"));
+    // The new build's, where both are whole.
+    [frame(base, step.base), frame(new, step.new)].into_iter().flatten().max_by_key(is_whole)
 }
 
 /// A function's name for people; of one without a symbol the image alone, as its address tells nothing.
@@ -169,7 +166,9 @@ mod tests {
             ("alloc::push < a::f<[u8; 4]>:1 < a::new:7 < a::main:4", 7, 70),
         ]);
         let merged = diff(&base, &new).merged(&base, &new, Metric::TotalBytes, Detail::default());
-        let folded: Vec<(String, (u64, u64))> = merged.folded().into_iter().collect();
+        let folded = merged.folded().into_iter();
+        let folded: Vec<(String, (u64, u64))> =
+            folded.map(|(stack, sides)| (stack, (sides.base, sides.new))).collect();
         let expected = [
             ("a::main;a::gone", (40, 0)),
             ("a::main;a::lost;a::f;alloc::push", (500, 400)),

@@ -1,6 +1,7 @@
 //! The call tree of a diff, from the outermost function, as far as it differs.
 
-use super::merged::Merged;
+use super::merged::{Merged, MergedStack};
+use crate::analyse::diff::chance::Spread;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
@@ -13,6 +14,8 @@ pub struct Branch {
     pub base: u64,
     /// The new run's.
     pub new: u64,
+    /// The standard error of their difference; 0 where both were counted.
+    pub error: u64,
     /// What it leads to, the largest difference first.
     pub branches: Vec<Branch>,
     /// The branches that are left out, though they differ.
@@ -36,6 +39,8 @@ struct Node {
     name: u32,
     base: u64,
     new: u64,
+    /// How far apart chance puts these.
+    spread: Spread,
     /// How far apart the sides of the sites below are, added up: what is more at one and less at another does not cancel.
     moved: u64,
     /// The same of the sites of this very function.
@@ -91,6 +96,7 @@ fn branch(nodes: &[Node], first: usize, shown: &[bool], merged: &Merged) -> Bran
         names: names.into_iter().map(|name| merged.names[name as usize].clone()).collect(),
         base: nodes[last].base,
         new: nodes[last].new,
+        error: nodes[last].spread.error().round() as u64,
         branches: branches.into_iter().map(|child| branch(nodes, child, shown, merged)).collect(),
         rest: (rest.branches > 0).then_some(rest),
     }
@@ -101,9 +107,11 @@ fn nodes(merged: &Merged) -> Vec<Node> {
     let mut nodes = vec![Node::default()];
     let mut children: HashMap<(usize, u32), usize> = HashMap::new();
     for stack in &merged.stacks {
-        let moved = stack.base.abs_diff(stack.new);
+        // What chance explains is no difference.
+        let is_chance = merged.measure.explains((stack.base, stack.new), stack.spread);
+        let moved = if is_chance { 0 } else { stack.base.abs_diff(stack.new) };
         let mut at = 0;
-        nodes[0].count(stack.base, stack.new, moved);
+        nodes[0].count(stack, moved);
         for name in &stack.frames {
             let next = nodes.len();
             let child = *children.entry((at, *name)).or_insert(next);
@@ -112,17 +120,27 @@ fn nodes(merged: &Merged) -> Vec<Node> {
                 nodes[at].children.push(child);
             }
             at = child;
-            nodes[at].count(stack.base, stack.new, moved);
+            nodes[at].count(stack, moved);
         }
         nodes[at].own = nodes[at].own.saturating_add(moved);
+    }
+    // A sum may differ where chance explains each of its parts. Callees have higher numbers than their callers.
+    for at in (0..nodes.len()).rev() {
+        let Node { base, new, spread, .. } = nodes[at];
+        if nodes[at].moved == 0 && !merged.measure.explains((base, new), spread) {
+            nodes[at].moved = base.abs_diff(new);
+        }
+        let below = nodes[at].children.iter().map(|child| nodes[*child].moved).max().unwrap_or(0);
+        nodes[at].moved = nodes[at].moved.max(below);
     }
     nodes
 }
 
 impl Node {
-    fn count(&mut self, base: u64, new: u64, moved: u64) {
-        self.base = self.base.saturating_add(base);
-        self.new = self.new.saturating_add(new);
+    fn count(&mut self, stack: &MergedStack, moved: u64) {
+        self.base = self.base.saturating_add(stack.base);
+        self.new = self.new.saturating_add(stack.new);
+        self.spread.add(stack.spread);
         self.moved = self.moved.saturating_add(moved);
     }
 }
@@ -140,7 +158,7 @@ mod tests {
     /// The tree as text, a line for each branch.
     fn lines(base: Stacks<'_>, new: Stacks<'_>, top: usize) -> Vec<String> {
         fn write(branch: &Branch, depth: usize, lines: &mut Vec<String>) {
-            let Branch { names, base, new, branches, rest } = branch;
+            let Branch { names, base, new, branches, rest, .. } = branch;
             lines.push(format!("{}{} {base} {new}", "  ".repeat(depth), names.join(">")));
             branches.iter().for_each(|branch| write(branch, depth + 1, lines));
             lines.extend(rest.map(|rest| {

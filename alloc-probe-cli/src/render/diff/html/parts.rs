@@ -154,7 +154,9 @@ pub(super) fn classes(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "<tr><th scope=\"row\">{name}</th><td class=\"n\">{}</td>", count(sum.pairs as u64))?;
         for metric in &metrics {
             let change = classes::change(sum, *metric);
-            write!(out, "<td class=\"n {}\">{}</td>", look(change), change.difference())?;
+            let error = classes::error(diff, sum.class, *metric);
+            let error = error.map(|error| format!(" {error}")).unwrap_or_default();
+            write!(out, "<td class=\"n {}\">{}{error}</td>", look(change), change.difference())?;
         }
         writeln!(out, "<td class=\"faint\">{}</td></tr>", sum.class.meaning())?;
     }

@@ -2,13 +2,14 @@
 
 use super::parts::look;
 use super::text::Escaped;
+use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
-use crate::analyse::diff::pair::{MatchKind, Pair};
+use crate::analyse::diff::pair::MatchKind;
 use crate::render::diff::change::Change;
 use crate::render::diff::pair_stacks::{Line, Stacks};
 use crate::render::diff::view::View;
 use crate::render::diff::words::word;
-use crate::units::{count, plural};
+use crate::units::{count, figure, plural};
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
 
@@ -19,7 +20,9 @@ const CALLERS: usize = 40;
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let View { diff, options, .. } = *view;
     let metrics = metrics(options.metric);
-    let differs = |index: &usize| metrics.iter().any(|metric| diff.is_told(*index, *metric));
+    // Of a class, all of its sites are listed.
+    let differs =
+        |index: &usize| options.only.is_some() || metrics.iter().any(|metric| diff.is_told(*index, *metric));
     let changed: Vec<usize> =
         diff.by_distance(options.metric, options.only).into_iter().filter(differs).collect();
     if changed.is_empty() {
@@ -51,7 +54,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
          </tr></thead>\n<tbody>"
     )?;
     for index in top {
-        row(&stacks, &diff.pairs[*index], diff.classes[*index], &metrics, out)?;
+        row(&stacks, diff, *index, &metrics, out)?;
     }
     writeln!(out, "</tbody>\n</table></div>")
 }
@@ -64,22 +67,26 @@ fn metrics(metric: Metric) -> Vec<Metric> {
 
 fn row(
     stacks: &Stacks<'_>,
-    pair: &Pair,
-    class: Option<Class>,
+    diff: &Diff,
+    index: usize,
     metrics: &[Metric],
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let (pair, class) = (&diff.pairs[index], diff.classes[index]);
     write!(out, "<tr>")?;
-    for (index, metric) in metrics.iter().enumerate() {
+    for (column, metric) in metrics.iter().enumerate() {
         let change = Change::of(pair.of(*metric), metric.is_bytes());
+        let error = diff.error(index, *metric);
+        let error = error.map(|error| format!(" ±{}", figure(error.round() as u64, metric.is_bytes())));
         let difference = i128::from(change.new) - i128::from(change.base);
         write!(
             out,
-            "<td class=\"n {}\" data-value=\"{difference}\">{}</td>",
+            "<td class=\"n {}\" data-value=\"{difference}\">{}{}</td>",
             look(change),
-            change.difference()
+            change.difference(),
+            error.unwrap_or_default()
         )?;
-        if index == 0 {
+        if column == 0 {
             let sides = [(change.base, change.base_text()), (change.new, change.new_text())];
             for (value, text) in sides {
                 write!(out, "<td class=\"n\" data-value=\"{value}\">{text}</td>")?;
