@@ -260,7 +260,8 @@ fn a_limit_on_the_profile() {
 
 /// Threads enter and leave a scope for which there is no place in the spool. It stays open, and what follows is another's.
 fn opens_scopes() {
-    const THREADS: usize = 300;
+    /// More than so little memory has places for, whatever the blocks before them leave of it.
+    const THREADS: usize = 1000;
     let kept: Vec<Box<usize>> = (0..100_000).map(Box::new).collect();
     let scope = alloc_probe::Scope::new();
     let (entered, over) = (std::sync::Barrier::new(THREADS + 1), std::sync::Barrier::new(THREADS + 1));

@@ -55,7 +55,8 @@ pub fn run(variant: Variant) {
         thread::sleep(REQUEST);
     }
     truth!(REQUESTS * LEFT, session);
-    truth!((BLOCKS - BLOCKS / KEPT) * BLOCK, batch);
+    // What requests left behind after the spike lies in its memory.
+    truth!((BLOCKS - BLOCKS / KEPT) * BLOCK - (REQUESTS - REQUESTS / 3) * LEFT, batch);
     std::io::stdout().flush().expect("a pipe");
     if variant == Variant::Base {
         return;

@@ -420,8 +420,10 @@ mod tests {
         Message::decode(bytes.as_slice()).unwrap()
     }
 
-    /// The locations of a sample: address, file of the mapping, and the functions with their lines.
-    fn locations(message: &Message, sample: &Sample) -> Vec<(u64, String, Vec<(String, i64)>)> {
+    /// A location: its address, the file of its mapping, and the functions with their lines.
+    type Place = (u64, String, Vec<(String, i64)>);
+
+    fn locations(message: &Message, sample: &Sample) -> Vec<Place> {
         let text = |number: i64| message.string_table[number as usize].clone();
         let location = |id: &u64| {
             let location = message.location.iter().find(|location| location.id == *id).unwrap();

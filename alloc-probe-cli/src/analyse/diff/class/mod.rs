@@ -53,8 +53,11 @@ enum Counts {
     Bytes,
 }
 
+/// One of a site's figures.
+type Figure = fn(&Figures) -> u64;
+
 /// The figures that say when blocks live.
-const LIVES: [(fn(&Figures) -> u64, Counts); 5] = [
+const LIVES: [(Figure, Counts); 5] = [
     (|figures| figures.end_blocks, Counts::Live),
     (|figures| figures.peak_blocks, Counts::Live),
     (|figures| figures.temporary_blocks, Counts::Temporary),

@@ -151,7 +151,7 @@ mod tests {
             finding.evidence,
             [
                 "`app::remember` (src/main.rs:7): 1000.0 KiB are live in 1,000 of 1,000 blocks that it allocated, \
-                 born all over the run, 51% in its last 51%, 26% in its last 26% (confidence: high)",
+                 allocated all over the run, 51% in its last 51%, 26% in its last 26% (confidence: high)",
                 "in the 1.0 s in which the run allocated, that is 1000.0 KiB a second",
                 "the base keeps nothing there",
             ]
