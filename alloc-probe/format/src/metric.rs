@@ -1,6 +1,6 @@
 //! The figures by which sites are ordered, drawn and compared.
 //!
-//! Which of the figures they are, the [table](crate::site_figures) says.
+//! Which of the figures they are, the table in `site_figures.rs` says.
 
 use crate::dump::{Dump, Figures};
 use crate::site_figures::site_figures;

@@ -122,7 +122,9 @@ fn a_process_is_read_with_and_without_an_output_path() {
         check(&dump, &service);
         assert_eq!(dump.sites.len() > 1000, sites, "{variables:?}");
         if sites {
-            let shown = json(alloc_probe().arg("show").arg(service.path("now.json")).args(["--json", "--all-stacks"]));
+            let shown = json(
+                alloc_probe().arg("show").arg(service.path("now.json")).args(["--json", "--all-stacks"]),
+            );
             let of_stacks = shown["sites"].as_array().expect("sites").iter().filter(|site| {
                 frames(&shown, site).any(|frame| frame["function"] == "installed::service::descend")
             });

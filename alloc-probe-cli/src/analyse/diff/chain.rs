@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn functions(count: usize) -> Functions {
-        let known = vec![Function { file: None, is_named: true }; count];
+        let known = vec![Function { file: None, is_named: true, is_known: true }; count];
         Functions { base: Vec::new(), new: Vec::new(), count, known }
     }
 

@@ -17,7 +17,7 @@ pub struct Stacks<'a> {
     detail: Detail,
 }
 
-/// What makes a site: functions, and the line and column of the call in each.
+/// What makes a site: functions, and the line and column of the call in each; of one whose name is not known, its frame.
 pub type SiteKey = Vec<(FunctionId, Option<u32>, Option<u32>)>;
 
 impl<'a> Stacks<'a> {
@@ -55,7 +55,10 @@ impl<'a> Stacks<'a> {
         let told = shown.iter().filter(|id| is_all || wanted(frame(self.profile, **id).role));
         told.map(|id| {
             let frame = frame(self.profile, *id);
-            (self.functions.of_frames[0][id.0 as usize], frame.line, frame.column)
+            let function = self.functions.of_frames[0][id.0 as usize];
+            // Of a function without a name, the address is all that is shown.
+            let is_known = self.functions.functions[function.0 as usize].is_known;
+            (function, if is_known { frame.line } else { Some(id.0) }, frame.column)
         })
         .collect()
     }
@@ -106,6 +109,23 @@ mod tests {
         assert_eq!(folded("VFVF"), ("VF".to_owned(), 1), "there is nothing else to read");
         let all = Detail { all_stacks: true, ..Detail::default() };
         assert_eq!(shown("VaaaFam", all), ("VaaaFam".to_owned(), 0));
+    }
+
+    #[test]
+    fn functions_without_names_are_no_recursion_and_each_is_its_own() {
+        let frame = |address: u32| Frame {
+            function: format!("{address:#x} in libfoo.so"),
+            role: Role::Program,
+            ..Frame::default()
+        };
+        let profile = Profile { frames: (0x10..0x14).map(frame).collect(), ..Profile::default() };
+        let site =
+            |frames: [u32; 3]| Site { frames: frames.into_iter().map(FrameId).collect(), ..Site::default() };
+        let (one, other) = (site([0, 1, 2]), site([3, 1, 2]));
+        let mut stacks = Stacks::of(&profile, Detail::default());
+        let (shown, turns) = stacks.shown(&one);
+        assert_eq!((&shown, turns), (&one.frames.to_vec(), 0));
+        assert_ne!(stacks.key(&one, &shown), stacks.key(&other, &other.frames));
     }
 
     #[test]

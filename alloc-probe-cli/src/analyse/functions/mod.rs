@@ -35,8 +35,11 @@ pub struct Functions {
 pub struct Function {
     /// The number of its file; none where it is not known.
     pub file: Option<u32>,
-    /// Whether it has a name of its own. All closures of a file share one, so two of them on a stack are no recursion.
+    /// Whether it has a name of its own. All closures of a file share one, and so do all functions of an image whose names are
+    /// not known, so two of them on a stack are no recursion.
     pub is_named: bool,
+    /// Whether its name is known.
+    pub is_known: bool,
 }
 
 /// What makes a function: its own name and its file, or else all of its path.
@@ -94,7 +97,11 @@ impl Functions {
                 None => Identity::Path(&name.path),
             };
             *numbers.entry(identity).or_insert_with(|| {
-                functions.push(Function { file, is_named: !name.leaf().starts_with('{') });
+                functions.push(Function {
+                    file,
+                    is_named: name.known && !name.leaf().starts_with('{'),
+                    is_known: name.known,
+                });
                 FunctionId(functions.len() as u32 - 1)
             })
         };

@@ -14,6 +14,8 @@ pub(super) struct Name {
     leaf: usize,
     /// Whether the path is known. A function of C has none and is not told from one that lost it.
     pub(super) qualified: bool,
+    /// Whether it is known at all. Otherwise the image stands for it, and any two of its functions have it.
+    pub(super) known: bool,
 }
 
 impl Name {
@@ -27,7 +29,7 @@ impl Name {
         // Where there is no symbol, the image is all that holds for another build: never an address.
         if let Some((_, image)) = function.strip_prefix("0x").and_then(|text| text.split_once(" in ")) {
             let image = image.rsplit('/').next().unwrap_or(image);
-            return Name { path: format!("?? in {image}"), leaf: 0, qualified: true };
+            return Name { path: format!("?? in {image}"), leaf: 0, qualified: true, known: false };
         }
         let mut path = with_plain_closures(&short_name(without_suffixes(function)));
         // An impl that the compiler only numbered hides the type, so all the path is worth nothing.
@@ -36,7 +38,7 @@ impl Name {
             path.drain(..numbered + NUMBERED_IMPL.len());
         }
         let leaf = last_separator(&path).map_or(0, |separator| separator + 2);
-        Name { qualified: leaf > 0 && numbered.is_none(), leaf, path }
+        Name { qualified: leaf > 0 && numbered.is_none(), known: true, leaf, path }
     }
 }
 
@@ -64,6 +66,8 @@ fn without_suffixes(function: &str) -> &str {
     }
     let is_rust = name.starts_with('<') || name.ends_with('}');
     match name.find('(') {
+        // A method of Go has its type in there: `strings.(*Builder).grow`.
+        Some(type_of_go) if name[..type_of_go].ends_with('.') => name,
         Some(arguments) if arguments > 0 && !is_rust && !name[..arguments].contains('<') => {
             &name[..arguments]
         }
@@ -130,6 +134,7 @@ mod tests {
             ("orders::parse.1312", "orders::parse"),
             ("XML_Parse [clone .part.0]", "XML_Parse"),
             ("ns::Parser::feed(char const*, unsigned long)", "ns::Parser::feed"),
+            ("strings.(*Builder).grow", "strings.(*Builder).grow"),
             ("0x1f40 in /usr/lib/libfoo.so", "?? in libfoo.so"),
             ("0x1f48 in libfoo.so", "?? in libfoo.so"),
         ];
