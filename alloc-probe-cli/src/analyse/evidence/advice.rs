@@ -9,7 +9,7 @@ pub(in crate::analyse) fn retained(allocator: Allocator, has_spike: bool) -> Str
     let means = match allocator {
         Allocator::Glibc => {
             "it given back: `malloc_trim(0)` where a burst of work is over, or an allocator that gives pages back by \
-             itself, as Jemalloc does. `M_TRIM_THRESHOLD` is only about what lies above the last block in use."
+             itself, as jemalloc does. `M_TRIM_THRESHOLD` is only about what lies above the last block in use."
         }
         Allocator::Jemalloc => {
             "it given back sooner: a lower `dirty_decay_ms` (10 s by default), and `background_thread:true` for when \

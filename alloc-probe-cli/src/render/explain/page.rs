@@ -11,7 +11,7 @@ use crate::source::names;
 use crate::source::paths::PathStyle;
 use crate::term::{style, text};
 use crate::units::{bytes, count, duration, plural};
-use alloc_probe_format::dump::Ended;
+use alloc_probe_format::dump::{Ended, Mode};
 use std::io::{self, Write};
 
 /// How it is shown.
@@ -83,7 +83,11 @@ fn title(profile: &Profile, width: usize, out: &mut dyn Write) -> io::Result<()>
         "{strong}{name}{strong:#} {faint}(process {}) {when}, after {}{faint:#}",
         process.pid,
         duration(process.duration_ns)
-    )
+    )?;
+    match dump.mode {
+        Mode::Sample => writeln!(out, "{faint}recorded samples: figures of sites are estimates{faint:#}"),
+        _ => Ok(()),
+    }
 }
 
 fn findings(
