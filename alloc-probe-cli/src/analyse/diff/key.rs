@@ -67,23 +67,25 @@ impl Functions {
     }
 }
 
-/// For each function, the first of those that are the same source code: they call from one position of one file, as
+/// For each function, the first of those that are the same source code: in one build, they call from one position of one file, as
 /// functions that a macro made of one text do. The optimiser makes one function of them, under the name of any, and what
 /// recursed through two of them recurses through one then.
 fn of_one_code(sides: [&[Frame]; 2], of_frames: &[Vec<FunctionId>], known: &[Function]) -> Vec<FunctionId> {
     let mut same: Vec<u32> = (0..known.len() as u32).collect();
-    let mut at_position: FxHashMap<(u32, u32, u32, bool), u32> = FxHashMap::default();
-    for (frame, function) in sides.into_iter().zip(of_frames).flat_map(|(frames, ids)| frames.iter().zip(ids))
-    {
-        let of = known[function.0 as usize];
-        let (Role::Program, Some(file), Some(line), Some(column)) =
-            (frame.role, of.file, frame.line, frame.column)
-        else {
-            continue;
-        };
-        let first = *at_position.entry((file, line, column, of.is_named)).or_insert(function.0);
-        let (one, other) = (root(&same, first), root(&same, function.0));
-        same[one.max(other) as usize] = one.min(other);
+    for (frames, ids) in sides.into_iter().zip(of_frames) {
+        // Of one build alone: what stands at a position in another version may be another function, or have another name.
+        let mut at_position: FxHashMap<(u32, u32, u32, bool), u32> = FxHashMap::default();
+        for (frame, function) in frames.iter().zip(ids) {
+            let of = known[function.0 as usize];
+            let (Role::Program, Some(file), Some(line), Some(column)) =
+                (frame.role, of.file, frame.line, frame.column)
+            else {
+                continue;
+            };
+            let first = *at_position.entry((file, line, column, of.is_named)).or_insert(function.0);
+            let (one, other) = (root(&same, first), root(&same, function.0));
+            same[one.max(other) as usize] = one.min(other);
+        }
     }
     (0..known.len() as u32).map(|function| FunctionId(root(&same, function))).collect()
 }
@@ -129,6 +131,12 @@ mod tests {
         assert_eq!(of(&functions.base[0]), of(&functions.base[2]));
         assert_eq!(of(&functions.base[0]), of(&functions.new[0]));
         assert_ne!(of(&functions.base[0]), of(&functions.base[3]), "another column is another place");
+    }
+
+    #[test]
+    fn a_function_of_another_name_in_the_other_version_is_another() {
+        let functions = Functions::of(&[frame("a::note", 7, 5)], &[frame("a::remark", 7, 5)]);
+        assert_ne!(functions.base[0].function, functions.new[0].function);
     }
 
     #[test]
