@@ -97,7 +97,7 @@ Retained, not used  +2.0 MiB
     from 700.0 ms on, in a run of 2.0 s
       +2.1 MiB  orders::report::row  src/report.rs:90
   → Make the spike smaller (in parts, streamed, re-used), or have it given back: `malloc_trim(0)`
-    where a burst of work is over, or an allocator that gives pages back by itself, as Jemalloc
+    where a burst of work is over, or an allocator that gives pages back by itself, as jemalloc
     does. `M_TRIM_THRESHOLD` is only about what lies above the last block in use.
 
 ";

@@ -83,8 +83,10 @@ fn every_key_of_a_dump_is_required_and_no_other_allowed() {
         let is_figure = |key: &str| path == "/totals" || path == "/sites/0" && key != "stack";
         let of_stack =
             |key: &str| path == "/threads/0" && (key.starts_with("stack") || key.starts_with("deepest"));
-        let where_known =
+        let of_process =
             ["code", "cgroup", "heap", "allocator", "holes", "trimmed_bytes", "unknown", "at_peak"];
+        let of_system = ["pss_bytes", "uss_bytes", "shmem_bytes", "file_bytes", "oom_kills"];
+        let where_known = [&of_process[..], &of_system[..]].concat();
         let optional = |key: &str| {
             is_figure(key) || of_stack(key) || ["notes", "tid"].contains(&key) || where_known.contains(&key)
         };
