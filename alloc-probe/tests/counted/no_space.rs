@@ -258,11 +258,22 @@ fn a_limit_on_the_profile() {
     are_true(&enough);
 }
 
+/// Keeps a block from each of as many stacks as a tree of so many levels has branches.
+#[inline(never)]
+fn calls_itself_from_two_places(levels: usize, kept: &mut Vec<Box<usize>>) {
+    kept.push(black_box(Box::new(levels)));
+    if levels > 0 {
+        calls_itself_from_two_places(levels - 1, kept);
+        calls_itself_from_two_places(levels - 1, kept);
+    }
+}
+
 /// Threads enter and leave a scope for which there is no place in the spool. It stays open, and what follows is another's.
 fn opens_scopes() {
-    /// More than so little memory has places for, whatever the blocks before them leave of it.
     const THREADS: usize = 1000;
-    let kept: Vec<Box<usize>> = (0..100_000).map(Box::new).collect();
+    // Tables of blocks grow in leaps, and leave what is too little for the next; stacks then take the rest, bit by bit.
+    let mut kept: Vec<Box<usize>> = (0..100_000).map(Box::new).collect();
+    calls_itself_from_two_places(14, &mut kept);
     let scope = alloc_probe::Scope::new();
     let (entered, over) = (std::sync::Barrier::new(THREADS + 1), std::sync::Barrier::new(THREADS + 1));
     std::thread::scope(|threads| {

@@ -13,7 +13,8 @@ pub(crate) mod truth;
 
 use std::cell::Cell;
 use std::panic;
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 /// The variable that names the scenario to run, as `file::scenario`.
@@ -46,6 +47,12 @@ macro_rules! groups {
 }
 #[allow(unused_imports, reason = "the same")]
 pub(crate) use groups;
+
+/// Copies a program that is to be run. A process of its own does it: where this one has the copy open, a child that another
+/// thread starts has it open too for a moment, and what anybody may write to can't be run.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().expect("cp runs").success(), "{}", to.display());
+}
 
 /// The `main` of a test program: runs one scenario if the environment names one, else the checks, in the way of the
 /// standard harness, as far as `cargo test` needs it: an argument filters by name, `--list` only lists. As many checks run

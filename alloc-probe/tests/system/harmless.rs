@@ -2,7 +2,7 @@
 //! to the folder, and a program with more rights than its caller believes none of its variables.
 
 use crate::support::child::{Child, Outcome};
-use crate::support::{Cases, cases, tell};
+use crate::support::{Cases, cases, copy_program, tell};
 use alloc_probe::Mode;
 use std::fs;
 use std::hint::black_box;
@@ -271,7 +271,7 @@ fn more_rights_than_the_callers() {
         [(0o755, false, true), (0o4755, false, false), (0o2755, false, false), (0o755, true, false)]
     {
         let _ = fs::remove_file(&program);
-        fs::copy(std::env::current_exe().expect("a path"), &program).expect("a copy");
+        copy_program(&std::env::current_exe().expect("a path"), &program);
         open(&program, mode);
         if capability {
             // Of version 2: effective, CAP_NET_RAW permitted.

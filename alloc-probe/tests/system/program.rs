@@ -1,6 +1,6 @@
 //! The main program is what the process's mappings say, however it was started, and whatever became of its file since.
 
-use crate::support::{Cases, cases};
+use crate::support::{Cases, cases, copy_program};
 use alloc_probe::Mode;
 use alloc_probe_format::dump::{Dump, FrameKind};
 use alloc_probe_format::text_hash::TextHash;
@@ -121,7 +121,7 @@ fn started_from_memory() {
 fn deleted_since() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("program");
-    fs::copy(own_path(), &program).expect("a copy");
+    copy_program(&own_path(), &program);
     let (_, dump) = run(Command::new(&program), "deletes_itself", "count", folder.path());
     is_of_the_program(&dump, &program.to_string_lossy());
     assert!(executable_bytes(&dump) > 100_000, "{:?}", dump.memory.categories);
@@ -134,19 +134,19 @@ fn in_a_root_without_proc() {
         return; // Nobody else can change the root.
     }
     let folder = tempfile::tempdir().expect("a folder");
-    fs::copy(own_path(), folder.path().join("program")).expect("a copy");
+    copy_program(&own_path(), &folder.path().join("program"));
     let maps = fs::read_to_string("/proc/self/maps").expect("the mappings");
     let libraries = maps.split_whitespace().filter(|word| word.starts_with('/') && word.contains(".so"));
     for library in libraries {
         let copy = folder.path().join(&library[1..]);
         fs::create_dir_all(copy.parent().expect("a folder")).expect("folders");
-        let _ = fs::copy(library, &copy);
+        copy_program(Path::new(library), &copy);
     }
     // Where the program asks for its linker.
     let linker = "lib64/ld-linux-x86-64.so.2";
     if Path::new("/").join(linker).exists() {
         fs::create_dir_all(folder.path().join("lib64")).expect("a folder");
-        fs::copy(Path::new("/").join(linker), folder.path().join(linker)).expect("a copy");
+        copy_program(&Path::new("/").join(linker), &folder.path().join(linker));
     }
     let mut command = Command::new("/program");
     let root = std::ffi::CString::new(folder.path().to_str().expect("UTF-8")).expect("no zero");
