@@ -17,7 +17,7 @@ pub fn mark(profile: &mut Profile) {
     let sites = shown(profile, Metric::EndBytes, Detail::default());
     let growing: Vec<(Vec<u32>, f64)> = (sites.into_iter())
         .filter_map(|site| {
-            let growing = judge.growing(&site.members, site.figures)?;
+            let growing = judge.growing(&site.members, site.sum.figures)?;
             Some((site.members, growing.ages.settled))
         })
         .collect();

@@ -3,33 +3,24 @@
 use super::fold::Detail;
 use super::fold::stacks::{SiteKey, Stacks};
 use super::fold::turns::Turns;
-use crate::profile::{FrameId, Profile};
-use alloc_probe_format::dump::{Figures, Histogram};
+use crate::profile::{Profile, Site};
+use alloc_probe_format::dump::Histogram;
 use alloc_probe_format::metric::Metric;
 use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 
 /// All allocations that look the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ShownSite {
-    /// The frames to show, from the allocation outwards: those of the largest stack, with recursion folded.
-    pub frames: Vec<FrameId>,
+    /// What was recorded of all of them together. The row and the frames are those of the largest stack; of the frames,
+    /// turns of a recursion are folded.
+    pub sum: Site,
     /// How many different stacks are shown as this one.
     pub stacks: u64,
     /// How many turns of a recursion these have that are not among the frames.
     pub turns: Turns,
     /// Which these are: indices into [`Profile::sites`].
     pub members: Vec<u32>,
-    /// Whether frames were left out when some of it was recorded.
-    pub truncated: bool,
-    /// The figures of all of them together.
-    pub figures: Figures,
-    /// Sizes of their blocks, as in the dump.
-    pub sizes: Histogram,
-    /// Lifetimes of their ended blocks, as in the dump.
-    pub lifetimes: Histogram,
-    /// Ages of their live blocks, as in the dump.
-    pub ages: Histogram,
 }
 
 /// The profile's sites as they are shown, the largest by `metric` first. Equal ones keep the dump's order.
@@ -50,18 +41,20 @@ pub fn shown(profile: &Profile, metric: Metric, detail: Detail) -> Vec<ShownSite
         let merged = &mut shown[index];
         if merged.stacks == 0 || size > largest[index] {
             largest[index] = size;
-            merged.frames = frames;
+            (merged.sum.row, merged.sum.frames) = (site.row, frames);
         }
         merged.stacks += 1;
         merged.turns.add(turns);
         merged.members.push(number);
-        merged.truncated |= site.truncated;
-        merged.figures.add(&site.figures);
-        add_histogram(&mut merged.sizes, &site.sizes);
-        add_histogram(&mut merged.lifetimes, &site.lifetimes);
-        add_histogram(&mut merged.ages, &site.ages);
+        let sum = &mut merged.sum;
+        sum.truncated |= site.truncated;
+        sum.figures.add(&site.figures);
+        add_histogram(&mut sum.sizes, &site.sizes);
+        add_histogram(&mut sum.lifetimes, &site.lifetimes);
+        add_histogram(&mut sum.ages, &site.ages);
+        sum.pages.add(&site.pages);
     }
-    shown.sort_by_key(|site| Reverse(metric.of(&site.figures)));
+    shown.sort_by_key(|shown| Reverse(metric.of(&shown.sum.figures)));
     shown
 }
 
@@ -77,7 +70,8 @@ fn add_histogram(sum: &mut Histogram, other: &Histogram) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Frame, Role, Site};
+    use crate::profile::{Frame, FrameId, Role};
+    use alloc_probe_format::dump::Figures;
 
     /// Frames of functions of their own, by their roles.
     fn profile(roles: &[Role], sites: &[(&[u32], u64)]) -> Profile {
@@ -107,10 +101,10 @@ mod tests {
         let profile = profile(&roles, &[(&[0, 2, 3, 4], 100), (&[0, 3, 4], 120), (&[1, 2, 3, 4], 64)]);
         let sites = shown(&profile, Metric::PeakBytes, Detail::default());
         assert_eq!(sites.len(), 2);
-        assert_eq!(sites[0].frames, [FrameId(2), FrameId(3)]);
-        assert_eq!((sites[0].figures.peak_bytes, sites[0].figures.total_blocks), (164, 2));
-        assert_eq!(sites[0].sizes, [(3, 2), (6, 2)]);
-        assert_eq!(sites[1].figures.peak_bytes, 120);
+        assert_eq!(sites[0].sum.frames, [FrameId(2), FrameId(3)]);
+        assert_eq!((sites[0].sum.figures.peak_bytes, sites[0].sum.figures.total_blocks), (164, 2));
+        assert_eq!(sites[0].sum.sizes, [(3, 2), (6, 2)]);
+        assert_eq!(sites[1].sum.figures.peak_bytes, 120);
         let all = Detail { all_frames: true, all_stacks: false };
         assert_eq!(shown(&profile, Metric::PeakBytes, all).len(), 3);
     }
@@ -129,9 +123,9 @@ mod tests {
         let profile = profile(&roles, &stacks);
         let sites = shown(&profile, Metric::PeakBytes, Detail::default());
         let told: Vec<_> =
-            sites.iter().map(|site| (site.stacks, site.turns, site.figures.peak_bytes)).collect();
+            sites.iter().map(|site| (site.stacks, site.turns, site.sum.figures.peak_bytes)).collect();
         assert_eq!(told, [(3, Turns { least: 0, most: 2 }, 13), (1, Turns::of(0), 2)]);
-        assert_eq!(sites[0].frames, [0, 1, 2, 4].map(FrameId), "the largest stack's");
+        assert_eq!(sites[0].sum.frames, [0, 1, 2, 4].map(FrameId), "the largest stack's");
         let all = Detail { all_stacks: true, all_frames: false };
         let sites = shown(&profile, Metric::PeakBytes, all);
         assert_eq!(sites.len(), 4);

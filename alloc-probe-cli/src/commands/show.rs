@@ -110,10 +110,10 @@ fn write_source(
     terminal: &mut Terminal<'_>,
 ) -> Result<u8, Error> {
     let headline = |site: &ShownSite| {
-        let frames: Vec<&Frame> = site.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+        let frames: Vec<&Frame> = site.sum.frames.iter().map(|id| fold::frame(profile, *id)).collect();
         fold::headline(&frames).map(|index| frames[index])
     };
-    let with_figure = shown.iter().filter(|site| options.metric.of(&site.figures) > 0);
+    let with_figure = shown.iter().filter(|site| options.metric.of(&site.sum.figures) > 0);
     let site = match wanted.parse::<usize>() {
         Ok(place) => place.checked_sub(1).and_then(|index| with_figure.clone().nth(index)),
         Err(_) => with_figure.clone().find(|site| {

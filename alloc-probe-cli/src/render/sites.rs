@@ -49,8 +49,8 @@ pub fn write(
     let Options { metric, .. } = *options;
     let whole = metric.of(&profile.dump.totals);
     let top: Vec<&ShownSite> =
-        sites.iter().take(options.top).take_while(|site| metric.of(&site.figures) > 0).collect();
-    let sum: u64 = top.iter().map(|site| metric.of(&site.figures)).fold(0, u64::saturating_add);
+        sites.iter().take(options.top).take_while(|site| metric.of(&site.sum.figures) > 0).collect();
+    let sum: u64 = top.iter().map(|site| metric.of(&site.sum.figures)).fold(0, u64::saturating_add);
     let (strong, faint) = (style::STRONG, style::FAINT);
     let what = if metric.is_bytes() { figure(whole, true) } else { format!("{} blocks", count(whole)) };
     let estimates = if profile.dump.mode == Mode::Sample { " (estimates)" } else { "" };
@@ -84,14 +84,14 @@ pub fn write(
             writeln!(out)?;
         }
         let other = match companion.is_known(&profile.dump) {
-            true => figure(companion.of(&site.figures), companion.is_bytes()),
+            true => figure(companion.of(&site.sum.figures), companion.is_bytes()),
             false => "?".to_owned(),
         };
         let value = &values[index];
         write!(
             out,
             "{strong}{value:>value_columns$}{strong:#}  {other:>10}  {:>6}  ",
-            percent(metric.of(&site.figures), whole)
+            percent(metric.of(&site.sum.figures), whole)
         )?;
         for (row, line) in lines.iter().enumerate() {
             if row > 0 {
@@ -108,8 +108,8 @@ pub fn write(
 
 /// A site's figure, with its standard error where it is an estimate.
 fn value(profile: &Profile, site: &ShownSite, metric: Metric) -> String {
-    let value = figure(metric.of(&site.figures), metric.is_bytes());
-    match sampling::relative_error(&profile.dump, &site.figures, metric) {
+    let value = figure(metric.of(&site.sum.figures), metric.is_bytes());
+    match sampling::relative_error(&profile.dump, &site.sum.figures, metric) {
         Some(error) => format!("{value} ±{:.0}%", error * 100.0),
         None => value,
     }
@@ -127,10 +127,10 @@ fn told_apart(profile: &Profile, sites: &[&ShownSite], detail: Detail, paths: &P
         let frame = fold::frame(profile, *id);
         (&frame.function, &frame.file, frame.line, frame.column)
     };
-    let places: Vec<Vec<_>> = sites.iter().map(|site| site.frames.iter().map(place).collect()).collect();
+    let places: Vec<Vec<_>> = sites.iter().map(|site| site.sum.frames.iter().map(place).collect()).collect();
     let told = telling(&texts, &places);
     for ((lines, site), told) in stacks.iter_mut().zip(sites).zip(told) {
-        for frame in told.into_iter().map(|at| fold::frame(profile, site.frames[at])) {
+        for frame in told.into_iter().map(|at| fold::frame(profile, site.sum.frames[at])) {
             let name =
                 if detail.all_frames { frame.function.clone() } else { names::display_name(&frame.function) };
             let mut line = Line::at("≠ ", name, frame, paths);
@@ -191,7 +191,7 @@ impl Line {
 
 /// A site's stack: the function it is named after, what that called, and who called it.
 fn lines(profile: &Profile, site: &ShownSite, all_frames: bool, paths: &PathStyle) -> Vec<Line> {
-    let frames: Vec<&Frame> = site.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+    let frames: Vec<&Frame> = site.sum.frames.iter().map(|id| fold::frame(profile, *id)).collect();
     let mut lines: Vec<Line> = Vec::new();
     if all_frames {
         lines.extend(frames.iter().enumerate().map(|(index, frame)| {
@@ -202,7 +202,7 @@ fn lines(profile: &Profile, site: &ShownSite, all_frames: bool, paths: &PathStyl
         lines.extend(called(&frames[..named]));
         callers(&frames[named + 1..], paths, &mut lines);
     }
-    if site.truncated {
+    if site.sum.truncated {
         let of = if site.stacks > 1 { "some of these stacks" } else { "this stack" };
         lines.push(Line::new("", format!("(frames were left out of {of})")));
     }

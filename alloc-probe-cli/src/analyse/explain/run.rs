@@ -36,7 +36,7 @@ impl<'a> Run<'a> {
     ) -> Run<'a> {
         let judge = Judge::of(profile);
         let verdict = |(index, site): (usize, &ShownSite)| {
-            Some((index, judge.as_ref()?.growing(&site.members, site.figures)?))
+            Some((index, judge.as_ref()?.growing(&site.members, site.sum.figures)?))
         };
         let growing = sites.iter().enumerate().filter_map(verdict).collect();
         Run { profile, sites, account, judge, series, growing }
@@ -70,13 +70,13 @@ impl<'a> Run<'a> {
 
     /// Where a site's blocks come from: `` `orders::cache::insert` (src/cache.rs:31) ``.
     pub(super) fn place(&self, site: usize) -> String {
-        place::of_stack(self.profile, &self.sites[site].frames)
+        place::of_stack(self.profile, &self.sites[site].sum.frames)
     }
 
     /// The same in short: the function's name.
     pub(super) fn name(&self, site: usize) -> String {
         let frames: Vec<_> =
-            self.sites[site].frames.iter().map(|frame| fold::frame(self.profile, *frame)).collect();
+            self.sites[site].sum.frames.iter().map(|frame| fold::frame(self.profile, *frame)).collect();
         fold::headline(&frames).map_or_else(
             || place::UNKNOWN.to_owned(),
             |frame| format!("`{}`", crate::source::names::display_name(&frames[frame].function)),

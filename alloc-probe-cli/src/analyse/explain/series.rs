@@ -32,9 +32,9 @@ impl Series {
     /// Adds a dump with its sites as they are shown.
     pub fn add(&mut self, profile: &Profile, sites: &[ShownSite]) {
         let mut end_bytes: HashMap<Vec<Named>, u64> = HashMap::new();
-        for site in sites.iter().filter(|site| site.figures.end_bytes > 0) {
-            let bytes = end_bytes.entry(named(profile, &site.frames)).or_default();
-            *bytes = bytes.saturating_add(site.figures.end_bytes);
+        for site in sites.iter().filter(|site| site.sum.figures.end_bytes > 0) {
+            let bytes = end_bytes.entry(named(profile, &site.sum.frames)).or_default();
+            *bytes = bytes.saturating_add(site.sum.figures.end_bytes);
         }
         self.dumps.push(Earlier { time_ns: profile.dump.process.duration_ns, end_bytes });
         self.dumps.sort_by_key(|dump| dump.time_ns);
@@ -47,7 +47,7 @@ impl Series {
 
     /// What a site of a later dump held at each.
     pub(super) fn held(&self, profile: &Profile, site: &ShownSite) -> Vec<u64> {
-        let key = named(profile, &site.frames);
+        let key = named(profile, &site.sum.frames);
         self.dumps.iter().map(|dump| dump.end_bytes.get(&key).copied().unwrap_or(0)).collect()
     }
 

@@ -145,7 +145,7 @@ fn sites_of(
     let listed = if options.all { finding.sites.len() } else { SITES };
     for (site, figure) in finding.sites.iter().take(listed) {
         let Some(site) = sites.get(*site) else { continue };
-        let frames: Vec<&Frame> = site.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+        let frames: Vec<&Frame> = site.sum.frames.iter().map(|id| fold::frame(profile, *id)).collect();
         let named = fold::headline(&frames).map(|frame| frames[frame]);
         let function = named.map_or("(no stack)".to_owned(), |frame| names::display_name(&frame.function));
         let line = named.and_then(|frame| frame.line).map(|line| format!(":{line}")).unwrap_or_default();

@@ -96,12 +96,12 @@ impl Exporter for Dhat {
         let detail = Detail { all_stacks: true, ..options.detail };
         for site in shown(profile, options.metric, detail) {
             let rows: Vec<u32> =
-                site.frames.iter().map(|FrameId(id)| table.row(&texts[*id as usize])).collect();
+                site.sum.frames.iter().map(|FrameId(id)| table.row(&texts[*id as usize])).collect();
             let at = *by_stack.entry(rows.clone()).or_insert(points.len());
             if at == points.len() {
                 points.push((rows, Figures::default()));
             }
-            points[at].1.add(&site.figures);
+            points[at].1.add(&site.sum.figures);
         }
         let process = &profile.dump.process;
         let file = File {

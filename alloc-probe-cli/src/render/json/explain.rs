@@ -58,7 +58,7 @@ pub fn write(
     let listed = Listed::of_findings(sites.len(), &explanation.findings);
     let mut table = FrameTable::default();
     let mut numbers = Numbers::of(profile);
-    listed.sites(sites).for_each(|site| table.add(&mut numbers, &site.frames));
+    listed.sites(sites).for_each(|site| table.add(&mut numbers, &site.sum.frames));
     let headline = &explanation.headline;
     let json = ExplainOf {
         schema_version: SCHEMA_VERSION,

@@ -95,15 +95,15 @@ impl<'a> Site<'a> {
     /// One of a run.
     pub(super) fn new(profile: &'a Profile, site: &'a ShownSite, numbers: &Numbers<'_>) -> Site<'a> {
         Site {
-            figures: AllFigures::of(profile, site.figures),
-            errors: Errors::of_blocks([(&site.sizes, &site.figures)], &site.figures, &profile.dump),
-            truncated: site.truncated,
-            sizes: &site.sizes,
-            lifetimes: &site.lifetimes,
-            ages: &site.ages,
+            figures: AllFigures::of(profile, site.sum.figures),
+            errors: Errors::of_blocks([(&site.sum.sizes, &site.sum.figures)], &site.sum.figures, &profile.dump),
+            truncated: site.sum.truncated,
+            sizes: &site.sum.sizes,
+            lifetimes: &site.sum.lifetimes,
+            ages: &site.sum.ages,
             stacks: site.stacks,
             turns: [site.turns.least, site.turns.most],
-            stack: numbers.stack(&site.frames),
+            stack: numbers.stack(&site.sum.frames),
         }
     }
 }

@@ -96,7 +96,7 @@ pub fn write(
     let deepest: Vec<&[FrameId]> = (0..dump.threads.len())
         .map(|thread| profile.deepest.get(thread).map_or(&[][..], |deepest| &deepest.frames))
         .collect();
-    let of_sites = listed.sites(sites).map(|site| site.frames.as_slice());
+    let of_sites = listed.sites(sites).map(|site| site.sum.frames.as_slice());
     let others = deepest.iter().copied().chain(profile.failed.iter().map(Vec::as_slice));
     of_sites.chain(others).for_each(|stack| table.add(&mut numbers, stack));
     let json = Show {

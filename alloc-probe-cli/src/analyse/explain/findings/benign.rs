@@ -22,7 +22,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     if samples.len() < LEAST_SAMPLES || then as f64 > first as f64 * SETTLED || dump.totals.end_bytes == 0 {
         return Vec::new();
     }
-    let live = run.sites.iter().map(|site| site.figures.end_bytes).enumerate();
+    let live = run.sites.iter().map(|site| site.sum.figures.end_bytes).enumerate();
     let sites = largest_first(live.filter(|(_, bytes)| *bytes > 0).collect());
     let mut evidence = vec![format!(
         "at most {} were live while the first half of the blocks was allocated, and {} after that, in {}",

@@ -50,7 +50,7 @@ pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
     times.push(run.profile.dump.process.duration_ns);
     let steps = run.sites.iter().enumerate().filter_map(|(index, site)| {
         let mut held = series.held(run.profile, site);
-        held.push(site.figures.end_bytes);
+        held.push(site.sum.figures.end_bytes);
         // Of two dumps, whatever is in flight may have more in the second: ages must say so as well.
         let by_ages = run.growing.iter().any(|(growing, _)| *growing == index);
         Steps::of(index, held, &times).filter(|steps| steps.held.len() > 2 || by_ages)

@@ -18,7 +18,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
         bytes(dump.totals.end_bytes.saturating_sub(untouched))
     )];
     evidence.extend(sites.first().map(|(site, untouched)| {
-        let figures = &run.sites[*site].figures;
+        let figures = &run.sites[*site].sum.figures;
         format!(
             "{} of {} together, from {}: {} of them resident",
             plural(figures.end_blocks, "live block"),
