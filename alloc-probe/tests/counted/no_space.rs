@@ -77,7 +77,7 @@ fn works_with_much_memory() {
     let mut large = vec![0u8; LARGE];
     large.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
     work();
-    assert_eq!(large.iter().map(|&byte| usize::from(byte)).sum::<usize>(), LARGE / 4096);
+    assert_eq!(large.iter().step_by(4096).map(|&byte| usize::from(byte)).sum::<usize>(), LARGE / 4096);
     Counted::tell_at_exit();
     std::process::exit(7);
 }
@@ -272,8 +272,8 @@ fn calls_itself_from_two_places(levels: usize, kept: &mut Vec<Box<usize>>) {
 fn opens_scopes() {
     const THREADS: usize = 1000;
     // Tables of blocks grow in leaps, and leave what is too little for the next; stacks then take the rest, bit by bit.
-    let mut kept: Vec<Box<usize>> = (0..100_000).map(Box::new).collect();
-    calls_itself_from_two_places(14, &mut kept);
+    let mut kept: Vec<Box<usize>> = (0..30_000).map(Box::new).collect();
+    calls_itself_from_two_places(13, &mut kept);
     let scope = alloc_probe::Scope::new();
     let (entered, over) = (std::sync::Barrier::new(THREADS + 1), std::sync::Barrier::new(THREADS + 1));
     std::thread::scope(|threads| {

@@ -134,8 +134,12 @@ fn interrupted(signals: u64, mut round: impl FnMut(usize)) {
 }
 
 fn timer() {
+    timer_for(10_000);
+}
+
+fn timer_for(signals: u64) {
     let mut kept = Vec::new();
-    interrupted(10_000, |round| {
+    interrupted(signals, |round| {
         allocate(round, &mut kept);
     });
     drop(kept);
@@ -159,7 +163,7 @@ fn timer_and_dumps() {
 }
 
 fn timer_in_a_scope() {
-    in_a_scope(timer);
+    in_a_scope(|| timer_for(3000));
 }
 
 fn steps_in_a_scope() {
@@ -214,7 +218,7 @@ fn step(rounds: usize) {
     Counted::tell_at_exit();
 }
 
-const STEPPED: usize = if cfg!(debug_assertions) { 3 } else { 40 };
+const STEPPED: usize = if cfg!(debug_assertions) { 2 } else { 40 };
 
 const MODES: [&str; 3] = ["full", "sample=100", "count"];
 

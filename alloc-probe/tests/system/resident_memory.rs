@@ -227,7 +227,7 @@ fn a_small_heap_has_no_reading_that_is_not_its_own() {
 }
 
 /// Dumps that are taken while the threads go on.
-const DUMPS: usize = 50;
+const DUMPS: usize = 25;
 
 /// Threads replace blocks of all sizes at random places, keep some, grow long lists, and start and end others.
 fn goes_on() {
