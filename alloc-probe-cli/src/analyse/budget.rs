@@ -126,12 +126,12 @@ impl Budget {
     }
 
     /// Holds a profile to the budget. The base is there if [it has to be](Budget::needs_base).
-    pub fn judge(&self, base: Option<(&Profile, &Diff)>, new: &Profile) -> Vec<Verdict> {
+    pub fn verdicts(&self, base: Option<(&Profile, &Diff)>, new: &Profile) -> Vec<Verdict> {
         let mut verdicts: Vec<Verdict> = self
             .limits
             .iter()
             .map(|limit| {
-                let (above, measured) = limit.above.judge(base, new, Extent::Process);
+                let (above, measured) = limit.above.measure(base, new, Extent::Process);
                 limit.verdict(None, measured, !above, None)
             })
             .collect();
@@ -147,7 +147,7 @@ impl Budget {
                 match &found {
                     Some(found) => {
                         let base = base_figures.as_ref().map(|(base, diff)| (base, *diff));
-                        let (above, measured) = limit.above.judge(base, found, Extent::Sites);
+                        let (above, measured) = limit.above.measure(base, found, Extent::Sites);
                         limit.verdict(function, measured, !above, place.clone())
                     }
                     // A function that was renamed must not pass for one that allocates nothing.

@@ -1,6 +1,6 @@
 //! Which of a profile's sites grow without end, as a figure that they can be ordered, drawn and compared by.
 
-use crate::analyse::evidence::growing::Judge;
+use crate::analyse::evidence::growing::Growth;
 use crate::analyse::fold::Detail;
 use crate::analyse::sites::shown;
 use crate::profile::Profile;
@@ -13,11 +13,11 @@ pub fn mark(profile: &mut Profile) {
     if profile.dump.recorded_by.is_some() {
         return;
     }
-    let Some(judge) = Judge::of(profile) else { return };
+    let Some(growth) = Growth::of(profile) else { return };
     let sites = shown(profile, Metric::EndBytes, Detail::default());
     let growing: Vec<(Vec<u32>, f64)> = (sites.into_iter())
         .filter_map(|site| {
-            let growing = judge.growing(&site.members, site.sum.figures)?;
+            let growing = growth.growing(&site.members, site.sum.figures)?;
             Some((site.members, growing.ages.settled))
         })
         .collect();

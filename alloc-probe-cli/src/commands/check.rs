@@ -85,7 +85,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         let diff = diff(&base, &new);
         (base, diff)
     });
-    let verdicts = budget.judge(base.as_ref().map(|(base, diff)| (base, diff)), &new);
+    let verdicts = budget.verdicts(base.as_ref().map(|(base, diff)| (base, diff)), &new);
     let status = if verdicts.iter().all(|verdict| verdict.met) { exit::SUCCESS } else { exit::UNMET };
     terminal.settled = status;
     text::table(&verdicts, terminal.out.as_mut())?;

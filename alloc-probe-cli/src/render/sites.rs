@@ -5,7 +5,7 @@ use crate::analyse::fold::{self, Detail};
 use crate::analyse::sampling;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{Frame, FrameId, Profile, Role};
-use crate::render::telling::telling;
+use crate::render::significant::significant;
 use crate::source::names;
 use crate::source::paths::{self, Origin, PathStyle, Source};
 use crate::term::{style, text};
@@ -128,7 +128,7 @@ fn told_apart(profile: &Profile, sites: &[&ShownSite], detail: Detail, paths: &P
         (&frame.function, &frame.file, frame.line, frame.column)
     };
     let places: Vec<Vec<_>> = sites.iter().map(|site| site.sum.frames.iter().map(place).collect()).collect();
-    let told = telling(&texts, &places);
+    let told = significant(&texts, &places);
     for ((lines, site), told) in stacks.iter_mut().zip(sites).zip(told) {
         for frame in told.into_iter().map(|at| fold::frame(profile, site.sum.frames[at])) {
             let name =

@@ -75,7 +75,7 @@ impl Threshold {
 
     /// Whether the condition holds, and what is the case. Without a base, the figure itself is: there has to be one
     /// where [it is needed](Threshold::needs_base).
-    pub fn judge(&self, base: Option<(&Profile, &Diff)>, new: &Profile, extent: Extent) -> (bool, String) {
+    pub fn measure(&self, base: Option<(&Profile, &Diff)>, new: &Profile, extent: Extent) -> (bool, String) {
         match (self.subject, base) {
             (Subject::Figure(index), _) => {
                 let (name, is_bytes, of) = FIGURES[index];

@@ -1,6 +1,11 @@
-//! What to do about memory that an allocator holds, by what the allocator is.
+//! What to do about memory that no data is in, by what the allocator is.
 
 use crate::analyse::evidence::words::Allocator;
+
+/// About what was asked for and never touched.
+pub(in crate::analyse) const RESERVED: &str = "Look at the resident memory, not at live bytes or the virtual size. Where the \
+                                               latter is limited (`ulimit -v`, `vm.overcommit_memory=2`), reserve what is \
+                                               needed.";
 
 /// About free pages that stay resident; `has_spike` is whether it is known what left them behind.
 pub(in crate::analyse) fn retained(allocator: Allocator, has_spike: bool) -> String {

@@ -49,16 +49,16 @@ pub(in crate::analyse) struct Growing {
 }
 
 /// What verdicts on the sites of a run rest on.
-pub(in crate::analyse) struct Judge<'a> {
+pub(in crate::analyse) struct Growth<'a> {
     profile: &'a Profile,
     pub(in crate::analyse) activity: Activity,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Growth<'a> {
     /// None where the run is too short, or its time is not known.
-    pub(in crate::analyse) fn of(profile: &'a Profile) -> Option<Judge<'a>> {
+    pub(in crate::analyse) fn of(profile: &'a Profile) -> Option<Growth<'a>> {
         let activity = Activity::of(&profile.dump).filter(|activity| activity.active_ns() >= LEAST_NS)?;
-        Some(Judge { profile, activity })
+        Some(Growth { profile, activity })
     }
 
     /// Some sites of the run, by their numbers, as if they were one; none where they don't grow.

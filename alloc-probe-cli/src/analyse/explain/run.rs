@@ -1,7 +1,7 @@
 //! What findings about one run are made from, and what is worth to be said of it.
 
 use crate::analyse::account::Account;
-use crate::analyse::evidence::growing::{Growing, Judge};
+use crate::analyse::evidence::growing::{Growing, Growth};
 use crate::analyse::evidence::place;
 use crate::analyse::explain::series::Series;
 use crate::analyse::fold;
@@ -20,7 +20,7 @@ pub(super) struct Run<'a> {
     pub(super) sites: &'a [ShownSite],
     pub(super) account: Option<&'a Account>,
     /// What verdicts on growth rest on; none of a run that is too short.
-    pub(super) judge: Option<Judge<'a>>,
+    pub(super) growth: Option<Growth<'a>>,
     /// Earlier dumps of the same run.
     pub(super) series: Option<&'a Series>,
     /// The sites that grow without end, by the ages of their blocks.
@@ -34,12 +34,12 @@ impl<'a> Run<'a> {
         account: Option<&'a Account>,
         series: Option<&'a Series>,
     ) -> Run<'a> {
-        let judge = Judge::of(profile);
+        let growth = Growth::of(profile);
         let verdict = |(index, site): (usize, &ShownSite)| {
-            Some((index, judge.as_ref()?.growing(&site.members, site.sum.figures)?))
+            Some((index, growth.as_ref()?.growing(&site.members, site.sum.figures)?))
         };
         let growing = sites.iter().enumerate().filter_map(verdict).collect();
-        Run { profile, sites, account, judge, series, growing }
+        Run { profile, sites, account, growth, series, growing }
     }
 
     /// The program's own resident memory, without what recording took; its peak of live bytes where that is not known.

@@ -24,8 +24,8 @@ type Named = (String, Option<String>, Option<u32>);
 fn named(profile: &Profile, frames: &[FrameId]) -> Vec<Named> {
     let frames: Vec<_> = frames.iter().map(|frame| fold::frame(profile, *frame)).collect();
     let has_own = frames.iter().any(|frame| frame.role == Role::Program);
-    let telling = frames.iter().filter(|frame| !has_own || frame.role == Role::Program);
-    telling.map(|frame| (frame.function.clone(), frame.file.clone(), frame.line)).collect()
+    let significant = frames.iter().filter(|frame| !has_own || frame.role == Role::Program);
+    significant.map(|frame| (frame.function.clone(), frame.file.clone(), frame.line)).collect()
 }
 
 impl Series {

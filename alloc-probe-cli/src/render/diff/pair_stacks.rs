@@ -5,7 +5,7 @@ use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::diff::view::stack::{Stack, Step};
 use crate::analyse::fold::turns::Turns;
 use crate::profile::{Frame, FrameId, Profile};
-use crate::render::telling::telling;
+use crate::render::significant::significant;
 use crate::source::names;
 use crate::source::paths::{self, Origin, PathStyle};
 use crate::term::{style, text};
@@ -126,7 +126,7 @@ impl<'a> Stacks<'a> {
         };
         let places: Vec<Vec<_>> =
             stacks.iter().map(|stack| stack.steps.iter().map(place).collect()).collect();
-        let told = telling(&texts, &places);
+        let told = significant(&texts, &places);
         for ((lines, stack), told) in lines.iter_mut().zip(&stacks).zip(told) {
             for step in told.into_iter().map(|at| &stack.steps[at]) {
                 let mut line = self.line("≠ ", step);

@@ -96,7 +96,11 @@ impl<'a> Site<'a> {
     pub(super) fn new(profile: &'a Profile, site: &'a ShownSite, numbers: &Numbers<'_>) -> Site<'a> {
         Site {
             figures: AllFigures::of(profile, site.sum.figures),
-            errors: Errors::of_blocks([(&site.sum.sizes, &site.sum.figures)], &site.sum.figures, &profile.dump),
+            errors: Errors::of_blocks(
+                [(&site.sum.sizes, &site.sum.figures)],
+                &site.sum.figures,
+                &profile.dump,
+            ),
             truncated: site.sum.truncated,
             sizes: &site.sum.sizes,
             lifetimes: &site.sum.lifetimes,

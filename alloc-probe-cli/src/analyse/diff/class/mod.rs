@@ -196,7 +196,7 @@ pub(super) fn classes(
     if is_nameless(base, &functions.base) || is_nameless(new, &functions.new) {
         return vec![None; pairs.len()];
     }
-    let judge = Judge {
+    let runs = Runs {
         base,
         new,
         optimisation: optimisation(&base.dump.build, &new.dump.build),
@@ -207,11 +207,11 @@ pub(super) fn classes(
         shown: [&functions.base, &functions.new].map(|keys| shown(keys, functions.count)),
         left: sums::cancel([base, new], pairs, places, &LIVES.map(|(figure, _)| figure)),
     };
-    pairs.iter().enumerate().map(|(index, pair)| judge.class(index, pair)).collect()
+    pairs.iter().enumerate().map(|(index, pair)| runs.class(index, pair)).collect()
 }
 
 /// What is known of both runs.
-struct Judge<'a> {
+struct Runs<'a> {
     base: &'a Profile,
     new: &'a Profile,
     optimisation: Ordering,
@@ -227,7 +227,7 @@ struct Judge<'a> {
     left: Left,
 }
 
-impl Judge<'_> {
+impl Runs<'_> {
     fn class(&self, index: usize, pair: &Pair) -> Option<Class> {
         let is_said = self.left.of_blocks(index) >= SAID;
         match (&pair.base, &pair.new) {

@@ -8,7 +8,7 @@ use super::place;
 use super::runs::{Runs, largest_first};
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::evidence::activity::Activity;
-use crate::analyse::evidence::growing::{ADVICE, Growing, Judge, per_mark};
+use crate::analyse::evidence::growing::{ADVICE, Growing, Growth, per_mark};
 use crate::analyse::signed::signed;
 use crate::profile::Profile;
 use crate::units;
@@ -85,8 +85,8 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
 
 /// The sites of a run that grow, in the order of their pairs.
 fn growing(profile: &Profile, pairs: &[Pair], side: fn(&Pair) -> Option<&Sites>) -> Vec<(usize, Growing)> {
-    let Some(judge) = Judge::of(profile) else { return Vec::new() };
-    let verdict = |(pair, sites): (usize, &Sites)| Some((pair, judge.growing(&sites.sites, sites.figures)?));
+    let Some(growth) = Growth::of(profile) else { return Vec::new() };
+    let verdict = |(pair, sites): (usize, &Sites)| Some((pair, growth.growing(&sites.sites, sites.figures)?));
     let sites = pairs.iter().enumerate().filter_map(|(index, pair)| Some((index, side(pair)?)));
     sites.filter_map(verdict).collect()
 }

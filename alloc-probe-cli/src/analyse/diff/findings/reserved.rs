@@ -5,6 +5,7 @@ use super::finding::{Finding, Kind};
 use super::place;
 use super::runs::{Runs, largest_first};
 use super::words::both;
+use crate::analyse::evidence::advice;
 use crate::analyse::evidence::words::size;
 use crate::analyse::signed::signed;
 use crate::profile::Profile;
@@ -76,10 +77,7 @@ fn finding(
         in_both,
         evidence,
         sites,
-        advice:
-            "Look at the resident memory, not at live bytes or the virtual size. Where the latter is limited \
-                 (`ulimit -v`, `vm.overcommit_memory=2`), reserve what is needed."
-                .to_owned(),
+        advice: advice::RESERVED.to_owned(),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     if let Some(series) = run.series {
         return growth_between::find(run, series).into_iter().collect();
     }
-    let Some(judge) = &run.judge else { return Vec::new() };
+    let Some(growth) = &run.growth else { return Vec::new() };
     let mut found: Vec<&(usize, Growing)> = run.growing.iter().collect();
     found.sort_by_key(|(_, growing)| Reverse((growing.confidence, growing.bytes_per_second)));
     let held = found.iter().map(|(_, growing)| growing.grown_bytes).fold(0, u64::saturating_add);
@@ -40,7 +40,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
         .collect();
     evidence.push(format!(
         "in the {} in which the run allocated; what was allocated in its last tenth is left out, as it may be under way",
-        duration(judge.activity.active_ns())
+        duration(growth.activity.active_ns())
     ));
     evidence.extend(per_mark(&run.profile.dump, held));
     if run.profile.dump.process.ended == Ended::Exit {

@@ -1,5 +1,6 @@
 //! *Reserved, not used*: what the program asked for and never touched. It is live, and takes no memory.
 
+use crate::analyse::evidence::advice;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::Run;
 use crate::units::{bytes, plural};
@@ -37,9 +38,6 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
         ),
         evidence,
         sites,
-        advice:
-            "Look at the resident memory, not at live bytes or the virtual size. Where the latter is limited \
-                 (`ulimit -v`, `vm.overcommit_memory=2`), reserve what is needed."
-                .to_owned(),
+        advice: advice::RESERVED.to_owned(),
     }]
 }

@@ -88,7 +88,8 @@ fn by_allocator(run: &Run<'_>) -> Option<Finding> {
 
 /// What was live at the peak and is no more: it was on these pages, as far as can be known.
 fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
-    let over = run.sites.iter().map(|site| site.sum.figures.peak_bytes.saturating_sub(site.sum.figures.end_bytes));
+    let over =
+        run.sites.iter().map(|site| site.sum.figures.peak_bytes.saturating_sub(site.sum.figures.end_bytes));
     let mut parts = largest_first(over.enumerate().collect());
     let whole: u64 = parts.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
     parts.retain(|(_, bytes)| *bytes > 0 && *bytes >= whole / LISTED);

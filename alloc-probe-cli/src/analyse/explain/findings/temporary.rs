@@ -13,8 +13,8 @@ const LISTED: u64 = 20;
 
 /// So many temporary blocks that they may cost a part of the run's time.
 pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
-    let Some(judge) = &run.judge else { return Vec::new() };
-    let active_ns = judge.activity.active_ns();
+    let Some(growth) = &run.growth else { return Vec::new() };
+    let active_ns = growth.activity.active_ns();
     let totals = &run.profile.dump.totals;
     let blocks = totals.temporary_blocks;
     if blocks.saturating_mul(COST_NS.1) < active_ns / PART {

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 /// For rows with their texts and their stacks, the places in each stack at which it parts from those of other rows with the
 /// same text.
-pub(super) fn telling<T: Hash + Eq, K: Ord>(texts: &[T], stacks: &[Vec<K>]) -> Vec<Vec<usize>> {
+pub(super) fn significant<T: Hash + Eq, K: Ord>(texts: &[T], stacks: &[Vec<K>]) -> Vec<Vec<usize>> {
     let mut told = vec![Vec::new(); texts.len()];
     let mut by_text: HashMap<&T, Vec<usize>> = HashMap::new();
     for (row, text) in texts.iter().enumerate() {
@@ -54,7 +54,7 @@ mod tests {
     fn told(rows: &[(&str, &str)]) -> Vec<Vec<usize>> {
         let texts: Vec<&str> = rows.iter().map(|(text, _)| *text).collect();
         let stacks: Vec<Vec<char>> = rows.iter().map(|(_, stack)| stack.chars().collect()).collect();
-        telling(&texts, &stacks)
+        significant(&texts, &stacks)
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn deep_stacks_and_many_rows_are_no_trouble() {
         let stacks: Vec<Vec<u32>> = (0..2000_u32).map(|row| (0..row).chain([u32::MAX]).collect()).collect();
-        let told = telling(&vec![0; stacks.len()], &stacks);
+        let told = significant(&vec![0; stacks.len()], &stacks);
         assert_eq!(told[0], [0]);
         assert_eq!(told[1999].len(), 1999);
     }
