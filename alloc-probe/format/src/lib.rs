@@ -8,6 +8,9 @@
 //! version. Use those; this one's Rust interface may change with any release. The file formats do not.
 #![forbid(unsafe_code)]
 
+/// What can be written as a dump is: the one trait of `serde` that the crate alloc-probe has to name.
+pub use serde::Serialize;
+
 pub mod dump;
 pub mod metric;
 mod site_figures;

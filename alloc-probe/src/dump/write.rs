@@ -15,8 +15,9 @@ use crate::profile::{stack_depth, timeline};
 use crate::record::prepare;
 use crate::spool::LiveSpool;
 use crate::thread::registry;
-use alloc_probe_format::dump::{Dump, Ended, Memory};
-use alloc_probe_format::snapshot::{Now, snapshot};
+use alloc_probe_format::Serialize;
+use alloc_probe_format::dump::{Ended, Memory};
+use alloc_probe_format::snapshot::{Now, streamed};
 use alloc_probe_format::spool::{HEADER_WORDS, Section, Spool, thread as word};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek as _, Write as _};
@@ -57,18 +58,17 @@ fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     }
     let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
     let now = Now { ticks, mono_ns, ended, signal, from_spool: false };
-    let dump = snapshot(&Instant::now(), now, &sites);
-    let memory = Memory { at_peak: dump.memory.at_peak, ..memory };
-    #[cfg_attr(not(feature = "checked-stacks"), expect(unused_mut, reason = "only a verdict is added"))]
-    let mut dump = Dump { memory, probe, ..dump };
-    drop(sites);
+    let instant = Instant::now();
+    let mut dump = streamed(&instant, now, &sites);
+    dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory };
+    dump.probe = probe;
     #[cfg(feature = "checked-stacks")]
     dump.lost.notes.push(crate::capture::verdict());
     save(path, &dump)
 }
 
 /// Writes a dump to a path: a file gets it whole or not at all, anything else as it is.
-pub(crate) fn save(path: &Path, dump: &Dump) -> io::Result<()> {
+pub(crate) fn save(path: &Path, dump: &impl Serialize) -> io::Result<()> {
     match Target::of(path)? {
         Target::File(path) => {
             let (temporary, file) = target::create_beside(&path)?;
@@ -120,7 +120,7 @@ impl Spool for Instant {
     }
 }
 
-fn write_to(file: File, dump: &Dump) -> io::Result<()> {
+fn write_to(file: File, dump: &impl Serialize) -> io::Result<()> {
     // The limit on the size of files is one of regular files; of one that was begun, some is used up.
     let left = match file.metadata()?.is_file() {
         true => os::limit(libc::RLIMIT_FSIZE).saturating_sub((&file).stream_position()?),

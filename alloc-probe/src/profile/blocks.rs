@@ -14,18 +14,27 @@ use crate::spool;
 use crate::thread::Thread;
 use alloc_probe_format::spool::block::{ADDRESS_LIMIT, Block, REMOVED, WIDE_SIZE};
 use alloc_probe_format::spool::{BLOCK_TABLES, Section};
+use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 
 /// How many places an insertion tries before it adds a table, and a removal before it gives up on one.
 const PROBES: usize = 512;
 
+/// How many of these are enough for nearly all blocks. Where there is no room for another table, an insertion tries no more:
+/// a program whose profile is full must not become slow.
+const FEW_PROBES: usize = 64;
+
 /// Tables of one entry width, in words.
 struct Tables<const WORDS: usize> {
     count: AtomicUsize,
+    /// How many tables there were when there was no room for another; 0 while there was room.
+    full: AtomicUsize,
     used: Used,
     /// By hash of the address's 64 KiB neighbourhood: the tables that there was an insertion into, a bit each.
     near: [AtomicU32; 2048],
+    /// The same for blocks whose entries may be further from their homes than [`FEW_PROBES`].
+    far: [AtomicU32; 2048],
 }
 
 /// Entries in the newest table, as far as the threads have flushed them. On a line of its own, as threads write it that others
@@ -89,6 +98,12 @@ pub(crate) fn flush_counts(thread: &Thread) {
 /// Spreads the bits of a number.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// The number of an address's neighbourhood, which others share.
+#[inline(always)]
+fn neighbourhood(address: u64) -> usize {
+    ((address >> 16).wrapping_mul(MIX) >> 53) as usize
+}
+
 impl<const WORDS: usize> Tables<WORDS> {
     /// Entries of the first table.
     const FIRST_ENTRIES: usize = if WORDS == 2 { 4096 } else { 512 };
@@ -96,8 +111,10 @@ impl<const WORDS: usize> Tables<WORDS> {
     const fn new() -> Tables<WORDS> {
         Tables {
             count: AtomicUsize::new(0),
+            full: AtomicUsize::new(0),
             used: Used(AtomicI64::new(0)),
             near: [const { AtomicU32::new(0) }; 2048],
+            far: [const { AtomicU32::new(0) }; 2048],
         }
     }
 
@@ -122,7 +139,7 @@ impl<const WORDS: usize> Tables<WORDS> {
 
     #[inline(always)]
     fn near(&self, address: u64) -> &AtomicU32 {
-        &self.near[((address >> 16).wrapping_mul(MIX) >> 53) as usize]
+        &self.near[neighbourhood(address)]
     }
 
     fn section(&self, table: usize) -> Section {
@@ -164,7 +181,7 @@ impl<const WORDS: usize> Tables<WORDS> {
     #[inline(always)]
     fn insert(&self, thread: &Thread, block: Block) -> bool {
         let newest = self.count.load(Acquire) - 1;
-        if self.insert_into(newest, block) {
+        if self.insert_into(newest, block, 0..FEW_PROBES) {
             let delta = &thread.block_delta[self.delta()];
             delta.set(delta.get() + 1);
             if delta.get() >= UNFLUSHED {
@@ -176,15 +193,15 @@ impl<const WORDS: usize> Tables<WORDS> {
     }
 
     #[inline(always)]
-    fn insert_into(&self, table: usize, block: Block) -> bool {
+    fn insert_into(&self, table: usize, block: Block, probes: Range<usize>) -> bool {
         let near = self.near(block.address);
         if near.load(Relaxed) >> table & 1 == 0 {
             near.fetch_or(1 << table, Relaxed);
         }
         let (first, second) = block.pack();
         let mask = self.entries(table) - 1;
-        let mut index = self.home(table, block.address);
-        for _ in 0..PROBES {
+        let mut index = (self.home(table, block.address) + probes.start) & mask;
+        for _ in probes {
             let entry = self.entry(table, index);
             let there = entry[0].load(Relaxed);
             if there <= REMOVED && entry[0].compare_exchange(there, first, Relaxed, Relaxed).is_ok() {
@@ -203,11 +220,30 @@ impl<const WORDS: usize> Tables<WORDS> {
     #[cold]
     #[inline(never)]
     fn insert_further(&self, newest: usize, block: Block) -> bool {
-        if self.add_table(newest + 1) && self.insert_into(self.count.load(Acquire) - 1, block) {
+        let is_full = self.full.load(Relaxed) == newest + 1;
+        if !is_full && self.insert_far(newest, block) {
             return true;
         }
-        // No space for a new table: any place in an old one will do.
-        (0..newest).rev().any(|table| self.insert_into(table, block))
+        if self.add_table(newest + 1) {
+            let newest = self.count.load(Acquire) - 1;
+            return self.insert_into(newest, block, 0..FEW_PROBES) || self.insert_far(newest, block);
+        }
+        self.full.store(newest + 1, Relaxed);
+        // Of the old tables, only the largest is worth a look.
+        newest > 0 && self.insert_into(newest - 1, block, 0..FEW_PROBES)
+    }
+
+    /// Inserts a block that has no place near its home.
+    fn insert_far(&self, table: usize, block: Block) -> bool {
+        // Before the entry is there, so that whoever frees the block looks as far.
+        self.far[neighbourhood(block.address)].fetch_or(1 << table, Relaxed);
+        self.insert_into(table, block, FEW_PROBES..PROBES)
+    }
+
+    /// Whether the entry of an address may be further from its home in a table.
+    #[inline(always)]
+    fn reaches_far(&self, table: usize, address: u64) -> bool {
+        self.far[neighbourhood(address)].load(Relaxed) >> table & 1 != 0
     }
 
     #[inline(always)]
@@ -216,7 +252,7 @@ impl<const WORDS: usize> Tables<WORDS> {
         let mut tables = self.near(address).load(Relaxed);
         while tables != 0 {
             let table = tables.ilog2() as usize;
-            if let Some(block) = self.remove_from(table, address) {
+            if let Some(block) = self.remove_from(table, address, 0..FEW_PROBES) {
                 if table == newest {
                     let delta = &thread.block_delta[self.delta()];
                     delta.set(delta.get() - 1);
@@ -232,10 +268,10 @@ impl<const WORDS: usize> Tables<WORDS> {
     }
 
     #[inline(always)]
-    fn remove_from(&self, table: usize, address: u64) -> Option<Block> {
+    fn remove_from(&self, table: usize, address: u64, probes: Range<usize>) -> Option<Block> {
         let mask = self.entries(table) - 1;
-        let mut index = self.home(table, address);
-        for _ in 0..PROBES {
+        let mut index = (self.home(table, address) + probes.start) & mask;
+        for _ in probes.clone() {
             let entry = self.entry(table, index);
             let first = entry[0].load(Relaxed);
             if first >> 16 == address {
@@ -249,7 +285,17 @@ impl<const WORDS: usize> Tables<WORDS> {
             }
             index = (index + 1) & mask;
         }
-        None
+        if probes.end < PROBES && self.reaches_far(table, address) {
+            self.remove_far(table, address)
+        } else {
+            None
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn remove_far(&self, table: usize, address: u64) -> Option<Block> {
+        self.remove_from(table, address, FEW_PROBES..PROBES)
     }
 
     fn find(&self, address: u64) -> Option<Block> {
@@ -267,7 +313,7 @@ impl<const WORDS: usize> Tables<WORDS> {
     fn find_in(&self, table: usize, address: u64) -> Option<Block> {
         let mask = self.entries(table) - 1;
         let mut index = self.home(table, address);
-        for _ in 0..PROBES {
+        for _ in 0..if self.reaches_far(table, address) { PROBES } else { FEW_PROBES } {
             let entry = self.entry(table, index);
             let first = entry[0].load(Acquire);
             if first >> 16 == address {

@@ -21,8 +21,9 @@ pub(crate) const CASES: Cases = Cases {
         a_limit_on_the_address_space,
         a_limit_on_the_profile,
         scopes_on_threads_without_a_place,
+        a_dump_takes_little_memory,
     ],
-    scenarios: cases![opens_scopes, works, works_with_much_memory, works_as_a_daemon],
+    scenarios: cases![dumps_at_two_sizes, opens_scopes, works, works_with_much_memory, works_as_a_daemon],
 };
 
 /// Enough stacks and blocks for every section to grow, some of which is freed again.
@@ -260,8 +261,8 @@ fn a_limit_on_the_profile() {
 
 /// Keeps a block from each of as many stacks as a tree of so many levels has branches.
 #[inline(never)]
-fn calls_itself_from_two_places(levels: usize, kept: &mut Vec<Box<usize>>) {
-    kept.push(black_box(Box::new(levels)));
+fn calls_itself_from_two_places(levels: usize, kept: &mut Vec<Vec<usize>>) {
+    kept.push(black_box(vec![levels]));
     if levels > 0 {
         calls_itself_from_two_places(levels - 1, kept);
         calls_itself_from_two_places(levels - 1, kept);
@@ -272,7 +273,7 @@ fn calls_itself_from_two_places(levels: usize, kept: &mut Vec<Box<usize>>) {
 fn opens_scopes() {
     const THREADS: usize = 1000;
     // Tables of blocks grow in leaps, and leave what is too little for the next; stacks then take the rest, bit by bit.
-    let mut kept: Vec<Box<usize>> = (0..30_000).map(Box::new).collect();
+    let mut kept: Vec<Vec<usize>> = (0..30_000).map(|number| vec![number]).collect();
     calls_itself_from_two_places(13, &mut kept);
     let scope = alloc_probe::Scope::new();
     let (entered, over) = (std::sync::Barrier::new(THREADS + 1), std::sync::Barrier::new(THREADS + 1));
@@ -302,4 +303,42 @@ fn scopes_on_threads_without_a_place() {
     let outcome = Child::new("opens_scopes", "full").env("ALLOC_PROBE_MEMORY", "1MiB").succeed();
     assert_eq!((outcome.told("foreign"), outcome.told("own")), (0, 12_345));
     assert!(outcome.told("lost") > 0, "what some of the threads did could not be counted");
+}
+
+/// How much more memory the process has for a moment as it writes a dump.
+fn memory_of_a_dump() -> u64 {
+    let kib = |name: &str| {
+        let status = std::fs::read_to_string("/proc/self/status").expect("the status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the line").to_owned();
+        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+    };
+    // What was the most so far is forgotten.
+    std::fs::write("/proc/self/clear_refs", "5").expect("it is the process's own");
+    let before = kib("VmRSS");
+    alloc_probe::dump("another.json").expect("a dump");
+    (kib("VmHWM") - before) << 10
+}
+
+/// Each of the sites has a live block.
+fn dumps_at_two_sizes() {
+    let mut kept = Vec::new();
+    calls_itself_from_two_places(9, &mut kept);
+    // What is made once is made.
+    memory_of_a_dump();
+    tell("few", memory_of_a_dump());
+    calls_itself_from_two_places(16, &mut kept);
+    tell("sites", kept.len() as u64);
+    tell("many", memory_of_a_dump());
+    drop(kept);
+    Counted::tell_at_exit();
+}
+
+/// A process that is short of memory has to be able to say why.
+fn a_dump_takes_little_memory() {
+    let outcome = Child::new("dumps_at_two_sizes", "full").succeed();
+    let [few, many, sites] = ["few", "many", "sites"].map(|name| outcome.told(name));
+    assert!(sites > 100_000);
+    // For each site, what its blocks mean for resident memory, and the ages of those of a part of the sites.
+    assert!(many < few + sites * 32 + (8 << 20), "{few} and {many} bytes for {sites} sites");
+    assert!(outcome.dump_named("another.json").sites.len() as u64 > sites / 2);
 }

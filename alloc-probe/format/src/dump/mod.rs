@@ -38,8 +38,11 @@ pub const FORMAT: &str = "alloc-probe";
 pub const VERSION: u32 = 1;
 
 /// One dump.
+pub type Dump = DumpOf<Vec<StackNode>, Vec<Site>, Figures>;
+
+/// A dump whose long lists are in memory, or are made as they are written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Dump {
+pub struct DumpOf<Stacks, Sites, Totals> {
     /// Always [`FORMAT`].
     pub format: String,
     /// The version of the schema: [`VERSION`] or older.
@@ -65,8 +68,6 @@ pub struct Dump {
     pub build: Build,
     /// How time was counted.
     pub clock: Clock,
-    /// The process's figures: the sums of the sites' where sites were recorded.
-    pub totals: Figures,
     /// Nanoseconds from the start of recording to the peak: to the moment when it was over, if it lasted. 0 in mode
     /// `count`.
     pub peak_time_ns: u64,
@@ -75,9 +76,11 @@ pub struct Dump {
     /// The executable and the libraries that the stacks' addresses lie in.
     pub images: Vec<Image>,
     /// The tree of stacks. The first row is the root; a parent's row always comes before its children's.
-    pub stacks: Vec<StackNode>,
+    pub stacks: Stacks,
     /// The allocation sites: one for each distinct whole stack.
-    pub sites: Vec<Site>,
+    pub sites: Sites,
+    /// The process's figures: the sums of the sites' where sites were recorded. Behind these, for who writes them adds them up.
+    pub totals: Totals,
     /// The threads: one row for each live thread, and one for all ended threads of a name.
     pub threads: Vec<Thread>,
     /// Allocations that failed, as the wrapped allocator had no memory. Left out where there were none.
@@ -97,6 +100,42 @@ pub struct Dump {
     /// Symbols, where the dump carries its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Symbols>,
+}
+
+impl<Stacks, Sites, Totals> DumpOf<Stacks, Sites, Totals> {
+    /// The same dump with its long lists in another form.
+    pub fn with_lists<NewStacks, NewSites, NewTotals>(
+        self,
+        make: impl FnOnce(Stacks, Sites, Totals) -> (NewStacks, NewSites, NewTotals),
+    ) -> DumpOf<NewStacks, NewSites, NewTotals> {
+        let (stacks, sites, totals) = make(self.stacks, self.sites, self.totals);
+        DumpOf {
+            format: self.format,
+            version: self.version,
+            recorded_by: self.recorded_by,
+            unknown_figures: self.unknown_figures,
+            sources: self.sources,
+            mode: self.mode,
+            sample_bytes: self.sample_bytes,
+            process: self.process,
+            build: self.build,
+            clock: self.clock,
+            peak_time_ns: self.peak_time_ns,
+            long_lived_threshold_ns: self.long_lived_threshold_ns,
+            images: self.images,
+            stacks,
+            sites,
+            totals,
+            threads: self.threads,
+            failures: self.failures,
+            timeline: self.timeline,
+            marks: self.marks,
+            memory: self.memory,
+            lost: self.lost,
+            probe: self.probe,
+            symbols: self.symbols,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,39 +1,8 @@
 //! The blocks that are live.
 
-use super::clock::ClockScale;
-use super::tally::LiveBlocks;
 use super::words::load;
 use crate::spool::block::{self, Block};
-use crate::spool::{BLOCK_TABLES, SAMPLE_BLOCK, Section, Spool, header};
-
-/// Ages of the blocks that are live, from the tables, by site.
-pub(super) fn live_blocks(
-    spool: &impl Spool,
-    sites: usize,
-    clock: &ClockScale,
-) -> Vec<Option<Box<LiveBlocks>>> {
-    let now = clock.now_ticks >> block::UNIT_SHIFT;
-    let long_lived_units = (spool.header(header::LONG_LIVED_NS) as f64 / clock.unit_ns()) as u64;
-    let sample_bytes = spool.header(header::SAMPLE_BYTES);
-    let mut live = vec![None; sites];
-    for_each_live_block(spool, |block| {
-        let size = block.size;
-        let Some(site) = live.get_mut(block.site as usize) else { return };
-        let site = site.get_or_insert_with(|| Box::new(LiveBlocks::NONE));
-        let mut age = now.wrapping_sub(block.allocated_at) & block::TIME_MASK;
-        if age > block::TIME_MASK / 2 {
-            age = 0; // Allocated after `now` was read.
-        }
-        let (bytes, parts) =
-            if block.sampled { sample_weight(size, sample_bytes) } else { (size, SAMPLE_BLOCK) };
-        site.add_age(age, parts);
-        if age >= long_lived_units {
-            site.long_lived_parts = site.long_lived_parts.wrapping_add(parts);
-            site.long_lived_bytes = site.long_lived_bytes.wrapping_add(bytes);
-        }
-    });
-    live
-}
+use crate::spool::{BLOCK_TABLES, SAMPLE_BLOCK, Section, Spool};
 
 /// Calls `f` with each block that is live, in no order.
 pub fn for_each_live_block(spool: &impl Spool, mut f: impl FnMut(Block)) {

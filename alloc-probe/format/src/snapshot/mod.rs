@@ -4,10 +4,13 @@
 //! Writers are never stopped. A snapshot of a process whose threads are running is therefore exact but for
 //! the events under way while it is taken; of one that stands still, or has ended, it is exact.
 
+mod ages;
 mod blocks;
 mod clock;
 mod facts;
 mod failures;
+mod image_ranges;
+mod lists;
 mod marks;
 mod mode;
 mod part;
@@ -23,36 +26,31 @@ mod words;
 
 pub use blocks::{for_each_live_block, sample_weight};
 pub use clock::Now;
+pub use lists::{SitesOf, StacksOf, TotalsOf};
 pub use mode::mode_number;
 pub use part::part;
 
 use crate::dump::*;
-use crate::site_figures::site_figures;
 use crate::spool::{Spool, header};
 use clock::ClockScale;
 use facts::Facts;
+use lists::Lists;
 use peak::Peak;
+use sites::Sites;
 use tree::Rows;
-
-macro_rules! counted {
-    ($(#[doc = $meaning:literal] $name:ident [$($source:tt)+] $($metric:ident = $by:literal, $words:literal)?;)+) => {
-        /// The figures with those that the threads counted, which are exact, in place of the sites'.
-        fn with_counted(mut figures: Figures, counted: Figures) -> Figures {
-            $(counted!(@$name figures counted $($source)+);)+
-            figures
-        }
-    };
-    (@$name:ident $figures:ident $counted:ident $(tally $key:ident = $number:literal,)? counted) => {
-        $figures.$name = $counted.$name;
-    };
-    (@$name:ident $figures:ident $counted:ident $($other:tt)+) => {};
-}
-
-site_figures!(counted);
 
 /// The dump that a spool holds. What only the system knows (`memory`, but for the peak; `probe`) is left empty. `pages` is
 /// what each site's live blocks mean for resident memory, by the site's number in the spool, where that is known.
 pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
+    streamed(spool, now, pages).with_lists(|stacks, sites, totals| {
+        let (stacks, sites) = (stacks.collect(), sites.collect());
+        (stacks, sites, totals.figures())
+    })
+}
+
+/// The same dump, whose stacks and sites are made as they are written, however many there are: in this order, and the totals
+/// behind them.
+pub fn streamed<'a, S: Spool>(spool: &'a S, now: Now, pages: &'a [SitePages]) -> Streamed<'a, S> {
     let clock = ClockScale::of(spool, now);
     let long_lived_ns = spool.header(header::LONG_LIVED_NS);
     let mode = mode::mode_of(spool.header(header::MODE));
@@ -75,29 +73,14 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
         realloc_calls: threads.iter().map(|thread| thread.realloc_calls).sum(),
         ..counted.figures()
     };
+    let has_sites = matches!(mode, Mode::Sample | Mode::Full);
     let deepest = threads.iter().map(|thread| thread.deepest_stack as usize);
-    let (rows, mut sites) = match mode {
-        Mode::Off | Mode::Count => (Rows::of(spool, &facts, deepest), Vec::new()),
-        Mode::Sample | Mode::Full => sites::sites(spool, &facts, &clock, &peak, pages, deepest),
-    };
+    let nodes = has_sites.then(|| sites::nodes(spool)).into_iter().flatten();
+    let rows = Rows::of(spool, &facts, nodes.chain(deepest));
     for thread in &mut threads {
         thread.deepest_stack = rows.row(thread.deepest_stack as usize);
     }
     let failures = failures::failures(spool, &rows, &clock);
-    let stacks = rows.rows;
-    if mode == Mode::Full {
-        sites::add_unattributed(&mut sites, &counted, pages);
-    }
-    let mut totals = Figures::default();
-    for site in &sites {
-        totals.add(&site.figures);
-    }
-    if mode != Mode::Full || spool.header(header::SAMPLED) != 0 {
-        // What the threads counted is exact; sites are estimates, if there are any.
-        totals = with_counted(totals, counted);
-        // An estimate, beside a figure that was counted: never more than that.
-        totals.realloc_moves = totals.realloc_moves.min(totals.realloc_calls);
-    }
     let peak_time_ns = match spool.header(header::PEAK_TICKS) {
         0 => 0,
         ticks => clock.nanos(ticks.wrapping_sub(clock.start_ticks)),
@@ -107,7 +90,17 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
     // A killed process may have noted any of these after it last noted the time.
     let times = marks.iter().map(|mark| mark.last_ns).chain(at_peak.map(|peak| peak.time_ns));
     let last_ns = times.fold(peak_time_ns, u64::max);
-    Dump {
+    let process = process::process(spool, &clock, now, facts.executable, facts.command, last_ns);
+    let (of_clock, timeline) = (Clock::of(spool, &clock), timeline::timeline(spool, &clock));
+    let sites = has_sites.then(|| {
+        let add_up_to = (mode == Mode::Full).then_some(counted);
+        Sites::of(spool, &rows, clock, peak, pages, add_up_to)
+    });
+    // Of these, what the threads counted is exact; sites are estimates, if there are any.
+    let is_counted = mode != Mode::Full || spool.header(header::SAMPLED) != 0;
+    let lists = Lists { rows, sites, counted: is_counted.then_some(counted) };
+    let (stacks, sites, totals) = lists.share();
+    DumpOf {
         format: FORMAT.to_owned(),
         version: VERSION,
         recorded_by: None,
@@ -115,9 +108,9 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
         sources: Vec::new(),
         mode,
         sample_bytes: (mode == Mode::Sample).then(|| spool.header(header::SAMPLE_BYTES)),
-        process: process::process(spool, &clock, now, facts.executable, facts.command, last_ns),
+        process,
         build: facts.build,
-        clock: Clock::of(spool, &clock),
+        clock: of_clock,
         totals,
         peak_time_ns,
         long_lived_threshold_ns: long_lived_ns,
@@ -126,7 +119,7 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
         sites,
         threads,
         failures,
-        timeline: timeline::timeline(spool, &clock),
+        timeline,
         marks,
         memory: Memory { at_peak, ..Memory::default() },
         lost: Lost {
@@ -141,6 +134,9 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
         symbols: None,
     }
 }
+
+/// A dump that is made as it is written.
+pub type Streamed<'a, S> = DumpOf<StacksOf<'a, S>, SitesOf<'a, S>, TotalsOf<'a, S>>;
 
 const NO_ROOM: &str = "there was no room for the whole profile: blocks, or their stacks, are missing";
 

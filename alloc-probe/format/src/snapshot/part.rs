@@ -22,7 +22,7 @@ pub fn part(spool: &impl Spool, now: Now, nodes: &[u32]) -> (Dump, Vec<u32>) {
         process: process(spool, &clock, now, facts.executable, facts.command, 0),
         build: facts.build,
         images: facts.images,
-        stacks: rows.rows,
+        stacks: rows.collect(),
         ..Dump::default()
     };
     (dump, of_nodes)

@@ -1,9 +1,10 @@
 //! Adding up what the threads counted. Sums wrap: a damaged file may claim anything.
 
+use super::ages::SiteAges;
 use super::clock::ClockScale;
 use super::peak::Peak;
 use super::words::load;
-use crate::dump::{Figures, Histogram, Site, SitePages};
+use crate::dump::{Figures, Histogram, Site};
 use crate::site_figures::site_figures;
 use crate::spool::{LINE_CELLS, SAMPLE_BLOCK, counter, line, tally, thread};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -148,8 +149,8 @@ impl SiteTally {
         *sum = sum.wrapping_add(count);
     }
 
-    /// The site that the tally amounts to; none where nothing was counted.
-    pub(super) fn site(&self, stack: u32, live: Option<&LiveBlocks>, clock: &ClockScale) -> Option<Site> {
+    /// Fills in the site that the tally amounts to, but for its stack and pages. False where nothing was counted.
+    pub(super) fn fill(&self, site: &mut Site, live: &SiteAges<'_>, clock: &ClockScale) -> bool {
         let sums = Sums {
             total_blocks: whole_blocks(self.sums.total_blocks as i64) as u64,
             live_blocks: whole_blocks(self.sums.live_blocks),
@@ -157,23 +158,20 @@ impl SiteTally {
             ..self.sums
         };
         if sums.total_blocks == 0 && sums.live_blocks == 0 && sums.peak_blocks == 0 {
-            return None;
+            return false;
         }
         let cell = |key: u64| self.cells[key as usize];
-        let figures = Figures {
+        site.figures = Figures {
             lifetime_sum_ns: (self.lifetime_units as f64 * clock.unit_ns()) as u64,
-            long_lived_bytes: live.map_or(0, |live| live.long_lived_bytes),
-            long_lived_blocks: live.map_or(0, |live| whole_blocks(live.long_lived_parts as i64) as u64),
+            long_lived_bytes: live.long_lived_bytes(),
+            long_lived_blocks: whole_blocks(live.long_lived_parts() as i64) as u64,
             ..with_tallies(sums.figures(), cell)
         };
-        Some(Site {
-            stack,
-            figures,
-            sizes: histogram(&self.cells[tally::SIZE as usize..tally::LIFETIME as usize]),
-            lifetimes: histogram(&self.cells[tally::LIFETIME as usize..tally::HISTOGRAMS_END as usize]),
-            ages: live.map_or_else(Vec::new, LiveBlocks::ages),
-            pages: SitePages::default(),
-        })
+        let cells = |from: u64, to: u64| (0u8..).zip(self.cells[from as usize..to as usize].iter().copied());
+        fill(&mut site.sizes, cells(tally::SIZE, tally::LIFETIME));
+        fill(&mut site.lifetimes, cells(tally::LIFETIME, tally::HISTOGRAMS_END));
+        fill(&mut site.ages, live.ages().map(|(age, parts)| (age, whole_blocks(parts as i64).max(0) as u64)));
+        true
     }
 }
 
@@ -193,33 +191,8 @@ macro_rules! tallies {
 
 site_figures!(tallies);
 
-/// The buckets that are not empty, in a vector of just their size.
-fn histogram(counts: &[u64]) -> Histogram {
-    let mut histogram = Vec::with_capacity(counts.iter().filter(|&&count| count > 0).count());
-    histogram.extend((0u8..).zip(counts.iter().copied()).filter(|&(_, count)| count > 0));
-    histogram
-}
-
-/// A site's live blocks, from the tables. Blocks are counted in parts.
-#[derive(Clone)]
-pub(super) struct LiveBlocks {
-    pub(super) long_lived_bytes: u64,
-    pub(super) long_lived_parts: u64,
-    ages: [u64; 64],
-}
-
-impl LiveBlocks {
-    pub(super) const NONE: LiveBlocks =
-        LiveBlocks { long_lived_bytes: 0, long_lived_parts: 0, ages: [0; 64] };
-
-    /// A block that stands for so many parts of blocks has lived for `units` of the clock.
-    pub(super) fn add_age(&mut self, units: u64, parts: u64) {
-        if let Some(count) = self.ages.get_mut(tally::time_bucket(units) as usize) {
-            *count = count.wrapping_add(parts);
-        }
-    }
-
-    fn ages(&self) -> Histogram {
-        histogram(&self.ages.map(|parts| whole_blocks(parts as i64).max(0) as u64))
-    }
+/// Fills a histogram with the buckets that are not empty.
+fn fill(histogram: &mut Histogram, counts: impl Iterator<Item = (u8, u64)>) {
+    histogram.clear();
+    histogram.extend(counts.filter(|&(_, count)| count > 0));
 }

@@ -1,62 +1,146 @@
-//! The stack tree of a dump: the nodes that sites need, as rows.
+//! The stack tree of a dump: the nodes that sites need, as rows. A row is made when it is written; what is kept is a bit for
+//! each node, and how many rows there are before each 64th.
 
 use super::facts::Facts;
+use super::image_ranges::ImageRanges;
 use super::words::load;
 use crate::dump::StackNode;
 use crate::spool::FrameKind;
-use crate::spool::{NODE_WORDS, Section, Spool, frame_key, header};
-use std::collections::{BinaryHeap, HashMap};
+use crate::spool::{NODE_WORDS, Section, Spool, header};
+use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
 /// The rows of a dump's tree, and the row of each node.
-pub(super) struct Rows {
-    pub(super) rows: Vec<StackNode>,
-    row_of: Vec<u32>,
+pub(super) struct Rows<'a> {
+    nodes: Nodes<'a>,
+    ranges: ImageRanges,
+    /// Bits of the nodes that are rows.
+    is_row: Vec<u64>,
+    /// For each word of these, how many rows come before it, with the root's.
+    before: Vec<u32>,
+    /// Rows of nodes that are twins of an earlier one.
+    twins: HashMap<u32, u32>,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     /// The rows for the given innermost nodes and all that they hang on.
-    pub(super) fn of(spool: &impl Spool, facts: &Facts, innermost: impl Iterator<Item = usize>) -> Rows {
+    pub(super) fn of(
+        spool: &'a impl Spool,
+        facts: &Facts,
+        innermost: impl Iterator<Item = usize>,
+    ) -> Rows<'a> {
         let nodes = Nodes::of(spool);
-        let mut needed = vec![false; nodes.count];
-        let mut count = 1;
+        let mut needed = vec![0u64; nodes.count.div_ceil(64)];
         for mut node in innermost {
-            while node != 0 && node < nodes.count && !needed[node] {
-                needed[node] = true;
-                count += 1;
+            while node != 0 && node < nodes.count && needed[node / 64] >> (node % 64) & 1 == 0 {
                 let parent = nodes.parent(node);
                 if parent >= node {
                     break; // Not a tree: a damaged file.
                 }
+                needed[node / 64] |= 1 << (node % 64);
                 node = parent;
             }
         }
-
+        let before = Vec::with_capacity(needed.len());
         let ranges = ImageRanges::new(facts);
-        let mut rows = Vec::with_capacity(count);
-        rows.push(StackNode { kind: FrameKind::Root, ..StackNode::default() });
-        let mut row_of = vec![0u32; nodes.count.max(1)];
+        let mut rows = Rows { nodes, ranges, is_row: needed, before, twins: HashMap::new() };
         // Two threads may have added one frame at once, and so made twins: they become one row.
-        let mut twins = (spool.header(header::CONCURRENT) != 0).then(|| HashMap::with_capacity(count));
-        for node in 1..nodes.count {
-            let (key, up) = (nodes.key(node), nodes.parent(node));
-            if !needed[node] || up >= node {
-                continue;
+        rows.number(spool.header(header::CONCURRENT) != 0);
+        rows
+    }
+
+    /// Counts the rows, and merges twins where there can be any. Parents come first, so theirs are counted.
+    fn number(&mut self, has_twins: bool) {
+        let mut count = 1;
+        let mut known = has_twins.then(|| {
+            let needed = self.is_row.iter().map(|word| word.count_ones() as usize).sum();
+            NodeTable::with_room_for(needed)
+        });
+        for word in 0..self.is_row.len() {
+            self.before.push(count);
+            if let Some(known) = &mut known {
+                let mut bits = self.is_row[word];
+                while bits != 0 {
+                    let node = word * 64 + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    if let Some(first) = known.add(self, node) {
+                        self.is_row[word] &= !(1 << (node % 64));
+                        self.twins.insert(node as u32, first);
+                    }
+                }
             }
-            let parent = row_of[up];
-            let next = rows.len() as u32;
-            let row = twins.as_mut().map_or(next, |twins| *twins.entry((parent, key)).or_insert(next));
-            if row == next {
-                rows.push(ranges.row(parent, key));
-            }
-            row_of[node] = row;
+            count += self.is_row[word].count_ones();
         }
-        Rows { rows, row_of }
     }
 
     /// The row of a node; the root's where there is none.
     pub(super) fn row(&self, node: usize) -> u32 {
-        self.row_of.get(node).copied().unwrap_or(0)
+        let Some(word) = self.is_row.get(node / 64).filter(|_| node != 0) else { return 0 };
+        match word >> (node % 64) & 1 {
+            1 => self.before[node / 64] + (word & ((1 << (node % 64)) - 1)).count_ones(),
+            _ => self.twins.get(&(node as u32)).copied().unwrap_or(0),
+        }
+    }
+
+    /// How many rows there are.
+    pub(super) fn count(&self) -> usize {
+        let last = self.is_row.last().map_or(0, |word| word.count_ones());
+        (self.before.last().copied().unwrap_or(1) + last) as usize
+    }
+
+    /// What a row's parent is, and its frame.
+    fn parent_and_key(&self, node: usize) -> (u32, u64) {
+        (self.row(self.nodes.parent(node)), self.nodes.key(node))
+    }
+
+    /// Calls `f` with each row, a parent before its children.
+    pub(super) fn for_each(&self, mut f: impl FnMut(StackNode)) {
+        f(StackNode { kind: FrameKind::Root, ..StackNode::default() });
+        for (index, word) in self.is_row.iter().enumerate() {
+            let mut bits = *word;
+            while bits != 0 {
+                let node = index * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let (parent, key) = self.parent_and_key(node);
+                f(self.ranges.row(parent, key));
+            }
+        }
+    }
+
+    /// All rows.
+    pub(super) fn collect(&self) -> Vec<StackNode> {
+        let mut rows = Vec::with_capacity(self.count());
+        self.for_each(|row| rows.push(row));
+        rows
+    }
+}
+
+/// Nodes by their parents' rows and their frames, in the least memory: half of the places at the most are taken.
+struct NodeTable {
+    nodes: Vec<u32>,
+}
+
+impl NodeTable {
+    fn with_room_for(count: usize) -> NodeTable {
+        NodeTable { nodes: vec![0; (count * 2).next_power_of_two()] }
+    }
+
+    /// The row of an earlier twin of a node; where there is none, the node is added.
+    fn add(&mut self, rows: &Rows<'_>, node: usize) -> Option<u32> {
+        let (parent, key) = rows.parent_and_key(node);
+        let mask = self.nodes.len() - 1;
+        let hash = (key ^ u64::from(parent).rotate_left(40)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut at = (hash >> 32) as usize & mask;
+        loop {
+            match self.nodes[at] as usize {
+                0 => {
+                    self.nodes[at] = node as u32;
+                    return None;
+                }
+                other if rows.parent_and_key(other) == (parent, key) => return Some(rows.row(other)),
+                _ => at = (at + 1) & mask,
+            }
+        }
     }
 }
 
@@ -77,110 +161,5 @@ impl<'a> Nodes<'a> {
 
     fn parent(&self, node: usize) -> usize {
         (load(self.words, node * NODE_WORDS + 1) >> 32) as usize
-    }
-}
-
-/// Which image an address lies in.
-struct ImageRanges<'a> {
-    facts: &'a Facts,
-    /// Where an image, or none, begins to be the one that stands there, by address. Of those that overlap it is the
-    /// last, as what it replaced is gone; frames of that are marked.
-    changes: Vec<(u64, Option<u32>)>,
-}
-
-impl<'a> ImageRanges<'a> {
-    fn new(facts: &'a Facts) -> ImageRanges<'a> {
-        let ranges = (0u32..)
-            .zip(&facts.images)
-            .map(|(index, image)| (image.load_address, image.load_address.saturating_add(image.size), index));
-        let mut starts: Vec<(u64, u64, u32)> = ranges.filter(|(start, end, _)| start < end).collect();
-        starts.sort_unstable();
-        let mut bounds: Vec<u64> = starts.iter().flat_map(|&(start, end, _)| [start, end]).collect();
-        bounds.sort_unstable();
-        bounds.dedup();
-        let mut starts = starts.into_iter().peekable();
-        // Those that have begun, the latest on top; one that has ended goes when it comes up.
-        let mut begun: BinaryHeap<(u32, u64)> = BinaryHeap::new();
-        let change = |at: u64| {
-            while let Some((_, end, index)) = starts.next_if(|&(start, _, _)| start <= at) {
-                begun.push((index, end));
-            }
-            while begun.peek().is_some_and(|&(_, end)| end <= at) {
-                begun.pop();
-            }
-            (at, begun.peek().map(|&(index, _)| index))
-        };
-        let changes = bounds.into_iter().map(change).collect();
-        ImageRanges { facts, changes }
-    }
-
-    fn row(&self, parent: u32, key: u64) -> StackNode {
-        let (kind, address) = (frame_key::kind(key), frame_key::address(key));
-        if kind == FrameKind::Cut {
-            return StackNode { parent, image: None, address: 0, kind };
-        }
-        let image = match frame_key::image(key) {
-            Some(number) => self.facts.image_numbers.binary_search(&number).ok().map(|index| index as u32),
-            None => {
-                let after = self.changes.partition_point(|&(start, _)| start <= address);
-                after.checked_sub(1).and_then(|last| self.changes[last].1)
-            }
-        };
-        let offset = |index: u32| address.checked_sub(self.facts.images[index as usize].load_address);
-        match image.and_then(|index| Some((index, offset(index)?))) {
-            Some((index, address)) => StackNode { parent, image: Some(index), address, kind },
-            None => StackNode { parent, image: None, address, kind },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dump::Image;
-
-    fn ranges(images: &[(u64, u64)]) -> Facts {
-        let images =
-            images.iter().map(|&(load_address, size)| Image { load_address, size, ..Image::default() });
-        let images: Vec<Image> = images.collect();
-        Facts { image_numbers: (0..images.len() as u64).collect(), images, ..Facts::default() }
-    }
-
-    #[test]
-    fn of_images_that_overlap_the_last_stands() {
-        let facts = ranges(&[(100, 100), (500, 100), (50, 100), (120, 10), (u64::MAX, 7)]);
-        let ranges = ImageRanges::new(&facts);
-        let image = |address: u64| ranges.row(0, address).image;
-        let expected = [
-            (49, None),
-            (50, Some(2)),
-            (110, Some(2)),
-            (120, Some(3)),
-            (129, Some(3)),
-            (130, Some(2)),
-            (150, Some(0)),
-            (199, Some(0)),
-            (200, None),
-            (599, Some(1)),
-            (600, None),
-        ];
-        for (address, index) in expected {
-            assert_eq!(image(address), index, "{address}");
-        }
-    }
-
-    #[test]
-    fn a_marked_frame_is_of_the_image_that_is_gone() {
-        let mut facts = ranges(&[(100, 100), (100, 100), (300, 10)]);
-        facts.image_numbers = vec![0, 4, 7];
-        let ranges = ImageRanges::new(&facts);
-        assert_eq!(
-            ranges.row(9, 150),
-            StackNode { parent: 9, image: Some(1), address: 50, ..StackNode::default() }
-        );
-        for (number, image) in [(0, Some(0)), (4, Some(1)), (5, None), (7, None), (1 << 20, None)] {
-            let row = ranges.row(9, 150 | frame_key::of_gone(number));
-            assert_eq!((row.image, row.kind), (image, FrameKind::Call), "{number}");
-        }
     }
 }
