@@ -10,6 +10,7 @@ pub(crate) mod executable;
 pub(crate) mod lock;
 mod memory;
 pub(crate) mod message;
+pub(crate) mod once;
 pub(crate) mod path;
 mod proc;
 mod process;
