@@ -106,6 +106,7 @@ const RULES: &[(Role, Match, &str)] = &[
     (Runtime, Starts, "__clone"),
     (Runtime, Starts, "__libc_start"),
     (Runtime, Starts, "__libc_csu"),
+    (Runtime, Starts, "libc_start_main_stage"),
     (Runtime, Starts, "_dl_"),
     (Runtime, Starts, "std::rt::"),
     (Runtime, Starts, "std::sys::backtrace::__rust_"),
@@ -169,6 +170,9 @@ pub fn is_of_std(function: &str) -> bool {
 pub fn role(function: &str, file: Option<&str>, image: Option<&str>) -> Role {
     if image.is_some_and(is_allocator) {
         return Allocator;
+    }
+    if function == "start" && file.is_some_and(|file| file.ends_with("src/thread/pthread_create.c")) {
+        return Runtime; // How musl's threads begin. The name alone could be anyone's.
     }
     let short = names::short_name(function);
     let of_crate = names::crate_name(&short);
@@ -251,6 +255,7 @@ mod tests {
         (Runtime, "_start"),
         (Runtime, "__libc_start_call_main"),
         (Runtime, "__libc_start_main@@GLIBC_2.34"),
+        (Runtime, "libc_start_main_stage2"),
         (Runtime, "main"),
         (Runtime, "start_thread"),
         (Runtime, "clone3"),
@@ -319,6 +324,9 @@ mod tests {
         assert_eq!(role("push<u8, alloc::alloc::Global>", Some(STD), Some("/bin/orders")), Standard);
         assert_eq!(role("finish_grow<alloc::alloc::Global>", Some(STD), Some("/bin/orders")), Allocator);
         assert_eq!(role("finish_grow", Some(OWN), Some("/bin/orders")), Program);
+        let musl = "/build/musl-1.2.5/src/thread/pthread_create.c";
+        assert_eq!(role("start", Some(musl), Some("/bin/orders")), Runtime);
+        assert_eq!(role("start", Some(OWN), Some("/bin/orders")), Program);
     }
 
     #[test]

@@ -35,7 +35,12 @@ pub(super) static GENERATION: AtomicU32 = AtomicU32::new(1);
 pub(super) static UNLISTED: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the program was linked without the table by which the unwind information of its functions is found.
-pub(super) static MAIN_HAS_NO_TABLE: AtomicBool = AtomicBool::new(false);
+static MAIN_HAS_NO_TABLE: AtomicBool = AtomicBool::new(false);
+
+/// Whether the executable is one without that table.
+pub(crate) fn executable_has_no_table() -> bool {
+    MAIN_HAS_NO_TABLE.load(Relaxed)
+}
 
 /// Brings the list up to date, unless another thread does. Tells whether what is known of addresses became void.
 pub(crate) fn refresh() -> bool {

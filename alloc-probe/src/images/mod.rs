@@ -18,6 +18,8 @@ mod unloaded;
 
 #[cfg(test)]
 pub(crate) use list::each;
+#[cfg(native_unwinder)]
+pub(crate) use list::executable_has_no_table;
 pub(crate) use list::refresh;
 pub(crate) use record::record;
 #[cfg(native_unwinder)]

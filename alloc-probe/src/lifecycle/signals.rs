@@ -12,8 +12,7 @@
 //! from `malloc`, which may be just what was interrupted.
 
 use super::threads;
-use crate::{dump, thread};
-use crate::{os, spool};
+use crate::{dump, os, spool, thread};
 use alloc_probe_format::dump::Ended;
 use alloc_probe_format::spool::header;
 use libc::c_int;
@@ -136,30 +135,22 @@ static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
 /// Runs [`write_dump`] on a clone of this thread with a stack of its own, and waits for it to end.
 fn dump_on_a_clone() {
-    const LIKE_A_THREAD: c_int = libc::CLONE_VM
-        | libc::CLONE_FS
-        | libc::CLONE_FILES
-        | libc::CLONE_SIGHAND
-        | libc::CLONE_THREAD
-        | libc::CLONE_SYSVSEM;
     /// The system makes it 0 and wakes who waits when the thread is gone.
     static ALIVE: AtomicU32 = AtomicU32::new(1);
     let stack = STACK.load(Acquire);
     let end = libc::timespec { tv_sec: (os::monotonic_ns() / 1_000_000_000) as i64 + PATIENCE_S, tv_nsec: 0 };
-    let (nothing, alive) = (null_mut::<libc::c_void>(), ALIVE.as_ptr());
     // SAFETY: the stack is memory of the probe's own that nobody else uses: this happens once. The new thread has this
     // one's thread-locals, and this one, with every signal put off, touches none until that is gone or the process
     // ends; but for `errno`, when the wait is over. `ALIVE` lives as long as the program.
     unsafe {
-        let flags = LIKE_A_THREAD | libc::CLONE_CHILD_CLEARTID;
-        if libc::clone(write_dump, stack.add(STACK_BYTES).cast(), flags, nothing, nothing, nothing, alive) < 0
-        {
+        if !os::on_a_clone(stack.add(STACK_BYTES), &ALIVE, write_dump) {
             return;
         }
         while ALIVE.load(Acquire) != 0 {
             let wait = libc::FUTEX_WAIT_BITSET;
-            let all = libc::FUTEX_BITSET_MATCH_ANY;
-            let status = libc::syscall(libc::SYS_futex, alive, wait, 1, &raw const end, nothing, all);
+            let (all, nothing) = (libc::FUTEX_BITSET_MATCH_ANY, null_mut::<libc::c_void>());
+            let status =
+                libc::syscall(libc::SYS_futex, ALIVE.as_ptr(), wait, 1, &raw const end, nothing, all);
             if status != 0 && os::monotonic_ns() / 1_000_000_000 >= end.tv_sec as u64 {
                 return;
             }
@@ -167,12 +158,11 @@ fn dump_on_a_clone() {
     }
 }
 
-extern "C" fn write_dump(_: *mut libc::c_void) -> c_int {
+extern "C" fn write_dump() {
     let signal = SIGNAL.load(Acquire);
     let write = || dump::leave_dump(Ended::Signal, Some(signal));
     match thread::current() {
         Some(_) => threads::in_probe(write),
         None => thread::as_probe_thread(write),
     }
-    0
 }

@@ -5,6 +5,7 @@
 pub(crate) mod arena;
 pub(crate) mod barrier;
 pub(crate) mod clock;
+mod clone;
 mod errno;
 pub(crate) mod executable;
 pub(crate) mod lock;
@@ -18,6 +19,7 @@ mod signals;
 pub(crate) mod single_writer;
 mod time;
 
+pub(crate) use clone::on_a_clone;
 pub(crate) use errno::keeping_errno;
 pub(crate) use executable::{executable, without_mark};
 pub(crate) use memory::{PAGE, for_each_own_range, keep, make_zero, replace, reserve, wipe_on_fork};

@@ -20,6 +20,7 @@ pub(crate) const CASES: Cases = Cases {
         deleted_since,
         in_a_root_without_proc,
         a_file_without_build_id_has_a_hash,
+        a_file_without_the_table_of_its_functions_says_so,
     ],
     scenarios: cases![works, deletes_itself],
 };
@@ -163,20 +164,38 @@ fn in_a_root_without_proc() {
     assert!(!dump.memory.unknown.is_empty(), "that it isn't told is said");
 }
 
+fn number(file: &[u8], at: usize, bytes: usize) -> usize {
+    file[at..at + bytes].iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte))
+}
+
+/// Where the headers of a file's segments are.
+fn program_headers(file: &[u8]) -> impl Iterator<Item = usize> {
+    let (start, size) = (number(file, 32, 8), number(file, 54, 2));
+    (0..number(file, 56, 2)).map(move |index| start + index * size)
+}
+
 /// The hash of the code of a file as the format's documentation has it, by what its ELF header says.
 fn text_hash(file: &[u8]) -> String {
-    let number = |at: usize, bytes: usize| {
-        file[at..at + bytes].iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte))
-    };
     let mut hash = TextHash::new();
-    for header in (0..number(56, 2)).map(|index| number(32, 8) + index * number(54, 2)) {
-        let (kind, flags) = (number(header, 4), number(header + 4, 4));
+    for header in program_headers(file) {
+        let (kind, flags) = (number(file, header, 4), number(file, header + 4, 4));
         if kind == 1 && flags & 1 != 0 {
-            let offset = number(header + 8, 8);
-            hash.add(&file[offset..offset + number(header + 32, 8)]);
+            let offset = number(file, header + 8, 8);
+            hash.add(&file[offset..offset + number(file, header + 32, 8)]);
         }
     }
     hash.finish().map(|byte| format!("{byte:02x}")).concat()
+}
+
+/// The dump of a program that is this file.
+fn works_as(file: &[u8]) -> Dump {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (original, program) = (folder.path().join("original"), folder.path().join("program"));
+    fs::write(&original, file).expect("a copy");
+    fs::set_permissions(&original, fs::Permissions::from_mode(0o755)).expect("its own");
+    copy_program(&original, &program);
+    run(Command::new(&program), "works", "full", folder.path()).1
 }
 
 /// Two copies of one file have one hash, and one that differs has another.
@@ -187,12 +206,7 @@ fn a_file_without_build_id_has_a_hash() {
     // Of a kind that nobody knows.
     file[place + 8] = 0x77;
     let hash_of = |file: &[u8]| {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().expect("a folder");
-        let program = folder.path().join("program");
-        fs::write(&program, file).expect("a copy");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its own");
-        let (_, dump) = run(Command::new(&program), "works", "full", folder.path());
+        let dump = works_as(file);
         (dump.images[0].build_id.clone(), dump.images[0].text_hash.clone())
     };
     let (build_id, hash) = hash_of(&file);
@@ -206,4 +220,24 @@ fn a_file_without_build_id_has_a_hash() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_, dump) = run(Command::new(own_path()), "works", "full", folder.path());
     assert_eq!((dump.images[0].build_id.len(), dump.images[0].text_hash.as_str()), (40, ""));
+}
+
+/// As one that was linked with `--no-eh-frame-hdr`.
+fn a_file_without_the_table_of_its_functions_says_so() {
+    let mut file = fs::read(own_path()).expect("its file");
+    let kind = u32::to_ne_bytes(libc::PT_GNU_EH_FRAME);
+    let header = program_headers(&file).find(|&header| file[header..].starts_with(&kind));
+    let header = header.expect("the segment of the table");
+    file[header..header + 4].fill(0);
+    let dump = works_as(&file);
+    assert!(
+        dump.lost.notes.iter().any(|note| note.contains("drop --no-eh-frame-hdr")),
+        "{:?}",
+        dump.lost.notes
+    );
+    let site = dump.sites.iter().find(|site| site.figures.end_bytes >= 54_321).expect("its block");
+    let rows = std::iter::successors(Some(site.stack), |&row| Some(dump.stacks[row as usize].parent));
+    let mut kinds =
+        rows.map(|row| dump.stacks[row as usize].kind).take_while(|kind| *kind != FrameKind::Root);
+    assert!(kinds.any(|kind| kind == FrameKind::Cut), "its stack ends where the tables would begin");
 }

@@ -9,6 +9,7 @@
 
 use super::memory::Memory;
 use super::{cfi, objects};
+use crate::images;
 
 /// As much of a frame as is searched for return addresses.
 const FRAME_MAX: u64 = 4096;
@@ -55,6 +56,25 @@ pub(super) fn is_outermost(sp: u64, memory: &mut Memory<'_>) -> bool {
     true
 }
 
+/// As much of the stack's end as is searched: what the system passes to `main` lies there, too.
+const BASE_MAX: u64 = 32 << 10;
+
+/// Whether nothing that tables cover is further out on the thread's own stack, which ends at `high`: what is left of it
+/// is the C library's own way to a thread's function, or to `main`. musl's has no tables.
+pub(super) fn is_base(sp: u64, high: u64, memory: &mut Memory<'_>) -> bool {
+    let mut slots = (sp..high).step_by(8);
+    // SAFETY: it has no preconditions.
+    let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
+    let covered = |word: u64, memory: &mut Memory<'_>| {
+        // The system passes the program's entry; the function before it may end in a call.
+        word != entry && call_before(word, memory).is_some() && has_tables(word.wrapping_sub(1))
+    };
+    // Without the executable's tables nothing is known of any.
+    !images::executable_has_no_table()
+        && (1..=BASE_MAX).contains(&high.wrapping_sub(sp))
+        && slots.all(|slot| memory.read(slot).is_some_and(|word| !covered(word, memory)))
+}
+
 /// Whether the instruction at `pc` is a stub that only jumps on, such as those of procedure linkage tables: the return
 /// address is where the stack pointer points then. Some linkers write no tables for them.
 pub(super) fn is_stub(pc: u64, memory: &mut Memory<'_>) -> bool {
@@ -82,7 +102,7 @@ fn call_before(pc: u64, memory: &mut Memory<'_>) -> Option<Target> {
         | [.., 0xff, 0x14, _]
         | [.., 0xff, 0x54, _, _]
         | [_, 0xff, 0x90..=0x93 | 0x95..=0x97, ..]
-        | [0xff, 0x94, ..] => Some(Target::Unknown),
+        | [0xff, 0x14 | 0x94, ..] => Some(Target::Unknown),
         _ => None,
     }
 }
@@ -173,5 +193,31 @@ mod tests {
         assert_eq!(called(22), Some((at(28), false)));
         assert_eq!(called(27), Some((covered, true)));
         assert_eq!(called(28), None);
+    }
+
+    #[test]
+    fn a_stack_begins_where_no_covered_code_is_further_out() {
+        // Return addresses: of a call to code without tables, which is none itself; and of this test's own.
+        let uncovered = capture_guess_code as *const () as u64 + 27;
+        let mut own = 0;
+        crate::os::keeping_errno(|| {
+            backtrace::trace(|frame| {
+                own = frame.ip() as u64;
+                false
+            })
+        });
+        let mut stack = [uncovered, 0, 0x6f77_2f6c_6c61_7061, uncovered, 1];
+        let found = |stack: &[u64]| {
+            let (sp, high) = (stack.as_ptr() as u64, stack.as_ptr_range().end as u64);
+            let mut window = Window::default();
+            // SAFETY: that is the array.
+            is_base(sp, high, &mut unsafe { Memory::new(sp, high, &mut window) })
+        };
+        assert!(found(&stack));
+        assert!(!found(&[]), "it isn't on that stack");
+        stack[4] = own;
+        assert!(!found(&stack), "{own:x}");
+        assert!(found(&stack[..4]));
+        assert!(!found(&vec![0; BASE_MAX as usize / 8 + 1]), "too much to look through");
     }
 }

@@ -27,6 +27,10 @@ pub(super) fn is_outermost(_: u64, _: &mut Memory<'_>) -> bool {
     false
 }
 
+pub(super) fn is_base(_: u64, _: u64, _: &mut Memory<'_>) -> bool {
+    false
+}
+
 pub(super) fn is_stub(_: u64, _: &mut Memory<'_>) -> bool {
     false
 }

@@ -36,6 +36,11 @@ impl<'a> Memory<'a> {
         Memory { low, high, window }
     }
 
+    /// Where what is read directly ends: with the thread's own stack. 0 on another.
+    pub(super) fn high(&self) -> u64 {
+        self.high
+    }
+
     /// The word at `address`. `None` where it isn't aligned, there's nothing, or the kernel won't tell.
     pub(super) fn read(&mut self, address: u64) -> Option<u64> {
         if address % 8 != 0 {

@@ -20,10 +20,12 @@ pub(super) struct Object {
 }
 
 impl Object {
-    /// Its path, as long as it's loaded; empty where it has none, as the executable.
+    /// Its path, as long as it's loaded; empty where it has none. For the executable musl has what it was started by,
+    /// which is left out: it is known without.
     pub(super) fn path(&self) -> &CStr {
-        // SAFETY: it's null or the dynamic linker's own string, which stays while the object is loaded.
-        if self.path.is_null() { c"" } else { unsafe { CStr::from_ptr(self.path) } }
+        let none = self.path.is_null() || self.start == EXECUTABLE[0].load(Relaxed);
+        // SAFETY: it's the dynamic linker's own string, which stays while the object is loaded.
+        if none { c"" } else { unsafe { CStr::from_ptr(self.path) } }
     }
 }
 

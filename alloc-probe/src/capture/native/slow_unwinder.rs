@@ -279,6 +279,9 @@ impl<'a, 'm> Walker<'a, 'm> {
             return Err(Stop::End);
         }
         if frame_pointer::return_address(sp, bp, self.memory).is_none() {
+            if frame_pointer::is_base(sp, self.memory.high(), self.memory) {
+                return Err(Stop::End);
+            }
             return Err(Stop::NoValue(NoValue::Fault));
         }
         self.follow(Rule::FRAME_POINTER)

@@ -1,9 +1,11 @@
 //! Finding the states of a stack: joining what is kept, verifying it, and unwinding what isn't.
 
 use super::state::{BLOCK, CachedStack, Pending, Word};
+use crate::capture::native::memory::Memory;
 use crate::capture::native::registers::Registers;
 use crate::capture::native::rule::{Kind, Rule};
-use crate::capture::native::{arch, rule_cache, rules, step};
+use crate::capture::native::{arch, frame_pointer, rule_cache, rules, step};
+use crate::os::keeping_errno;
 
 /// A step from a state to its caller's.
 enum Step {
@@ -196,7 +198,7 @@ impl CachedStack {
     /// As for [`step`](Self::step).
     #[cold]
     #[inline(never)]
-    unsafe fn unusual_step(&self, state: Registers) -> Step {
+    unsafe fn unusual_step(&mut self, state: Registers) -> Step {
         let state = &state;
         if state.pc == 0 {
             return Step::End;
@@ -214,6 +216,7 @@ impl CachedStack {
             |cfa: u64| (state.sp..cfa.saturating_sub(8)).contains(&state.bp) && state.bp % 8 == 0;
         match rule.kind() {
             Kind::End => Step::End,
+            Kind::FramePointer if self.is_base(state) => Step::End,
             Kind::Stored => {
                 let slot = state.bp.wrapping_sub(rule.cfa_bytes());
                 if slot % 8 != 0 || self.room(state, slot.wrapping_add(8)) < 8 {
@@ -229,6 +232,20 @@ impl CachedStack {
             }
             _ => Step::Unusual,
         }
+    }
+
+    /// Whether the stack begins at this state, in code without tables. It is asked once for each thread: from then on
+    /// the state is kept.
+    #[cold]
+    fn is_base(&mut self, state: &Registers) -> bool {
+        let high = self.low + self.span;
+        // SAFETY: the state is one of the thread's own stack, which is in use from there on.
+        let memory = &mut unsafe { Memory::new(state.sp, high, &mut self.scratch) };
+        keeping_errno(|| {
+            !frame_pointer::returns_from_signal(state.pc, memory)
+                && frame_pointer::return_address(state.sp, state.bp, memory).is_none()
+                && frame_pointer::is_base(state.sp, high, memory)
+        })
     }
 }
 
