@@ -48,7 +48,7 @@ pub(crate) fn is_forked() -> bool {
 
 /// Whether the state was wiped: this is a child that has not been told.
 pub(crate) fn is_wiped() -> bool {
-    BEGUN.load(Relaxed) && state().without_scopes() == State::UNSTARTED
+    BEGUN.load(Acquire) && state().without_scopes() == State::UNSTARTED
 }
 
 /// The page that a child has to find wiped.

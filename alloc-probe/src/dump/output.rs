@@ -1,5 +1,6 @@
 //! Where dumps go: the output path with its marks filled in.
 
+use crate::mode;
 use crate::os::executable::program_name;
 use crate::os::path::Path;
 use std::cell::UnsafeCell;
@@ -46,7 +47,9 @@ impl Output {
     }
 
     fn paths(&self) -> Option<&Paths> {
-        if !self.set.load(Acquire) || self.pid.load(Relaxed) != std::process::id() {
+        // In a namespace of its own, a child may have its parent's id.
+        let is_ours = self.pid.load(Relaxed) == std::process::id() && !mode::is_forked();
+        if !self.set.load(Acquire) || !is_ours {
             return None;
         }
         // SAFETY: the flag is up, so the paths were written, and are never written again.

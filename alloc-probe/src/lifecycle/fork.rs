@@ -7,18 +7,11 @@
 use super::{signals, threads, triggers};
 use crate::os::arena;
 use crate::{dump, mode, os, spool};
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
-
-/// The process that records.
-static PROCESS: AtomicI32 = AtomicI32::new(0);
 
 /// Makes forks safe. Called once.
 pub(crate) fn install() {
-    // SAFETY: it takes functions that live as long as the program; `getpid` has no preconditions.
-    unsafe {
-        PROCESS.store(libc::getpid(), Relaxed);
-        libc::pthread_atfork(None, None, Some(in_child));
-    }
+    // SAFETY: it takes a function that lives as long as the program.
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     // Where the kernel does not do so, a child that nobody tells of records into its parent's profile.
     os::wipe_on_fork(mode::state_page());
 }
@@ -27,8 +20,8 @@ pub(crate) fn install() {
 #[cold]
 #[inline(never)]
 pub(crate) fn notice() {
-    // SAFETY: it has no preconditions.
-    if mode::is_wiped() && unsafe { libc::getpid() } != PROCESS.load(Relaxed) {
+    // Its process id tells nothing: in a namespace of its own it may be the parent's.
+    if mode::is_wiped() {
         in_child();
     }
 }

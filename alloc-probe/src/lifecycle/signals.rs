@@ -12,7 +12,7 @@
 //! from `malloc`, which may be just what was interrupted.
 
 use super::threads;
-use crate::{dump, os, spool, thread};
+use crate::{dump, mode, os, spool, thread};
 use alloc_probe_format::dump::Ended;
 use alloc_probe_format::spool::header;
 use libc::c_int;
@@ -102,7 +102,7 @@ extern "C" fn on_ending(signal: c_int) {
         return; // The program has a handler, which called this one.
     }
     // SAFETY: it has no preconditions.
-    if unsafe { libc::getpid() } == PROCESS.load(Relaxed) {
+    if !mode::is_forked() && unsafe { libc::getpid() } == PROCESS.load(Relaxed) {
         if TAKEN.swap(true, AcqRel) {
             return; // The dump is being written, and this comes to the same: `timeout` sends its signal twice.
         }

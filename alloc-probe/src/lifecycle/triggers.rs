@@ -17,7 +17,7 @@ use crate::os::once::OnceRef;
 use crate::os::path::Path;
 use crate::profile::totals::Sum;
 use crate::profile::{resident, timeline};
-use crate::{dump, thread};
+use crate::{dump, mode, thread};
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
@@ -69,7 +69,7 @@ const RESTART: libc::c_int = libc::SA_RESTART | libc::SA_ONSTACK;
 extern "C" fn on_signal(_: libc::c_int) {
     os::keeping_errno(|| {
         // SAFETY: it has no preconditions.
-        if unsafe { libc::getpid() } == PROCESS.load(Relaxed) {
+        if !mode::is_forked() && unsafe { libc::getpid() } == PROCESS.load(Relaxed) {
             SIGNALS.fetch_add(1, SeqCst);
             timeline::wake();
         }

@@ -1,6 +1,7 @@
 //! The file behind the sections: one with a name beside the dump, or one in memory without a name, which another process
 //! can find and read as well.
 
+use crate::mode;
 use crate::os;
 use crate::os::path::Path;
 use alloc_probe_format::spool::{MAGIC, header};
@@ -75,7 +76,8 @@ impl Naming {
 
 /// The path of the spool's file. None where it has no name, and in the child of a fork.
 pub(crate) fn path() -> Option<&'static Path> {
-    let is_ours = NAME.exists.load(Acquire) && NAME.pid.load(Relaxed) == std::process::id();
+    let is_ours =
+        NAME.exists.load(Acquire) && NAME.pid.load(Relaxed) == std::process::id() && !mode::is_forked();
     // SAFETY: the file exists, so the path was written, and is never written again.
     is_ours.then(|| unsafe { &*NAME.path.get() })
 }

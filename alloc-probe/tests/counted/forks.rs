@@ -6,6 +6,7 @@ use crate::support::figures::{are_true, are_true_but_for_the_peak, figures_of_si
 use crate::support::truth::Counted;
 use crate::support::{Cases, cases, tell};
 use alloc_probe::Mode;
+use alloc_probe_format::dump::Ended;
 use std::hint::black_box;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -16,6 +17,7 @@ pub(crate) const CASES: Cases = Cases {
         a_forked_child_leaves_the_profile_alone,
         a_forked_child_has_no_profile,
         a_child_that_nobody_tells_of_leaves_the_profile_alone,
+        a_child_with_its_parents_id_leaves_the_profile_alone,
         a_fork_among_busy_threads,
         a_fork_that_outlives_its_parent,
         processes_with_one_output_path,
@@ -25,6 +27,8 @@ pub(crate) const CASES: Cases = Cases {
     scenarios: cases![
         forks,
         clones,
+        begins_a_namespace,
+        clones_into_another,
         asks_in_the_child,
         forks_among_threads,
         dies_before_its_child,
@@ -115,6 +119,42 @@ fn a_child_that_nobody_tells_of_leaves_the_profile_alone() {
             let figures = figures_of_size(&dump, 20);
             assert_eq!((figures.total_blocks, figures.end_blocks, dump.lost.unknown_frees), (20, 0, 0));
         }
+    }
+}
+
+/// Has a process that is the first of its namespace, if this one may make one.
+fn begins_a_namespace() {
+    // SAFETY: it has no preconditions.
+    if unsafe { libc::unshare(libc::CLONE_NEWPID) } != 0 {
+        return;
+    }
+    let mut command = Command::new(std::env::current_exe().expect("a path"));
+    let status = command.env("ALLOC_PROBE_TEST_SCENARIO", "forks::clones_into_another").status();
+    tell("namespace", u64::from(!status.expect("it starts").success()));
+}
+
+/// The child is the first of a namespace, too.
+fn clones_into_another() {
+    let flags = libc::CLONE_NEWPID | libc::SIGCHLD;
+    // SAFETY: as for `clones`.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } as libc::pid_t;
+    if pid == 0 {
+        (0..1000).for_each(|_| drop(block(MIB)));
+        // SAFETY: no other thread is at its exit handlers.
+        unsafe { libc::exit(libc::getpid() - 1) }
+    }
+    assert_eq!(wait(pid), 0);
+    (0..10).for_each(|_| drop(block(MIB)));
+    // SAFETY: the process is done.
+    unsafe { libc::_exit(1) }
+}
+
+fn a_child_with_its_parents_id_leaves_the_profile_alone() {
+    let outcome = Child::new("begins_a_namespace", "full").succeed();
+    if let [ended] = outcome.all_told("namespace")[..] {
+        assert_eq!((ended, outcome.files()), (1, vec!["out.1.json.spool".to_owned(), "out.json".to_owned()]));
+        let dump = outcome.spool_named("out.1.json.spool");
+        assert_eq!((dump.process.ended, figures_of_size(&dump, 20).total_blocks), (Ended::Killed, 10));
     }
 }
 
