@@ -4,8 +4,9 @@
 //! never stopped. Where figures decide, allocations wake the thread, at most fifty times a second, by the comparison that
 //! they make for the timeline anyway; after each wake it looks for a tenth of a second more, and without any only once a
 //! second, for memory is also taken by touching what was allocated before. So an idle program pays nothing, and one that
-//! allocates is never looked at later than 20 ms after it did. A peak that is over by then is in the dump all the same. The
-//! thread is in no figure of the program's.
+//! allocates is never looked at later than 20 ms after it did. A peak that is over by then is known, and in the dump,
+//! all the same; any other rise, and a fall, is seen only if it lasts until a look. The thread is in no figure of the
+//! program's.
 
 use super::config::{MOST_KEPT, Triggers};
 use super::signals;
@@ -123,6 +124,8 @@ struct Watch {
     next_ns: u64,
     /// The peak from which it counts as grown.
     peak: u64,
+    /// The peak at the last look.
+    seen_peak: u64,
     live: Mark,
     resident: Mark,
     /// The control group's limit, if that is asked for and there is one.
@@ -138,13 +141,11 @@ struct Mark {
     /// 0 where there is none.
     limit: u64,
     next: u64,
-    /// Whether it was passed before.
-    passed: bool,
 }
 
 impl Mark {
     fn new(limit: u64) -> Mark {
-        Mark { limit, next: limit, passed: false }
+        Mark { limit, next: limit }
     }
 
     /// Whether `now` is beyond it, or beyond a further tenth of the limit; again once it has been well below.
@@ -160,7 +161,6 @@ impl Mark {
             let tenth = (self.limit / 10).max(1);
             let tenths = (now - self.limit) / tenth + 1;
             self.next = self.limit.saturating_add(tenths.saturating_mul(tenth));
-            self.passed = true;
         }
         passed
     }
@@ -187,6 +187,7 @@ impl Watch {
             looks: LOOKS,
             next_ns,
             peak: LEAST_PEAK,
+            seen_peak: 0,
             live: Mark::new(above.live_bytes),
             resident: Mark::new(above.resident_bytes),
             cgroup,
@@ -264,8 +265,9 @@ impl Watch {
                 self.peak = u64::try_from(share).unwrap_or(u64::MAX).max(at_peak + 1);
                 due = true;
             }
-            // The first time, a rise and fall between two looks is known by the peak.
-            due |= self.live.is_passed(if self.live.passed { live } else { at_peak });
+            // A rise and fall between two looks is known if it made a new peak.
+            let rose = at_peak > std::mem::replace(&mut self.seen_peak, at_peak);
+            due |= self.live.is_passed(if rose { at_peak } else { live });
         }
         if above.resident_bytes != 0 {
             due |= resident::now().is_some_and(|resident| self.resident.is_passed(resident.bytes));

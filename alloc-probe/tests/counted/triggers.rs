@@ -19,6 +19,7 @@ pub(crate) const CASES: Cases = Cases {
         a_growing_peak_brings_dumps,
         passing_a_size_brings_a_dump,
         each_further_tenth_brings_a_dump,
+        a_further_tenth_that_is_over_brings_a_dump,
         resident_memory_brings_a_dump,
         only_the_newest_dumps_stay,
         a_dump_that_fails_is_said_and_the_program_goes_on,
@@ -27,7 +28,7 @@ pub(crate) const CASES: Cases = Cases {
         values_that_cannot_be_understood,
         the_thread_of_the_probes_own_is_in_no_figure,
     ],
-    scenarios: cases![waits, is_busy, rises, passes, climbs],
+    scenarios: cases![waits, is_busy, rises, passes, climbs, soars],
 };
 
 const MIB: usize = 1 << 20;
@@ -138,6 +139,17 @@ fn climbs() {
     black_box(kept);
 }
 
+/// Stays at 5 MiB, and takes 3 MiB more for a moment.
+fn soars() {
+    let kept = black_box(vec![1u8; 5 * MIB]);
+    wait_for("out.1.json");
+    drop(black_box(Vec::<u8>::with_capacity(3 * MIB)));
+    wait_for("out.2.json");
+    tell("soared", 1);
+    wait_for("go");
+    black_box(kept);
+}
+
 fn numbered(scenario: &str, mode: &str) -> Child {
     Child::new(scenario, mode).env("ALLOC_PROBE_OUT", "out.%n.json")
 }
@@ -230,6 +242,15 @@ fn each_further_tenth_brings_a_dump() {
         let least = (8 << 20) + (number - 1) * (2 << 20);
         assert!((least..least + (1 << 20)).contains(&live), "{number}: {live}");
     }
+}
+
+/// It lasts for less than the probe takes to look.
+fn a_further_tenth_that_is_over_brings_a_dump() {
+    let mut child = numbered("soars", "full").env("ALLOC_PROBE_ABOVE", "4MiB").start();
+    child.wait_for("soared");
+    go_on(&child, "go");
+    let totals = child.wait().dump_named("out.2.json").totals;
+    assert!(totals.peak_bytes >= 8 << 20 && totals.end_bytes < 6 << 20, "{totals:?}");
 }
 
 /// Each block is touched, so what is resident grows by as much as is live.
