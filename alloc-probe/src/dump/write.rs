@@ -50,8 +50,9 @@ pub(crate) fn reset_after_fork() {
 }
 
 fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
-    let Facts { memory, probe, sites } = Facts::now(ended != Ended::Signal);
+    // First, while nothing is resident that only the dump needs.
     timeline::take_now();
+    let Facts { memory, probe, sites } = Facts::now(ended != Ended::Signal);
     registry::refresh_names();
     if mode::has_stacks() {
         prepare::list_images();

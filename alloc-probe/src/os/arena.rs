@@ -59,6 +59,11 @@ pub(crate) fn alloc(layout: Layout, signals: Signals) -> *mut u8 {
     start as *mut u8
 }
 
+/// How much of it is in use.
+pub(crate) fn used_bytes() -> usize {
+    USED.load(Relaxed)
+}
+
 /// How much there is room for.
 pub(crate) fn room() -> u64 {
     let _held = STATE.lock_with_signals_blocked();

@@ -8,6 +8,7 @@
 //! touched long after the heap's first fall. Of the readings with at least 31/32 of the peak live, the one with the most
 //! resident is kept.
 
+use crate::os::arena;
 use crate::os::clock;
 use crate::os::lock::Lock;
 use crate::{os, spool};
@@ -93,6 +94,9 @@ fn is_near(live: i64, peak: i64) -> bool {
 /// Keeps a reading that is near the peak, unless there is another with more resident.
 fn keep_better(live: i64, resident: Option<Resident>, ticks: u64) {
     let Some(Resident { bytes, shared_bytes }) = resident else { return };
+    if arena::used_bytes() > STEP as usize {
+        return; // It is what a dump takes that is being written.
+    }
     if is_near(LIVE.load(Relaxed), peak(live)) && RESIDENT.load(Relaxed) >= bytes {
         return;
     }

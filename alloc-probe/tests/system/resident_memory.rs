@@ -20,6 +20,7 @@ pub(crate) const CASES: Cases = Cases {
         what_was_never_touched_is_not_resident,
         a_killed_process_keeps_its_reading,
         a_small_heap_has_no_reading_that_is_not_its_own,
+        what_a_dump_takes_is_not_the_programs,
         the_account_of_a_busy_process_is_whole,
         what_was_given_up_is_a_line_of_its_own,
         huge_pages_are_beside_the_resident_memory,
@@ -35,6 +36,7 @@ pub(crate) const CASES: Cases = Cases {
         reserves,
         falls,
         tiny,
+        has_many_blocks,
         goes_on,
         gives_up,
         takes_huge_pages
@@ -294,6 +296,22 @@ fn the_account_of_a_busy_process_is_whole() {
         assert!(beside < memory.rss_bytes / 33 + (256 << 10), "{number}: {anonymous}, but {heap:?}");
         let slack: u64 = dump.sites.iter().map(|site| site.pages.slack_bytes).sum();
         assert_eq!(slack, heap.slack_bytes, "{number}");
+    }
+}
+
+fn has_many_blocks() {
+    let kept: Vec<Vec<u8>> = (0..300_000).map(|_| touched(256)).collect();
+    (1..3).for_each(|number| alloc_probe::dump(format!("{number}.json")).expect("a dump"));
+    black_box(kept);
+}
+
+/// While a dump of many blocks is written, it takes a tenth of what they take.
+fn what_a_dump_takes_is_not_the_programs() {
+    let outcome = Child::new("has_many_blocks", "full").succeed();
+    for number in 1..3 {
+        let dump = outcome.dump_named(&format!("{number}.json"));
+        let (peak, now) = (at_peak(&dump).resident_bytes, dump.memory.rss_bytes);
+        assert!(peak <= now + now / 32, "{number}: {peak} at the peak, which is now, of {now} bytes");
     }
 }
 
