@@ -74,9 +74,9 @@ commands! {
     Compare = compare;
     /// Write a dump of a running process, from outside
     Dump = dump;
-    /// Write a dump that has its symbols inside, so that it can be read anywhere
+    /// Write a dump that carries its symbols, so that it can be read anywhere
     Symbolize = symbolize;
-    /// Add up several dumps, as of replicas or of a test suite
+    /// Add up several dumps, such as those of replicas or of a test suite
     Merge = merge;
     /// Check a dump against a budget
     Check = check;

@@ -51,7 +51,7 @@ pub(crate) fn write(
 pub(crate) fn remove_earlier(path: &Path) -> Result<(), Error> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => fs::remove_file(path),
-        Ok(_) => Err(io::Error::other("it is no regular file")),
+        Ok(_) => Err(io::Error::other("it is not a regular file")),
         Err(error) => Err(error),
     };
     match removed {
@@ -356,7 +356,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs::write(at("file"), "").unwrap();
         symlink("file", at("link")).unwrap();
-        assert!(remove_earlier(&at("link")).unwrap_err().to_string().ends_with("it is no regular file"));
+        assert!(remove_earlier(&at("link")).unwrap_err().to_string().ends_with("it is not a regular file"));
         remove_earlier(&at("file")).unwrap();
         remove_earlier(&at("file")).unwrap();
         assert_eq!(names(folder.path()), ["link"]);

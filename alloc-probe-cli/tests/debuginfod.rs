@@ -110,7 +110,7 @@ fn debug_info_is_fetched_once() {
     };
     // Nobody has it.
     let (symbols, messages) = show(&without.url);
-    assert_eq!(symbols.missing[0].reason, "it was stripped of them");
+    assert_eq!(symbols.missing[0].reason, "it was stripped");
     assert!(messages.contains("/debuginfo: the server does not have it"), "{messages}");
     assert_eq!(without.asked(), std::slice::from_ref(&path));
     // The second server has it.

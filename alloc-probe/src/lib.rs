@@ -5,29 +5,29 @@
 //! # fn main() {}
 //! ```
 //!
-//! That line counts what the program allocates, per thread and in all, at a few nanoseconds an allocation;
-//! [`stats`] reads the figures. Started with `ALLOC_PROBE_OUT=profile.json` in its environment, the program records
-//! every block with its whole call stack and leaves a dump at its end. `alloc-probe` (the crate `alloc-probe-cli`)
-//! turns dumps into tables, flamegraphs and debug-versus-release diffs.
+//! With that line, the program counts what it allocates, per thread and in all, at a few nanoseconds an allocation;
+//! [`stats`] reads the figures. With `ALLOC_PROBE_OUT=profile.json` in its environment, it records every block with its
+//! whole call stack, and leaves a dump at its end. The command `alloc-probe` (the crate `alloc-probe-cli`) turns dumps
+//! into tables, flamegraphs and diffs of debug and release builds.
 //!
 //! | variable | values | meaning |
 //! |---|---|---|
-//! | `ALLOC_PROBE` | `off`, `count`, `sample`, `sample=BYTES`, `full` | how much is recorded; unset: `full` where there is an output path, else `count` |
+//! | `ALLOC_PROBE` | `off`, `count`, `sample`, `sample=BYTES`, `full` | how much to record; unset: `full` with an output path, else `count` |
 //! | `ALLOC_PROBE_OUT` | a path; `%p` is the process's id, `%e` the program's name, `%n` the number of the dump | where the dump goes; unset: no file is ever written |
 //! | `ALLOC_PROBE_LONG_LIVED` | a duration, such as `10s` | the age from which a live block is long-lived; `1s` by default |
-//! | `ALLOC_PROBE_TRIM` | `on` or `off` | whether the allocator has to give back what it can after each dump; `off` by default |
+//! | `ALLOC_PROBE_TRIM` | `on` or `off` | whether the allocator gives back what it can after each dump; `off` by default |
 //! | `ALLOC_PROBE_MEMORY` | bytes, such as `64MiB` | the most that the profile may take while it is recorded; no limit by default |
 //!
-//! `ALLOC_PROBE_SIGNAL`, `ALLOC_PROBE_INTERVAL`, `ALLOC_PROBE_PEAK` and `ALLOC_PROBE_ABOVE` have a running program write dumps, of
-//! which `ALLOC_PROBE_KEEP` keeps the newest: `docs/environment.md` in the repository has them.
+//! `ALLOC_PROBE_SIGNAL`, `ALLOC_PROBE_INTERVAL`, `ALLOC_PROBE_PEAK` and `ALLOC_PROBE_ABOVE` make a running program write
+//! dumps, of which `ALLOC_PROBE_KEEP` keeps the newest: see `docs/environment.md` in the repository.
 //!
 //! # What it promises
 //!
 //! * The inner allocator sees the same calls, in the same order, as without the probe. The probe's own memory comes
 //!   from the operating system.
 //! * Recording starts with the process's first allocation, before `main`, and ends when the process does.
-//! * Nothing inside an allocation panics, and nothing on its common path takes a lock or makes a system call. What
-//!   can't be recorded is counted and shown.
+//! * Nothing inside an allocation panics, and nothing on its common path takes a lock or makes a system call. Dumps say
+//!   how much could not be recorded.
 //! * With one thread, every figure is exact, the peak included. With several, totals and what is live are exact, and
 //!   the peak is off by no more than 0.2 % or 1 KiB a thread, whichever is more.
 //!
@@ -98,7 +98,7 @@ pub use shared::mode::Mode;
 pub use shared::stats::Stats;
 pub use shared::usage::Usage;
 
-/// What the macros expand to. Nobody else's.
+/// What the macros expand to, and not for any other use.
 #[cfg(feature = "assertions")]
 #[doc(hidden)]
 pub mod __private {
@@ -116,7 +116,7 @@ pub mod __private {
 /// # fn main() {}
 /// ```
 ///
-/// With another allocator, which is a path to a value and its type at once, as the usual allocators' unit structs are:
+/// With another allocator, name its unit struct, which is a type and a value at once:
 ///
 /// ```text
 /// alloc_probe::install!(tikv_jemallocator::Jemalloc);

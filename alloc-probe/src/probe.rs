@@ -29,10 +29,8 @@ use std::time::Duration;
 /// }
 /// ```
 ///
-/// Any allocator can be wrapped: `AllocProbe::new(tikv_jemallocator::Jemalloc)`. The [`install!`](crate::install)
-/// macro declares the static, and lets dumps name the crate that it stands in.
-///
-/// There is one profile in a process, whichever static the allocations pass through.
+/// It wraps any allocator: `AllocProbe::new(tikv_jemallocator::Jemalloc)`. The macro [`install!`](crate::install) declares
+/// the static, and lets dumps name the crate that it stands in. A process has one profile, even with several statics.
 #[derive(Debug)]
 pub struct AllocProbe<A = System> {
     inner: A,
@@ -63,7 +61,7 @@ impl<A> AllocProbe<A> {
         }
     }
 
-    /// How much is recorded if `ALLOC_PROBE` is not set. By default [`Mode::Full`] with an output path, else
+    /// How much to record if `ALLOC_PROBE` is not set. By default [`Mode::Full`] with an output path, else
     /// [`Mode::Count`].
     #[must_use]
     pub const fn with_mode(mut self, mode: Mode) -> AllocProbe<A> {
@@ -97,7 +95,7 @@ impl<A> AllocProbe<A> {
     }
 
     /// The most memory that the spool may take, in bytes, if `ALLOC_PROBE_MEMORY` is not set: at least 1 MiB; no limit by
-    /// default. What has no room is missing from the profile. The dump and one line on standard error say so.
+    /// default. What no longer fits is missing from the profile. The dump and one line on standard error say so.
     #[must_use]
     pub const fn with_memory(mut self, bytes: u64) -> AllocProbe<A> {
         self.settings.memory_bytes = Some(bytes);

@@ -24,6 +24,7 @@ const CASES: Cases = Cases {
     checks: cases![
         code_holds_where_the_environment_is_silent,
         the_environment_wins_over_code,
+        an_empty_value_is_as_good_as_unset,
         a_bad_value_is_one_line_and_turns_recording_off,
         paths_have_marks,
         errno_stays_as_it_is,
@@ -74,14 +75,26 @@ fn the_environment_wins_over_code() {
 
     let off = Child::new("works", "off").succeed();
     assert_eq!((off.told("mode"), off.files(), off.stderr().as_str()), (Mode::Off as u64, vec![], ""));
-    let silent = Child::new("works", "full").env("ALLOC_PROBE_OUT", "").succeed();
-    assert_eq!((silent.told("mode"), silent.files()), (Mode::Full as u64, vec![]));
+}
+
+fn an_empty_value_is_as_good_as_unset() {
+    let names = [
+        "ALLOC_PROBE_OUT",
+        "ALLOC_PROBE_LONG_LIVED",
+        "ALLOC_PROBE_MEMORY",
+        "ALLOC_PROBE_SIGNAL",
+        "ALLOC_PROBE_ABOVE",
+    ];
+    let child = names.iter().fold(Child::new("works", ""), |child, name| child.env(name, ""));
+    let outcome = child.succeed();
+    assert_eq!(outcome.stderr(), "");
+    let dump = outcome.dump_named(&format!("by-code.{}.json", outcome.pid));
+    assert_eq!((dump.mode, dump.long_lived_threshold_ns), (dump::Mode::Sample, 3_000_000_000));
 }
 
 fn a_bad_value_is_one_line_and_turns_recording_off() {
     let bad = [
         ("ALLOC_PROBE", "fully"),
-        ("ALLOC_PROBE", ""),
         ("ALLOC_PROBE", "FULL"),
         ("ALLOC_PROBE", " full"),
         ("ALLOC_PROBE", "sample=0"),

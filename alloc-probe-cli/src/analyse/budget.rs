@@ -262,7 +262,7 @@ mod tests {
         for (text, expected) in [
             ("", "it has no limit"),
             ("[limits]\npeak = 1", "no figure is called `peak`"),
-            ("[limits]\npeak_bytes = \"much\"", "`much` is no value"),
+            ("[limits]\npeak_bytes = \"much\"", "`much` is not a value"),
             ("[limits]\npeak_bytes = -1", "`peak_bytes` has no limit: write a number"),
             ("[limits]\npeak_bytes = 1.5", "`peak_bytes` has no limit: write a number"),
             ("\n[limit]\npeak_bytes = 1", "line 2: unknown field `limit`"),

@@ -249,7 +249,7 @@ fn difference(sum: &Dump, dump: &Dump) -> Option<String> {
         return Some("it does not tell the same figures as those before".to_owned());
     }
     if sum.long_lived_threshold_ns != dump.long_lived_threshold_ns {
-        return Some("its blocks are long-lived from another age on than in those before".to_owned());
+        return Some("its long-lived threshold is not that of those before".to_owned());
     }
     None
 }

@@ -18,8 +18,8 @@ Examples:
   alloc-probe check release.json --budget budget.toml
   alloc-probe check release.json --budget budget.toml --base main.json --format github
 
-A budget has a table [limits] and any number of [[site]] tables with a `function`. Each figure is the
-most that is allowed:
+A budget has a table [limits] and any number of [[site]] tables with a `function`. Each figure is \
+the most that is allowed:
 
   [limits]
   peak_bytes = \"64 MiB\"
@@ -39,7 +39,7 @@ pub struct Arguments {
     /// The dump that signed limits are relative to [default: the budget's `base`]
     #[arg(long, value_name = "FILE")]
     pub base: Option<PathBuf>,
-    /// How verdicts are printed: a table, or a table with GitHub annotations
+    /// How to print the result
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
 }
@@ -67,7 +67,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let base = args.base.clone().or_else(|| budget.base.as_deref().map(beside));
     if let (Some(limit), None) = (budget.needs_base(), &base) {
         let error = refused(format!("`{limit}` is a change, and there is no base"));
-        return Err(error.with_hint("name one by --base, or by `base = \"FILE\"` in the budget"));
+        return Err(error.with_hint("name one with --base, or with `base = \"FILE\"` in the budget"));
     }
     let new = Opener::default().open(&args.file, terminal)?;
     // A figure that another tool does not tell must not pass for one that is 0.

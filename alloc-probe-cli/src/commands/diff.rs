@@ -32,9 +32,9 @@ Examples:
   alloc-probe diff old.json new.json --html diff.html          for a browser, too
   alloc-probe diff old.json new.json --fail-if 'peak_bytes > +5%' --fail-if 'end_bytes > 10MiB'
 
-If a --fail-if condition holds, the exit status is 1 and stderr says why. A value with a sign is the
-change from BASE, in percent or in units; a value without one is the new figure itself. The figures
-are those of --json (peak_bytes, total_blocks, peak_rss_bytes, …) and unmatched_bytes and
+If a --fail-if condition holds, the exit status is 1 and stderr says why. A value with a sign is the \
+change from BASE, in percent or in units; a value without one is the new figure itself. The figures \
+are those of --json (peak_bytes, total_blocks, peak_rss_bytes, …) and unmatched_bytes and \
 unmatched_blocks, which are shares in percent ('unmatched_bytes > 10%').")]
 pub struct Arguments {
     /// The dump to compare with
@@ -96,7 +96,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     // What is not known must not pass for a figure of 0.
     let unknown = |figure: &&str| base.dump.unknown_figures.iter().any(|unknown| unknown == figure);
     if let Some(figure) = args.fail_if.iter().filter_map(Threshold::figure).find(unknown) {
-        return Err(Error::new(format!("--fail-if: {figure} is not known of both files")));
+        return Err(Error::new(format!("--fail-if: one of the files does not tell {figure}")));
     }
     let diff = ManuallyDrop::new(diff(base, new));
     let unit = unit(args, base, new, &diff)?;
@@ -171,10 +171,8 @@ fn page(path: &Path, view: &View<'_>) -> Result<(), Error> {
         let how = (widths, Place::Page);
         let svg = flamegraph::difference(base, new, &merged, options.metric, how).ok()?;
         let caption = match widths {
-            Widths::New => "Boxes are as wide as what the new run has: what only the base has can’t be seen.",
-            Widths::Base => {
-                "Boxes are as wide as what the base has: what only the new run has can’t be seen."
-            }
+            Widths::New => "Boxes are as wide as the new run’s figures: what only the base has is missing.",
+            Widths::Base => "Boxes are as wide as the base’s figures: what only the new run has is missing.",
         };
         Some(html::Picture { caption: caption.to_owned(), svg })
     };

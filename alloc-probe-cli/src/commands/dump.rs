@@ -16,8 +16,8 @@ Examples:
   alloc-probe dump 4711 -o now.json
   alloc-probe dump $(pidof orders) -o now.json && alloc-probe show now.json
 
-The process need not cooperate: it may be stopped or hang, and none of its threads waits. It must run as
-the same user and use alloc-probe.")]
+The process must run as the same user and use alloc-probe. It may be stopped or hang, and none of \
+its threads waits.")]
 pub struct Arguments {
     /// The process id
     pub pid: u32,

@@ -26,10 +26,10 @@ Examples:
   alloc-probe explain 1.json 2.json 3.json                    three dumps of one run: what grows
   alloc-probe explain release.json --json | jq '.findings[0]'")]
 pub struct Arguments {
-    /// A dump, a spool, or the id of a running process; of several dumps of one run, the last is explained
+    /// A dump, a spool, or the id of a running process; several dumps of one run show what grows
     #[arg(value_name = "FILE|PID", required = true)]
     pub files: Vec<PathBuf>,
-    /// Show everything: all findings with all of their evidence, and the small lines of the account
+    /// Show all findings with all of their evidence, and the small lines of the account
     #[arg(long = "all")]
     pub everything: bool,
     /// Print JSON, as docs/json.md describes it

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   alloc-probe export release.json --format dhat -o dhat-heap.json
-  alloc-probe export release.json --format pprof -o release.pb.gz && go tool pprof -top release.pb.gz
+  alloc-probe export release.json --format pprof -o release.pb.gz
   alloc-probe export release.json --format folded --by total-bytes | sort -k2 -n | tail")]
 pub struct Arguments {
     /// The dump
@@ -28,7 +28,7 @@ pub struct Arguments {
     /// The format
     #[arg(long, value_name = "FORMAT", value_parser = format())]
     pub format: &'static dyn Exporter,
-    /// Write the difference of two dumps, this one being the base; for `folded` alone
+    /// Write the difference from this dump to FILE; only for `folded`
     #[arg(long, value_name = "BASE")]
     pub diff: Option<PathBuf>,
     /// The file to write [default: standard output]

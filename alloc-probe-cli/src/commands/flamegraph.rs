@@ -21,9 +21,8 @@ Examples:
   alloc-probe flamegraph --diff debug.json release.json -o diff.svg
   alloc-probe flamegraph --diff debug.json release.json --widths base -o gone.svg
 
-A difference shows the stacks of both dumps as `diff` matches them. Boxes are as wide as FILE's figures,
-so stacks that only BASE has are missing. With --widths base they are as wide as BASE's, and stacks that
-only FILE has are missing.")]
+A difference shows the stacks of both dumps as `diff` matches them. Boxes are as wide as FILE's \
+figures, so stacks that only BASE has are missing; with --widths base it is the other way round.")]
 pub struct Arguments {
     /// The dump
     pub file: PathBuf,

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   alloc-probe merge replica-*.json -o replicas.json
-  alloc-probe merge target/dumps/*.json -o suite.json.gz && alloc-probe show suite.json.gz --by total-bytes")]
+  alloc-probe merge target/dumps/*.json -o suite.json.gz")]
 pub struct Arguments {
     /// The dumps
     #[arg(required = true)]

@@ -36,13 +36,13 @@ Examples:
   alloc-probe run -o debug.json -- cargo run -- input.txt
   alloc-probe run --mode count -- target/release/orders
 
-The summary goes to stderr, so the program's own output stays as it is. The exit status is the
-program's own (128 + n where signal n ended it).")]
+The summary goes to stderr, so the program's own output stays as it is. The exit status is the \
+program's own (128 + n if signal n ended it).")]
 pub struct Arguments {
     /// The file to write the dump to [default: alloc-probe.PROGRAM.PID.json]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// How much is recorded: `count`, `sample`, `sample=BYTES` or `full`
+    /// How much to record: `off`, `count`, `sample`, `sample=BYTES` or `full`
     #[arg(long, value_name = "MODE", default_value = "full", value_parser = mode)]
     pub mode: String,
     /// The metric.
@@ -51,15 +51,16 @@ pub struct Arguments {
     /// How many call sites the summary lists
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub top: usize,
-    /// Leave the dump as the program wrote it, without symbols
+    /// Leave symbols out of the dump
     #[arg(long)]
     pub no_symbols: bool,
-    /// Its symbols.
-    #[command(flatten)]
-    pub symbols: SymbolArgs,
+    // Before the symbols, whose heading would have it, too.
     /// The program and its arguments
     #[arg(required = true, last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+    /// Its symbols.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
 }
 
 /// Checks the name of a mode; how many bytes lie between samples is for the probe to read.
@@ -146,7 +147,7 @@ fn of_spool(
     if left.process.ended == Ended::Running {
         let pid = left.process.pid;
         terminal.warn(&format!(
-            "what was run ended with {}, and process {pid}, which it started, goes on recording",
+            "the command ended with {}, but process {pid}, which it started, still records",
             described(ending.status)
         ))?;
         terminal.hint(&format!("`alloc-probe dump {pid} -o FILE` reads it now"))?;
@@ -172,8 +173,8 @@ fn tell_of(goes_on: &[Survivor], terminal: &mut Terminal<'_>) -> Result<(), Erro
     }
     let named: Vec<String> =
         goes_on.iter().map(|survivor| format!("{} (`{}`)", survivor.pid, survivor.name)).collect();
-    let (processes, go) = if named.len() == 1 { ("a process", "goes") } else { ("processes", "go") };
-    terminal.warn(&format!("{processes} that it started {go} on: {}", named.join(", ")))?;
+    let (processes, run) = if named.len() == 1 { ("a process", "runs") } else { ("processes", "run") };
+    terminal.warn(&format!("{processes} that it started still {run}: {}", named.join(", ")))?;
     Ok(())
 }
 

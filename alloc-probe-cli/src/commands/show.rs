@@ -33,7 +33,7 @@ pub struct Arguments {
     /// How sites are listed.
     #[command(flatten)]
     pub list: Listing,
-    /// Print the source lines of one site, given by its place in the list, from 1, or by part of its function's name
+    /// Print the source lines of one site: its place in the list, from 1, or part of its function's name
     #[arg(long, value_name = "SITE", conflicts_with = "json")]
     pub source: Option<String>,
     /// How it is read.
@@ -123,7 +123,7 @@ fn write_source(
     let Some(site) = site else {
         let error = Error::new(format!("there is no site `{wanted}` by {}", options.metric.name()));
         return Err(error.with_hint(
-            "`show` lists the sites: `--source 1` is the first, and a part of a name finds the first with it",
+            "`--source 1` is the first site that `show` lists; part of a name finds the first that has it",
         ));
     };
     sites::write(profile, std::slice::from_ref(site), options, terminal.out.as_mut())?;
@@ -135,7 +135,7 @@ fn write_source(
     writeln!(terminal.out, "{file}:{line}")?;
     let text = std::fs::read(file).map_err(|error| {
         let error = Error::read(Path::new(file), io_reason(&error));
-        error.with_hint("`--remap FROM=TO` says where the sources are that were below FROM when it was built")
+        error.with_hint("`--remap FROM=TO` looks in TO for sources that were in FROM when it was built")
     })?;
     source::write(&String::from_utf8_lossy(&text), line, options.width, terminal.out.as_mut())?;
     Ok(exit::SUCCESS)

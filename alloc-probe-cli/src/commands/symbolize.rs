@@ -16,20 +16,21 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   alloc-probe symbolize release.json                          writes release.symbols.json
-  alloc-probe symbolize release.json --binary dist/orders -v  says where symbols were looked for
+  alloc-probe symbolize release.json --binary dist/orders -v  lists where it looked
   alloc-probe symbolize release.json --debug-dir /srv/debug -o readable.json.gz
 
-Files are matched by build id. They are looked for in this order, until one has debug info: --binary; the
-path in the dump; DIR/.build-id/xx/yyyy.debug of --debug-dir and of /usr/lib/debug; the file that
-.gnu_debuglink names; a file of the image's name in --debug-dir; the servers of DEBUGINFOD_URLS, in a
-build with the feature debuginfod. Without debug info, symbol tables are used, packed ones too.")]
+A file belongs to an image if both have the same build id. The command looks in this order, until a \
+file has debug info: --binary; the path in the dump; DIR/.build-id/xx/yyyy.debug of --debug-dir and \
+of /usr/lib/debug; the file that .gnu_debuglink names; a file of the image's name in --debug-dir; \
+the servers of DEBUGINFOD_URLS, in a build with the feature debuginfod. Without debug info it uses \
+symbol tables, packed ones too.")]
 pub struct Arguments {
     /// The dump
     pub file: PathBuf,
     /// The file to write the new dump to [default: FILE with the ending .symbols.json]
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// List where the symbols of each binary and library were looked for
+    /// List where it looked for the symbols of each binary and library
     #[arg(short, long)]
     pub verbose: bool,
     /// Its symbols.
@@ -56,7 +57,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let (addresses, named, with_lines) =
         (sum(|one| one.addresses), sum(|one| one.named), sum(|one| one.with_lines));
     let found = match report.searched.is_empty() {
-        true => "it carried its symbols already".to_owned(),
+        true => "it already had its symbols".to_owned(),
         false => format!(
             "{} of {} addresses named, {} with lines",
             count(named),

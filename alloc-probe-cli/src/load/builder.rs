@@ -131,7 +131,7 @@ impl Builder {
     fn push(&mut self, node: StackNode, place: Option<PlaceId>) -> Result<u32, Refusal> {
         if self.stacks.len() >= MAX_ROWS {
             return Err(Refusal::new(format_args!(
-                "its stacks have more than {MAX_ROWS} rows, as no program has"
+                "its stacks have more than {MAX_ROWS} rows, the most that this tool reads"
             )));
         }
         self.stacks.push(node);
@@ -162,7 +162,7 @@ impl Builder {
             Some(place) => self.places[place.0 as usize].frames.clone(),
             None => Vec::new(),
         };
-        let missing = |image| MissingImage { image, reason: "the file has no names of it".to_owned() };
+        let missing = |image| MissingImage { image, reason: "the file has no names for it".to_owned() };
         // Without any, they are all looked up.
         let symbols = has_names.then(|| Symbols {
             frames: self.of_rows.iter().map(frames).collect(),

@@ -15,7 +15,7 @@ pub(super) fn check(dump: &Dump) -> Result<(), Refusal> {
     let mut frames = 0;
     for (index, site) in dump.sites.iter().enumerate() {
         let Some(depth) = depths.get(site.stack as usize) else {
-            return damaged(format_args!("site {index} is on stack {}, and there is none", site.stack));
+            return damaged(format_args!("site {index} refers to stack {}, which is missing", site.stack));
         };
         frames += u64::from(*depth);
         if [&site.sizes, &site.lifetimes, &site.ages].into_iter().any(has_bad_bucket) {
@@ -25,7 +25,7 @@ pub(super) fn check(dump: &Dump) -> Result<(), Refusal> {
     for failure in &dump.failures.last {
         let Some(depth) = depths.get(failure.stack as usize) else {
             return damaged(format_args!(
-                "an allocation failed on stack {}, and there is none",
+                "a failed allocation refers to stack {}, which is missing",
                 failure.stack
             ));
         };
@@ -34,14 +34,14 @@ pub(super) fn check(dump: &Dump) -> Result<(), Refusal> {
     for thread in &dump.threads {
         let Some(depth) = depths.get(thread.deepest_stack as usize) else {
             return damaged(format_args!(
-                "a thread was deepest on stack {}, and there is none",
+                "a thread refers to stack {}, which is missing",
                 thread.deepest_stack
             ));
         };
         frames += u64::from(*depth);
     }
     if frames > MAX_FRAMES {
-        return damaged(format_args!("its stacks have {frames} frames in all, as no program has"));
+        return damaged(format_args!("its stacks have {frames} frames in all, more than this tool reads"));
     }
     dump.symbols.as_ref().map_or(Ok(()), |symbols| check_symbols(symbols, dump))
 }
@@ -100,7 +100,7 @@ fn check_symbols(symbols: &Symbols, dump: &Dump) -> Result<(), Refusal> {
     {
         Ok(())
     } else {
-        damaged("its symbols refer to a string that is not there")
+        damaged("its symbols refer to a string that is missing")
     }
 }
 

@@ -68,10 +68,7 @@ impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(buffer)?;
         let Some(rest) = self.rest.checked_sub(read as u64) else {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                "it holds more than any file of its kind",
-            ));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it holds more than this tool reads"));
         };
         self.rest = rest;
         Ok(read)

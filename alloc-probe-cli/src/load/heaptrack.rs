@@ -70,7 +70,7 @@ pub(super) fn parse(
         if line.last() == Some(&b'\n') {
             line.pop();
         } else if read as u64 == MAX_LINE_BYTES {
-            return Err(reader.damaged("it is longer than any"));
+            return Err(reader.damaged("it is too long"));
         }
         reader.line(&line)?;
     }
@@ -161,8 +161,8 @@ impl Reader {
             b'#' | b'S' => Ok(()),
             // Modules, with the executable, are in raw files alone.
             b'x' | b'm' => Err(Refusal::new("it is a raw file of heaptrack")
-                .with_hint("`heaptrack --interpret` makes one of it that can be read")),
-            _ => Err(self.damaged("it is of a kind that there is not")),
+                .with_hint("`heaptrack --interpret` converts it")),
+            _ => Err(self.damaged("its kind is unknown")),
         }
     }
 
@@ -178,7 +178,7 @@ impl Reader {
 
     fn push<T>(&self, list: &mut Vec<T>, entry: T) -> Result<(), Refusal> {
         if list.len() >= MAX_ENTRIES {
-            return Err(self.damaged("there are more than any program has"));
+            return Err(self.damaged("there are too many of its kind"));
         }
         list.push(entry);
         Ok(())
@@ -190,7 +190,7 @@ impl Reader {
         let length = hex(&rest[..at]).ok_or_else(|| self.damaged("the length of a text is missing"))?;
         let text = rest.get(at + 1..).unwrap_or_default();
         if text.len() as u64 != length {
-            return Err(self.damaged("a text is not as long as it says"));
+            return Err(self.damaged("a text has another length than it says"));
         }
         let mut strings = std::mem::take(&mut self.strings);
         let pushed = self.push(&mut strings, String::from_utf8_lossy(text).into_owned());
@@ -245,7 +245,7 @@ impl Reader {
     fn text(&self, number: u64) -> Result<String, Refusal> {
         entry(&self.strings, number)
             .cloned()
-            .ok_or_else(|| self.damaged("it refers to a text that is not there"))
+            .ok_or_else(|| self.damaged("it refers to a text that is missing"))
     }
 
     fn image(&mut self, module: u64) -> Result<u32, Refusal> {
@@ -262,7 +262,7 @@ impl Reader {
     /// A place, and the trace of its caller.
     fn trace(&mut self, rest: &[u8]) -> Result<(), Refusal> {
         let [place, caller] = self.numbers(rest)?;
-        let missing = || self.damaged("it refers to a place or a trace that is not there");
+        let missing = || self.damaged("it refers to a place or a trace that is missing");
         let place = *entry(&self.places, place).ok_or_else(missing)?;
         let caller = match caller {
             0 => ROOT,
@@ -281,7 +281,7 @@ impl Reader {
         let row = match trace {
             0 => ROOT,
             trace => *entry(&self.traces, trace)
-                .ok_or_else(|| self.damaged("it refers to a trace that is not there"))?,
+                .ok_or_else(|| self.damaged("it refers to a trace that is missing"))?,
         };
         let next = self.costs.len() as u32;
         let cost = *self.by_row.entry(row).or_insert(next);
@@ -299,7 +299,7 @@ impl Reader {
         let [number] = self.numbers(rest)?;
         let found = usize::try_from(number).ok().and_then(|number| self.allocations.get(number));
         let Some((bytes, cost)) = found.copied() else {
-            return Err(self.damaged("it refers to an allocation that is not there"));
+            return Err(self.damaged("it refers to an allocation that is missing"));
         };
         let cost = &mut self.costs[cost as usize];
         cost.settle(self.peaks);
@@ -330,7 +330,7 @@ impl Reader {
         let last = self.last.take();
         let (number, bytes, cost) = self.event(rest)?;
         if cost.figures.end_blocks == 0 || cost.figures.end_bytes < bytes {
-            return Err(self.damaged("it frees a block that there is not"));
+            return Err(self.damaged("it frees a block that was not allocated"));
         }
         cost.figures.end_blocks -= 1;
         cost.figures.end_bytes -= bytes;

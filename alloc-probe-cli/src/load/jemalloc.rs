@@ -64,17 +64,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dump, Refusal> {
             current =
                 Some(addresses.split_whitespace().map(|one| address(one, number)).collect::<Result<_, _>>()?);
             if current.as_ref().is_some_and(|stack| stack.len() > MAX_FRAMES) {
-                return Err(damaged(number, "a stack of more frames than any has"));
+                return Err(damaged(number, "its stack has too many frames"));
             }
         } else if let Some(counts) = line.trim_start().strip_prefix("t*:") {
-            let counts =
-                parse_counts(counts).ok_or_else(|| damaged(number, "it is no count of blocks and bytes"))?;
+            let counts = parse_counts(counts)
+                .ok_or_else(|| damaged(number, "it is not a count of blocks and bytes"))?;
             // The first is the process's sum, without a stack.
             if let Some(stack) = current.take() {
                 stacks.push((stack, counts));
             }
         } else if !line.trim().is_empty() && !line.trim_start().starts_with('t') {
-            return Err(damaged(number, "it is nothing that such a profile has"));
+            return Err(damaged(number, "a profile of jemalloc has no such line"));
         }
     }
     if current.is_some() || !has_mappings {
@@ -134,7 +134,7 @@ fn damaged(line: usize, reason: &str) -> Refusal {
 
 fn address(text: &str, line: usize) -> Result<u64, Refusal> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
-    u64::from_str_radix(digits, 16).map_err(|_| damaged(line, "it has an address that is none"))
+    u64::from_str_radix(digits, 16).map_err(|_| damaged(line, "it has an address that can't be understood"))
 }
 
 /// ` 13: 6688 [26: 13376]`: live, and ever allocated.

@@ -49,7 +49,7 @@ impl<'a> Fields<'a> {
                 Value::Bytes(self.take(usize::try_from(length).unwrap_or(usize::MAX))?)
             }
             5 => Value::Bytes(self.take(4)?),
-            kind => return Err(damaged(format_args!("a field of kind {kind}, which there is not"))),
+            kind => return Err(damaged(format_args!("a field of unknown kind {kind}"))),
         };
         Ok((key >> 3, value))
     }
@@ -172,7 +172,7 @@ impl<'a> Tables<'a> {
         match found {
             Some(bytes) => Ok(String::from_utf8_lossy(bytes)),
             None if number == 0 => Ok(Cow::Borrowed("")),
-            None => Err(damaged(format_args!("it refers to string {number}, and there is none"))),
+            None => Err(damaged(format_args!("it refers to string {number}, which is missing"))),
         }
     }
 
@@ -222,12 +222,12 @@ fn push<T>(list: &mut Vec<T>, entry: T) -> Result<(), Refusal> {
 }
 
 fn too_many() -> Refusal {
-    damaged(format_args!("it has more than {MAX_ENTRIES} entries in a table, as no program has"))
+    damaged(format_args!("it has more than {MAX_ENTRIES} entries in a table, the most that this tool reads"))
 }
 
 fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Refusal> {
     if bytes.len() > MAX_MESSAGE_BYTES {
-        return Err(damaged(format_args!("a message of {} bytes, as no profile has", bytes.len())));
+        return Err(damaged(format_args!("a message of {} bytes, more than this tool reads", bytes.len())));
     }
     M::decode(bytes).map_err(damaged)
 }
@@ -265,7 +265,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dump, Refusal> {
         let mut frames = Vec::new();
         for Line { function_id, line, column } in &location.line {
             let Some(function) = tables.functions.get(function_id) else {
-                return Err(damaged(format_args!("it refers to function {function_id}, and there is none")));
+                return Err(damaged(format_args!("it refers to function {function_id}, which is missing")));
             };
             let name = match function.name {
                 0 => tables.string(function.system_name)?,
@@ -326,7 +326,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dump, Refusal> {
                     builder.cut()?
                 }
                 Some(Step::Cut | Step::Nothing) => row,
-                None => return Err(damaged(format_args!("it refers to location {id}, and there is none"))),
+                None => return Err(damaged(format_args!("it refers to location {id}, which is missing"))),
             };
         }
         builder.add(row, &figures);

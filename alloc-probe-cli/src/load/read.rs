@@ -17,7 +17,7 @@ pub(super) fn read_within(source: impl Read, limit: u64) -> io::Result<Vec<u8>> 
     let mut bytes = Vec::new();
     source.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        let reason = format!("it holds more than {}, which no dump does", units::bytes(limit));
+        let reason = format!("it holds more than {}, the most that this tool reads", units::bytes(limit));
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
     }
     Ok(bytes)

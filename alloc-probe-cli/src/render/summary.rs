@@ -197,10 +197,7 @@ fn sources(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let count = plural(dump.sources.len() as u64, "dump");
     let recorded =
         dump.recorded_by.as_ref().map_or_else(String::new, |other| format!(", recorded by {other}"));
-    writeln!(
-        out,
-        "the sum of {count}{recorded}: peaks are of each process by itself, and were not at one time"
-    )?;
+    writeln!(out, "the sum of {count}{recorded}: each process has its own peak, at its own time")?;
     for metric in [Metric::PeakBytes, Metric::TotalBytes, Metric::EndBytes] {
         let Some(most) = dump.sources.iter().max_by_key(|source| metric.of(&source.totals)) else { continue };
         let most_bytes = metric.of(&most.totals);

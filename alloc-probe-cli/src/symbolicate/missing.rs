@@ -16,7 +16,7 @@ const ADD_LINES: &str = "set `debug = \"line-tables-only\"` in the Cargo profile
 const SAME_BUILD: &str = "name the file that belongs to the dump by `--binary FILE`, or a directory of debug files by \
                           `--debug-dir DIR`; or profile again. `--force` uses another build, whose names may be wrong";
 const SAME_FILE: &str =
-    "if the files are still those that ran, give `--force`, or name each by `--binary FILE`";
+    "if the files are still those that ran, give `--force`, or name each with `--binary FILE`";
 const KEEP_SPLIT: &str = "keep the .dwo files where they were built, or name their directory by `--debug-dir DIR`; \
                           `split-debuginfo = \"packed\"` makes one file of them, to be kept beside the binary";
 
@@ -87,7 +87,7 @@ fn incomplete(image: &Image, found: &[Vec<RawFrame>], rows: &[u64]) -> Option<(S
         }
     }
     if nameless * 2 > all {
-        Some(("it was stripped of them".to_owned(), KEEP_SYMBOLS, nameless))
+        Some(("it was stripped".to_owned(), KEEP_SYMBOLS, nameless))
     } else if without_lines * 2 > own {
         let reason = "it was built without line tables, so only names of functions are known";
         Some((reason.to_owned(), ADD_LINES, without_lines))

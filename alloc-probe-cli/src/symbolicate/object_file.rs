@@ -53,7 +53,7 @@ impl<'a> ObjectFile<'a> {
     pub(super) fn open(path: &Path, arena: &'a Arena<Bytes>) -> Result<ObjectFile<'a>, String> {
         // A dump may name anything: a device has no end, and a pipe never begins.
         if !std::fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
-            return Err("it is no regular file".to_owned());
+            return Err("it is not a regular file".to_owned());
         }
         let file = File::open(path).map_err(|error| unreadable(&error))?;
         let bytes = Bytes::map(&file).map_err(|error| unreadable(&error))?;

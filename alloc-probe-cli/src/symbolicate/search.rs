@@ -246,7 +246,7 @@ impl<'a, 'o> Search<'a, 'o> {
         if now.is_empty() && !self.image.text_hash.is_empty() {
             return match file.text_hash() {
                 Some(hash) if hash == self.image.text_hash => None,
-                Some(_) => Some("it has no build id, and other code than what ran".to_owned()),
+                Some(_) => Some("it has no build id, and its code is not what ran".to_owned()),
                 None => Some("it has neither a build id nor the code that ran".to_owned()),
             };
         }

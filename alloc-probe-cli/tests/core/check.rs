@@ -80,7 +80,7 @@ fn changes_are_from_the_base() {
     assert_eq!(
         err,
         "error: cannot read `budget.toml`: `total_blocks = \"+5%\"` is a change, and there is no base\n\n\
-         hint: name one by --base, or by `base = \"FILE\"` in the budget\n"
+         hint: name one with --base, or with `base = \"FILE\"` in the budget\n"
     );
 }
 

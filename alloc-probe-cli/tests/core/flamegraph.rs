@@ -54,7 +54,7 @@ fn a_difference_names_both_sides() {
     let svg = std::fs::read_to_string(directory.path().join("debug.svg")).unwrap();
     assert!(svg.contains(">orders: bytes live at the peak, 768.5 KiB → 1.0 MiB<"));
     assert!(svg.contains(
-        ">widths: debug.json (opt-level 0) (what came is there, what is gone is not); \
+        ">widths: debug.json (opt-level 0) (shows what came, not what is gone); \
          red: more, blue: less in debug.json than in orders.json<"
     ));
 }
@@ -79,7 +79,7 @@ fn a_difference_is_drawn_by_either_sides_widths() {
     assert_eq!(by_new, draw(&["--widths", "new"]));
     assert!(!by_new.contains("orders::walk"));
     assert!(by_base.contains("<title>orders::walk (131,072 bytes, 16.66%; -16.66%)</title>"));
-    assert!(by_base.contains(">widths: orders.json (opt-level 3) (what is gone is there, what came is not)"));
+    assert!(by_base.contains(">widths: orders.json (opt-level 3) (shows what is gone, not what came)"));
     let alone = alloc_probe(&["flamegraph", &base, "--widths", "base"]);
     assert_eq!(alone.status, 2);
 }

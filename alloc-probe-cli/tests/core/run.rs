@@ -105,7 +105,7 @@ fn how_a_program_failed_and_what_goes_on_is_said() {
     rustix::process::kill_process(killed, rustix::process::Signal::KILL).unwrap();
     assert_eq!(output.status.code(), Some(7), "{told}");
     assert!(told.contains("\n\nended: exit status 7\nwarning: "), "{told}");
-    assert!(told.contains(" that it started go") && told.contains(&format!("{pid} (`")), "{told}");
+    assert!(told.contains(" that it started still run") && told.contains(&format!("{pid} (`")), "{told}");
     assert!(told.ends_with("\ndump: x.json\n"), "{told}");
 }
 

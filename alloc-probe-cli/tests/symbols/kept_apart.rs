@@ -73,7 +73,7 @@ fn behind_a_debug_link() {
     bytes.push(0);
     std::fs::write(&debug, bytes).unwrap();
     let (_, report) = frames(dump, &Options::default());
-    assert_eq!(report.missing[0].reason, "it was stripped of them");
+    assert_eq!(report.missing[0].reason, "it was stripped");
     let outcomes = report.searched[0].tried.iter().map(|tried| tried.outcome.as_str()).collect::<Vec<_>>();
     assert!(outcomes.contains(&"its checksum is not the one that .gnu_debuglink asks for"), "{outcomes:?}");
 }

@@ -45,7 +45,7 @@ fn debug_files_of_another_build_are_refused() {
     // Another program's file took its place.
     std::fs::copy(std::env::current_exe().unwrap(), &debug).unwrap();
     let (found, report) = frames(dump, &Options { debug_dirs: vec![folder], ..Options::default() });
-    assert_eq!(report.missing[0].reason, "it was stripped of them");
+    assert_eq!(report.missing[0].reason, "it was stripped");
     assert!(found.iter().flatten().all(|frame| frame.function.ends_with(" in shop")));
     let refused = |tried: &alloc_probe_cli::symbolicate::tried::Tried| {
         tried.place.ends_with(".debug") && tried.outcome.starts_with("another build")
@@ -100,7 +100,7 @@ fn a_file_without_a_build_id_is_known_by_its_code() {
     other[place + code.len() / 2] ^= 1;
     let ((found, report), path) = named("other", &other);
     assert!(found.iter().flatten().all(|frame| frame.function.ends_with(" in shop")));
-    let why = "another build: it has no build id, and other code than what ran";
+    let why = "another build: it has no build id, and its code is not what ran";
     assert_eq!(report.refused, [format!("`--binary {}` was not used: {why}", path.display())]);
     // Debug info alone can't be told.
     let debug = program.path("debug-only");

@@ -15,7 +15,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// The figures of the process so far, over all its threads. All zero where nothing was recorded, as without
+/// The figures of the process so far, over all its threads. They are zero if nothing was recorded, as without
 /// [`install!`](crate::install).
 ///
 /// ```
@@ -63,9 +63,9 @@ pub fn mode() -> Mode {
 
 /// Changes how much is recorded, for the whole process, from now on.
 ///
-/// What was recorded stays, and frees of blocks that were counted earlier still count. There is one exception: a process
-/// that was only ever in [`Mode::Count`] and [`Mode::Off`] can't tell blocks apart, so a block freed while recording is off
-/// stays in the count of live ones. Blocks allocated while recording is off are never counted, not even when they are freed.
+/// What was recorded stays. Frees of blocks that were counted earlier still count, with one exception: a process that
+/// was only ever in [`Mode::Count`] and [`Mode::Off`] can't tell blocks apart, so a block freed while recording is off
+/// stays live in the figures. Blocks allocated while recording is off never count, not even when they are freed.
 ///
 /// The dump of a process that was ever in [`Mode::Full`] says `full`. Blocks that were only counted have no stack in it.
 ///
@@ -89,7 +89,7 @@ pub fn set_mode(mode: Mode) -> io::Result<()> {
     Ok(())
 }
 
-/// Records everything, with stacks, from now on: [`set_mode`] with [`Mode::Full`].
+/// Records every block with its stack from now on: [`set_mode`] with [`Mode::Full`].
 ///
 /// # Errors
 ///
@@ -107,9 +107,9 @@ pub fn stop() -> io::Result<()> {
     set_mode(Mode::Off)
 }
 
-/// Writes a dump of what was recorded so far, and goes on. Replaces what is at the path, when it is whole.
+/// Writes a dump of what was recorded so far. It replaces the file at the path once it is whole.
 ///
-/// Other threads are not stopped: what they do meanwhile may be in the dump or not.
+/// Other threads go on: what they do meanwhile may be in the dump or not.
 ///
 /// # Errors
 ///

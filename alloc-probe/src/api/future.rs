@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A future that counts to a scope while it is polled: [`Scope::wrap`] and [`Here::wrap`](crate::Here::wrap) make it.
+/// A future that is in a scope while it is polled: [`Scope::wrap`] and [`Here::wrap`](crate::Here::wrap) make it.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is polled"]
 pub struct InScope<F> {
@@ -14,14 +14,14 @@ pub struct InScope<F> {
 }
 
 impl Scope {
-    /// A future that is in the scope while it is polled.
+    /// Makes a future that is in the scope while it is polled.
     pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
         InScope { place: Place(Some(self.clone())), future }
     }
 }
 
 impl Here {
-    /// A future that is polled as if it were done there.
+    /// Makes a future that is in the same scope while it is polled, or in none if that is where the thread was.
     pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
         InScope { place: self.0.clone(), future }
     }
@@ -44,7 +44,7 @@ impl<F: Future> Future for InScope<F> {
 
 /// [`measure`](crate::measure) for a future: what it allocates while it is polled, on whichever threads.
 ///
-/// Tasks that it spawns are theirs to be wrapped: `tokio::spawn(alloc_probe::here().wrap(task))`.
+/// Wrap the tasks that it spawns: `tokio::spawn(alloc_probe::here().wrap(task))`.
 ///
 /// # Panics
 ///

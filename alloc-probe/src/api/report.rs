@@ -15,12 +15,12 @@ use std::io;
 use std::path::Path;
 
 impl Scope {
-    /// Writes what was measured so far to a file, as a dump for `alloc-probe`: by call site for
-    /// [a scope with sites](Scope::with_sites), else without any.
+    /// Writes what was measured so far to a file, as a dump for `alloc-probe`. It has call sites if the scope was made
+    /// [with sites](Scope::with_sites).
     ///
     /// # Errors
     ///
-    /// Where the file can't be written.
+    /// If the file can't be written.
     pub fn dump(&self, path: impl AsRef<Path>) -> io::Result<()> {
         Here::nowhere().run(|| crate::dump::save(path.as_ref(), &of(self)))
     }

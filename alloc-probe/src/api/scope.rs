@@ -16,16 +16,15 @@ use std::marker::PhantomData;
 
 /// Measures what code allocates.
 ///
-/// A scope counts what the threads that [`enter`](Scope::enter) it allocate while they are in it, and what threads
-/// allocate that were *started* in it, by `std::thread` or otherwise; nothing else, whatever goes on in the process at
-/// the same time. A block belongs to its scope until it is freed, on whichever thread that is. The figures are exact,
-/// the peak of several threads included, and the same in every mode.
+/// A scope counts what a thread allocates between [`enter`](Scope::enter) and the end of what that returns, and what the
+/// threads allocate that were *started* there, by `std::thread` or otherwise. It counts nothing else, whatever goes on in
+/// the process at the same time. A block belongs to its scope until it is freed, on whichever thread that is. The figures
+/// are exact, the peak of several threads included, and the same in every mode.
 ///
-/// A scope that is opened in another is part of it: what it counts, that one counts, too. Work that is handed to threads
-/// which were there before, as a pool's, comes along by [`here`].
+/// A scope that is opened in another is part of it: the outer one counts what the inner one counts. [`here`] takes a scope
+/// along to threads that were there before, such as a pool's.
 ///
-/// It is open as long as it, or a clone of it, lives. Then nothing is kept of it, and blocks that are still live belong to
-/// the scope around it.
+/// A scope is open as long as it, or a clone of it, lives. After that, what is still live belongs to the scope around it.
 ///
 /// ```
 /// # alloc_probe::install!();
@@ -83,13 +82,13 @@ impl Scope {
         number.map(Scope).ok_or(NO_MEMORY)
     }
 
-    /// The thread is in the scope, and in no other that is not around it, until the result is dropped.
+    /// Puts the thread into the scope, and into no other that is not around it, until the result is dropped.
     #[must_use = "the thread leaves the scope when this is dropped"]
     pub fn enter(&self) -> Entered<'_> {
         Entered { _inside: Inside::enter(self.0), _scope: PhantomData }
     }
 
-    /// Runs something in the scope.
+    /// Runs a closure in the scope.
     pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
         let _entered = self.enter();
         f()
@@ -150,8 +149,7 @@ pub struct Entered<'a> {
     _scope: PhantomData<&'a Scope>,
 }
 
-/// The scope that the calling thread is in, for work that it hands to threads that exist already: in a pool, or a
-/// runtime.
+/// The scope that the calling thread is in, for work that it hands to threads that exist already, in a pool or a runtime.
 ///
 /// ```
 /// # alloc_probe::install!();
@@ -178,7 +176,7 @@ pub fn here() -> Here {
     Here(Place(if number == 0 { None } else { Some(Scope(number)) }))
 }
 
-/// The scope that a thread was in, or none: [`here`] returns it. It keeps the scope open.
+/// The scope that a thread was in, or none: [`here`] returns it. A `Here` keeps the scope open.
 #[derive(Clone, Debug)]
 pub struct Here(pub(super) Place);
 
@@ -188,7 +186,7 @@ impl Here {
         Here(Place(None))
     }
 
-    /// Runs something as if it were done there: in the same scope, or in none if that is where the thread was.
+    /// Runs a closure in the same scope, or in none if that is where the thread was.
     pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
         let _inside = self.0.enter();
         f()
@@ -253,7 +251,7 @@ impl Drop for Inside {
     }
 }
 
-/// Runs something and measures what it allocates: its value, and the usage.
+/// Runs a closure and measures what it allocates. Returns the closure's value, and the usage.
 ///
 /// ```
 /// # alloc_probe::install!();
@@ -268,7 +266,7 @@ impl Drop for Inside {
 ///
 /// # Panics
 ///
-/// As [`Scope::new`], and where the code does.
+/// As [`Scope::new`], and if the closure panics.
 #[track_caller]
 pub fn measure<T>(f: impl FnOnce() -> T) -> (T, Usage) {
     let scope = Scope::new();

@@ -13,8 +13,8 @@ macro_rules! __origin {
     };
 }
 
-/// Asserts that a figure of the [`Usage`](crate::Usage) of an expression is as a comparison says, and yields the
-/// expression's value. The other assertions are short for this one.
+/// Asserts a comparison of a figure of an expression's [`Usage`](crate::Usage), and yields the expression's value. The
+/// other assertions are short for this one.
 ///
 /// ```
 /// # alloc_probe::install!();
@@ -25,13 +25,13 @@ macro_rules! __origin {
 /// # }
 /// ```
 ///
-/// The comparison is one of `<=`, `<`, `==`, `>=` and `>`. The expression becomes the body of a closure; a future is
-/// awaited by `await` before it, as in `assert_usage!(peak_bytes <= 4096, await fetch())`.
+/// The comparison is one of `<=`, `<`, `==`, `>=` and `>`. The expression becomes the body of a closure. Write `await`
+/// before a future: `assert_usage!(peak_bytes <= 4096, await fetch())`.
 ///
 /// # Panics
 ///
-/// Where the figure is off: the message has the limit, the figure, and the call sites that made it, and a dump of all of
-/// them goes to `target/alloc-probe/`. Where nothing can be measured, as [`Scope::new`](crate::Scope::new).
+/// If the comparison does not hold: the message has the limit, the figure, and the call sites that made it, and a dump of
+/// all of them goes to `target/alloc-probe/`. If nothing can be measured, as [`Scope::new`](crate::Scope::new).
 #[macro_export]
 macro_rules! assert_usage {
     ($figure:ident $comparison:tt $limit:expr, await $future:expr $(,)?) => {{
@@ -81,8 +81,7 @@ macro_rules! __comparison {
 /// # }
 /// ```
 ///
-/// The bytes are those that the expression itself allocated. The limit may be reached, and not exceeded. More in
-/// [`assert_usage!`].
+/// Only bytes that the expression itself allocates count. They may reach the limit. More in [`assert_usage!`].
 #[macro_export]
 macro_rules! assert_peak_below {
     ($limit:expr, $($expression:tt)+) => { $crate::assert_usage!(peak_bytes <= $limit, $($expression)+) };
@@ -123,8 +122,8 @@ macro_rules! assert_alloc_count {
     };
 }
 
-/// Asserts by how many bytes an expression raises what is live, at the most, and yields its value: the peak of what
-/// itself allocates, as in [`assert_peak_below!`], by any comparison.
+/// Asserts by how many bytes an expression raises live bytes at the most, and yields its value: [`assert_peak_below!`] with
+/// any comparison.
 ///
 /// ```
 /// # alloc_probe::install!();
@@ -139,7 +138,7 @@ macro_rules! assert_peak_delta {
     };
 }
 
-/// Asserts how many bytes of what an expression allocates are live when it has been evaluated, and yields its value.
+/// Asserts how many bytes that an expression allocates are still live at its end, and yields its value.
 ///
 /// ```
 /// # alloc_probe::install!();
@@ -149,7 +148,7 @@ macro_rules! assert_peak_delta {
 /// # }
 /// ```
 ///
-/// What the value holds is among them. More in [`assert_usage!`].
+/// They include what the value holds. More in [`assert_usage!`].
 #[macro_export]
 macro_rules! assert_live_delta {
     ($comparison:tt $limit:expr, $($expression:tt)+) => {
@@ -173,7 +172,7 @@ macro_rules! assert_no_alloc {
     ($($expression:tt)+) => { $crate::assert_usage!(total_blocks <= 0, $($expression)+) };
 }
 
-/// Asserts that nothing of what an expression allocates is live when it has been evaluated, and yields its value.
+/// Asserts that nothing that an expression allocates is still live at its end, and yields its value.
 ///
 /// ```
 /// # alloc_probe::install!();
@@ -183,14 +182,14 @@ macro_rules! assert_no_alloc {
 /// # }
 /// ```
 ///
-/// What the value holds counts, too: an expression that ends with a `String` has leaked it so far. A failure is only one
-/// when what is live is still so after a tenth of a second, for threads that are just ending. More in [`assert_usage!`].
+/// What the value holds counts, too: an expression that ends with a `String` fails. The assertion waits up to a tenth of a
+/// second for threads that are just ending. More in [`assert_usage!`].
 #[macro_export]
 macro_rules! assert_no_leak {
     ($($expression:tt)+) => { $crate::assert_usage!(live_blocks <= 0, $($expression)+) };
 }
 
-/// Asserts that what an expression allocates is as its budget in `alloc-budgets.toml` says, and yields its value.
+/// Asserts that an expression keeps to its budget in `alloc-budgets.toml`, and yields its value.
 ///
 /// ```no_run
 /// # alloc_probe::install!();
@@ -200,13 +199,13 @@ macro_rules! assert_no_leak {
 /// # }
 /// ```
 ///
-/// The file lies beside the package's `Cargo.toml` and is written by `ALLOC_PROBE_BLESS=1 cargo test`, so that a change
-/// in memory is a change of a file in version control. Blocks have to be the same, bytes within the tolerance that the
-/// file states, more or less; builds with and without debug assertions have budgets of their own.
+/// The file lies beside the package's `Cargo.toml`. `ALLOC_PROBE_BLESS=1 cargo test` writes it, so that a change in memory
+/// is a change of a file in version control. Blocks must be the same, and bytes within the tolerance that the file states,
+/// in both directions. Builds with and without debug assertions have budgets of their own.
 ///
 /// # Panics
 ///
-/// Where the usage is off, where there is no budget of that name, and as [`assert_usage!`]. The message says how to
+/// If the usage is not within the budget, if no budget has that name, and as [`assert_usage!`]. The message says how to
 /// accept what was measured.
 #[macro_export]
 macro_rules! assert_budget {

@@ -276,7 +276,7 @@ fn parse_duration(text: &[u8]) -> Option<u64> {
     number.checked_mul(unit)
 }
 
-/// A variable of the environment, as the process was given it.
+/// A variable of the environment, as the process was given it. An empty one is as good as unset.
 ///
 /// With more rights than its caller, a program believes none of its variables: the caller could have it write anywhere.
 fn variable(name: &CStr) -> Option<&'static [u8]> {
@@ -287,7 +287,8 @@ fn variable(name: &CStr) -> Option<&'static [u8]> {
     // this runs at the first allocation, before the program could have replaced it.
     unsafe {
         let value = libc::getenv(name.as_ptr());
-        (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes())
+        let value = (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes());
+        value.filter(|value| !value.is_empty())
     }
 }
 

@@ -34,7 +34,7 @@ impl<A> AllocProbe<A> {
         AllocProbe { inner, is_off: false }
     }
 
-    /// How much is recorded where `ALLOC_PROBE` does not say.
+    /// How much to record if `ALLOC_PROBE` is not set.
     #[must_use]
     pub const fn with_mode(mut self, mode: Mode) -> AllocProbe<A> {
         self.is_off = matches!(mode, Mode::Off);
@@ -233,11 +233,11 @@ pub fn thread_stats() -> Stats {
     figures(OWN.with(Cell::get))
 }
 
-/// Changes how much is recorded. `Sample` and `Full` count on this platform, which is said once.
+/// Changes how much is recorded. On this platform `Sample` and `Full` only count, and one line on standard error says so.
 ///
 /// # Errors
 ///
-/// Where the program does not allocate through the probe.
+/// If the program does not allocate through the probe.
 pub fn set_mode(mode: Mode) -> io::Result<()> {
     if !prepared() {
         return Err(io::Error::other("nothing is recorded here: alloc_probe::install!() is missing"));
@@ -276,7 +276,7 @@ pub fn dump(_path: impl AsRef<Path>) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, NO_DUMPS))
 }
 
-/// Tells the profile that the program passes a point. There is none on this platform, which is said once.
+/// Does nothing on this platform, which has no profile to mark a point in. One line on standard error says so.
 pub fn mark(_name: &str) {
     is_missing();
 }

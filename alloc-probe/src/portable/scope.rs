@@ -70,17 +70,17 @@ pub(super) fn ended(bytes: u64, is_realloc: bool) {
     });
 }
 
-/// Measures what code allocates: the threads that [`enter`](Scope::enter) it, while they are in it. On this platform by
-/// counting alone, so blocks that are freed elsewhere stay live in it.
+/// Measures what code allocates: it counts for the threads that [`enter`](Scope::enter) it, while they are in it. On this
+/// platform it can't tell blocks apart, so blocks that are freed elsewhere stay live in it.
 #[derive(Debug)]
 pub struct Scope(ManuallyDrop<Arc<Slot>>);
 
 impl Scope {
-    /// Opens a scope, in the one that the thread is in, if it is in any. The thread does not enter it.
+    /// Opens a scope inside the one that the thread is in, if any. The thread does not enter it.
     ///
     /// # Panics
     ///
-    /// Where nothing can be measured: without [`install!`](crate::install), and with recording off.
+    /// If nothing can be measured: without [`install!`](crate::install), and with recording off.
     #[must_use = "a scope closes when it is dropped"]
     #[track_caller]
     #[allow(clippy::new_without_default, reason = "a default that panics would be a surprise")]
@@ -104,19 +104,19 @@ impl Scope {
         Scope::new()
     }
 
-    /// The thread is in the scope until the result is dropped.
+    /// Puts the thread into the scope until the result is dropped.
     #[must_use = "the thread leaves the scope when this is dropped"]
     pub fn enter(&self) -> Entered<'_> {
         Entered { _inside: Inside::enter(Some(self.clone())), _scope: PhantomData }
     }
 
-    /// Runs something in the scope.
+    /// Runs a closure in the scope.
     pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
         let _entered = self.enter();
         f()
     }
 
-    /// A future that is in the scope while it is polled.
+    /// Makes a future that is in the scope while it is polled.
     pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
         InScope { place: Here(Some(self.clone())), future }
     }
@@ -213,19 +213,19 @@ pub fn here() -> Here {
 pub struct Here(Option<Scope>);
 
 impl Here {
-    /// Runs something as if it were done there.
+    /// Runs a closure in the same scope, or in none if that is where the thread was.
     pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
         let _inside = Inside::enter(self.0.clone());
         f()
     }
 
-    /// A future that is polled as if it were done there.
+    /// Makes a future that is in the same scope while it is polled, or in none if that is where the thread was.
     pub fn wrap<F: Future>(&self, future: F) -> InScope<F> {
         InScope { place: self.clone(), future }
     }
 }
 
-/// A future that counts to a scope while it is polled.
+/// A future that is in a scope while it is polled.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is polled"]
 pub struct InScope<F> {
@@ -248,11 +248,11 @@ impl<F: Future> Future for InScope<F> {
     }
 }
 
-/// Runs something and measures what it allocates: its value, and the usage.
+/// Runs a closure and measures what it allocates. Returns the closure's value, and the usage.
 ///
 /// # Panics
 ///
-/// As [`Scope::new`], and where the code does.
+/// As [`Scope::new`], and if the closure panics.
 #[track_caller]
 pub fn measure<T>(f: impl FnOnce() -> T) -> (T, Usage) {
     let scope = Scope::new();

@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 ///
 /// It takes some tens of nanoseconds (the first time some microseconds), allocates nothing, and may be called from any
 /// thread and any signal handler. There is room for 256 names; what is passed by others is counted as lost, and the dump
-/// says so. Of a name, the first 48 bytes are kept.
+/// says so. It keeps the first 48 bytes of a name.
 ///
 /// Does nothing where nothing is recorded: without [`install!`](crate::install), with recording off, and in the forked
 /// child of a process that records.

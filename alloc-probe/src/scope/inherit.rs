@@ -44,8 +44,8 @@ pub(crate) fn mark(number: Number) -> u64 {
         set(marked(base));
         if get() != marked(base) {
             complain(&[
-                b"the system does not tell where a thread was started: in scopes, the threads that they \
-                             start are not counted",
+                b"the system does not tell where a thread was started, so scopes don't count the threads \
+                             that they start",
             ]);
         }
     }

@@ -1,6 +1,6 @@
 //! How much is recorded.
 
-/// How much the program records. Where the platform has no stacks, every mode but `Off` counts.
+/// How much the program records. On a platform without stacks, every mode but `Off` counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
@@ -8,7 +8,7 @@ pub enum Mode {
     Off,
     /// Totals for the process and for each thread, without stacks.
     Count,
-    /// As `Count`, and some blocks with their whole stacks: drawn at random, by bytes.
+    /// As `Count`, and some blocks, drawn at random by bytes, with their whole stacks.
     Sample,
     /// Every block with its whole stack.
     Full,

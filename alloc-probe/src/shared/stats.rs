@@ -16,8 +16,8 @@ pub struct Stats {
     pub freed_bytes: u64,
     /// Blocks freed, or replaced by a reallocation.
     pub freed_blocks: u64,
-    /// Bytes allocated and not freed. For a thread: what it allocated less what it freed, whoever allocated that; 0
-    /// where it freed more.
+    /// Bytes allocated and not freed. For a thread: what it allocated less what it freed, whoever allocated that; 0 if
+    /// it freed more.
     pub live_bytes: u64,
     /// Blocks allocated and not freed.
     pub live_blocks: u64,

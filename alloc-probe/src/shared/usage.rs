@@ -4,8 +4,8 @@ use std::fmt::{self, Display};
 
 /// What was allocated in a [`Scope`](crate::Scope). Bytes are those asked for, without the allocator's rounding.
 ///
-/// Blocks that were allocated outside and freed inside are in none of the figures; blocks that were allocated inside and
-/// freed on another thread, or anywhere else, are in all of them.
+/// A block that was allocated inside is in the figures wherever it is freed. One that was allocated outside is in none of
+/// them, even if it is freed inside.
 ///
 /// ```
 /// # alloc_probe::install!();
@@ -35,7 +35,7 @@ pub struct Usage {
     pub total_blocks: u64,
     /// The most bytes that were live at one instant.
     pub peak_bytes: u64,
-    /// The blocks that were live at that instant; at the last one, where there were several.
+    /// The blocks that were live at that instant; if there were several, at the last.
     pub peak_blocks: u64,
     /// Bytes allocated and not freed until now.
     pub live_bytes: u64,
@@ -46,7 +46,7 @@ pub struct Usage {
     /// Blocks freed before the same thread allocated again.
     pub temporary_blocks: u64,
     /// Events that are missing in the figures: the system had no memory to record them, or a signal handler allocated
-    /// while the probe was at work. 0 in a faultless run; no assertion passes where there are any.
+    /// while the probe was at work. 0 in a faultless run. No assertion passes unless it is 0.
     pub lost: u64,
 }
 

@@ -253,10 +253,10 @@ fn map_extent(section: Section, start: usize, length: usize) -> bool {
 
 /// Says that there is no room to grow.
 fn complain_of_room() {
-    let consequence = "what has no room is missing from the profile";
+    let consequence = "what no longer fits is missing from the profile";
     match file::path() {
         _ if LIMIT_REACHED.load(Relaxed) => {
-            complain(&[b"the profile has taken all the memory it may; ", consequence.as_bytes()]);
+            complain(&[b"the profile has reached its limit of memory; ", consequence.as_bytes()]);
         }
         Some(path) => complain_of_path(path.bytes(), &file::no_room(), consequence),
         None => complain(&[b"the system has no more memory for the profile; ", consequence.as_bytes()]),

@@ -140,7 +140,10 @@ fn limits_on_files_that_the_profile_reaches() {
     for kib in [1024, 1100, 1400, 2000, 3000, 4000, 5000] {
         let outcome = Child::new("works", "full").limit(libc::RLIMIT_FSIZE, kib << 10).run();
         let complaints = result_is_right(&outcome);
-        says(&complaints[0], ["out.json.spool`", "File too large", "is missing from the profile"]);
+        says(
+            &complaints[0],
+            ["out.json.spool`", "File too large", "what no longer fits is missing from the profile"],
+        );
         if outcome.files() == ["out.json"] {
             assert_eq!(complaints.len(), 1, "{complaints:?}");
             is_honest(&outcome.dump(), Counted::told(&outcome));
@@ -202,7 +205,10 @@ fn a_full_file_system() {
     };
     let complaints = result_is_right(&running.wait());
     assert_eq!(complaints.len(), 2, "{complaints:?}");
-    says(&complaints[0], ["out.json.spool`", "No space left on device", "is missing from the profile"]);
+    says(
+        &complaints[0],
+        ["out.json.spool`", "No space left on device", "what no longer fits is missing from the profile"],
+    );
     says(&complaints[1], ["out.json`", "No space left on device", "stays in the file"]);
 }
 
@@ -247,7 +253,7 @@ fn a_limit_on_the_profile() {
         let outcome = limited().run();
         let complaints = result_is_right(&outcome);
         assert_eq!(complaints.len(), 1, "{complaints:?}");
-        says(&complaints[0], ["all the memory it may", "what has no room", "is missing from the profile"]);
+        says(&complaints[0], ["its limit of memory", "what no longer fits", "is missing from the profile"]);
         let dump = outcome.dump();
         is_honest(&dump, Counted::told(&outcome));
         assert!(dump.probe.spool_bytes <= mib << 20, "{asked}: {:?}", dump.probe);

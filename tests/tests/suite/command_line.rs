@@ -138,8 +138,8 @@ fn run_says_how_a_program_ended_that_wrote_no_dump() {
     let link = link.path().join("other-name");
     std::os::unix::fs::symlink(&program, &link).expect("a link can be made");
     let earlier = earlier_spool();
-    let at_once = "the program ended at once, as by `_exit`: with exit status 5 and without a dump";
-    let became = "the program became another one, as it seems, for it ended as `true`: with exit status 0 and without a dump";
+    let at_once = "the program ended at once with exit status 5, as by `_exit`, and wrote no dump";
+    let became = "the program seems to have become another one: it ended as `true` with exit status 0, and wrote no dump";
     for (program, args, code, said) in [
         (&program, &["_exit"][..], 5, at_once),
         (&link, &["_exit"], 5, at_once),

@@ -248,7 +248,7 @@ impl FromStr for Threshold {
         let figure = FIGURES.iter().position(|(known, ..)| *known == name);
         let is_bytes = figure.is_some_and(|index| FIGURES[index].1);
         let (form, limit) =
-            parse_value(value, is_bytes).ok_or_else(|| format!("`{value}` is no value: {FORM}"))?;
+            parse_value(value, is_bytes).ok_or_else(|| format!("`{value}` is not a value: {FORM}"))?;
         let subject = match (name.as_str(), figure, form) {
             ("unmatched_bytes", _, Form::Percent) => Subject::UnmatchedBytes,
             ("unmatched_blocks", _, Form::Percent) => Subject::UnmatchedBlocks,
@@ -346,11 +346,11 @@ mod tests {
             ("", "there is no comparison in it"),
             ("peak > 5", "no figure is called `peak`; there are peak_bytes, "),
             ("peak_bytes > 5%", "a change in percent has a sign: 'peak_bytes > +5%'"),
-            ("peak_bytes > much", "`much` is no value"),
-            ("peak_bytes > inf", "`inf` is no value"),
-            ("peak_bytes > 1e3", "`1e3` is no value"),
-            ("peak_bytes >", "`` is no value"),
-            ("total_blocks > 10MiB", "`10MiB` is no value"),
+            ("peak_bytes > much", "`much` is not a value"),
+            ("peak_bytes > inf", "`inf` is not a value"),
+            ("peak_bytes > 1e3", "`1e3` is not a value"),
+            ("peak_bytes >", "`` is not a value"),
+            ("total_blocks > 10MiB", "`10MiB` is not a value"),
             ("unmatched_bytes > +5%", "it is a share in percent"),
             ("unmatched_bytes > 5", "it is a share in percent"),
         ];

@@ -155,7 +155,7 @@ impl Workspace {
                     programs.iter().map(|artifact| artifact.target.name.as_str()).collect();
                 names.sort_unstable();
                 Err(Error::new(format!(
-                    "which program is to be compared? The build made {}",
+                    "which program should be compared? The build made {}",
                     names.join(", ")
                 ))
                 .with_hint("`--bin NAME` chooses one"))

@@ -30,13 +30,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  alloc-probe compare                                        debug and release of the current package
+  alloc-probe compare                    debug and release of the current package
   alloc-probe compare --bin orders -- --requests 1000
-  alloc-probe compare --profiles release,production --set lto=fat --set production.codegen-units=1
+  alloc-probe compare --profiles release,production --set lto=fat
+  alloc-probe compare --profiles release,production --set production.codegen-units=1
 
-The program must use alloc-probe (`alloc_probe::install!()`). It runs without standard input; what it
-prints goes to a file beside its dump. Profiles without debug info are built with line tables, which
-don't change the code.")]
+The program must use alloc-probe (`alloc_probe::install!()`). It runs without standard input, and \
+its output goes to a file beside its dump. Profiles without debug info are built with line tables, \
+which don't change the code.")]
 pub struct Arguments {
     /// The profiles to build; each is compared with the first
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "dev,release")]
@@ -59,12 +60,13 @@ pub struct Arguments {
     /// Its frames.
     #[command(flatten)]
     pub frames: Frames,
-    /// What is built.
-    #[command(flatten)]
-    pub cargo: CargoArgs,
+    // Before Cargo's options, whose heading would have it, too.
     /// The program's arguments
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<OsString>,
+    /// What is built.
+    #[command(flatten)]
+    pub cargo: CargoArgs,
 }
 
 /// One profile's build with all that was measured of it.

@@ -51,22 +51,21 @@ impl Ending {
             // The program that was started was a wrapper.
             let name = file_name(&recorder.executable);
             return format!(
-                "the process {} (`{name}`) ended without a dump, and what was run with {status}",
+                "process {} (`{name}`) ended without a dump, and the command with {status}",
                 recorder.pid
             );
         }
         if self.status.signal().is_some() {
-            return format!("the program was ended by {status} before it could write a dump");
+            return format!("{status} ended the program before it could write a dump");
         }
         match self.other_name(left) {
             Some(name) => format!(
-                "the program became another one, as it seems, for it ended as `{name}`: with {status} and without a \
-                 dump"
+                "the program seems to have become another one: it ended as `{name}` with {status}, and wrote no dump"
             ),
             None if recorder.ended == Ended::Exit => {
-                format!("the program came to its end with {status}, but could not write a dump")
+                format!("the program ended with {status}, but could not write a dump")
             }
-            None => format!("the program ended at once, as by `_exit`: with {status} and without a dump"),
+            None => format!("the program ended at once with {status}, as by `_exit`, and wrote no dump"),
         }
     }
 
@@ -149,7 +148,7 @@ mod tests {
     #[test]
     fn what_is_said_of_an_end_is_what_was_seen() {
         let said = |status, name, pid, ended| ending(status, name).without_dump(&left(pid, ended));
-        let at_once = "the program ended at once, as by `_exit`: with exit status 3 and without a dump";
+        let at_once = "the program ended at once with exit status 3, as by `_exit`, and wrote no dump";
         for name in ["orders-of-yeste", "orders", "boss"] {
             assert_eq!(said(3 << 8, name, 7, Ended::Killed), at_once);
         }
@@ -159,29 +158,22 @@ mod tests {
                 "orders",
                 7,
                 Ended::Killed,
-                "the program was ended by signal 9 (SIGKILL) before it could write a dump",
+                "signal 9 (SIGKILL) ended the program before it could write a dump",
             ),
             (
                 0,
                 "true",
                 7,
                 Ended::Killed,
-                "the program became another one, as it seems, for it ended as `true`: with exit status 0 and without a \
-                 dump",
+                "the program seems to have become another one: it ended as `true` with exit status 0, and wrote no dump",
             ),
-            (
-                0,
-                "orders",
-                7,
-                Ended::Exit,
-                "the program came to its end with exit status 0, but could not write a dump",
-            ),
+            (0, "orders", 7, Ended::Exit, "the program ended with exit status 0, but could not write a dump"),
             (
                 1 << 8,
                 "sh",
                 8,
                 Ended::Killed,
-                "the process 8 (`orders-of-yesterday`) ended without a dump, and what was run with exit status 1",
+                "process 8 (`orders-of-yesterday`) ended without a dump, and the command with exit status 1",
             ),
         ];
         for (status, name, pid, ended, expected) in cases {

@@ -26,8 +26,8 @@ pub(super) fn difference_labels(
     let figure = |profile: &Profile| of_process(profile, metric);
     let title = format!("{}: {}, {} → {}", program(new), metric.meaning(), figure(base), figure(new));
     let (width, shown) = match widths {
-        Widths::Base => (base, "what is gone is there, what came is not"),
-        Widths::New => (new, "what came is there, what is gone is not"),
+        Widths::Base => (base, "shows what is gone, not what came"),
+        Widths::New => (new, "shows what came, not what is gone"),
     };
     let [of_base, of_new] = file_names(base, new);
     let wide = facts(if widths == Widths::Base { &of_base } else { &of_new }, width);
