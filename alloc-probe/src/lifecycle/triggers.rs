@@ -14,11 +14,11 @@ use crate::dump::memory::cgroup::Limited;
 use crate::dump::output::OUTPUT;
 use crate::os;
 use crate::os::message::{complain, complain_of_path};
-use crate::os::once::OnceRef;
 use crate::os::path::Path;
 use crate::profile::totals::Sum;
 use crate::profile::{resident, timeline};
 use crate::{dump, mode, thread};
+use once_cell::race::OnceRef;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
@@ -37,7 +37,7 @@ const LEAST_PEAK: u64 = 1 << 20;
 const STACK_BYTES: usize = 1 << 20;
 
 /// What was asked for. It is set within an allocation, where nobody may wait.
-static ASKED: OnceRef<Triggers> = OnceRef::new();
+static ASKED: OnceRef<'static, Triggers> = OnceRef::new();
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 /// How often the signal came.
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
@@ -49,7 +49,7 @@ pub(crate) fn install(asked: Triggers) {
     }
     // SAFETY: it has no preconditions.
     PROCESS.store(unsafe { libc::getpid() }, Relaxed);
-    let kept = os::keep(asked).is_some_and(|asked| ASKED.set(asked));
+    let kept = os::keep(asked).is_some_and(|asked| ASKED.set(asked).is_ok());
     let ready = kept
         && start_thread()
         && (asked.signal == 0 || signals::set_handler(asked.signal, on_signal, RESTART));

@@ -11,7 +11,6 @@ pub(crate) mod executable;
 pub(crate) mod lock;
 mod memory;
 pub(crate) mod message;
-pub(crate) mod once;
 pub(crate) mod path;
 mod proc;
 mod process;

@@ -6,13 +6,13 @@ use super::heap::{self, Basis};
 use super::mappings::{self, Mapping};
 use super::pages::Pages;
 use super::{cgroup, malloc as c_malloc};
-use crate::os::once::OnceRef;
 use crate::os::{self, arena};
 use crate::profile::blocks;
 use crate::spool::{self, LiveSpool};
 use alloc_probe_format::dump::{HeapBasis, Memory, Mode, ProbeUse, SitePages, sum_of_fields};
 use alloc_probe_format::snapshot::mode_number;
 use alloc_probe_format::spool::{Spool as _, header};
+use once_cell::race::OnceRef;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -164,7 +164,7 @@ fn given_up_in_heap(mappings: &[Mapping], pages: &mut Pages) -> u64 {
 }
 
 /// The type of the wrapped allocator. It is set within an allocation, where nobody may wait.
-static INNER: OnceRef<&'static str> = OnceRef::new();
+static INNER: OnceRef<'static, &'static str> = OnceRef::new();
 
 /// Whether the allocator is told to give back what it can.
 static TRIM: AtomicBool = AtomicBool::new(false);
@@ -172,7 +172,7 @@ static TRIM: AtomicBool = AtomicBool::new(false);
 /// Tells what the facts depend on. Called once.
 pub(crate) fn prepare(inner: &'static str, trim: bool) {
     if let Some(inner) = os::keep(inner) {
-        INNER.set(inner);
+        let _ = INNER.set(inner);
     }
     TRIM.store(trim, Relaxed);
 }
