@@ -15,7 +15,6 @@ mod pprof;
 pub mod process;
 mod read;
 mod refusal;
-mod touched_stacks;
 
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::Dump;
@@ -78,7 +77,7 @@ fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
     // A program that was killed leaves its spool behind.
     let mut dump = if SpoolFile::is_spool(&text) {
         let spool = SpoolFile::parse(&text).map_err(Refusal::new)?;
-        if running { spool.dump_of_running(monotonic_ns()) } else { spool.dump() }
+        if running { spool.dump_of_running(monotonic_ns(), &[]) } else { of_killed(&spool) }
     } else if jemalloc::is_one(&text) {
         jemalloc::parse(&text)?
     } else if pprof::is_one(&text) {
@@ -89,6 +88,15 @@ fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
     main_program::name(&mut dump);
     check::check(&dump)?;
     Ok(dump)
+}
+
+/// The dump of a process that is gone, with what its control group says by now, as long as there is one.
+fn of_killed(spool: &SpoolFile) -> Dump {
+    let mut dump = spool.dump();
+    if let (Some(group), Some(noted)) = (&mut dump.memory.cgroup, spool.cgroup()) {
+        group.oom_kills = noted.oom_kills_now();
+    }
+    dump
 }
 
 #[cfg(test)]

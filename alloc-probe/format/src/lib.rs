@@ -2,6 +2,8 @@
 //!
 //! * [`dump`] is the JSON file a program leaves at its end: the schema that `docs/format.md` describes.
 //! * [`spool`] is the memory that holds a profile while it grows, and [`snapshot`] turns it into a dump.
+//! * [`cgroup`] reads what a container's limit is held against.
+//! * [`mappings`] tells what a process's mappings are for.
 //! * [`metric`] names the figures by which sites can be ordered.
 //!
 //! This crate exists to share code between `alloc-probe` and `alloc-probe-cli`, which pin its exact
@@ -11,7 +13,9 @@
 /// What can be written as a dump is: the one trait of `serde` that the crate alloc-probe has to name.
 pub use serde::Serialize;
 
+pub mod cgroup;
 pub mod dump;
+pub mod mappings;
 pub mod metric;
 mod site_figures;
 pub mod snapshot;

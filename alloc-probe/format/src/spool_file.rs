@@ -1,6 +1,8 @@
 //! Reading the spool of a process that did not come to write its dump, or of one that is still running.
 
-use crate::dump::{Dump, Ended};
+use crate::cgroup::Noted;
+use crate::dump::{Build, Dump, Ended, SitePages};
+use crate::snapshot::facts::Facts;
 use crate::snapshot::{Now, snapshot};
 use crate::spool::{
     EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MAGIC, Section, Spool, VERSION, header, thread,
@@ -106,15 +108,37 @@ impl SpoolFile {
     }
 
     /// The same of a process that is still running, which the spool itself can't tell: as of an instant on the
-    /// system's monotonic clock.
-    pub fn dump_of_running(&self, mono_ns: u64) -> Dump {
+    /// system's monotonic clock, and with what each site's blocks mean for resident memory, by its number here, as far as
+    /// that was looked at.
+    pub fn dump_of_running(&self, mono_ns: u64, pages: &[SitePages]) -> Dump {
         let (start_ticks, start_ns) = (self.header(header::START_TICKS), self.header(header::START_MONO_NS));
         let ticks = self.header(header::LAST_TICKS).wrapping_sub(start_ticks) as f64;
         let nanos = self.header(header::LAST_MONO_NS).wrapping_sub(start_ns) as f64;
         // As many ticks as there were until the process last noted the time, and at the same rate since.
         let rate = if nanos > 0.0 { ticks / nanos } else { 1.0 };
         let ticks = start_ticks.wrapping_add((mono_ns.saturating_sub(start_ns) as f64 * rate) as u64);
-        snapshot(self, Now { ticks, mono_ns, ended: Ended::Running, signal: None, from_spool: true }, &[])
+        snapshot(self, Now { ticks, mono_ns, ended: Ended::Running, signal: None, from_spool: true }, pages)
+    }
+
+    /// How its program was built.
+    pub fn build(&self) -> Build {
+        Facts::read(self).build
+    }
+
+    /// For each live thread but the main one, an address in the mapping that its stack is in, in order.
+    pub fn addresses_in_stacks(&self) -> Vec<usize> {
+        let slots = self.words(Section::THREADS).chunks_exact(thread::WORDS);
+        let live = slots.filter(|slot| slot[thread::TID].load(Relaxed) != 0);
+        let mut addresses: Vec<usize> =
+            live.map(|slot| slot[thread::STACK_AT].load(Relaxed) as usize).collect();
+        addresses.retain(|&address| address != 0);
+        addresses.sort_unstable();
+        addresses
+    }
+
+    /// The process's control group as it was when recording started.
+    pub fn cgroup(&self) -> Option<Noted> {
+        Facts::read(self).cgroup
     }
 
     /// The live threads whose stacks' bounds are known: their ids, and from where to where their stacks reach. By these,

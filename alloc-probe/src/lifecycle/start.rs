@@ -15,6 +15,7 @@ use crate::record::prepare::prepare_stacks;
 use crate::shared::mode::Mode;
 use crate::spool::{Naming, Refusal};
 use crate::{os, spool};
+use alloc_probe_format::cgroup::Noted;
 use alloc_probe_format::dump;
 use alloc_probe_format::snapshot::mode_number;
 use alloc_probe_format::spool::{MAGIC, VERSION, fact, header};
@@ -43,6 +44,9 @@ pub(crate) fn start(settings: &Settings, allocator: &'static str) {
             complain(&[b"the system has no memory for a profile; nothing is recorded"]);
         }
         mode::begin(if ready { state } else { State::OFF });
+        if ready && state != State::OFF && spool::path().is_some() {
+            note_cgroup();
+        }
     });
 }
 
@@ -155,4 +159,15 @@ fn write_facts(settings: &Settings, allocator: &str) {
     ] {
         spool::add_fact(fact::BUILD, &[name.as_bytes(), b"=", value.as_bytes()]);
     }
+}
+
+/// Notes the limit that the process may be killed for, which its spool outlives. Library code, so it comes when there is a
+/// thread to be the probe's own.
+#[inline(never)]
+fn note_cgroup() {
+    threads::in_probe(|| {
+        if let Some(group) = Noted::now() {
+            spool::add_fact(fact::CGROUP, &[group.to_text().as_bytes()]);
+        }
+    });
 }

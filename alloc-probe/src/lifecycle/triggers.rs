@@ -10,7 +10,6 @@
 
 use super::config::{MOST_KEPT, Triggers};
 use super::signals;
-use crate::dump::memory::cgroup::Limited;
 use crate::dump::output::OUTPUT;
 use crate::os;
 use crate::os::message::{complain, complain_of_path};
@@ -18,6 +17,7 @@ use crate::os::path::Path;
 use crate::profile::totals::Sum;
 use crate::profile::{resident, timeline};
 use crate::{dump, mode, thread};
+use alloc_probe_format::cgroup::Limited;
 use once_cell::race::OnceRef;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;

@@ -19,7 +19,7 @@ pub(crate) struct Record {
     pub(crate) stack_low: AtomicU64,
     pub(crate) stack_limit: AtomicU64,
     pub(crate) deepest: AtomicU64,
-    spare: AtomicU64,
+    pub(super) stack_at: AtomicU64,
     pub(super) tid: AtomicU64,
     pub(super) threads: AtomicU64,
     pub(crate) name: [AtomicU64; 2],
@@ -36,6 +36,7 @@ const _: () = {
     assert!(offset_of!(Record, stack_low) == word::STACK_LOW * 8);
     assert!(offset_of!(Record, stack_limit) == word::STACK_LIMIT * 8);
     assert!(offset_of!(Record, deepest) == word::DEEPEST * 8);
+    assert!(offset_of!(Record, stack_at) == word::STACK_AT * 8);
     assert!(offset_of!(Record, tid) == word::TID * 8);
     assert!(offset_of!(Record, threads) == word::THREADS * 8);
     assert!(offset_of!(Record, name) == word::NAME * 8);
@@ -85,6 +86,16 @@ impl Record {
     pub(crate) fn set_stack(&self, low: u64, high: u64) {
         self.stack_low.store(low, Relaxed);
         self.stack_limit.store(high.saturating_sub(low), Relaxed);
+    }
+
+    /// Says whose it is: the calling thread's.
+    pub(super) fn name_thread(&self) {
+        // SAFETY: neither has preconditions.
+        let (tid, this) = unsafe { (libc::gettid() as u64, libc::pthread_self() as u64) };
+        // glibc and musl keep what they know of a thread where its stack begins, in the same mapping; of the main thread, elsewhere.
+        let at = if tid == u64::from(std::process::id()) { 0 } else { this };
+        self.stack_at.store(at, Relaxed);
+        self.tid.store(tid, Relaxed);
     }
 
     /// Keeps the larger of an ended thread's figures and those of its name.

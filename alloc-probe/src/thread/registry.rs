@@ -71,8 +71,7 @@ pub(crate) fn take_slot() -> Option<&'static Thread> {
     // SAFETY: the slot belongs to no thread, and whoever writes to the limits of all holds the registry's lock, too.
     unsafe { state.write(new) };
     record.name_now();
-    // SAFETY: `gettid` has no preconditions.
-    record.tid.store(unsafe { libc::gettid() } as u64, Relaxed);
+    record.name_thread();
     record.threads.store(1, Relaxed);
     if u64::from(slot) >= count.load(Relaxed) {
         count.store(u64::from(slot) + 1, Relaxed);

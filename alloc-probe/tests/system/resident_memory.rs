@@ -2,7 +2,7 @@
 
 use crate::support::child::Child;
 use crate::support::{Cases, cases, tell};
-use alloc_probe_format::dump::{Dump, PeakMemory};
+use alloc_probe_format::dump::{Dump, HeapBasis, PeakMemory};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
@@ -22,6 +22,8 @@ pub(crate) const CASES: Cases = Cases {
         a_small_heap_has_no_reading_that_is_not_its_own,
         what_a_dump_takes_is_not_the_programs,
         the_account_of_a_busy_process_is_whole,
+        stacks_of_running_threads_are_stacks,
+        of_a_sampled_run_it_is_known_what_is_free_and_what_was_never_touched,
         what_was_given_up_is_a_line_of_its_own,
         huge_pages_are_beside_the_resident_memory,
     ],
@@ -38,6 +40,8 @@ pub(crate) const CASES: Cases = Cases {
         tiny,
         has_many_blocks,
         goes_on,
+        go_deep_and_run,
+        keeps_frees_and_reserves,
         gives_up,
         takes_huge_pages
     ],
@@ -312,6 +316,99 @@ fn what_a_dump_takes_is_not_the_programs() {
         let dump = outcome.dump_named(&format!("{number}.json"));
         let (peak, now) = (at_peak(&dump).resident_bytes, dump.memory.rss_bytes);
         assert!(peak <= now + now / 32, "{number}: {peak} at the peak, which is now, of {now} bytes");
+    }
+}
+
+const DEEP: usize = 1 << 20;
+const RUNNING: usize = 3;
+
+/// Touches as much of the stack.
+#[inline(never)]
+fn go_deep() {
+    let mut room = [0u8; DEEP];
+    black_box(&mut room).fill(1);
+}
+
+/// The threads are in no system call while the dump is written, unless by the way: they only look at a word.
+fn go_deep_and_run() {
+    let (barrier, done) = (Arc::new(Barrier::new(RUNNING + 1)), Arc::new(AtomicBool::new(false)));
+    let threads: Vec<_> = (0..RUNNING)
+        .map(|_| {
+            let (barrier, done) = (Arc::clone(&barrier), Arc::clone(&done));
+            let work = move || {
+                drop(touched(100));
+                go_deep();
+                barrier.wait();
+                while !done.load(SeqCst) {
+                    std::hint::spin_loop();
+                }
+            };
+            std::thread::Builder::new().stack_size(4 * DEEP).spawn(work).expect("a thread")
+        })
+        .collect();
+    barrier.wait();
+    // Those that wait at the barrier have been woken, but may not be on their way yet.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    alloc_probe::dump("running.json").expect("a dump");
+    done.store(true, SeqCst);
+    threads.into_iter().for_each(|thread| thread.join().expect("it returns"));
+}
+
+fn stacks_of_running_threads_are_stacks() {
+    for mode in MODES {
+        let dump = Child::new("go_deep_and_run", mode).succeed().dump_named("running.json");
+        let category = |name: &str| {
+            let of_name = dump.memory.categories.iter().filter(|category| category.name == name);
+            of_name.map(|category| category.bytes).sum::<u64>()
+        };
+        let stacks = category("stacks");
+        assert!(stacks >= (RUNNING * DEEP) as u64, "{mode}: {:?}", dump.memory.categories);
+        let of_threads: u64 = dump.threads.iter().map(|thread| thread.stack_bytes).sum();
+        assert!(stacks >= of_threads, "{mode}: {of_threads} in {:?}", dump.memory.categories);
+        assert!(category("anonymous") < DEEP as u64, "{mode}: {:?}", dump.memory.categories);
+    }
+}
+
+const RESERVED: usize = 64 << 20;
+const KEPT: usize = 16 << 20;
+const FREED: usize = 24 << 20;
+
+/// Reserves large blocks, keeps small ones, and frees others that lie between two that stay.
+fn keeps_frees_and_reserves() {
+    const SIZE: usize = 1000;
+    let small = |bytes: usize| (0..bytes / SIZE).map(|_| touched(SIZE)).collect::<Vec<_>>();
+    let reserved: Vec<_> = (0..8).map(|_| black_box(vec![0u8; RESERVED / 8])).collect();
+    let kept = small(KEPT);
+    let freed = small(FREED);
+    let last = touched(SIZE);
+    drop(freed);
+    std::mem::forget((reserved, kept, last));
+}
+
+fn of_a_sampled_run_it_is_known_what_is_free_and_what_was_never_touched() {
+    for mode in ["sample", "sample=64KiB"] {
+        let dump = Child::new("keeps_frees_and_reserves", mode).succeed().dump();
+        let heap = dump.memory.heap.as_ref().expect("glibc tells what is free");
+        assert_eq!(heap.basis, HeapBasis::Samples);
+        let parts = [
+            heap.live_bytes,
+            heap.slack_bytes,
+            heap.fragmented_bytes,
+            heap.retained_bytes,
+            heap.other_bytes,
+            heap.metadata_bytes,
+            heap.unknown_bytes,
+        ];
+        assert_eq!(parts.iter().sum::<u64>(), heap.resident_bytes, "{mode}: {heap:?}");
+        for (figure, truth) in
+            [(heap.untouched_bytes, RESERVED), (heap.live_bytes, KEPT), (heap.retained_bytes, FREED)]
+        {
+            let truth = truth as u64;
+            assert!(figure.abs_diff(truth) <= truth / 10, "{mode}: {figure} for {truth} in {heap:?}");
+        }
+        // Rounding, and the program's own start.
+        assert!(heap.other_bytes < KEPT as u64 / 10, "{mode}: {heap:?}");
+        assert_eq!(dump.totals.end_bytes, heap.live_bytes + heap.untouched_bytes + heap.swapped_bytes);
     }
 }
 

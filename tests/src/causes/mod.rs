@@ -11,6 +11,7 @@ pub mod benign;
 pub mod capacity;
 pub mod fragmentation;
 pub mod growth;
+pub mod hunger;
 pub mod lifetimes;
 pub mod more_work;
 pub mod reserved;
@@ -53,6 +54,7 @@ const CASES: &[(&str, Case)] = &[
     ("small-blocks", small_blocks::run),
     ("temporary-work", temporary::run),
     ("service", service::run),
+    ("hunger", hunger::run),
 ];
 
 /// Runs the case and the variant that the program's arguments name.

@@ -35,6 +35,8 @@ mod damaged;
 mod environment;
 mod explanations;
 mod findings;
+mod hunger;
 #[cfg(feature = "real-input")]
 mod orders;
 mod outside;
+mod why_release;

@@ -14,7 +14,7 @@ pub(in crate::analyse) const RESIDENT: Part =
 
 /// What the allocator has, page by page; in one line where that is not known. The untouched and the swapped are live,
 /// but not resident, so they count below zero.
-pub(in crate::analyse) const HEAP: [Part; 12] = [
+pub(in crate::analyse) const HEAP: [Part; 13] = [
     ("live blocks", "asked for and not freed", true, |dump| Some(live(dump))),
     ("never touched", "live, but on pages not used yet", true, |dump| {
         let Some(heap) = heap(dump) else {
@@ -32,7 +32,14 @@ pub(in crate::analyse) const HEAP: [Part; 12] = [
         Some(signed(told_apart(dump)?.slack_bytes))
     }),
     ("C code", "of other languages, in use", true, |dump| Some(signed(told_apart(dump)?.other_bytes))),
-    ("allocator", "its own tables", true, |dump| Some(signed(told_apart(dump)?.metadata_bytes))),
+    ("rounding and C", "in use beyond live blocks", true, |dump| match heap(dump)?.basis {
+        HeapBasis::Samples => Some(signed(heap(dump)?.other_bytes)),
+        _ => Some(0),
+    }),
+    ("allocator", "its own tables", true, |dump| match heap(dump)?.basis {
+        HeapBasis::Pages => None,
+        _ => Some(signed(heap(dump)?.metadata_bytes)),
+    }),
     ("heap, unknown", "in use or free: could not be told", true, |dump| {
         Some(signed(heap(dump)?.unknown_bytes))
     }),
@@ -102,7 +109,7 @@ fn heap(dump: &Dump) -> Option<&Heap> {
 
 /// The heap, where it is known what of it is the allocator's and what C's.
 fn told_apart(dump: &Dump) -> Option<&Heap> {
-    heap(dump).filter(|heap| heap.basis != HeapBasis::Pages)
+    heap(dump).filter(|heap| !matches!(heap.basis, HeapBasis::Pages | HeapBasis::Samples))
 }
 
 fn code(dump: &Dump) -> Option<&Code> {

@@ -26,6 +26,8 @@ pub(in crate::analyse) fn why_no_heap(dump: &Dump) -> Option<String> {
 pub(in crate::analyse) enum Note {
     /// Of the allocator, only the pages that hold blocks are known.
     PagesOnly,
+    /// Only some of the blocks were recorded.
+    Samples,
     /// A fact is missing.
     Missing(String),
     /// What the allocator gave back when it was told to, in words.
@@ -37,6 +39,7 @@ impl Note {
     pub(in crate::analyse) fn of(self, side: &str) -> String {
         match self {
             Note::PagesOnly => format!("of {side} {PAGES_ONLY}"),
+            Note::Samples => format!("of {side} {SAMPLES}"),
             Note::Missing(reason) => format!("{side}: {reason}"),
             Note::Trimmed(what) => format!("{what} of {side}"),
         }
@@ -46,6 +49,7 @@ impl Note {
     pub(in crate::analyse) fn alone(self) -> String {
         match self {
             Note::PagesOnly => PAGES_ONLY.to_owned(),
+            Note::Samples => SAMPLES.to_owned(),
             Note::Missing(text) | Note::Trimmed(text) => text,
         }
     }
@@ -54,6 +58,9 @@ impl Note {
 const PAGES_ONLY: &str = "it is known on which pages blocks lie, but not what its allocator does with the rest: its \
                           rounding, its tables and C code are within `retained` and `fragmentation`";
 
+const SAMPLES: &str = "only some of the blocks were recorded: what was never touched is estimated by these, and what the \
+                       allocator adds to blocks is not told from C code";
+
 /// Such of a process.
 pub(in crate::analyse) fn notes(dump: &Dump) -> Vec<Note> {
     let memory = &dump.memory;
@@ -61,6 +68,7 @@ pub(in crate::analyse) fn notes(dump: &Dump) -> Vec<Note> {
     // Why there is no heap is said elsewhere.
     if let Some(heap) = &memory.heap {
         notes.extend((heap.basis == HeapBasis::Pages).then_some(Note::PagesOnly));
+        notes.extend((heap.basis == HeapBasis::Samples).then_some(Note::Samples));
         notes.extend(memory.unknown.iter().cloned().map(Note::Missing));
     }
     if let Some(AllocatorFacts { name, trimmed_bytes: Some(bytes), .. }) = &memory.allocator {

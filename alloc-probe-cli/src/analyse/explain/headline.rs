@@ -1,11 +1,12 @@
 //! What a person would say of a process's memory, in two or three sentences.
 
+use super::ending;
 use super::finding::{Finding, Kind};
 use super::run::Run;
 use crate::analyse::account::Account;
 use crate::analyse::evidence::spike::Spike;
 use crate::units::{bytes, duration, plural};
-use alloc_probe_format::dump::{Dump, Ended, Mode};
+use alloc_probe_format::dump::{Dump, Mode};
 
 /// The answer before everything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub(super) fn of(run: &Run<'_>, findings: &[Finding]) -> Headline {
     let dump = &run.profile.dump;
     let growth = findings.iter().find(|finding| finding.kind == Kind::Growth);
     let growth = growth.map(|finding| format!("It grows: {}.", finding.short));
-    let end = end(run);
+    let end = ending::sentence(run);
     let Some(account) = run.account else {
         return Headline { memory: unknown(dump), without_recording: None, growth, end };
     };
@@ -91,6 +92,7 @@ fn parts(run: &Run<'_>, account: &Account) -> Vec<(i64, String)> {
         (sum(&["fragmentation"]), "is free, on pages that blocks in use hold".to_owned()),
         (sum(&["rounding"]), format!("is what {name} adds to blocks")),
         (sum(&["C code"]), "is memory of C code".to_owned()),
+        (sum(&["rounding and C"]), format!("is what {name} adds to blocks, and memory of C code")),
         (sum(&["allocator"]), format!("is {name}'s own tables")),
         (
             sum(&["heap beyond them"]),
@@ -130,58 +132,4 @@ fn unknown(dump: &Dump) -> String {
         None if dump.mode == Mode::Off => "Nothing was recorded.".to_owned(),
         None => format!("{live}. How much was resident is not known."),
     }
-}
-
-/// How the process ended, where its memory may have to do with that.
-fn end(run: &Run<'_>) -> Option<String> {
-    let dump = &run.profile.dump;
-    if dump.failures.count > 0 {
-        return Some(format!("{} failed for lack of memory.", plural(dump.failures.count, "allocation")));
-    }
-    (dump.process.ended == Ended::Killed).then(|| {
-        let how = "It was killed, crashed, or called `_exit`: the system's log says which.";
-        match last_growth(run) {
-            Some(growth) => format!("{how} {growth}"),
-            None => how.to_owned(),
-        }
-    })
-}
-
-/// The last part of a run that is looked at if it was killed, and of a long run so much.
-const LAST_PART: u64 = 4;
-const LAST_NS: f64 = 10e9;
-
-/// What grew before a process was killed, and where: by the timeline, and by the ages of live blocks.
-fn last_growth(run: &Run<'_>) -> Option<String> {
-    let dump = &run.profile.dump;
-    let longest = ((dump.process.duration_ns / LAST_PART) as f64).min(LAST_NS);
-    // Ages are known by powers of two.
-    let bucket = (longest / dump.clock.unit_ns).log2().floor();
-    let bucket = if bucket.is_finite() && bucket >= 1.0 { bucket as u8 } else { return None };
-    let window = (2_f64.powi(i32::from(bucket)) * dump.clock.unit_ns) as u64;
-    let start = dump.process.duration_ns.saturating_sub(window);
-    let before = dump.timeline.samples.iter().rev().find(|sample| sample.time_ns <= start)?;
-    let (from, to) = (before.live_bytes, dump.totals.end_bytes);
-    if to.saturating_sub(from) < run.large_bytes() {
-        return None;
-    }
-    let young = |site: usize| {
-        let shown = &run.sites[site];
-        let of = |most: u8| -> f64 {
-            let younger = shown.sum.ages.iter().filter(|(age, _)| *age <= most);
-            younger.map(|(_, blocks)| *blocks as f64).sum()
-        };
-        let all = of(u8::MAX);
-        if all > 0.0 { (shown.sum.figures.end_bytes as f64 * of(bucket) / all) as u64 } else { 0 }
-    };
-    let most = (0..run.sites.len()).map(|site| (site, young(site))).max_by_key(|(_, bytes)| *bytes);
-    let place = most.filter(|(_, bytes)| *bytes > 0).map_or_else(String::new, |(site, young)| {
-        format!(", about {} of what is there at {}", bytes(young), run.place(site))
-    });
-    Some(format!(
-        "In its last {} live bytes grew from {} to {}{place}.",
-        duration(window),
-        bytes(from),
-        bytes(to)
-    ))
 }

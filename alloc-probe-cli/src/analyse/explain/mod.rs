@@ -1,5 +1,6 @@
 //! Why one process's memory is what it is: the account, what it says in a sentence, and what stands out.
 
+mod ending;
 pub mod finding;
 mod findings;
 pub mod headline;

@@ -42,7 +42,8 @@ pub struct Memory {
     /// The resident memory at the process's peak of live bytes, or as near to it as it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_peak: Option<PeakMemory>,
-    /// The heap's resident memory page by page; only where every block was recorded.
+    /// The heap's resident memory: page by page where every block was recorded, and as far as the allocator tells where
+    /// some were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap: Option<Heap>,
     /// What the wrapped allocator says of itself, where it is one that can be asked.
@@ -67,7 +68,7 @@ pub struct Code {
 /// What a control group counts. It counts pages of files, too, so it is not the sum of its processes' resident memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cgroup {
-    /// Bytes charged to it now.
+    /// Bytes charged to it now; 0 of a process that was killed.
     pub current_bytes: u64,
     /// The most that there ever was; 0 where the kernel does not tell.
     pub peak_bytes: u64,
@@ -76,9 +77,12 @@ pub struct Cgroup {
     /// Of `current_bytes`, pages of files, which the kernel takes back when it needs them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_bytes: Option<u64>,
-    /// How many of its processes were killed because it was at its limit.
+    /// How many of its processes the kernel has killed for memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oom_kills: Option<u64>,
+    /// The same when recording started: of a process that was killed, what it had noted by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_kills_at_start: Option<u64>,
 }
 
 /// The process's resident memory at its peak of live bytes. It is read as the heap falls from there, before what is freed
@@ -156,6 +160,9 @@ pub enum HeapBasis {
     Classes,
     /// By the headers of the allocator's chunks.
     Chunks,
+    /// Where only some of the blocks were recorded: what is free, by the allocator's chunks or its statistics; `untouched`
+    /// and `swapped` are estimates by the blocks that were drawn, and `live` is what they leave. `other` holds rounding, too.
+    Samples,
 }
 
 /// What an allocator says of itself.

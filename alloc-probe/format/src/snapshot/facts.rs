@@ -1,23 +1,25 @@
 //! The log of facts: what the process is, how it was built, its images.
 
+use crate::cgroup::Noted;
 use crate::dump::{Build, Image};
 use crate::spool::{Section, Spool, fact};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The records of [`Section::FACTS`].
 #[derive(Default)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     pub(super) executable: String,
     pub(super) command: Vec<String>,
-    pub(super) build: Build,
+    pub(crate) build: Build,
     pub(super) images: Vec<Image>,
     /// The numbers of the images, ascending.
     pub(super) image_numbers: Vec<u64>,
     pub(super) notes: Vec<String>,
+    pub(crate) cgroup: Option<Noted>,
 }
 
 impl Facts {
-    pub(super) fn read(spool: &impl Spool) -> Facts {
+    pub(crate) fn read(spool: &impl Spool) -> Facts {
         let mut facts = Facts::default();
         let words = spool.words(Section::FACTS);
         let mut rest = &words[..words.len().min(spool.count(Section::FACTS) as usize)];
@@ -42,6 +44,7 @@ impl Facts {
             fact::BUILD => self.add_build(&text(bytes)),
             fact::IMAGE => self.add_image(bytes),
             fact::TEXT => self.add_text(bytes),
+            fact::CGROUP => self.cgroup = Noted::parse(&text(bytes)),
             fact::NOTE => self.notes.push(text(bytes)),
             _ => {}
         }

@@ -7,7 +7,7 @@
 mod ages;
 mod blocks;
 mod clock;
-mod facts;
+pub(crate) mod facts;
 mod failures;
 mod image_ranges;
 mod lists;
@@ -27,7 +27,7 @@ mod words;
 pub use blocks::{for_each_live_block, sample_weight};
 pub use clock::Now;
 pub use lists::{SitesOf, StacksOf, TotalsOf};
-pub use mode::mode_number;
+pub use mode::{mode_number, mode_of};
 pub use part::part;
 
 use crate::dump::*;
@@ -121,7 +121,7 @@ pub fn streamed<'a, S: Spool>(spool: &'a S, now: Now, pages: &'a [SitePages]) ->
         failures,
         timeline,
         marks,
-        memory: Memory { at_peak, ..Memory::default() },
+        memory: Memory { at_peak, cgroup: facts.cgroup.as_ref().map(process::noted), ..Memory::default() },
         lost: Lost {
             blocks: spool.header(header::LOST_BLOCKS),
             bytes: spool.header(header::LOST_BYTES),

@@ -13,7 +13,7 @@ pub fn mode_number(mode: Mode) -> u64 {
 }
 
 /// The mode of a number: off where it is none of them.
-pub(super) fn mode_of(number: u64) -> Mode {
+pub fn mode_of(number: u64) -> Mode {
     match number {
         2 => Mode::Count,
         3 => Mode::Sample,

@@ -1,7 +1,8 @@
 //! What the spool knows of the process.
 
 use super::clock::{ClockScale, Now};
-use crate::dump::Process;
+use crate::cgroup::Noted;
+use crate::dump::{Cgroup, Process};
 use crate::spool::{Spool, header};
 
 /// What the spool's header says of the process, which has run for no less than until a given time.
@@ -26,4 +27,9 @@ pub(super) fn process(
         signal: now.signal,
         from_spool: now.from_spool,
     }
+}
+
+/// What is left of the control group of a process that is gone.
+pub(super) fn noted(group: &Noted) -> Cgroup {
+    Cgroup { limit_bytes: group.limit_bytes, oom_kills_at_start: group.oom_kills, ..Cgroup::default() }
 }

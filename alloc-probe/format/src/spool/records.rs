@@ -109,6 +109,8 @@ pub mod thread {
     pub const STACK_LIMIT: usize = 13;
     /// How deep its stack was at the deepest that was taken: bytes in the upper half, the node in the lower.
     pub const DEEPEST: usize = 14;
+    /// An address in the mapping that its stack is in; 0 where the system names it anyway, as it does the main thread's.
+    pub const STACK_AT: usize = 15;
     /// The thread id; 0 for a free slot.
     pub const TID: usize = 16;
     /// How many threads: 1, or for ended ones as many as had the name.
@@ -218,6 +220,8 @@ pub mod fact {
     pub const NOTE: u64 = 5;
     /// The hash of the text of an image without a build id: the image's number as a word, and 16 bytes.
     pub const TEXT: u64 = 6;
+    /// The process's control group as it was when recording started ([`Noted`](crate::cgroup::Noted)).
+    pub const CGROUP: u64 = 7;
 }
 
 #[cfg(test)]

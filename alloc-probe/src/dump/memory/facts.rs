@@ -3,13 +3,15 @@
 
 use super::allocators::{self, Allocator, Report, Unknown};
 use super::heap::{self, Basis};
-use super::mappings::{self, Mapping};
 use super::pages::Pages;
-use super::{cgroup, malloc as c_malloc};
+use super::{malloc as c_malloc, thread_stacks};
 use crate::os::{self, arena};
 use crate::profile::blocks;
+use crate::profile::totals::Sum;
 use crate::spool::{self, LiveSpool};
+use alloc_probe_format::cgroup;
 use alloc_probe_format::dump::{HeapBasis, Memory, Mode, ProbeUse, SitePages, sum_of_fields};
+use alloc_probe_format::mappings::{self, Known, Mapping, Own};
 use alloc_probe_format::snapshot::mode_number;
 use alloc_probe_format::spool::{Spool as _, header};
 use once_cell::race::OnceRef;
@@ -29,9 +31,9 @@ impl Facts {
     /// allocator's locks may be waited for: not in the name of a thread that a signal has stopped, maybe inside it.
     pub(crate) fn now(may_lock: bool) -> Facts {
         let mut memory = status();
-        let mut mappings = mappings::all().unwrap_or_default();
+        let mut mappings = own_mappings();
         let mut sites = Vec::new();
-        memory.cgroup = cgroup::read();
+        memory.cgroup = cgroup::read("self");
         if mappings.is_empty() {
             memory.unknown.push("the system does not tell the process's mappings".to_owned());
         } else {
@@ -48,6 +50,20 @@ impl Facts {
         }
         Facts { memory, probe: probe_use(&mappings), sites }
     }
+}
+
+/// The process's mappings; none where the system does not tell them.
+fn own_mappings() -> Vec<Mapping> {
+    let mut buffer = vec![0; 8192];
+    let mut own = Vec::new();
+    os::for_each_own_range(|start, end| own.push(start..end));
+    own.sort_unstable_by_key(|range| range.start);
+    let known = Known {
+        executable: String::from_utf8_lossy(os::executable(&mut buffer)).into_owned(),
+        stacks: thread_stacks::addresses(),
+        own: Own::Ranges(own),
+    };
+    mappings::all("self", &known).unwrap_or_default()
 }
 
 fn status() -> Memory {
@@ -110,7 +126,7 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec
     }
     let malloc = if cfg!(all(target_env = "gnu", target_pointer_width = "64")) {
         let find = |address| if records_blocks { blocks::find(address) } else { None };
-        c_malloc::find(&heap, &mut pages, &find).map(Box::new)
+        c_malloc::find(&heap, &mut pages, &find, records_blocks).map(Box::new)
     } else {
         None
     };
@@ -124,12 +140,21 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec
         }
         _ => {}
     }
-    let Report { facts, metadata_bytes, unknown } = inner.report();
+    let Report { facts, metadata_bytes, between_bytes, unknown } = inner.report();
     memory.unknown.extend(unknown.map(str::to_owned));
-    let mut basis = Basis { inner, malloc, metadata_bytes };
+    let in_use_bytes = facts.as_ref().map(|facts| facts.in_use_bytes);
+    let mut basis =
+        Basis { inner, malloc, metadata_bytes, in_use_and_between: in_use_bytes.zip(between_bytes) };
     let mut sites = Vec::new();
-    if records_blocks {
-        let mut account = heap::account(&mut basis, &heap, mappings, &mut pages);
+    let account = if records_blocks {
+        Some(heap::account(&mut basis, &heap, mappings, &mut pages))
+    } else if LiveSpool.header(header::MODE) == mode_number(Mode::Sample) {
+        let live_bytes = Sum::of_process().live.0.max(0) as u64;
+        heap::estimate(&mut basis, &heap, &mut pages, live_bytes)
+    } else {
+        None
+    };
+    if let Some(mut account) = account {
         account.heap.give_up(given_up_in_heap(&heap, &mut pages));
         for mapping in mappings.iter_mut().filter(|mapping| mapping.may_hold_blocks()) {
             // What others gave back since is in no account.
@@ -188,7 +213,7 @@ fn trim() -> Option<u64> {
         return None;
     }
     let resident = || {
-        let mappings = mappings::all().unwrap_or_default();
+        let mappings = own_mappings();
         let heap = mappings.iter().filter(|mapping| mapping.may_hold_blocks());
         heap.map(|mapping| mapping.resident).sum::<u64>()
     };

@@ -3,15 +3,15 @@
 use super::allocators::Allocator;
 use super::chunks::{Chunks, HeldBlock};
 use super::malloc::Malloc;
-use super::mappings::Mapping;
 use super::pages::{Page, Pages, Place};
 use crate::os::PAGE;
 use crate::profile::blocks;
 use crate::spool::LiveSpool;
 use alloc_probe_format::dump::{Heap, HeapBasis, SitePages};
-use alloc_probe_format::snapshot::for_each_live_block;
+use alloc_probe_format::mappings::Mapping;
+use alloc_probe_format::snapshot::{for_each_live_block, sample_weight};
 use alloc_probe_format::spool::block::Block;
-use alloc_probe_format::spool::{Section, Spool as _};
+use alloc_probe_format::spool::{Section, Spool as _, header};
 
 /// How the memory of allocators is told from the program's.
 pub(super) struct Basis {
@@ -20,6 +20,8 @@ pub(super) struct Basis {
     pub(super) malloc: Option<Box<Malloc>>,
     /// How much the wrapped allocator says that its own tables take.
     pub(super) metadata_bytes: u64,
+    /// What it says is in use, and free on pages with something in use, where it tells both.
+    pub(super) in_use_and_between: Option<(u64, u64)>,
 }
 
 /// The account of the heap.
@@ -78,6 +80,72 @@ pub(super) fn account(
         }
     });
     account
+}
+
+/// The same where only some of the blocks were recorded, of which so many bytes are live in all. What is free, the allocator
+/// tells: glibc by its chunks, jemalloc by its figures. What was never touched is estimated by the blocks that were drawn,
+/// each of which stands for others like it: of those that are larger than the mean between two of them, nearly all are known.
+/// What is in use beyond live blocks is one figure, `other_bytes`. None where nobody tells what is free.
+pub(super) fn estimate(
+    basis: &mut Basis,
+    mappings: &[Mapping],
+    pages: &mut Pages,
+    live_bytes: u64,
+) -> Option<Account> {
+    let mut account = Account { heap: Heap::default(), sites: Vec::new(), elsewhere_bytes: 0, chunks: 0 };
+    let mean = LiveSpool.header(header::SAMPLE_BYTES);
+    for_each_live_block(&LiveSpool, |block| {
+        let (mut untouched, mut swapped) = (0, 0);
+        pages.for_each(
+            block.address,
+            block.address.saturating_add(block.size),
+            |_, place, bytes| match place {
+                Place::Untouched => untouched += bytes,
+                Place::Swapped => swapped += bytes,
+                Place::Resident(_) | Place::Elsewhere => {}
+            },
+        );
+        let stands_for = |bytes: u64| match block.sampled {
+            true if bytes > 0 => {
+                (u128::from(bytes) * u128::from(sample_weight(block.size, mean).0) / u128::from(block.size))
+                    as u64
+            }
+            _ => bytes,
+        };
+        account.heap.untouched_bytes += stands_for(untouched);
+        account.heap.swapped_bytes += stands_for(swapped);
+        account.site(block.site).untouched_bytes += stands_for(untouched);
+    });
+    let of_malloc = basis.inner.is_malloc();
+    let metadata_bytes = match basis.malloc.as_mut().filter(|_| of_malloc) {
+        Some(malloc) => add_chunks(malloc, pages),
+        None => basis.in_use_and_between.map(|_| basis.metadata_bytes)?,
+    };
+    basis.inner.claim(mappings, pages);
+    let heap = &mut account.heap;
+    pages.figures.iter().filter(|page| page.in_heap).for_each(|page| add_page(heap, page));
+    if let (false, Some((in_use, between))) = (of_malloc, basis.in_use_and_between) {
+        // Nobody says which pages: so all are free by now, and what each kind has is taken from them.
+        let mut take = |bytes: u64| {
+            let taken = bytes.min(heap.retained_bytes);
+            heap.retained_bytes -= taken;
+            taken
+        };
+        heap.metadata_bytes = take(metadata_bytes);
+        heap.other_bytes = take(in_use.saturating_sub(heap.untouched_bytes + heap.swapped_bytes));
+        heap.fragmented_bytes = take(between);
+    } else {
+        heap.metadata_bytes = metadata_bytes.min(heap.other_bytes);
+        heap.other_bytes -= heap.metadata_bytes;
+        heap.holes = basis.malloc.as_ref().map(|malloc| malloc.holes()).unwrap_or_default();
+    }
+    // By chance, the estimates may be more than there is.
+    heap.untouched_bytes = heap.untouched_bytes.min(live_bytes);
+    heap.swapped_bytes = heap.swapped_bytes.min(live_bytes - heap.untouched_bytes);
+    heap.live_bytes = (live_bytes - heap.untouched_bytes - heap.swapped_bytes).min(heap.other_bytes);
+    heap.other_bytes -= heap.live_bytes;
+    heap.basis = HeapBasis::Samples;
+    Some(account)
 }
 
 impl Basis {

@@ -2,13 +2,13 @@
 //! of one chunk each. What it says of itself (`mallinfo2`) takes locks, so everything is found by looking.
 
 use super::chunks::{Chunks, FLAGS, GRANULE, MAPPED, Span};
-use super::mappings::{Kind, Mapping};
 use super::others::Others;
 use super::pages::Pages;
 use super::self_memory::{self, Window};
 use crate::os::{self, PAGE};
 use crate::spool::LiveSpool;
 use alloc_probe_format::dump::{AllocatorFacts, Histogram};
+use alloc_probe_format::mappings::{Kind, Mapping};
 use alloc_probe_format::spool::block::Block;
 use alloc_probe_format::spool::{Spool as _, header};
 #[cfg(target_env = "gnu")]
@@ -75,11 +75,12 @@ pub(super) fn mixes_links(version: &str) -> bool {
 /// What glibc's `malloc` has, in the mappings in which it may be, which come by address. Claims it. None where memory can't be
 /// read.
 ///
-/// `find` looks up what is recorded of the block at an address.
+/// `find` looks up what is recorded of the block at an address; `all_recorded` is whether each has such a record.
 pub(super) fn find(
     mappings: &[Mapping],
     pages: &mut Pages,
     find: &dyn Fn(u64) -> Option<Block>,
+    all_recorded: bool,
 ) -> Option<Malloc> {
     let here = [0u64];
     if self_memory::copy(here.as_ptr() as u64, &mut [0]) == 0 {
@@ -94,7 +95,7 @@ pub(super) fn find(
         }
     }
     // With one thread, no block is on its way to another place.
-    if LiveSpool.header(header::THREADS_ALIVE) > 1 {
+    if all_recorded && LiveSpool.header(header::THREADS_ALIVE) > 1 {
         finder.wait_for_blocks();
     }
     let mut malloc = finder.malloc;

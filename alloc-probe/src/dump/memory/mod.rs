@@ -2,12 +2,10 @@
 //! code: it runs as the probe's own, when a dump is written.
 
 mod allocators;
-pub(crate) mod cgroup;
 mod chunks;
 pub(crate) mod facts;
 mod heap;
 mod malloc;
-mod mappings;
 mod others;
 mod pages;
 mod self_memory;

@@ -3,8 +3,8 @@
 //! A bit for each page says whether it is resident, and the number of such bits before it where its figures are: so
 //! address space that was reserved and never touched costs next to nothing, and no block has to be searched for.
 
-use super::mappings::Mapping;
 use crate::os::{PAGE, PageMap};
+use alloc_probe_format::mappings::Mapping;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 

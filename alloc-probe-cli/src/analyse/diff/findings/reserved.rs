@@ -88,7 +88,7 @@ fn monitoring(profile: &Profile, side: &str) -> String {
         format!("{} of address space, with the recording's own", bytes(memory.virtual_bytes)),
         format!("{} resident", bytes(memory.rss_bytes)),
     ];
-    if let Some(cgroup) = &memory.cgroup {
+    if let Some(cgroup) = memory.cgroup.as_ref().filter(|cgroup| cgroup.current_bytes > 0) {
         seen.push(format!("{} in its control group", bytes(cgroup.current_bytes)));
     }
     format!(

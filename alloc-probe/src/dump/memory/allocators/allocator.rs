@@ -1,8 +1,8 @@
 //! The trait of an allocator that the probe wraps.
 
-use crate::dump::memory::mappings::Mapping;
 use crate::dump::memory::pages::Pages;
 use alloc_probe_format::dump::{AllocatorFacts, HeapBasis};
+use alloc_probe_format::mappings::Mapping;
 
 /// What an allocator can tell. Where it can't, the default says so.
 pub(in crate::dump::memory) trait Allocator {
@@ -45,6 +45,8 @@ pub(in crate::dump::memory) struct Report {
     pub(in crate::dump::memory) facts: Option<AllocatorFacts>,
     /// How much its own tables take.
     pub(in crate::dump::memory) metadata_bytes: u64,
+    /// How much is free on pages with something in use, where it tells.
+    pub(in crate::dump::memory) between_bytes: Option<u64>,
     /// What it does not say, and why.
     pub(in crate::dump::memory) unknown: Option<&'static str>,
 }

@@ -3,10 +3,10 @@
 //! What it says takes locks of its own, so it is not asked in the name of a thread that may hold them.
 
 use super::allocator::{Allocator, Report, is_system};
-use crate::dump::memory::mappings::Mapping;
 use crate::dump::memory::pages::Pages;
 use crate::dump::memory::weak_symbol::function;
 use alloc_probe_format::dump::{AllocatorFacts, HeapBasis};
+use alloc_probe_format::mappings::Mapping;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr::{from_mut, from_ref, null, null_mut};
 
@@ -120,10 +120,13 @@ impl Allocator for Jemalloc {
 
     fn report(&self) -> Report {
         let (facts, metadata) = self.facts();
+        let active = self.get::<usize>(c"stats.active").map(|bytes| bytes as u64);
+        let in_use_bytes = facts.in_use_bytes;
         let why = "jemalloc was built without statistics: what its own tables take counts as retained";
         Report {
             facts: Some(facts),
             metadata_bytes: metadata.unwrap_or(0),
+            between_bytes: active.map(|active| active.saturating_sub(in_use_bytes)),
             unknown: if metadata.is_none() { Some(why) } else { None },
         }
     }

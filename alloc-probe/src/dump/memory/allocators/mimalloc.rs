@@ -1,10 +1,10 @@
 //! mimalloc, where the program has it: what it says of itself.
 
 use super::allocator::{Allocator, Report};
-use crate::dump::memory::mappings::Mapping;
 use crate::dump::memory::pages::Pages;
 use crate::dump::memory::weak_symbol::function;
 use alloc_probe_format::dump::{AllocatorFacts, HeapBasis};
+use alloc_probe_format::mappings::Mapping;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 

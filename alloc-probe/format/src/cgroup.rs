@@ -1,32 +1,109 @@
-//! The control group that the process is in: what a container's limit is held against.
+//! The control group that a process is in: what a container's limit is held against.
 
-use alloc_probe_format::dump::Cgroup;
+use crate::dump::Cgroup;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// What the process's control group counts. None where it is in none that counts memory, or can't see its files.
-pub(super) fn read() -> Option<Cgroup> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+/// What the control group of a process counts, which is told by its number or as `self`. None where it is in none that
+/// counts memory, or its files can't be seen.
+pub fn read(process: &str) -> Option<Cgroup> {
+    let (groups, mounts) = of_process(process)?;
     folders(&groups, &mounts).find_map(|(folder, names)| {
         let number = |name: &str| {
             let text = fs::read_to_string(format!("{folder}/{name}")).ok()?;
             text.trim().parse::<u64>().ok()
-        };
-        let field = |file: &str, field: &str| {
-            let text = fs::read_to_string(format!("{folder}/{file}")).ok()?;
-            text.lines()
-                .find_map(|line| line.strip_prefix(field)?.strip_prefix(' ')?.trim().parse::<u64>().ok())
         };
         let peak_bytes = number(names.peak).unwrap_or(0);
         Some(Cgroup {
             current_bytes: number(names.current)?,
             peak_bytes,
             limit_bytes: least_limit(&folder, &names),
-            file_bytes: field("memory.stat", names.file),
-            oom_kills: field(names.events, "oom_kill"),
+            file_bytes: field(&format!("{folder}/memory.stat"), names.file),
+            oom_kills: field(&format!("{folder}/{}", names.events), KILLS),
+            oom_kills_at_start: None,
         })
     })
+}
+
+/// The groups of a process, and where they are mounted for whoever asks.
+fn of_process(process: &str) -> Option<(String, String)> {
+    let groups = fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
+    Some((groups, fs::read_to_string("/proc/self/mountinfo").ok()?))
+}
+
+/// The number in a line `name number` of a file.
+fn field(file: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+/// The field that counts the group's processes which the kernel killed for memory.
+const KILLS: &str = "oom_kill";
+
+/// A group as its process noted it when recording started, so that it can be asked once the process is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// The least limit of it and of those that it is in; 0 where there is none.
+    pub limit_bytes: u64,
+    /// Its processes that had been killed by then; none where the kernel does not tell.
+    pub oom_kills: Option<u64>,
+    /// The file that counts them.
+    events: String,
+    /// By these it is known again: the number of its folder, which no other one gets as long as the system runs, and that
+    /// of the system's start.
+    inode: u64,
+    boot: String,
+}
+
+impl Noted {
+    /// The calling process's own. None where it is in none that counts memory.
+    pub fn now() -> Option<Noted> {
+        let (groups, mounts) = of_process("self")?;
+        folders(&groups, &mounts).find_map(|(folder, names)| {
+            Path::new(&folder).join(names.current).exists().then_some(())?;
+            let events = format!("{folder}/{}", names.events);
+            Some(Noted {
+                limit_bytes: least_limit(&folder, &names),
+                oom_kills: field(&events, KILLS),
+                inode: fs::metadata(&folder).ok()?.ino(),
+                boot: boot()?,
+                events,
+            })
+        })
+    }
+
+    /// As it stands in the spool.
+    pub fn to_text(&self) -> String {
+        let Noted { limit_bytes, oom_kills, events, inode, boot } = self;
+        let kills = oom_kills.map_or_else(|| "-".to_owned(), |kills| kills.to_string());
+        format!("{limit_bytes} {kills} {inode} {boot} {events}")
+    }
+
+    /// From there.
+    pub fn parse(text: &str) -> Option<Noted> {
+        let mut fields = text.splitn(5, ' ');
+        let mut next = || fields.next();
+        Some(Noted {
+            limit_bytes: next()?.parse().ok()?,
+            oom_kills: next()?.parse().ok(),
+            inode: next()?.parse().ok()?,
+            boot: next()?.to_owned(),
+            events: next()?.to_owned(),
+        })
+    }
+
+    /// How many of its processes have been killed by now. None where it is gone, or it is another machine's.
+    pub fn oom_kills_now(&self) -> Option<u64> {
+        let folder = Path::new(&self.events).parent()?;
+        let is_same = boot()? == self.boot && fs::metadata(folder).ok()?.ino() == self.inode;
+        if is_same { field(&self.events, KILLS) } else { None }
+    }
+}
+
+/// What the system calls the time since it was started.
+fn boot() -> Option<String> {
+    Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
 }
 
 /// The least of the limits of a group and of those that it is in; 0 where there is none.
@@ -42,16 +119,16 @@ fn limit(folder: &Path, names: &Names) -> Option<u64> {
 }
 
 /// The nearest group above the process that has a limit of memory, its own included.
-pub(crate) struct Limited {
+#[derive(Debug)]
+pub struct Limited {
     current: PathBuf,
     limit_bytes: u64,
 }
 
 impl Limited {
     /// None where there is none, or its files can't be seen.
-    pub(crate) fn nearest() -> Option<Limited> {
-        let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    pub fn nearest() -> Option<Limited> {
+        let (groups, mounts) = of_process("self")?;
         folders(&groups, &mounts).find_map(|(folder, names)| {
             Path::new(&folder).ancestors().find_map(|folder| {
                 let limit_bytes = limit(folder, &names)?;
@@ -61,12 +138,13 @@ impl Limited {
         })
     }
 
-    pub(crate) fn limit_bytes(&self) -> u64 {
+    /// The limit.
+    pub fn limit_bytes(&self) -> u64 {
         self.limit_bytes
     }
 
     /// What is charged to it now.
-    pub(crate) fn current_bytes(&self) -> Option<u64> {
+    pub fn current_bytes(&self) -> Option<u64> {
         fs::read_to_string(&self.current).ok()?.trim().parse().ok()
     }
 }
@@ -150,5 +228,26 @@ mod tests {
         let second = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/unified"];
         assert_eq!(found("0::/"), second.map(|folder| (folder.to_owned(), VERSION_2)));
         assert_eq!(found("1:name=systemd:/"), []);
+    }
+
+    #[test]
+    fn a_group_is_noted_and_known_again() {
+        let noted = Noted {
+            limit_bytes: 1 << 20,
+            oom_kills: Some(2),
+            events: "/sys/fs/cgroup/a group/memory.events".to_owned(),
+            inode: 7,
+            boot: "b".to_owned(),
+        };
+        assert_eq!(Noted::parse(&noted.to_text()), Some(noted.clone()));
+        let unknown = Noted { oom_kills: None, ..noted };
+        assert_eq!(Noted::parse(&unknown.to_text()), Some(unknown.clone()));
+        assert_eq!(Noted::parse("1 2 3"), None);
+        assert_eq!(unknown.oom_kills_now(), None, "it is of another start of the system");
+        if let Some(own) = Noted::now() {
+            assert!(own.oom_kills_now() >= own.oom_kills, "{own:?}");
+            let other = Noted { inode: own.inode + 1, ..own };
+            assert_eq!(other.oom_kills_now(), None);
+        }
     }
 }

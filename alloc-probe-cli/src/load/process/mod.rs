@@ -2,11 +2,18 @@
 //!
 //! A process that records has its spool open: beside its output path, or as a file without a name. `/proc` leads there.
 
+mod heap;
+mod stacks;
+
 use super::read::{LIMIT_BYTES, monotonic_ns, read_within};
 use super::refusal::Refusal;
-use super::{check, main_program, touched_stacks};
+use super::{check, main_program};
 use crate::error::{Error, io_reason};
-use alloc_probe_format::dump::{Dump, Memory, Thread, sum_of_fields};
+use alloc_probe_format::cgroup;
+use alloc_probe_format::dump::{AllocatorFacts, Dump, Memory, Mode, SitePages, Thread, sum_of_fields};
+use alloc_probe_format::mappings::{self, Known, Own};
+use alloc_probe_format::snapshot::mode_of;
+use alloc_probe_format::spool::{Spool as _, header};
 use alloc_probe_format::spool_file::SpoolFile;
 use std::fs::{self, File};
 use std::io;
@@ -32,12 +39,13 @@ pub fn load(pid: u32) -> Result<Dump, Error> {
     let bytes = read_within(spool, LIMIT_BYTES).map_err(|error| cannot(&io_reason(&error)))?;
     let refused = |refusal: Refusal| cannot(&refusal.reason);
     let spool = SpoolFile::parse(&bytes).map_err(Refusal::new).map_err(refused)?;
-    let mut dump = spool.dump_of_running(monotonic_ns());
+    let (memory, sites) = memory(pid, &spool);
+    let mut dump = spool.dump_of_running(monotonic_ns(), &sites);
     main_program::name(&mut dump);
     check::check(&dump).map_err(refused)?;
-    dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory(pid) };
+    dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory };
     dump.threads.iter_mut().for_each(|thread| rename(pid, thread));
-    touched_stacks::measure(pid, &spool, &mut dump);
+    stacks::measure(pid, &spool, &mut dump);
     Ok(dump)
 }
 
@@ -82,12 +90,12 @@ fn status_field(pid: u32, name: &str) -> Vec<u64> {
     line.unwrap_or_default().split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
-/// What the system says of the process's memory; not by what it is for, as only the process knows what is the probe's.
-fn memory(pid: u32) -> Memory {
+/// What the system says of the process's memory, and what that means for each site, by its number in the spool.
+fn memory(pid: u32, spool: &SpoolFile) -> (Memory, Vec<SitePages>) {
     let kib = |name| status_field(pid, name).first().copied().unwrap_or(0) << 10;
     let text = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let (rollup, status) = (text("smaps_rollup"), text("status"));
-    Memory {
+    let mut memory = Memory {
         rss_bytes: kib("VmRSS"),
         peak_rss_bytes: kib("VmHWM"),
         virtual_bytes: kib("VmSize"),
@@ -97,10 +105,50 @@ fn memory(pid: u32) -> Memory {
         shmem_bytes: sum_of_fields(&status, &["RssShmem"]),
         page_table_bytes: kib("VmPTE"),
         threads: status_field(pid, "Threads").first().copied().unwrap_or(0),
-        categories: Vec::new(),
+        cgroup: cgroup::read(&pid.to_string()),
         ..Memory::default()
+    };
+    let build = spool.build();
+    let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let known = Known {
+        executable: executable.to_string_lossy().into_owned(),
+        stacks: spool.addresses_in_stacks(),
+        own: Own::Marks { also_others: build.allocator.contains("jemalloc") },
+    };
+    let Some(mappings) = mappings::all(&pid.to_string(), &known) else {
+        memory.unknown.push("the system does not tell the mappings of the process".to_owned());
+        return (memory, Vec::new());
+    };
+    memory.rss_bytes = mappings.iter().map(|mapping| mapping.resident).sum();
+    memory.huge_bytes = mappings.iter().map(|mapping| mapping.huge).sum();
+    memory.categories = mappings::categories(&mappings);
+    memory.code = Some(mappings::code(&mappings));
+    if mode_of(spool.header(header::MODE)) != Mode::Full {
+        return (memory, Vec::new());
+    }
+    let is_glibc = build.allocator.to_lowercase().ends_with("system") && build.target.ends_with("-gnu");
+    let rounding = is_glibc.then_some(heap::of_glibc as heap::Rounding);
+    if is_glibc {
+        memory.allocator = Some(AllocatorFacts { name: "glibc".to_owned(), ..AllocatorFacts::default() });
+        memory.unknown.push(BY_BLOCKS.to_owned());
+    }
+    match heap::account(pid, spool, &mappings, rounding) {
+        Some(account) => {
+            memory.heap = Some(account.heap);
+            (memory, account.sites)
+        }
+        None => {
+            memory
+                .unknown
+                .push("the system does not tell which pages of the process are resident".to_owned());
+            (memory, Vec::new())
+        }
     }
 }
+
+/// Said of an account from outside. Of other allocators, something like it is said anyway.
+const BY_BLOCKS: &str = "the process was read from outside: what C code and the allocator itself have beside live blocks counts as \
+                         retained or fragmentation";
 
 /// A thread's name as of now: the one in the spool is that of its first allocation.
 fn rename(pid: u32, thread: &mut Thread) {

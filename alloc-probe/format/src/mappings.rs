@@ -1,22 +1,24 @@
-//! The process's mappings, and what each is for.
+//! A process's mappings, and what each is for.
 
-use super::thread_stacks;
-use crate::os;
-use alloc_probe_format::dump::{Category, Code};
+use crate::dump::{Category, Code};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::ops::Range;
 
 /// What a mapping is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// What `brk` gave.
     Heap,
     /// Other memory without a file.
     Anonymous,
+    /// A thread's stack.
     Stack,
+    /// The executable, and the memory beyond its file.
     Executable,
+    /// The same of a library.
     Library,
+    /// Another file.
     File,
     /// The probe's own.
     Probe,
@@ -35,30 +37,36 @@ impl Kind {
     ];
 }
 
-/// A mapping as `/proc/self/smaps` has it.
+/// A mapping as `smaps` has it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mapping {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) kind: Kind,
-    pub(super) writable: bool,
+pub struct Mapping {
+    /// Where it starts.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+    /// What it is for.
+    pub kind: Kind,
+    /// Whether it may be written to.
+    pub writable: bool,
     /// Whether it has a file, or a piece of shared memory.
     has_file: bool,
-    pub(super) resident: u64,
+    /// Resident bytes.
+    pub resident: u64,
     /// Of the resident bytes, those that are the process's own, and not the file's.
     anonymous: u64,
-    pub(super) swapped: u64,
+    /// Bytes that were swapped out.
+    pub swapped: u64,
     /// Of the resident bytes, those that were given up, and that the system takes when it needs them.
-    pub(super) given_up: u64,
+    pub given_up: u64,
     /// Huge pages of the kind that counts as nobody's resident memory.
-    pub(super) huge: u64,
+    pub huge: u64,
     /// Whether the system was told to set nothing aside for it.
-    pub(super) is_not_reserved: bool,
+    pub is_not_reserved: bool,
 }
 
 impl Mapping {
     /// Whether an allocator may keep blocks there.
-    pub(super) fn may_hold_blocks(&self) -> bool {
+    pub fn may_hold_blocks(&self) -> bool {
         self.writable && matches!(self.kind, Kind::Heap | Kind::Anonymous)
     }
 
@@ -68,28 +76,73 @@ impl Mapping {
     }
 
     /// Whether nobody can have a block there, unless it has become writable since.
-    pub(super) fn is_reserved(&self) -> bool {
+    pub fn is_reserved(&self) -> bool {
         !self.writable && self.kind == Kind::Anonymous
     }
 
-    pub(super) fn is_probe(&self) -> bool {
+    /// Whether it is the probe's.
+    pub fn is_probe(&self) -> bool {
         self.kind == Kind::Probe
     }
 
     /// Whether it is memory of the probe's that no file on a disk backs.
-    pub(super) fn is_private_to_probe(&self) -> bool {
+    pub fn is_private_to_probe(&self) -> bool {
         self.kind == Kind::Probe && !self.has_file
     }
 }
 
-/// All mappings, by address. None where the system does not tell.
-pub(super) fn all() -> Option<Vec<Mapping>> {
-    let mut buffer = vec![0; 8192];
-    // As the mappings have it, with the mark of a file that has gone.
-    let executable = String::from_utf8_lossy(os::executable(&mut buffer)).into_owned();
-    let stacks = thread_stacks::addresses();
-    let own = own_ranges();
-    let mut lines = BufReader::with_capacity(1 << 16, File::open("/proc/self/smaps").ok()?);
+/// What must be known of a process to tell what its mappings are for.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Its executable's path as the mappings have it, with the mark of a file that has gone.
+    pub executable: String,
+    /// Addresses in the mappings that are stacks, in order.
+    pub stacks: Vec<usize>,
+    /// What is the probe's.
+    pub own: Own,
+}
+
+/// How the probe's memory is known.
+#[derive(Debug)]
+pub enum Own {
+    /// By these ranges, which come by address.
+    Ranges(Vec<Range<usize>>),
+    /// From outside: the spool by its name, and what is private by the flags that the probe gives it: nothing is set aside for it,
+    /// and it is left out of core dumps.
+    Marks {
+        /// Whether the program's allocator may give its memory the same flags: then only the spool is known.
+        also_others: bool,
+    },
+}
+
+impl Default for Own {
+    fn default() -> Own {
+        Own::Ranges(Vec::new())
+    }
+}
+
+impl Own {
+    fn has(&self, header: &Header<'_>) -> bool {
+        match self {
+            Own::Ranges(ranges) => is_within(ranges, header.start),
+            Own::Marks { .. } => {
+                let path = header.path.trim_end_matches(" (deleted)");
+                path.ends_with(".spool") || path.starts_with("/memfd:alloc-probe")
+            }
+        }
+    }
+
+    /// Whether a mapping without a file is the probe's by its flags.
+    fn has_marked(&self, flags: &str) -> bool {
+        let has = |flag: &str| flags.split_whitespace().any(|other| other == flag);
+        matches!(self, Own::Marks { also_others: false }) && has("nr") && has("dd")
+    }
+}
+
+/// All mappings of a process, which is told by its number or as `self`, by address. None where the system does not tell.
+pub fn all(process: &str, known: &Known) -> Option<Vec<Mapping>> {
+    let smaps = File::open(format!("/proc/{process}/smaps")).ok()?;
+    let mut lines = BufReader::with_capacity(1 << 16, smaps);
     let mut mappings: Vec<Mapping> = Vec::new();
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line).ok()? > 0 {
@@ -111,9 +164,12 @@ pub(super) fn all() -> Option<Vec<Mapping>> {
                 if let Some(flags) = text.strip_prefix("VmFlags:") {
                     if let Some(last) = mappings.last_mut() {
                         last.is_not_reserved = flags.split_whitespace().any(|flag| flag == "nr");
+                        if last.kind == Kind::Anonymous && known.own.has_marked(flags) {
+                            last.kind = Kind::Probe;
+                        }
                     }
                 } else if let Some(header) = Header::parse(&text) {
-                    let kind = header.kind(&executable, &own, &stacks, mappings.last());
+                    let kind = header.kind(known, mappings.last());
                     push(&mut mappings, header.mapping(kind));
                 }
             }
@@ -138,17 +194,15 @@ fn push(mappings: &mut Vec<Mapping>, mapping: Mapping) {
     mappings.push(mapping);
 }
 
-/// The probe's own ranges, by address: there are some for each thread.
-fn own_ranges() -> Vec<Range<usize>> {
-    let mut own = Vec::new();
-    os::for_each_own_range(|start, end| own.push(start..end));
-    own.sort_unstable_by_key(|range| range.start);
-    own
-}
-
 fn is_within(ranges: &[Range<usize>], address: usize) -> bool {
     let behind = ranges.partition_point(|range| range.start <= address);
     ranges[..behind].last().is_some_and(|range| range.contains(&address))
+}
+
+/// Whether any of the addresses, which are in order, lies within a range.
+fn any_within(addresses: &[usize], range: Range<usize>) -> bool {
+    let first = addresses.partition_point(|&address| address < range.start);
+    addresses.get(first).is_some_and(|&address| address < range.end)
 }
 
 /// `Name:   12 kB`, in bytes.
@@ -193,26 +247,20 @@ impl<'a> Header<'a> {
         }
     }
 
-    fn kind(
-        &self,
-        executable: &str,
-        own: &[Range<usize>],
-        stacks: &[usize],
-        before: Option<&Mapping>,
-    ) -> Kind {
+    fn kind(&self, known: &Known, before: Option<&Mapping>) -> Kind {
         let is_anonymous = self.path.is_empty() || self.path.starts_with("[anon");
         let of_image = |mapping: &&Mapping| {
             mapping.end == self.start && matches!(mapping.kind, Kind::Executable | Kind::Library)
         };
         match self.path {
-            _ if is_within(own, self.start) => Kind::Probe,
+            _ if known.own.has(self) => Kind::Probe,
             "[heap]" => Kind::Heap,
             path if path.starts_with("[stack") => Kind::Stack,
-            path if path == executable => Kind::Executable,
+            path if path == known.executable => Kind::Executable,
             path if path.starts_with('[') && !is_anonymous => Kind::Library,
             path if path.contains(".so") => Kind::Library,
             path if path.starts_with('/') => Kind::File,
-            _ if thread_stacks::any_within(stacks, self.start..self.end) => Kind::Stack,
+            _ if any_within(&known.stacks, self.start..self.end) => Kind::Stack,
             // What an image has beyond its file starts as zeros, right behind it.
             _ if self.permissions.contains('w') => {
                 before.filter(of_image).map_or(Kind::Anonymous, |m| m.kind)
@@ -223,7 +271,7 @@ impl<'a> Header<'a> {
 }
 
 /// Resident memory by what it is for. Of the mappings without a file, what was given up is apart.
-pub(super) fn categories(mappings: &[Mapping]) -> Vec<Category> {
+pub fn categories(mappings: &[Mapping]) -> Vec<Category> {
     let of_kind = |kind| mappings.iter().filter(move |mapping| mapping.kind == kind);
     let given_up: u64 = mappings.iter().map(Mapping::apart).sum();
     let category = |(kind, name): (Kind, &str)| {
@@ -238,7 +286,7 @@ pub(super) fn categories(mappings: &[Mapping]) -> Vec<Category> {
 }
 
 /// What of the executable and the libraries is what.
-pub(super) fn code(mappings: &[Mapping]) -> Code {
+pub fn code(mappings: &[Mapping]) -> Code {
     let mut code = Code::default();
     for mapping in mappings.iter().filter(|m| matches!(m.kind, Kind::Executable | Kind::Library)) {
         if mapping.writable {
@@ -258,7 +306,8 @@ mod tests {
     use super::*;
 
     fn kind(line: &str, before: Option<&Mapping>) -> Kind {
-        Header::parse(line).unwrap().kind("/bin/program", &[], &[0x7000], before)
+        let known = Known { executable: "/bin/program".to_owned(), stacks: vec![0x7000], ..Known::default() };
+        Header::parse(line).unwrap().kind(&known, before)
     }
 
     #[test]
@@ -325,8 +374,36 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_found_in_ranges() {
+        let addresses = [10, 20, 30];
+        for (range, found) in
+            [(0..10, false), (0..11, true), (10..11, true), (21..30, false), (31..99, false)]
+        {
+            assert_eq!(any_within(&addresses, range.clone()), found, "{range:?}");
+        }
+    }
+
+    #[test]
+    fn the_probe_is_known_from_outside() {
+        let known = Known { own: Own::Marks { also_others: false }, ..Known::default() };
+        for (path, is_its) in [
+            ("/a/out.json.spool", true),
+            ("/memfd:alloc-probe (deleted)", true),
+            ("/a/spool.db", false),
+            ("", false),
+        ] {
+            let line = format!("5000-6000 rw-s 0 08:01 1 {path}");
+            assert_eq!(Header::parse(&line).unwrap().kind(&known, None) == Kind::Probe, is_its, "{path}");
+        }
+        assert!(known.own.has_marked(" rd wr mr mw me nr dd sd "));
+        assert!(!known.own.has_marked(" rd wr mr mw me nr sd ") && !Own::default().has_marked("nr dd"));
+        assert!(!Own::Marks { also_others: true }.has_marked("nr dd"));
+    }
+
+    #[test]
     fn every_resident_byte_has_a_category() {
-        let mappings = all().unwrap();
+        let executable = std::env::current_exe().unwrap().to_string_lossy().into_owned();
+        let mappings = all("self", &Known { executable, ..Known::default() }).unwrap();
         let resident: u64 = mappings.iter().map(|mapping| mapping.resident).sum();
         let categories = categories(&mappings);
         assert_eq!(categories.iter().map(|category| category.bytes).sum::<u64>(), resident);

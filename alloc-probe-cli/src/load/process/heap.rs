@@ -1,0 +1,209 @@
+//! What the heap of a running process holds, as far as it can be told from outside: which pages are resident, and which of
+//! them live blocks lie on. What the allocator has on the other pages, only the process itself can look at.
+
+use alloc_probe_format::dump::{Heap, HeapBasis, SitePages};
+use alloc_probe_format::mappings::Mapping;
+use alloc_probe_format::snapshot::for_each_live_block;
+use alloc_probe_format::spool::{Section, Spool as _};
+use alloc_probe_format::spool_file::SpoolFile;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+/// The account of the heap, and its parts by the numbers of the sites.
+pub(super) struct Account {
+    pub(super) heap: Heap,
+    pub(super) sites: Vec<SitePages>,
+}
+
+/// How an allocator rounds blocks, as far as it is known: from an address and a size, where what it takes for the block begins
+/// and ends.
+pub(super) type Rounding = fn(u64, u64) -> (u64, u64);
+
+/// That of glibc's `malloc`: a chunk begins with its size, has a multiple of 16 bytes, and at least 32; a large block has pages
+/// of its own, in which it is the first.
+pub(super) fn of_glibc(address: u64, size: u64) -> (u64, u64) {
+    const LARGE: u64 = 128 << 10;
+    let chunk = (size + 8).next_multiple_of(16).max(32);
+    if size >= LARGE && address % PAGE == 16 {
+        return (address - 16, (address + size).next_multiple_of(PAGE));
+    }
+    (address.saturating_sub(8), address.saturating_sub(8).saturating_add(chunk))
+}
+
+const PAGE: u64 = 4096;
+
+/// A page that is resident or swapped out.
+struct Page {
+    number: u64,
+    live: u16,
+    slack: u16,
+    /// Live blocks that have bytes here.
+    blocks: u16,
+    is_swapped: bool,
+    /// The mapping that it is of.
+    mapping: usize,
+}
+
+impl Page {
+    const fn free(&self) -> u16 {
+        PAGE as u16 - self.live - self.slack
+    }
+}
+
+/// None where the system does not tell, or its pages are not those that are looked for.
+pub(super) fn account(
+    pid: u32,
+    spool: &SpoolFile,
+    mappings: &[Mapping],
+    rounding: Option<Rounding>,
+) -> Option<Account> {
+    if rustix::param::page_size() as u64 != PAGE {
+        return None;
+    }
+    let file = File::open(format!("/proc/{pid}/pagemap")).ok()?;
+    let mut pages = Vec::new();
+    for (index, mapping) in mappings.iter().enumerate().filter(|(_, mapping)| mapping.may_hold_blocks()) {
+        read(&file, index, mapping, &mut pages)?;
+    }
+    let basis = if rounding.is_some() { HeapBasis::Classes } else { HeapBasis::Pages };
+    let sites = spool.words(Section::SITES).len().min(spool.count(Section::SITES) as usize).max(1);
+    let mut account =
+        Account { heap: Heap { basis, ..Heap::default() }, sites: vec![SitePages::default(); sites] };
+    // A word that was read while it was written is nobody's.
+    let site_of = |site: u32| if (site as usize) < sites { site as usize } else { 0 };
+    for_each_live_block(spool, |block| {
+        let (address, end) = (block.address, block.address.saturating_add(block.size));
+        let (mut live, mut swapped) = (0, 0);
+        for_each_page(&mut pages, address, end, |page, bytes| {
+            if page.is_swapped {
+                swapped += bytes;
+            } else {
+                page.live += bytes.min(page.free().into()) as u16;
+                live += bytes;
+            }
+            page.blocks = page.blocks.saturating_add(1);
+        });
+        let untouched = if has(mappings, address) { block.size - live - swapped } else { 0 };
+        let (first, last) = rounding.map_or((address, end), |rounding| rounding(address, block.size));
+        let mut slack = 0;
+        for (from, to) in [(first, address), (end, last)] {
+            for_each_page(&mut pages, from, to, |page, bytes| {
+                let added = bytes.min(page.free().into());
+                page.slack += added as u16;
+                slack += added;
+            });
+        }
+        let heap = &mut account.heap;
+        heap.untouched_bytes = heap.untouched_bytes.saturating_add(untouched);
+        heap.swapped_bytes += swapped;
+        let site = &mut account.sites[site_of(block.site)];
+        site.untouched_bytes = site.untouched_bytes.saturating_add(untouched);
+        site.slack_bytes += slack;
+    });
+    let mut is_heap = vec![false; mappings.len()];
+    pages.iter().filter(|page| page.blocks > 0).for_each(|page| is_heap[page.mapping] = true);
+    for page in pages.iter().filter(|page| is_heap[page.mapping] && !page.is_swapped) {
+        let heap = &mut account.heap;
+        heap.resident_bytes += PAGE;
+        heap.live_bytes += u64::from(page.live);
+        heap.slack_bytes += u64::from(page.slack);
+        match page.blocks {
+            0 if page.slack == 0 => heap.retained_bytes += PAGE,
+            _ => heap.fragmented_bytes += u64::from(page.free()),
+        }
+    }
+    for_each_live_block(spool, |block| {
+        let last = block.address.saturating_add(block.size.max(1) - 1);
+        let ends = [block.address, last];
+        let ends = if ends[0] / PAGE == ends[1] / PAGE { &ends[..1] } else { &ends[..] };
+        for at in ends {
+            for_each_page(&mut pages, *at, at.saturating_add(1), |page, _| {
+                let share = page.free().checked_div(page.blocks).unwrap_or(0);
+                page.blocks = page.blocks.saturating_sub(1);
+                page.slack += share;
+                account.sites[site_of(block.site)].fragmented_bytes += u64::from(share);
+            });
+        }
+    });
+    let given_up = mappings.iter().zip(is_heap).filter(|(_, is_heap)| *is_heap);
+    account.heap.give_up(given_up.map(|(mapping, _)| mapping.given_up).sum());
+    Some(account)
+}
+
+/// Reads which pages of a mapping are there. A page that was read and never written to is the one page of zeros, which is no
+/// process's own: the mapping's figure tells how many of the shared ones are not.
+fn read(file: &File, index: usize, mapping: &Mapping, pages: &mut Vec<Page>) -> Option<()> {
+    const PRESENT: u64 = 1 << 63;
+    const SWAPPED: u64 = 1 << 62;
+    const EXCLUSIVE: u64 = 1 << 56;
+    let (mut number, end) = (mapping.start as u64 / PAGE, mapping.end as u64 / PAGE);
+    let expected = (mapping.resident + mapping.swapped) / PAGE;
+    let from = pages.len();
+    let mut shared = Vec::new();
+    let mut buffer = [0; 1 << 15];
+    // The process may go on: one part more than what there was is looked at.
+    let mut more = expected > 0;
+    while number < end && more {
+        more = (pages.len() - from) as u64 - (shared.len() as u64) < expected;
+        let wanted = buffer.len().min((end - number) as usize * 8);
+        let got = file.read_at(&mut buffer[..wanted], number * 8).ok().filter(|got| *got >= 8)?;
+        for entry in buffer[..got].chunks_exact(8) {
+            let entry = u64::from_ne_bytes(entry.try_into().unwrap_or_default());
+            if entry & (PRESENT | SWAPPED) != 0 {
+                let is_swapped = entry & PRESENT == 0;
+                if !is_swapped && entry & EXCLUSIVE == 0 {
+                    shared.push(number);
+                }
+                pages.push(Page { number, live: 0, slack: 0, blocks: 0, is_swapped, mapping: index });
+            }
+            number += 1;
+        }
+    }
+    let zeros = ((pages.len() - from) as u64).saturating_sub(expected);
+    shared.truncate(zeros as usize);
+    if !shared.is_empty() {
+        pages.retain(|page| page.mapping != index || shared.binary_search(&page.number).is_err());
+    }
+    Some(())
+}
+
+/// Calls `f` with each page that is there from one address to another, and how many of these bytes it has.
+fn for_each_page(pages: &mut [Page], start: u64, end: u64, mut f: impl FnMut(&mut Page, u64)) {
+    if start >= end {
+        return;
+    }
+    let first = pages.partition_point(|page| page.number < start / PAGE);
+    for page in pages[first..].iter_mut().take_while(|page| page.number * PAGE < end) {
+        let (from, to) = (page.number * PAGE, page.number * PAGE + PAGE);
+        f(page, end.min(to) - start.max(from));
+    }
+}
+
+/// Whether an address is in one of the mappings that may hold blocks.
+fn has(mappings: &[Mapping], address: u64) -> bool {
+    let behind = mappings.partition_point(|mapping| mapping.start as u64 <= address);
+    mappings[..behind].last().is_some_and(|mapping| address < mapping.end as u64 && mapping.may_hold_blocks())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn glibc_takes_so_much() {
+        for (size, chunk) in [(1, 32), (24, 32), (25, 48), (40, 48), (1000, 1008)] {
+            assert_eq!(of_glibc(0x1010, size), (0x1008, 0x1008 + chunk), "{size}");
+        }
+        assert_eq!(of_glibc(0x10_0010, 200_000), (0x10_0000, 0x10_0000 + 49 * PAGE));
+    }
+
+    #[test]
+    fn pages_have_their_bytes() {
+        let page = |number| Page { number, live: 0, slack: 0, blocks: 0, is_swapped: false, mapping: 0 };
+        let mut pages = vec![page(1), page(2), page(4)];
+        let mut found = Vec::new();
+        for_each_page(&mut pages, PAGE + 100, 4 * PAGE + 10, |page, bytes| found.push((page.number, bytes)));
+        assert_eq!(found, [(1, PAGE - 100), (2, PAGE), (4, 10)]);
+        for_each_page(&mut pages, 3 * PAGE, 3 * PAGE, |_, _| panic!("it is empty"));
+    }
+}
