@@ -1,9 +1,12 @@
 //! The control group that a process is in: what a container's limit is held against.
 
 use crate::dump::Cgroup;
+use std::ffi::OsStr;
 use std::fs;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the control group of a process counts, which is told by its number or as `self`. None where it is in none that
 /// counts memory, or its files can't be seen.
@@ -118,22 +121,31 @@ fn limit(folder: &Path, names: &Names) -> Option<u64> {
     text.trim().parse::<u64>().ok().filter(|&bytes| bytes < 1 << 60)
 }
 
-/// The nearest group above the process that has a limit of memory, its own included.
+/// The nearest group above the process that has a limit of memory, its own included. It holds no memory of an allocator's, and
+/// takes none when it is asked: whoever waits for the limit has it as long as the process lives.
 #[derive(Debug)]
 pub struct Limited {
-    current: PathBuf,
+    /// The path of the file with what is charged to it, and its length.
+    current: ([u8; Limited::LONGEST], usize),
     limit_bytes: u64,
 }
 
 impl Limited {
+    /// Longer paths are not looked at.
+    const LONGEST: usize = 1024;
+
     /// None where there is none, or its files can't be seen.
     pub fn nearest() -> Option<Limited> {
         let (groups, mounts) = of_process("self")?;
         folders(&groups, &mounts).find_map(|(folder, names)| {
             Path::new(&folder).ancestors().find_map(|folder| {
                 let limit_bytes = limit(folder, &names)?;
-                let current = folder.join(names.current);
-                current.exists().then_some(Limited { current, limit_bytes })
+                let path = folder.join(names.current);
+                let path = path.as_os_str().as_bytes();
+                let mut current = ([0; Limited::LONGEST], path.len());
+                current.0.get_mut(..path.len())?.copy_from_slice(path);
+                let group = Limited { current, limit_bytes };
+                group.current_bytes().is_some().then_some(group)
             })
         })
     }
@@ -145,7 +157,11 @@ impl Limited {
 
     /// What is charged to it now.
     pub fn current_bytes(&self) -> Option<u64> {
-        fs::read_to_string(&self.current).ok()?.trim().parse().ok()
+        let (path, length) = &self.current;
+        let mut file = fs::File::open(OsStr::from_bytes(&path[..*length])).ok()?;
+        let mut digits = [0; 32];
+        let read = file.read(&mut digits).ok()?;
+        std::str::from_utf8(&digits[..read]).ok()?.trim().parse().ok()
     }
 }
 

@@ -98,6 +98,11 @@ fn who_grew_is_known_after_a_kill_for_memory() {
             whole["seen"].as_array().into_iter().flatten().find(|seen| seen["name"] == "control group");
         let bytes = of_group.and_then(|group| group["bytes"].as_u64()).unwrap_or(0);
         faults.check((LIMIT / 2..=LIMIT).contains(&bytes), format_args!("{}: {bytes}", dump.display()));
+        // What one dump takes to be written is given back before the next.
+        let probe =
+            whole["memory"]["account"].as_array().into_iter().flatten().find(|line| line["name"] == "probe");
+        let probe = probe.and_then(|line| line["bytes"].as_u64()).unwrap_or(0);
+        faults.check(probe < 4 * MIB, format_args!("{}: the probe has {probe}", dump.display()));
     }
     if let Some(last) = dumps.last() {
         names_the_leak(&explained(last), &mut faults);

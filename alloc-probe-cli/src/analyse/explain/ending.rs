@@ -70,6 +70,9 @@ fn near_limit(dump: &Dump, group: &Cgroup) -> Option<String> {
 /// The last part of a run that is looked at if it was killed, and of a long run so much.
 const LAST_PART: u64 = 4;
 const LAST_NS: f64 = 10e9;
+/// Less growth than this, or than this part of what the process had, is not spoken of.
+const LEAST_BYTES: u64 = 256 << 10;
+const LEAST_PART: u64 = 100;
 
 /// What grew before a process was killed, and where: by the timeline, and by the ages of live blocks.
 fn last_growth(run: &Run<'_>) -> Option<String> {
@@ -82,7 +85,8 @@ fn last_growth(run: &Run<'_>) -> Option<String> {
     let start = dump.process.duration_ns.saturating_sub(window);
     let before = dump.timeline.samples.iter().rev().find(|sample| sample.time_ns <= start)?;
     let (from, to) = (before.live_bytes, dump.totals.end_bytes);
-    if to.saturating_sub(from) < run.large_bytes() {
+    let grown = to.saturating_sub(from);
+    if grown < LEAST_BYTES.max(run.own_bytes() / LEAST_PART) {
         return None;
     }
     let young = |site: usize| {
@@ -96,7 +100,7 @@ fn last_growth(run: &Run<'_>) -> Option<String> {
     };
     let most = (0..run.sites.len()).map(|site| (site, young(site))).max_by_key(|(_, bytes)| *bytes);
     let place = most.filter(|(_, bytes)| *bytes > 0).map_or_else(String::new, |(site, young)| {
-        format!(", about {} of what is there at {}", bytes(young), run.place(site))
+        format!(", about {} of it at {}", bytes(young.min(grown)), run.place(site))
     });
     Some(format!(
         "In its last {} live bytes grew from {} to {}{place}.",
