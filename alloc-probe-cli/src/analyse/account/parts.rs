@@ -32,9 +32,9 @@ pub(in crate::analyse) const HEAP: [Part; 13] = [
         Some(signed(told_apart(dump)?.slack_bytes))
     }),
     ("C code", "of other languages, in use", true, |dump| Some(signed(told_apart(dump)?.other_bytes))),
-    ("rounding and C", "in use beyond live blocks", true, |dump| match heap(dump)?.basis {
-        HeapBasis::Samples => Some(signed(heap(dump)?.other_bytes)),
-        _ => Some(0),
+    ("rounding and C", "in use beyond live blocks", true, |dump| {
+        let sampled = heap(dump).filter(|heap| heap.basis == HeapBasis::Samples);
+        Some(sampled.map_or(0, |heap| signed(heap.other_bytes)))
     }),
     ("allocator", "its own tables", true, |dump| match heap(dump)?.basis {
         HeapBasis::Pages => None,
@@ -88,12 +88,13 @@ pub(in crate::analyse) const RESIDENT_AT_PEAK: Part =
 
 /// What one system call tells. How much of the spool is resident is not known there, so it is with the files; the probe's
 /// memory beside it is within the second line.
-pub(in crate::analyse) const AT_PEAK: [Part; 3] = [
+pub(in crate::analyse) const AT_PEAK: [Part; 4] = [
     ("live blocks", "asked for and not freed", true, |dump| Some(signed(at_peak(dump)?.live_bytes))),
-    ("beyond them", "free, rounding, stacks, data", true, |dump| {
-        let peak = at_peak(dump)?;
-        Some(signed(peak.resident_bytes) - signed(peak.shared_bytes) - signed(peak.live_bytes))
+    // At least so much of what was live was not resident.
+    ("never touched", "live, but on pages not used yet", true, |dump| {
+        Some(beyond_live_at_peak(dump)?.min(0))
     }),
+    ("beyond them", "free, rounding, stacks, data", true, |dump| Some(beyond_live_at_peak(dump)?.max(0))),
     ("shared with files", "code, files, the probe's spool", true, |dump| {
         Some(signed(at_peak(dump)?.shared_bytes))
     }),
@@ -114,6 +115,12 @@ fn told_apart(dump: &Dump) -> Option<&Heap> {
 
 fn code(dump: &Dump) -> Option<&Code> {
     dump.memory.code.as_ref()
+}
+
+/// What the resident memory at the peak had beyond live bytes and what is shared; below zero where less was touched.
+fn beyond_live_at_peak(dump: &Dump) -> Option<i64> {
+    let peak = at_peak(dump)?;
+    Some(signed(peak.resident_bytes) - signed(peak.shared_bytes) - signed(peak.live_bytes))
 }
 
 fn at_peak(dump: &Dump) -> Option<&PeakMemory> {
