@@ -37,10 +37,12 @@ pub fn load(pid: u32) -> Result<Dump, Error> {
         )
     })?;
     let bytes = read_within(spool, LIMIT_BYTES).map_err(|error| cannot(&io_reason(&error)))?;
+    // Ages and durations run until then, however long the rest takes.
+    let read_ns = monotonic_ns();
     let refused = |refusal: Refusal| cannot(&refusal.reason);
     let spool = SpoolFile::parse(&bytes).map_err(Refusal::new).map_err(refused)?;
     let (memory, sites) = memory(pid, &spool);
-    let mut dump = spool.dump_of_running(monotonic_ns(), &sites);
+    let mut dump = spool.dump_of_running(read_ns, &sites);
     main_program::name(&mut dump);
     check::check(&dump).map_err(refused)?;
     dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory };
