@@ -364,7 +364,8 @@ fn stacks_of_running_threads_are_stacks() {
         let stacks = category("stacks");
         assert!(stacks >= (RUNNING * DEEP) as u64, "{mode}: {:?}", dump.memory.categories);
         let of_threads: u64 = dump.threads.iter().map(|thread| thread.stack_bytes).sum();
-        assert!(stacks >= of_threads, "{mode}: {of_threads} in {:?}", dump.memory.categories);
+        // They are measured later, when the thread that writes the dump may be deeper.
+        assert!(stacks + (64 << 10) >= of_threads, "{mode}: {of_threads} in {:?}", dump.memory.categories);
         assert!(category("anonymous") < DEEP as u64, "{mode}: {:?}", dump.memory.categories);
     }
 }
