@@ -6,8 +6,9 @@
 //! there is left over, with all below it.
 
 use super::amount::Amount;
+use super::below::Calls;
 use super::builds::Builds;
-use super::tree::{NOBODY, ROOT};
+use super::node::ROOT;
 use crate::analyse::diff::key::FunctionId;
 use crate::analyse::diff::pair::MatchKind;
 use crate::analyse::diff::step::Step;
@@ -60,8 +61,7 @@ impl Alignment {
             compared.explain();
             let Compared { nodes, classes, open, kind, .. } = compared;
             let place = &mut places[at];
-            (place.nodes, place.left, place.kind) =
-                (nodes, open.map(|open| open.into_iter().map(|open| open.node).collect()), kind);
+            (place.nodes, place.left, place.kind) = (nodes, open, kind);
             places.extend(classes.into_iter().map(|class| Place {
                 parent: at as u32,
                 nodes: class.nodes,
@@ -78,38 +78,6 @@ impl Alignment {
 struct Class {
     nodes: [Vec<u32>; 2],
     kind: MatchKind,
-    /// What is below the nodes of each side, once that was asked for.
-    contents: [OnceCell<Content>; 2],
-}
-
-impl Class {
-    fn push(&mut self, side: usize, node: u32) {
-        self.nodes[side].push(node);
-        self.contents[side] = OnceCell::new();
-    }
-
-    fn content(&self, builds: &Builds<'_>, side: usize) -> &Content {
-        self.contents[side].get_or_init(|| {
-            let mut content = Content::default();
-            self.nodes[side].iter().for_each(|node| content.add(builds, side, *node));
-            content
-        })
-    }
-}
-
-/// A call without a counterpart, so far.
-struct Open {
-    node: u32,
-    /// What is below it, once that was asked for.
-    content: OnceCell<Content>,
-}
-
-/// What is below a call.
-#[derive(Clone, Debug, Default)]
-struct Content {
-    amount: Amount,
-    /// How much of it is below which function; what the call allocates itself is below nobody.
-    functions: FxHashMap<u32, f32>,
 }
 
 /// What the calls from one place are compared in.
@@ -119,7 +87,8 @@ struct Compared<'a> {
     kind: MatchKind,
     classes: Vec<Class>,
     by_step: FxHashMap<Step, usize>,
-    open: [Vec<Open>; 2],
+    /// Calls without a counterpart, so far.
+    open: [Vec<u32>; 2],
     /// How alike two calls without counterparts are, of those that were asked about.
     likenesses: RefCell<FxHashMap<(u32, u32), f32>>,
 }
@@ -166,8 +135,8 @@ impl<'a> Compared<'a> {
         for (side, calls) in calls.into_iter().enumerate() {
             for node in calls {
                 match self.by_step.get(&self.step(side, node)) {
-                    Some(class) => self.classes[*class].push(side, node),
-                    None => self.open[side].push(Open { node, content: OnceCell::new() }),
+                    Some(class) => self.classes[*class].nodes[side].push(node),
+                    None => self.open[side].push(node),
                 }
             }
         }
@@ -177,7 +146,7 @@ impl<'a> Compared<'a> {
             let mut sides: FxHashMap<Step, [Vec<usize>; 2]> = FxHashMap::default();
             for side in [0, 1] {
                 for (at, open) in self.open[side].iter().enumerate() {
-                    sides.entry(key(self.step(side, open.node))).or_default()[side].push(at);
+                    sides.entry(key(self.step(side, *open))).or_default()[side].push(at);
                 }
             }
             let mut both: Vec<[Vec<usize>; 2]> =
@@ -185,14 +154,16 @@ impl<'a> Compared<'a> {
             both.sort_unstable();
             let mut gone = [Vec::new(), Vec::new()];
             for sides in both {
-                let nodes = [0, 1]
-                    .map(|side| sides[side].iter().map(|at| self.open[side][*at].node).collect::<Vec<_>>());
+                let nodes =
+                    [0, 1].map(|side| sides[side].iter().map(|at| self.open[side][*at]).collect::<Vec<_>>());
                 (0..2).for_each(|side| gone[side].extend(&sides[side]));
                 self.class(nodes, MatchKind::Exact);
             }
             for (open, mut gone) in self.open.iter_mut().zip(gone) {
                 gone.sort_unstable();
-                gone.into_iter().rev().for_each(|at| drop(open.remove(at)));
+                gone.into_iter().rev().for_each(|at| {
+                    open.remove(at);
+                });
             }
         }
     }
@@ -203,7 +174,7 @@ impl<'a> Compared<'a> {
                 self.by_step.entry(self.step(side, *node)).or_insert(self.classes.len());
             }
         }
-        self.classes.push(Class { nodes, kind, contents: Default::default() });
+        self.classes.push(Class { nodes, kind });
     }
 
     /// Finds the best explanation for each call without a counterpart, as far as there is one.
@@ -227,7 +198,7 @@ impl<'a> Compared<'a> {
                         if self.is_open(side, node) && self.has_room(side, node, class) =>
                     {
                         self.close(side, node);
-                        self.classes[class].push(side, node);
+                        self.classes[class].nodes[side].push(node);
                         let step = self.step(side, node);
                         // Of lines that became one, the optimiser keeps one; of functions as well, if they are of one place.
                         let theirs = self.classes[class].nodes[1 - side].iter();
@@ -263,11 +234,11 @@ impl<'a> Compared<'a> {
     }
 
     fn is_open(&self, side: usize, node: u32) -> bool {
-        self.open[side].iter().any(|open| open.node == node)
+        self.open[side].contains(&node)
     }
 
     fn close(&mut self, side: usize, node: u32) {
-        self.open[side].retain(|open| open.node != node);
+        self.open[side].retain(|open| *open != node);
     }
 
     /// All explanations that are to be believed, each with how much.
@@ -280,17 +251,15 @@ impl<'a> Compared<'a> {
         let all = base.len() * (new.len() + self.classes.len()) + new.len() * self.classes.len();
         let few = all <= MAX_COMPARED;
         let mut likenesses = self.likenesses.borrow_mut();
-        for b in base {
-            for n in new {
-                let relation = self.relation(0, self.step(0, b.node), self.step(1, n.node));
+        for &b in base {
+            for &n in new {
+                let relation = self.relation(0, self.step(0, b), self.step(1, n));
                 if few || relation != Relation::Other && relation != Relation::Contradicted {
                     let likeness = *likenesses
-                        .entry((b.node, n.node))
-                        .or_insert_with(|| self.content(0, b).likeness(self.content(1, n)));
+                        .entry((b, n))
+                        .or_insert_with(|| self.calls(0, &[b]).likeness(&self.calls(1, &[n])));
                     found.extend(
-                        relation
-                            .believed(likeness)
-                            .map(|score| (score, Explanation::Is { base: b.node, new: n.node })),
+                        relation.believed(likeness).map(|score| (score, Explanation::Is { base: b, new: n })),
                     );
                 }
             }
@@ -301,11 +270,11 @@ impl<'a> Compared<'a> {
                 continue;
             }
             let there = self.there(side);
-            for open in &self.open[side] {
+            for &open in &self.open[side] {
                 for (class, of_class) in self.classes.iter().enumerate() {
                     let step = |of: usize| of_class.nodes[of].iter().map(move |node| self.step(of, *node));
                     let relations =
-                        step(1 - side).map(|theirs| self.relation(side, self.step(side, open.node), theirs));
+                        step(1 - side).map(|theirs| self.relation(side, self.step(side, open), theirs));
                     let Some(relation) = relations.min() else { continue };
                     if !few && relation >= Relation::Other {
                         continue;
@@ -314,22 +283,21 @@ impl<'a> Compared<'a> {
                     if room.blocks == 0 || room.common(&Amount::default()) > 0 {
                         continue;
                     }
-                    let content = self.content(side, open);
-                    let fits = content.amount.fits_into(room);
+                    let fits = self.amount(side, open).fits_into(room);
                     if fits < LEAST_ROOM {
                         continue;
                     }
-                    let theirs = of_class.content(self.builds, 1 - side);
-                    let likeness = (content.is_within(theirs) + fits) / 2.0;
+                    let theirs = self.calls(1 - side, &of_class.nodes[1 - side]);
+                    let likeness = (self.calls(side, &[open]).is_within(&theirs) + fits) / 2.0;
                     found.extend(
                         relation
                             .believed(likeness)
-                            .map(|score| (score * 0.95, Explanation::Joins { side, node: open.node, class })),
+                            .map(|score| (score * 0.95, Explanation::Joins { side, node: open, class })),
                     );
                 }
                 found.extend(
                     self.lost(side, open, &there)
-                        .map(|score| (score, Explanation::Lost { side, node: open.node })),
+                        .map(|score| (score, Explanation::Lost { side, node: open })),
                 );
             }
         }
@@ -338,13 +306,13 @@ impl<'a> Compared<'a> {
 
     /// Whether a class still lacks most of what a call has: what it has too much may be somebody else's by now.
     fn has_room(&self, side: usize, node: u32, class: usize) -> bool {
-        let wanted = self.room(side, class).common(&self.content_of(side, node).amount) as f32;
+        let wanted = self.room(side, class).common(&self.amount(side, node)) as f32;
         wanted >= LEAST_ROOM * self.builds.trees[side].node(node).blocks as f32
     }
 
     /// What the other side of a class has beyond this one.
     fn room(&self, side: usize, class: usize) -> Amount {
-        let amount = |side: usize| &self.classes[class].content(self.builds, side).amount;
+        let amount = |side: usize| self.calls(side, &self.classes[class].nodes[side]).amount();
         let blocks = |side: usize| -> u64 {
             self.classes[class].nodes[side]
                 .iter()
@@ -354,21 +322,15 @@ impl<'a> Compared<'a> {
         if blocks(1 - side) <= blocks(side) {
             return Amount::default();
         }
-        amount(1 - side).beyond(amount(side))
+        amount(1 - side).beyond(&amount(side))
     }
 
-    fn content<'c>(&self, side: usize, open: &'c Open) -> &'c Content {
-        open.content.get_or_init(|| {
-            let mut content = Content::default();
-            content.add(self.builds, side, open.node);
-            content
-        })
+    fn calls<'c>(&'c self, side: usize, nodes: &'c [u32]) -> Calls<'c> {
+        self.builds.trees[side].calls(nodes)
     }
 
-    fn content_of(&self, side: usize, node: u32) -> Content {
-        let mut content = Content::default();
-        content.add(self.builds, side, node);
-        content
+    fn amount(&self, side: usize, node: u32) -> Amount {
+        self.builds.trees[side].below.amount(node)
     }
 
     /// What is without a counterpart here, of the other side than this.
@@ -377,8 +339,8 @@ impl<'a> Compared<'a> {
         let mut amount = Amount::default();
         let mut keys = Keys::default();
         for open in &self.open[other] {
-            amount.add(&self.content(other, open).amount);
-            keys.add(self.step(other, open.node));
+            amount.add(&self.amount(other, *open));
+            keys.add(self.step(other, *open));
         }
         let [ours, theirs] = [side, other].map(|side| self.builds.trees[side].own(&self.nodes[side]));
         let own = theirs.beyond(&ours);
@@ -391,11 +353,11 @@ impl<'a> Compared<'a> {
     }
 
     /// How much it is to be believed that the other build lost the frame of a call: that what is below it is right here.
-    fn lost(&self, side: usize, open: &Open, there: &There) -> Option<f32> {
+    fn lost(&self, side: usize, open: u32, there: &There) -> Option<f32> {
         let other = 1 - side;
         let tree = self.builds.trees[side];
         // A callee of the lost one may be called from here as well.
-        let children = &tree.node(open.node).children;
+        let children = &tree.node(open).children;
         let mut called: Vec<usize> =
             children.iter().flat_map(|child| there.classes.of(tree.node(*child).step)).collect();
         called.sort_unstable();
@@ -406,9 +368,8 @@ impl<'a> Compared<'a> {
             amount.add(&self.room(side, class));
             self.classes[class].nodes[other].iter().for_each(|node| called_keys.add(self.step(other, *node)));
         }
-        let content = self.content(side, open);
-        let fits = content.amount.fits_into(&amount);
-        let mut frontier = vec![open.node];
+        let fits = self.amount(side, open).fits_into(&amount);
+        let mut frontier = vec![open];
         let mut best = 0.0_f32;
         let mut weight = 1.0;
         for _ in 0..MAX_LOST {
@@ -417,7 +378,7 @@ impl<'a> Compared<'a> {
             for node in &frontier {
                 let node = tree.node(*node);
                 for group in &node.groups {
-                    met += tree.amounts[*group as usize].common(&there.own);
+                    met += tree.below.of_group(*group).common(&there.own);
                 }
                 for child in &node.children {
                     let step = tree.node(*child).step;
@@ -428,11 +389,11 @@ impl<'a> Compared<'a> {
                     }
                 }
             }
-            best = best.max(weight * met as f32 / tree.node(open.node).blocks.max(1) as f32);
+            best = best.max(weight * met as f32 / tree.node(open).blocks.max(1) as f32);
             weight *= 0.95;
             frontier = next;
         }
-        let is_shown = self.builds.trees[other].shows[self.step(side, open.node).function.0 as usize];
+        let is_shown = self.builds.trees[other].shows[self.step(side, open).function.0 as usize];
         let believed = match (self.builds.may_lose[other], is_shown) {
             (true, false) => 0.95,
             (true, true) => 0.85,
@@ -546,68 +507,4 @@ impl Relation {
             Relation::Renamed | Relation::Other | Relation::Contradicted => MatchKind::Site,
         }
     }
-}
-
-impl Content {
-    /// Adds what is below a node, and what it allocates itself.
-    fn add(&mut self, builds: &Builds<'_>, side: usize, top: u32) {
-        let tree = builds.trees[side];
-        // Callees before their callers: each hands its weight outwards.
-        let mut order = vec![(top, usize::MAX)];
-        let mut at = 0;
-        while at < order.len() {
-            let node = order[at].0;
-            order.extend(tree.node(node).children.iter().map(|child| (*child, at)));
-            at += 1;
-        }
-        let mut weights = vec![0.0_f32; order.len()];
-        for at in (0..order.len()).rev() {
-            let (node, parent) = order[at];
-            let node = tree.node(node);
-            let amounts = || node.groups.iter().map(|group| &tree.amounts[*group as usize]);
-            amounts().for_each(|amount| self.amount.add(amount));
-            let own: f32 = amounts().map(weight).sum();
-            weights[at] += own;
-            if own > 0.0 && at == 0 {
-                *self.functions.entry(NOBODY.0).or_default() += own;
-            }
-            if at > 0 {
-                *self.functions.entry(node.step.function.0).or_default() += weights[at];
-                weights[parent] += weights[at];
-            }
-        }
-    }
-
-    /// How alike the two are: the functions below them, and the blocks.
-    fn likeness(&self, other: &Content) -> f32 {
-        let (mut common, mut all) = (0.0, 0.0);
-        for (function, weight) in &self.functions {
-            let theirs = other.functions.get(function).copied().unwrap_or(0.0);
-            common += weight.min(theirs);
-            all += weight.max(theirs);
-        }
-        let only_theirs =
-            other.functions.iter().filter(|(function, _)| !self.functions.contains_key(function));
-        all += only_theirs.map(|(_, weight)| weight).sum::<f32>();
-        let structure = if all > 0.0 { common / all } else { 1.0 };
-        // Where nothing but blocks is below them, sizes say as much as that.
-        let part = if self.functions.keys().any(|function| *function != NOBODY.0) { 0.75 } else { 0.5 };
-        part * structure + (1.0 - part) * self.amount.likeness(&other.amount)
-    }
-
-    /// Which share of the functions below it is below another as well.
-    fn is_within(&self, other: &Content) -> f32 {
-        let all: f32 = self.functions.values().sum();
-        let common: f32 = self
-            .functions
-            .iter()
-            .map(|(function, weight)| weight.min(other.functions.get(function).copied().unwrap_or(0.0)))
-            .sum();
-        if all > 0.0 { common / all } else { 1.0 }
-    }
-}
-
-/// How much a site counts: many blocks more than few, but not as many times.
-fn weight(amount: &Amount) -> f32 {
-    (amount.blocks as f32).ln_1p()
 }

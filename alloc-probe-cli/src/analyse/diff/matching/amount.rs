@@ -44,6 +44,23 @@ impl Amount {
         amount
     }
 
+    /// So many blocks of one size class.
+    #[cfg(test)]
+    pub(super) fn of_blocks(blocks: u64, class: usize) -> Amount {
+        let mut amount = Amount { blocks, bytes: blocks << class, ..Amount::default() };
+        amount.classes[class] = blocks;
+        amount
+    }
+
+    /// What has come to an earlier sum.
+    pub(super) fn since(&self, earlier: &Amount) -> Amount {
+        let mut since = self.clone();
+        since.classes.iter_mut().zip(&earlier.classes).for_each(|(sum, before)| *sum -= before);
+        since.blocks -= earlier.blocks;
+        since.bytes -= earlier.bytes;
+        since
+    }
+
     /// Adds another.
     pub(super) fn add(&mut self, other: &Amount) {
         self.classes.iter_mut().zip(&other.classes).for_each(|(sum, more)| *sum = sum.saturating_add(*more));

@@ -9,8 +9,10 @@
 
 mod align;
 mod amount;
+mod below;
 mod builds;
 mod likeness;
+mod node;
 mod residue;
 mod tree;
 

@@ -113,7 +113,7 @@ impl<'a> Residue<'a> {
     fn add(&mut self, place: u32, groups: [Vec<u32>; 2], kind: Option<MatchKind>) -> u32 {
         let amounts = [0, 1].map(|side: usize| {
             let mut sum = Amount::default();
-            groups[side].iter().for_each(|group| sum.add(&self.builds.trees[side].amounts[*group as usize]));
+            groups[side].iter().for_each(|group| sum.add(&self.builds.trees[side].below.of_group(*group)));
             sum
         });
         let rest = [amounts[0].beyond(&amounts[1]), amounts[1].beyond(&amounts[0])];

@@ -1,41 +1,23 @@
 //! The calls of one build as a tree: the outermost function first, with what is allocated at and below each call.
 
 use super::amount::Amount;
+use super::below::{Below, Calls};
+use super::node::{NOBODY, Node, ROOT};
 use crate::analyse::diff::chain::Group;
-use crate::analyse::diff::key::FunctionId;
 use crate::analyse::diff::step::Step;
 use crate::profile::Profile;
 use rustc_hash::FxHashMap;
-
-/// The function of a tree's root, which is none.
-pub(super) const NOBODY: FunctionId = FunctionId(u32::MAX);
-
-/// A call in the tree. The root is none, and stands for who called the outermost functions.
-#[derive(Clone, Debug)]
-pub(super) struct Node {
-    /// The function, and the line of the call in it, as the new build numbers its lines.
-    pub(super) step: Step,
-    /// Whom it calls.
-    pub(super) children: Vec<u32>,
-    /// The groups whose blocks it allocates itself.
-    pub(super) groups: Vec<u32>,
-    /// Blocks that are allocated here and below.
-    pub(super) blocks: u64,
-}
 
 /// The tree of one build.
 #[derive(Debug)]
 pub(super) struct Tree {
     /// The nodes; the first is the root.
     pub(super) nodes: Vec<Node>,
-    /// For each group, what it allocated.
-    pub(super) amounts: Vec<Amount>,
+    /// What is allocated at and below each node.
+    pub(super) below: Below,
     /// For each function, whether it is on some stack.
     pub(super) shows: Vec<bool>,
 }
-
-/// The number of the root.
-pub(super) const ROOT: u32 = 0;
 
 impl Tree {
     /// Makes the tree of the groups of a profile. `line` says where a step is in the new build.
@@ -48,7 +30,7 @@ impl Tree {
         let root = Step { function: NOBODY, line: 0, column: 0 };
         let mut tree = Tree {
             nodes: vec![Node { step: root, children: Vec::new(), groups: Vec::new(), blocks: 0 }],
-            amounts: groups.iter().map(|group| Amount::of(group, profile)).collect(),
+            below: Below::default(),
             shows: vec![false; functions],
         };
         let mut known: FxHashMap<(u32, Step), u32> = FxHashMap::default();
@@ -71,6 +53,8 @@ impl Tree {
             }
             tree.nodes[at as usize].groups.push(number);
         }
+        let amounts: Vec<Amount> = groups.iter().map(|group| Amount::of(group, profile)).collect();
+        tree.below = Below::of(&tree.nodes, &amounts);
         tree
     }
 
@@ -81,10 +65,14 @@ impl Tree {
 
     /// What some nodes allocate themselves.
     pub(super) fn own(&self, nodes: &[u32]) -> Amount {
-        let groups = nodes.iter().flat_map(|node| &self.node(*node).groups);
         let mut sum = Amount::default();
-        groups.for_each(|group| sum.add(&self.amounts[*group as usize]));
+        nodes.iter().for_each(|node| sum.add(&self.below.own(*node)));
         sum
+    }
+
+    /// Some nodes, as one call.
+    pub(super) fn calls<'a>(&'a self, nodes: &'a [u32]) -> Calls<'a> {
+        Calls { below: &self.below, nodes }
     }
 
     /// The groups at and below a node, in order.

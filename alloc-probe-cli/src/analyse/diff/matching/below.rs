@@ -1,0 +1,245 @@
+//! What is allocated below any call of a tree, without walking what is below it: sums over a walk from the root, from which
+//! those of a call are differences.
+
+use super::amount::Amount;
+use super::node::{Node, ROOT};
+use rustc_hash::FxHashMap;
+
+/// Sums of a tree, in the order of a walk in which each call is followed by all that is below it.
+#[derive(Debug, Default)]
+pub(super) struct Below {
+    /// For each node, its number in the walk, and the number behind the last below it.
+    span: Vec<(u32, u32)>,
+    /// For each number of the walk, and the one behind the last: how many groups come before it, and the weight of all calls
+    /// before it.
+    groups_before: Vec<u32>,
+    weight_before: Vec<f64>,
+    /// For each number of groups: the sum of so many, and their weight.
+    amounts: Vec<Amount>,
+    weights: Vec<f64>,
+    /// For each group, how many come before it.
+    place: Vec<u32>,
+    /// For each number of the walk, the function.
+    function: Vec<u32>,
+    /// For each function, the numbers of its calls in the walk, each with the weight of those up to it.
+    calls: FxHashMap<u32, Vec<(u32, f64)>>,
+}
+
+impl Below {
+    /// Takes the sums of a tree whose groups allocated so much.
+    pub(super) fn of(nodes: &[Node], groups: &[Amount]) -> Below {
+        let mut below = Below { span: vec![(0, 0); nodes.len()], ..Below::default() };
+        below.place = vec![0; groups.len()];
+        below.amounts.push(Amount::default());
+        below.weights.push(0.0);
+        let mut walk = Vec::with_capacity(nodes.len());
+        let mut next = vec![ROOT];
+        while let Some(node) = next.pop() {
+            below.span[node as usize].0 = walk.len() as u32;
+            walk.push(node);
+            let Node { groups: own, children, step, .. } = &nodes[node as usize];
+            below.groups_before.push(below.amounts.len() as u32 - 1);
+            below.function.push(step.function.0);
+            for group in own {
+                let (amount, before) = (&groups[*group as usize], below.amounts.len() - 1);
+                below.place[*group as usize] = before as u32;
+                below.weights.push(below.weights[before] + f64::from(weight(amount)));
+                let mut sum = below.amounts[before].clone();
+                sum.add(amount);
+                below.amounts.push(sum);
+            }
+            next.extend(children.iter().rev());
+        }
+        below.groups_before.push(below.amounts.len() as u32 - 1);
+        // From the last to the first: what is below a call ends where that of its last callee does.
+        for node in walk.iter().rev() {
+            let last = nodes[*node as usize].children.last();
+            let first = below.span[*node as usize].0;
+            below.span[*node as usize].1 = last.map_or(first + 1, |last| below.span[*last as usize].1);
+        }
+        let mut sum = 0.0;
+        for (number, node) in (0..).zip(&walk) {
+            below.weight_before.push(sum);
+            let weight = below.weight(*node);
+            sum += weight;
+            let calls = below.calls.entry(below.function[number as usize]).or_default();
+            let before = calls.last().map_or(0.0, |call| call.1);
+            calls.push((number, before + weight));
+        }
+        below.weight_before.push(sum);
+        below
+    }
+
+    /// The groups at and below a node, by how many come before.
+    fn groups(&self, node: u32) -> (usize, usize) {
+        let (first, end) = self.span[node as usize];
+        (self.groups_before[first as usize] as usize, self.groups_before[end as usize] as usize)
+    }
+
+    /// What a group allocated.
+    pub(super) fn of_group(&self, group: u32) -> Amount {
+        let place = self.place[group as usize] as usize;
+        self.amounts[place + 1].since(&self.amounts[place])
+    }
+
+    /// What a node allocates itself.
+    pub(super) fn own(&self, node: u32) -> Amount {
+        let first = self.span[node as usize].0 as usize;
+        let [from, to] = [first, first + 1].map(|number| self.groups_before[number] as usize);
+        self.amounts[to].since(&self.amounts[from])
+    }
+
+    /// What is allocated at a node and below it.
+    pub(super) fn amount(&self, node: u32) -> Amount {
+        let (from, to) = self.groups(node);
+        self.amounts[to].since(&self.amounts[from])
+    }
+
+    fn weight(&self, node: u32) -> f64 {
+        let (from, to) = self.groups(node);
+        self.weights[to] - self.weights[from]
+    }
+
+    /// The weight of what a node allocates itself.
+    fn own_weight(&self, node: u32) -> f64 {
+        let first = self.span[node as usize].0 as usize;
+        let [from, to] = [first, first + 1].map(|number| self.groups_before[number] as usize);
+        self.weights[to] - self.weights[from]
+    }
+}
+
+/// How much a group counts: many blocks more than few, but not as many times.
+fn weight(amount: &Amount) -> f32 {
+    (amount.blocks as f32).ln_1p()
+}
+
+/// Calls of one tree, as one.
+#[derive(Clone, Copy)]
+pub(super) struct Calls<'a> {
+    pub(super) below: &'a Below,
+    pub(super) nodes: &'a [u32],
+}
+
+impl Calls<'_> {
+    /// What is allocated at them and below.
+    pub(super) fn amount(&self) -> Amount {
+        let mut sum = Amount::default();
+        self.nodes.iter().for_each(|node| sum.add(&self.below.amount(*node)));
+        sum
+    }
+
+    /// How many calls are below them, with themselves.
+    fn count(&self) -> usize {
+        let spans = self.nodes.iter().map(|node| self.below.span[*node as usize]);
+        spans.map(|(first, end)| (end - first) as usize).sum()
+    }
+
+    /// The weights of all functions below them, and of what they allocate themselves, added up.
+    fn whole(&self) -> f64 {
+        let of = |node: &u32| {
+            let (first, end) = self.below.span[*node as usize];
+            let [from, to] = [first + 1, end].map(|number| self.below.weight_before[number as usize]);
+            to - from + self.below.own_weight(*node)
+        };
+        self.nodes.iter().map(of).sum()
+    }
+
+    /// How much is below a function; what they allocate themselves is below nobody.
+    fn weight_of(&self, function: Option<u32>) -> f64 {
+        let Some(function) = function else {
+            return self.nodes.iter().map(|node| self.below.own_weight(*node)).sum();
+        };
+        let Some(calls) = self.below.calls.get(&function) else { return 0.0 };
+        let before = |number: u32| match calls.partition_point(|call| call.0 < number) {
+            0 => 0.0,
+            count => calls[count - 1].1,
+        };
+        let of = |node: &u32| {
+            let (first, end) = self.below.span[*node as usize];
+            before(end) - before(first + 1)
+        };
+        self.nodes.iter().map(of).sum()
+    }
+
+    /// The functions below them, each once.
+    fn functions(&self) -> Vec<u32> {
+        let mut functions = Vec::with_capacity(self.count());
+        for node in self.nodes {
+            let (first, end) = self.below.span[*node as usize];
+            functions.extend(&self.below.function[first as usize + 1..end as usize]);
+        }
+        functions.sort_unstable();
+        functions.dedup();
+        functions
+    }
+
+    /// How much of both is below the same functions: only those of the side with fewer calls are looked at.
+    fn common(&self, other: &Calls<'_>) -> f64 {
+        let fewer = if self.count() <= other.count() { self } else { other };
+        let functions = fewer.functions().into_iter().map(Some).chain([None]);
+        functions.map(|function| self.weight_of(function).min(other.weight_of(function))).sum()
+    }
+
+    /// How alike the two are: the functions below them, and the blocks.
+    pub(super) fn likeness(&self, other: &Calls<'_>) -> f32 {
+        let common = self.common(other);
+        let all = self.whole() + other.whole() - common;
+        let structure = if all > 0.0 { (common / all) as f32 } else { 1.0 };
+        // Where nothing but blocks is below them, sizes say as much as that.
+        let part = if self.count() > self.nodes.len() { 0.75 } else { 0.5 };
+        part * structure + (1.0 - part) * self.amount().likeness(&other.amount())
+    }
+
+    /// Which share of the functions below them is below others as well.
+    pub(super) fn is_within(&self, other: &Calls<'_>) -> f32 {
+        let all = self.whole();
+        if all > 0.0 { (self.common(other) / all) as f32 } else { 1.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::diff::key::FunctionId;
+    use crate::analyse::diff::step::Step;
+
+    /// A tree by the number of each node's caller and its function, in which each node has a group of so many blocks.
+    fn tree(nodes: &[(u32, u32, u64)]) -> (Vec<Node>, Vec<Amount>) {
+        let step = |function| Step { function: FunctionId(function), line: 1, column: 1 };
+        let node = |number: usize| Node {
+            step: step(nodes[number].1),
+            children: (1..nodes.len() as u32).filter(|at| nodes[*at as usize].0 as usize == number).collect(),
+            groups: vec![number as u32],
+            blocks: 0,
+        };
+        let amounts = nodes.iter().map(|node| Amount::of_blocks(node.2, 6)).collect();
+        ((0..nodes.len()).map(node).collect(), amounts)
+    }
+
+    #[test]
+    fn sums_below_a_call_are_those_of_a_walk_below_it() {
+        let shape = [(0, 9, 1), (0, 5, 2), (1, 6, 3), (1, 5, 0), (3, 7, 4), (0, 6, 5), (5, 5, 6)];
+        let (nodes, amounts) = tree(&shape);
+        let below = Below::of(&nodes, &amounts);
+        for (node, blocks) in [(0, 21), (1, 9), (2, 3), (3, 4), (4, 4), (5, 11), (6, 6)] {
+            assert_eq!(below.amount(node).blocks, blocks, "{node}");
+            assert_eq!(below.own(node).blocks, shape[node as usize].2, "{node}");
+            assert_eq!(below.of_group(node).blocks, shape[node as usize].2, "{node}");
+        }
+        let ln = |blocks: f64| blocks.ln_1p();
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-5, "{a} and {b}");
+        let calls = |nodes| Calls { below: &below, nodes };
+        close(calls(&[1]).weight_of(Some(5)), ln(4.0));
+        close(calls(&[1, 5]).weight_of(Some(5)), ln(4.0) + ln(6.0));
+        close(calls(&[0]).weight_of(Some(5)), ln(2.0) + ln(3.0) + ln(4.0) * 2.0 + ln(6.0));
+        close(calls(&[1]).weight_of(None), ln(2.0));
+        close(calls(&[1]).whole(), ln(2.0) + ln(3.0) + ln(4.0) * 2.0);
+        close(calls(&[1]).common(&calls(&[5])), ln(2.0) + ln(4.0));
+        assert_eq!(calls(&[1]).functions(), [5, 6, 7]);
+        assert_eq!(calls(&[1]).likeness(&calls(&[1])), 1.0);
+        // But for what the two allocate themselves, all is within.
+        let whole = calls(&[1]).whole();
+        let share = (whole - ln(2.0) + ln(1.0)) / whole;
+        close(calls(&[1]).is_within(&calls(&[0])).into(), share);
+    }
+}

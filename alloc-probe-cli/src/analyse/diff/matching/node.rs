@@ -1,0 +1,23 @@
+//! A call in a tree of calls.
+
+use crate::analyse::diff::key::FunctionId;
+use crate::analyse::diff::step::Step;
+
+/// The function of a tree's root, which is none.
+pub(super) const NOBODY: FunctionId = FunctionId(u32::MAX);
+
+/// A call in the tree. The root is none, and stands for who called the outermost functions.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// The function, and the line of the call in it, as the new build numbers its lines.
+    pub(super) step: Step,
+    /// Whom it calls.
+    pub(super) children: Vec<u32>,
+    /// The groups whose blocks it allocates itself.
+    pub(super) groups: Vec<u32>,
+    /// Blocks that are allocated here and below.
+    pub(super) blocks: u64,
+}
+
+/// The number of the root.
+pub(super) const ROOT: u32 = 0;
