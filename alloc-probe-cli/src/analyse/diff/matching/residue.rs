@@ -207,7 +207,6 @@ impl<'a> Residue<'a> {
         }
         // Of a pair's surplus, its own side's chain says where it is.
         let chains = [self.chain(0, base), self.chain(1, new)];
-        let likeness = self.builds.likeness.of_chains(chains[0], chains[1]);
         let is_akin = match (chains[0].last(), chains[1].last()) {
             (Some(base), Some(new)) => self.builds.likeness.is_akin(*base, *new),
             _ => chains[0].is_empty() && chains[1].is_empty(),
@@ -222,17 +221,14 @@ impl<'a> Residue<'a> {
             (false, true) => NEAR_LIKENESS,
             (false, false) => 0.9,
         };
+        let likeness = self.builds.likeness.of_chains(chains[0], chains[1], least)?;
         let alike = theirs.likeness(ours);
         let kind = match likeness >= NEAR_LIKENESS {
             _ if is_lost && self.builds.is_by_optimiser => MatchKind::Exact,
             is_near if is_near || is_lost => MatchKind::Subsequence,
             _ => MatchKind::Site,
         };
-        (likeness >= least).then_some(Candidate {
-            score: likeness + (fit + alike) / 2.0,
-            items: [base, new],
-            kind,
-        })
+        Some(Candidate { score: likeness + (fit + alike) / 2.0, items: [base, new], kind })
     }
 
     /// Whether one item shows all that the other does and more, and the other's build may have lost that.
