@@ -57,8 +57,7 @@ impl<'a> Likeness<'a> {
         Some(2.0 * before[new.len()] / whole).filter(|likeness| *likeness >= least)
     }
 
-    /// At least what two chains share: of the base's steps, those for which the other may have one, in any order. It takes a
-    /// hundredth of the time.
+    /// At least what two chains share: of the base's steps, those for which the other may have one, in any order.
     fn most_shared(&self, base: &[Step], new: &[Step]) -> f32 {
         let (mut functions, mut positions) = (Marks::default(), Marks::default());
         for step in new {
