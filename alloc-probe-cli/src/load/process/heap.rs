@@ -23,9 +23,11 @@ pub(super) type Rounding = fn(u64, u64) -> (u64, u64);
 /// of its own, in which it is the first.
 pub(super) fn of_glibc(address: u64, size: u64) -> (u64, u64) {
     const LARGE: u64 = 128 << 10;
+    // More than there are addresses for is a word that was read while it was written.
+    let size = size.min(1 << 47);
     let chunk = (size + 8).next_multiple_of(16).max(32);
     if size >= LARGE && address % PAGE == 16 {
-        return (address - 16, (address + size).next_multiple_of(PAGE));
+        return (address - 16, address.saturating_add(size).min(1 << 48).next_multiple_of(PAGE));
     }
     (address.saturating_sub(8), address.saturating_sub(8).saturating_add(chunk))
 }
@@ -83,7 +85,7 @@ pub(super) fn account(
             }
             page.blocks = page.blocks.saturating_add(1);
         });
-        let untouched = if has(mappings, address) { block.size - live - swapped } else { 0 };
+        let untouched = if has(mappings, address) { block.size.saturating_sub(live + swapped) } else { 0 };
         let (first, last) = rounding.map_or((address, end), |rounding| rounding(address, block.size));
         let mut slack = 0;
         for (from, to) in [(first, address), (end, last)] {
