@@ -76,6 +76,8 @@ mod thread;
 pub use api::control::{dump, mode, set_mode, start, stats, stop, thread_stats};
 #[cfg(not(portable))]
 pub use api::future::{InScope, measure_future};
+#[cfg(all(feature = "metrics", not(portable)))]
+pub use api::metrics::metrics;
 #[cfg(not(portable))]
 pub use api::scope::{Entered, Here, Scope, here, measure};
 #[cfg(not(portable))]
@@ -90,6 +92,8 @@ pub use record::truth;
 mod portable;
 #[cfg(portable)]
 pub use portable::count::{AllocProbe, dump, mark, set_mode, start, stats, stop, thread_stats};
+#[cfg(all(feature = "metrics", portable))]
+pub use portable::metrics::metrics;
 #[cfg(portable)]
 pub use portable::scope::{Entered, Here, InScope, Scope, here, measure, measure_future};
 #[cfg(portable)]

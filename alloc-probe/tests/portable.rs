@@ -21,6 +21,18 @@ fn totals_are_counted() {
     assert!(alloc_probe::stats().live_bytes >= kept.len() as u64 && alloc_probe::mode() != Mode::Off);
 }
 
+#[cfg(feature = "metrics")]
+#[test]
+fn figures_are_metrics() {
+    let before = alloc_probe::stats().total_blocks;
+    let text = alloc_probe::metrics();
+    let after = alloc_probe::stats().total_blocks;
+    let line = text.lines().find_map(|line| line.strip_prefix("alloc_probe_allocated_blocks_total "));
+    let value: u64 = line.and_then(|value| value.parse().ok()).expect("a number");
+    assert!((before..=after).contains(&value), "{text}");
+    assert!(text.contains("\nalloc_probe_mode{mode=\"count\"} 1\n"), "{text}");
+}
+
 #[test]
 fn scopes_are_measured() {
     let (kept, usage) = alloc_probe::measure(|| {

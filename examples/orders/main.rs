@@ -9,15 +9,17 @@
 //! | a slow leak | [`cache::AuditTrail::record`] | bytes at the end that grow with the requests |
 //! | temporaries in a hot handler | `handlers::price_order` | blocks that are freed before the next allocation |
 //!
-//! `orders [REQUESTS]` serves that many requests, does the same work each time, and prints one line.
+//! `orders [REQUESTS]` serves that many requests, does the same work each time, and prints one line. `orders serve ADDRESS`
+//! serves whoever asks until it is ended, and says [`watch`] how its memory is.
 
 mod batch;
 mod cache;
 mod handlers;
 mod load;
+mod watch;
 
 use std::error::Error;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -28,19 +30,32 @@ alloc_probe::install!();
 const DEFAULT_REQUESTS: u64 = 30_000;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let requests = match std::env::args().nth(1) {
-        Some(number) => number.parse().map_err(|_| format!("usage: orders [REQUESTS], not `{number}`"))?,
-        None => DEFAULT_REQUESTS,
-    };
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    const USAGE: &str = "usage: orders [REQUESTS], or orders serve ADDRESS, such as 127.0.0.1:8080";
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .thread_name("orders-worker")
         .enable_io()
         .build()?;
+    let requests = match arguments[..] {
+        ["serve", address] => return runtime.block_on(serve(address.parse().map_err(|_| USAGE)?)),
+        [number] => number.parse().map_err(|_| USAGE)?,
+        [] => DEFAULT_REQUESTS,
+        _ => return Err(USAGE.into()),
+    };
     let started = Instant::now();
     let served = runtime.block_on(day(requests))?;
     println!("orders: served {served} requests in {:.2} s", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Serves customers, and those that watch.
+async fn serve(address: SocketAddr) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let shop = &*Box::leak(Box::new(cache::Shop::open()));
+    let listener = TcpListener::bind(address).await?;
+    println!("orders: http://{}/metrics", listener.local_addr()?);
+    Ok(axum::serve(listener, handlers::routes(shop).merge(watch::routes())).await?)
 }
 
 /// One day of the shop: requests, the nightly batch, and requests again, so that a profile shows apart what the

@@ -2,5 +2,7 @@
 
 pub(crate) mod control;
 pub(crate) mod future;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 pub(crate) mod report;
 pub(crate) mod scope;

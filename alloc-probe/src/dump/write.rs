@@ -84,7 +84,7 @@ pub(crate) fn save(path: &Path, dump: &impl Serialize) -> io::Result<()> {
 }
 
 /// The process's spool, with its header and its threads as they were at one instant: so that nobody's figures are seen
-/// twice, or not at all, while threads start and end. Only for that instant does one that does so wait.
+/// twice, or not at all, while threads start and end.
 struct Instant {
     header: Vec<AtomicU64>,
     threads: Vec<AtomicU64>,

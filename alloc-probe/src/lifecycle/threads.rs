@@ -100,7 +100,7 @@ fn end(thread: &'static Thread) {
     let Some((index, ended)) = registry::ended_record(&thread.record.name) else {
         return; // No space for the name: the slot stays as it is, and is not lost.
     };
-    thread.record.retire_into(ended, index, peak::epoch(thread));
+    registry::moving(|| thread.record.retire_into(ended, index, peak::epoch(thread)));
     thread::set_current(None);
     registry::release_slot(thread);
     if spool::header()[header::THREADS_ALIVE].fetch_sub(1, SeqCst) == 2 {

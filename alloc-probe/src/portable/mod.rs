@@ -7,5 +7,7 @@
 #[cfg(feature = "assertions")]
 pub(crate) mod check;
 pub(crate) mod count;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 pub(crate) mod scope;
 pub(crate) mod state;

@@ -19,11 +19,12 @@ impl Sum {
     /// Over all threads.
     pub(crate) fn of_process() -> Sum {
         let epoch = spool::header()[header::EPOCH].load(Relaxed);
-        let mut sum = Sum::default();
-        registry::while_none_ends(|| {
+        let mut sum = registry::while_none_ends(|| {
+            let mut sum = Sum::default();
             registry::for_each_record(|record| {
                 sum.add(&record.figures, record.reallocs.load(Relaxed), epoch)
             });
+            sum
         });
         if sum.live.0 > sum.at_peak.0 {
             sum.at_peak = sum.live; // A peak that is not over.

@@ -8,8 +8,8 @@ use crate::os::lock::{Lock, LockGuard};
 use crate::spool;
 use alloc_probe_format::spool::{Section, header};
 use std::ptr::null_mut;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, fence};
 
 /// How many names of ended threads are kept apart; the rest share the last.
 const NAMES: usize = 1024;
@@ -31,6 +31,19 @@ pub(crate) fn lock() -> LockGuard<'static> {
 /// In the child of a fork: the thread that held the lock does not exist.
 pub(crate) fn reset_after_fork() {
     REGISTRY.reset();
+    MOVES.store(0, Relaxed);
+}
+
+/// How often figures began or ended to move from one record to another: odd while they do.
+static MOVES: AtomicU64 = AtomicU64::new(0);
+
+/// Runs `f`, which moves figures from one record to another. The registry's lock is held.
+pub(crate) fn moving<T>(f: impl FnOnce() -> T) -> T {
+    MOVES.store(MOVES.load(Relaxed) + 1, Relaxed);
+    fence(Release);
+    let value = f();
+    MOVES.store(MOVES.load(Relaxed) + 1, Release);
+    value
 }
 
 /// A slot for the calling thread. None where there is no space. The registry is locked.
@@ -138,8 +151,21 @@ pub(crate) fn ended_record(name: &[AtomicU64; 2]) -> Option<(usize, &'static Rec
     Some((used, new))
 }
 
-/// Runs `f` while no thread starts or ends, so that nobody's figures are seen twice, or not at all.
-pub(crate) fn while_none_ends<T>(f: impl FnOnce() -> T) -> T {
+/// Runs `f`, which only reads, until no thread has ended meanwhile, so that nobody's figures are seen twice, or not at
+/// all. No thread waits for it, but where one after the other ends: then they wait for the last attempt.
+pub(crate) fn while_none_ends<T>(mut f: impl FnMut() -> T) -> T {
+    const ATTEMPTS: u32 = 8;
+    for _ in 0..ATTEMPTS {
+        let before = MOVES.load(Acquire);
+        if before % 2 == 0 {
+            let value = f();
+            fence(Acquire);
+            if MOVES.load(Relaxed) == before {
+                return value;
+            }
+        }
+        std::thread::yield_now();
+    }
     let _held = REGISTRY.lock();
     f()
 }

@@ -1,0 +1,14 @@
+//! What a service answers to those that watch it: its metrics.
+
+mod metrics;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::ExitCode;
+use support::groups;
+
+alloc_probe::install!();
+
+fn main() -> ExitCode {
+    support::main(&groups![metrics])
+}
