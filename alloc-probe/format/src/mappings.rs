@@ -58,6 +58,8 @@ pub struct Mapping {
     pub swapped: u64,
     /// Of the resident bytes, those that were given up, and that the system takes when it needs them.
     pub given_up: u64,
+    /// Of the resident bytes, those that became something else while they were looked at.
+    pub changed: u64,
     /// Huge pages of the kind that counts as nobody's resident memory.
     pub huge: u64,
     /// Whether the system was told to set nothing aside for it.
@@ -73,6 +75,11 @@ impl Mapping {
     /// What of its resident memory was given up, and is no longer what the mapping is for.
     fn apart(&self) -> u64 {
         if self.may_hold_blocks() { self.given_up.min(self.resident) } else { 0 }
+    }
+
+    /// What of its resident memory is no longer what it was, of what is not apart.
+    fn changed(&self) -> u64 {
+        self.changed.min(self.resident - self.apart())
     }
 
     /// Whether nobody can have a block there, unless it has become writable since.
@@ -242,6 +249,7 @@ impl<'a> Header<'a> {
             anonymous: 0,
             swapped: 0,
             given_up: 0,
+            changed: 0,
             huge: 0,
             is_not_reserved: false,
         }
@@ -270,17 +278,20 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Resident memory by what it is for. Of the mappings without a file, what was given up is apart.
+/// Resident memory by what it is for. Of the mappings without a file, what was given up is apart, and what has changed.
 pub fn categories(mappings: &[Mapping]) -> Vec<Category> {
     let of_kind = |kind| mappings.iter().filter(move |mapping| mapping.kind == kind);
-    let given_up: u64 = mappings.iter().map(Mapping::apart).sum();
+    let apart = |name: &str, bytes: fn(&Mapping) -> u64| Category {
+        name: name.to_owned(),
+        bytes: mappings.iter().map(bytes).sum(),
+    };
     let category = |(kind, name): (Kind, &str)| {
-        let bytes = of_kind(kind).map(|mapping| mapping.resident - mapping.apart()).sum();
+        let bytes = of_kind(kind).map(|mapping| mapping.resident - mapping.apart() - mapping.changed()).sum();
         Category { name: name.to_owned(), bytes }
     };
-    let reclaimable = Category { name: "reclaimable".to_owned(), bytes: given_up };
     let mut categories: Vec<Category> = Kind::ALL.into_iter().map(category).collect();
-    categories.insert(2, reclaimable);
+    let beside = [apart("reclaimable", Mapping::apart), apart("changed", Mapping::changed)];
+    categories.splice(2..2, beside);
     categories.retain(|category| category.bytes > 0);
     categories
 }

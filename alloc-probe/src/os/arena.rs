@@ -10,6 +10,7 @@
 
 use super::lock::{Lock, LockGuard};
 use super::memory::{PAGE, make_zero, reserve};
+use super::proc::PageMap;
 use super::process::limit;
 use std::alloc::Layout;
 use std::ptr::{NonNull, null_mut};
@@ -62,6 +63,20 @@ pub(crate) fn alloc(layout: Layout, signals: Signals) -> *mut u8 {
 /// How much of it is in use.
 pub(crate) fn used_bytes() -> usize {
     USED.load(Relaxed)
+}
+
+/// How much of what is in use is resident, where that is more than a little.
+pub(crate) fn resident_bytes() -> u64 {
+    const LITTLE: usize = 64 << 10;
+    let used = used_bytes() as u64;
+    if used <= LITTLE as u64 { 0 } else { touched_bytes(used) }
+}
+
+#[cold]
+#[inline(never)]
+fn touched_bytes(used: u64) -> u64 {
+    let base = RANGE[0].load(Relaxed) as u64;
+    PageMap::open().map_or(0, |map| map.touched_bytes(base, base + used))
 }
 
 /// How much there is room for.

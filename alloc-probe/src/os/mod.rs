@@ -22,7 +22,7 @@ pub(crate) use clone::on_a_clone;
 pub(crate) use errno::keeping_errno;
 pub(crate) use executable::{executable, without_mark};
 pub(crate) use memory::{PAGE, for_each_own_range, keep, make_zero, replace, reserve, wipe_on_fork};
-pub(crate) use proc::{PageMap, for_each_task, read_small};
+pub(crate) use proc::{PageMap, entry, for_each_task, read_small};
 pub(crate) use process::{has_more_rights, limit};
 pub(crate) use signals::SignalsBlocked;
 pub(crate) use time::{monotonic_ns, sleep_ns, unix_ns};

@@ -41,6 +41,8 @@ pub(crate) fn for_each_task(mut f: impl FnMut(u64)) {
 pub(crate) struct PageMap {
     file: libc::c_int,
     page_bytes: u64,
+    /// Whether the system is asked for touched pages first.
+    scans: bool,
 }
 
 impl PageMap {
@@ -53,16 +55,77 @@ impl PageMap {
                 libc::sysconf(libc::_SC_PAGESIZE),
             )
         };
-        (file >= 0).then_some(PageMap { file, page_bytes: page.max(1) as u64 })
+        (file >= 0).then_some(PageMap { file, page_bytes: page.max(1) as u64, scans: true })
     }
 
     /// The bytes of the pages between two addresses that are resident or swapped out: those that were ever touched, and
     /// not given back since.
     pub(crate) fn touched_bytes(&self, low: u64, high: u64) -> u64 {
-        const RESIDENT_OR_SWAPPED: u64 = 3 << 62;
-        let mut entries = [0u64; 256];
-        let (mut page, end) = (low / self.page_bytes, high.div_ceil(self.page_bytes));
         let mut touched = 0;
+        self.for_each_touched(low, high, |start, end| touched += end - start);
+        touched
+    }
+
+    /// Calls `f` with the ranges of such pages between two addresses, in order. Neighbouring ones may come apart. Where the
+    /// system can't tell them from others, those that were only read are among them: they are all one page of zeros.
+    pub(crate) fn for_each_touched(&self, low: u64, high: u64, mut f: impl FnMut(u64, u64)) {
+        self.for_each_part(low, high, |part| match part {
+            Part::Touched(start, end) => {
+                f(start, end);
+                true
+            }
+            Part::Entries(start, entries) => {
+                for (page, entry) in (start / self.page_bytes..).zip(entries) {
+                    if entry & (entry::PRESENT | entry::SWAPPED) != 0 {
+                        f(page * self.page_bytes, (page + 1) * self.page_bytes);
+                    }
+                }
+                true
+            }
+        });
+    }
+
+    /// Calls `f` with the entries of the pages between two addresses, a part at a time: its first address, its entries, and
+    /// whether all pages before it that have none were left out, until it says no. What was never touched is left out where the
+    /// system tells: a reserved terabyte takes no longer than what is in it. False where an entry can't be read.
+    pub(crate) fn for_each_entries(
+        &self,
+        low: u64,
+        high: u64,
+        mut f: impl FnMut(u64, &[u64], bool) -> bool,
+    ) -> bool {
+        let mut read = true;
+        self.for_each_part(low, high, |part| match part {
+            Part::Touched(start, end) => {
+                read = read && self.entries(start, end, |at, entries| f(at, entries, true));
+                read
+            }
+            Part::Entries(start, entries) => f(start, entries, false),
+        }) && read
+    }
+
+    /// Calls `f` with each range of touched pages; or, where the system does not tell these, with all entries.
+    fn for_each_part(&self, low: u64, high: u64, mut f: impl FnMut(Part<'_>) -> bool) -> bool {
+        let low = low / self.page_bytes * self.page_bytes;
+        let high = high.next_multiple_of(self.page_bytes);
+        let mut at = low;
+        let mut more = true;
+        while more && at < high {
+            let mut found = [scan::Found::default(); scan::FOUND];
+            let scanned = if self.scans { scan::scan(self.file, at, high, &mut found) } else { None };
+            let Some((count, end)) = scanned else {
+                return self.entries(at, high, |start, entries| f(Part::Entries(start, entries)));
+            };
+            more = found[..count].iter().all(|found| f(Part::Touched(found.start, found.end)));
+            at = end;
+        }
+        true
+    }
+
+    /// Calls `f` with the entries of all pages between two addresses, until it says no. False where they can't be read.
+    fn entries(&self, low: u64, high: u64, mut f: impl FnMut(u64, &[u64]) -> bool) -> bool {
+        let mut entries = [0u64; 256];
+        let (mut page, end) = (low / self.page_bytes, high / self.page_bytes);
         while page < end {
             let wanted = (end - page).min(entries.len() as u64) as usize;
             let at = (page * 8) as libc::off_t;
@@ -70,12 +133,97 @@ impl PageMap {
             let got = unsafe { libc::pread(self.file, entries.as_mut_ptr().cast(), wanted * 8, at) };
             let got = got.max(0) as usize / 8;
             if got == 0 {
+                return false;
+            }
+            if !f(page * self.page_bytes, &entries[..got]) {
                 break;
             }
-            touched += entries[..got].iter().filter(|&entry| entry & RESIDENT_OR_SWAPPED != 0).count();
             page += got as u64;
         }
-        touched as u64 * self.page_bytes
+        true
+    }
+}
+
+/// What the system tells of some pages.
+enum Part<'a> {
+    /// From where to where they were touched.
+    Touched(u64, u64),
+    /// The entries of all of them, from an address on.
+    Entries(u64, &'a [u64]),
+}
+
+/// Bits of an entry of `/proc/self/pagemap`.
+pub(crate) mod entry {
+    pub(crate) const PRESENT: u64 = 1 << 63;
+    pub(crate) const SWAPPED: u64 = 1 << 62;
+    pub(crate) const EXCLUSIVE: u64 = 1 << 56;
+}
+
+/// The system call that finds touched pages, as Linux has it since 6.7.
+mod scan {
+    /// How many ranges are asked for at a time.
+    pub(super) const FOUND: usize = 64;
+
+    /// `struct page_region`.
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    pub(super) struct Found {
+        pub(super) start: u64,
+        pub(super) end: u64,
+        categories: u64,
+    }
+
+    /// `struct pm_scan_arg`.
+    #[repr(C)]
+    struct Arguments {
+        size: u64,
+        flags: u64,
+        start: u64,
+        end: u64,
+        walk_end: u64,
+        found: u64,
+        found_length: u64,
+        most_pages: u64,
+        inverted: u64,
+        all_of: u64,
+        any_of: u64,
+        told: u64,
+    }
+
+    const PRESENT: u64 = 1 << 3;
+    const SWAPPED: u64 = 1 << 4;
+    const ZERO: u64 = 1 << 5;
+    /// `_IOWR('f', 16, struct pm_scan_arg)`.
+    const PAGEMAP_SCAN: u64 = 3 << 30 | (size_of::<Arguments>() as u64) << 16 | (b'f' as u64) << 8 | 16;
+
+    /// The next ranges of pages that are there or swapped out, but for the page of zeros; how many, and up to where that is
+    /// all. None where the system has no such call.
+    pub(super) fn scan(
+        pagemap: libc::c_int,
+        start: u64,
+        end: u64,
+        found: &mut [Found; FOUND],
+    ) -> Option<(usize, u64)> {
+        let mut arguments = Arguments {
+            size: size_of::<Arguments>() as u64,
+            flags: 0,
+            start,
+            end,
+            walk_end: 0,
+            found: found.as_mut_ptr() as u64,
+            found_length: FOUND as u64,
+            most_pages: 0,
+            inverted: ZERO,
+            all_of: ZERO,
+            any_of: PRESENT | SWAPPED,
+            told: PRESENT | SWAPPED,
+        };
+        // SAFETY: the system reads and writes the arguments, and writes as many ranges as they say there is room for.
+        let count = unsafe {
+            libc::syscall(libc::SYS_ioctl, pagemap, PAGEMAP_SCAN as libc::c_ulong, &raw mut arguments)
+        };
+        let count = usize::try_from(count).ok().filter(|&count| count <= FOUND)?;
+        (arguments.walk_end > start).then_some((count, arguments.walk_end))
     }
 }
 
@@ -141,4 +289,41 @@ pub(crate) fn read_small<'a>(path: &std::ffi::CStr, buffer: &'a mut [u8]) -> Opt
         length
     };
     Some(&buffer[..length])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::reserve;
+
+    #[test]
+    fn touched_pages_are_the_same_in_both_ways() {
+        const PAGES: u64 = 2000;
+        const TOUCHED: [u64; 7] = [0, 1, 2, 700, 702, 1500, 1999];
+        let scanning = PageMap::open().expect("a page map");
+        let mut reading = PageMap::open().expect("a page map");
+        reading.scans = false;
+        let page = scanning.page_bytes;
+        let start = reserve((PAGES * page) as usize).expect("memory").as_ptr() as u64;
+        for number in TOUCHED {
+            // SAFETY: the memory is this test's own.
+            unsafe { ((start + number * page) as *mut u8).write_volatile(1) };
+        }
+        for map in [&scanning, &reading] {
+            let mut touched = Vec::new();
+            map.for_each_touched(start, start + PAGES * page, |from, to| {
+                touched.extend((from..to).step_by(page as usize).map(|at| (at - start) / page));
+            });
+            assert_eq!(touched, TOUCHED);
+            assert_eq!(map.touched_bytes(start + page, start + 702 * page), 3 * page);
+            let mut entries = 0;
+            assert!(map.for_each_entries(start, start + PAGES * page, |at, part, _| {
+                let numbers = (at - start) / page..;
+                let there = numbers.zip(part).filter(|(_, part)| *part & entry::PRESENT != 0);
+                entries += there.inspect(|(number, _)| assert!(TOUCHED.contains(number))).count();
+                true
+            }));
+            assert_eq!(entries, TOUCHED.len());
+        }
+    }
 }

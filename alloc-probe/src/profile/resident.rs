@@ -24,7 +24,7 @@ pub(crate) struct Resident {
     pub(crate) shared_bytes: u64,
 }
 
-/// The resident memory now; none where the system does not tell.
+/// The resident memory now, without what a dump takes that is being written; none where the system does not tell.
 pub(crate) fn now() -> Option<Resident> {
     let mut buffer = [0u8; 128];
     let text = os::keeping_errno(|| os::read_small(c"/proc/self/statm", &mut buffer))?;
@@ -38,7 +38,9 @@ pub(crate) fn now() -> Option<Resident> {
             })
             .wrapping_mul(page)
     });
-    Some(Resident { bytes: fields.next()?, shared_bytes: fields.next()? })
+    let (bytes, shared_bytes) = (fields.next()?, fields.next()?);
+    let of_dump = os::keeping_errno(arena::resident_bytes);
+    Some(Resident { bytes: bytes.saturating_sub(of_dump), shared_bytes })
 }
 
 /// The least by which a peak must exceed the last one read.

@@ -63,6 +63,11 @@ pub(crate) fn main(files: &[(&'static str, Cases)]) -> ExitCode {
         run();
         return ExitCode::SUCCESS;
     }
+    // What runs in the background ignores SIGINT, and what it starts does too, unless it is told otherwise.
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: the default disposition runs no code.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let checks = files.iter().flat_map(|(file, cases)| {

@@ -4,6 +4,7 @@ use crate::binaries::{self, Profile};
 use crate::tool::{alloc_probe, frames, json};
 use alloc_probe_format::dump::{Dump, Ended, Figures};
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use tempfile::TempDir;
@@ -21,7 +22,18 @@ impl Service {
     /// With variables for the probe; an output path is a file in a folder of its own.
     fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Service {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut process = Command::new(binaries::subject("installed", Profile::Dev))
+        let mut command = Command::new(binaries::subject("installed", Profile::Dev));
+        let signals_at_their_defaults = || {
+            for signal in [libc::SIGINT, libc::SIGTERM] {
+                // SAFETY: the default disposition runs no code.
+                unsafe { libc::signal(signal, libc::SIG_DFL) };
+            }
+            Ok(())
+        };
+        // What runs in the background ignores SIGINT, and what it starts does too, unless it is told otherwise.
+        // SAFETY: it makes system calls only.
+        unsafe { command.pre_exec(signals_at_their_defaults) };
+        let mut process = command
             .arg("service")
             .args(arguments)
             .env_clear()

@@ -14,14 +14,14 @@ pub(in crate::analyse) const RESIDENT: Part =
 
 /// What the allocator has, page by page; in one line where that is not known. The untouched and the swapped are live,
 /// but not resident, so they count below zero.
-pub(in crate::analyse) const HEAP: [Part; 13] = [
+pub(in crate::analyse) const HEAP: [Part; 14] = [
     ("live blocks", "asked for and not freed", true, |dump| Some(live(dump))),
     ("never touched", "live, but on pages not used yet", true, |dump| {
         let Some(heap) = heap(dump) else {
             // At least so much of what is live is not resident.
             return Some(anonymous(dump) - live(dump)).filter(|less| *less < 0);
         };
-        Some(signed(heap.live_bytes) + signed(heap.swapped_bytes) - live(dump))
+        Some(signed(heap.live_bytes) + signed(heap.swapped_bytes) - live(dump) - came(dump))
     }),
     ("swapped out", "live, but not in RAM any more", true, |dump| Some(-signed(heap(dump)?.swapped_bytes))),
     ("retained", "free pages the allocator keeps", true, |dump| Some(signed(heap(dump)?.retained_bytes))),
@@ -47,9 +47,12 @@ pub(in crate::analyse) const HEAP: [Part; 13] = [
         Some(_) => Some(0),
         None => Some((anonymous(dump) - live(dump)).max(0)),
     }),
+    ("changed meanwhile", "came, went or moved while read", true, |dump| {
+        Some(category(dump, "changed") + came(dump))
+    }),
     ("reclaimable", "given up, the system's at need", true, |dump| Some(category(dump, "reclaimable"))),
     ("other mappings", "made without the allocator", true, |dump| {
-        // The two are read one after the other, so the heap may have grown in between.
+        // In old dumps, the heap may have grown between the two.
         Some((anonymous(dump) - signed(heap(dump)?.resident_bytes)).max(0))
     }),
 ];
@@ -106,6 +109,16 @@ fn live(dump: &Dump) -> i64 {
 
 fn heap(dump: &Dump) -> Option<&Heap> {
     dump.memory.heap.as_ref()
+}
+
+/// What is live and was not seen in memory, below zero: it came, or moved, when the pages had been read. Above zero, what went.
+/// Estimates tell nothing of that.
+fn came(dump: &Dump) -> i64 {
+    let heap = heap(dump).filter(|heap| heap.basis != HeapBasis::Samples);
+    heap.map_or(0, |heap| {
+        let seen = [heap.live_bytes, heap.untouched_bytes, heap.swapped_bytes, heap.elsewhere_bytes];
+        seen.into_iter().map(signed).sum::<i64>() - live(dump)
+    })
 }
 
 /// The heap, where it is known what of it is the allocator's and what C's.

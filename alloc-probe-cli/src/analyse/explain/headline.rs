@@ -99,6 +99,7 @@ fn parts(run: &Run<'_>, account: &Account) -> Vec<(i64, String)> {
             format!("is {name}'s beyond live blocks: free memory, rounding, C code"),
         ),
         (sum(&["heap, unknown"]), "of the heap could not be told".to_owned()),
+        (sum(&["changed meanwhile"]), "changed while it was read".to_owned()),
         (sum(&["other mappings"]), "was mapped without the allocator".to_owned()),
         (sum(&["reclaimable"]), "is given up, and the system's at need".to_owned()),
         (

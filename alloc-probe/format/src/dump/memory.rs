@@ -133,6 +133,9 @@ pub struct Heap {
     pub untouched_bytes: u64,
     /// The same on pages that were swapped out.
     pub swapped_bytes: u64,
+    /// The same in memory that is not looked at, as of a file or of huge pages.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub elsewhere_bytes: u64,
     /// Free bytes between blocks in use by the size of the hole: bucket *b* counts the holes of 2^*b* to 2^(*b*+1) − 1
     /// bytes. Empty where they are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -189,8 +192,9 @@ pub struct AllocatorFacts {
 /// One kind of memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Category {
-    /// What it is: `heap`, `anonymous`, `reclaimable`, `stacks`, `executable`, `libraries`, `files`, `probe`. Reclaimable
-    /// is memory without a file that the process has given up (`MADV_FREE`): the kernel takes it when it needs it.
+    /// What it is: `heap`, `anonymous`, `reclaimable`, `changed`, `stacks`, `executable`, `libraries`, `files`, `probe`.
+    /// Reclaimable is memory without a file that the process has given up (`MADV_FREE`): the kernel takes it when it needs
+    /// it. Changed is such memory that was given back, or became something else, while the dump was written.
     pub name: String,
     /// Its resident bytes.
     pub bytes: u64,

@@ -156,13 +156,13 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec
     };
     if let Some(mut account) = account {
         account.heap.give_up(given_up_in_heap(&heap, &mut pages));
+        note_changes(basis.malloc.is_some(), &mut pages);
         for mapping in mappings.iter_mut().filter(|mapping| mapping.may_hold_blocks()) {
-            // What others gave back since is in no account.
-            mapping.resident -=
-                pages.gone_bytes(mapping.start as u64, mapping.end as u64).min(mapping.resident);
+            mapping.changed = pages.changed_bytes(mapping.start as u64, mapping.end as u64);
         }
         if account.elsewhere_bytes > 0 {
             let bytes = account.elsewhere_bytes;
+            account.heap.elsewhere_bytes = bytes;
             memory.unknown.push(format!("{bytes} bytes of live blocks lie in memory of another kind"));
         }
         memory.heap = Some(account.heap);
@@ -178,6 +178,24 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec
         None => facts,
     };
     sites
+}
+
+/// How often is looked at most for what has changed, as long as anything has since the last time.
+const LOOKS: u32 = 8;
+
+/// How many pages are looked at each time for whether they are `malloc`'s by now.
+const LOOKED_AT: u32 = 1 << 15;
+
+/// Notes which pages outside the heap are no longer there, or have become `malloc`'s.
+fn note_changes(has_malloc: bool, pages: &mut Pages) {
+    // With one thread, nothing changes.
+    let has_malloc = has_malloc && LiveSpool.header(header::THREADS_ALIVE) > 1;
+    for _ in 0..LOOKS {
+        let mut look = c_malloc::Look::at(if has_malloc { LOOKED_AT } else { 0 });
+        if !pages.look_again(|page| look.mapped_chunk_over(page)) {
+            break;
+        }
+    }
 }
 
 /// What of the heap's mappings was given up, and is resident only as long as the system has no need of it.

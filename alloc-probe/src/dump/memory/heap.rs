@@ -256,7 +256,7 @@ fn add_page(heap: &mut Heap, page: &Page) {
 /// Adds the chunks that are in use, and by no block that was recorded. Returns how many of these bytes are glibc's own.
 fn add_chunks(malloc: &mut Malloc, pages: &mut Pages) -> u64 {
     malloc.free_cached();
-    let mut add = |start: u64, end: u64| {
+    let add = |pages: &mut Pages, start: u64, end: u64| {
         let mut added = 0;
         pages.for_each(start, end, |figures, place, bytes| {
             if let Place::Resident(index) = place {
@@ -265,14 +265,17 @@ fn add_chunks(malloc: &mut Malloc, pages: &mut Pages) -> u64 {
         });
         added
     };
-    let metadata = malloc.heaps.iter().map(|span| add(span.start, span.first + 8)).sum();
+    let metadata = malloc.heaps.iter().map(|span| add(pages, span.start, span.first + 8)).sum();
     malloc.chunks.for_each(|chunk| {
         if chunk.in_use {
-            add(chunk.address + 8, chunk.address + 8 + chunk.size);
+            add(pages, chunk.address + 8, chunk.address + 8 + chunk.size);
         }
     });
-    for chunk in malloc.mapped.iter().filter(|chunk| !chunk.taken && !chunk.gone) {
-        add(chunk.start, chunk.end);
+    for chunk in malloc.mapped.iter().filter(|chunk| !chunk.taken) {
+        match chunk.gone {
+            true => pages.have_changed(chunk.start, chunk.end),
+            false => drop(add(pages, chunk.start, chunk.end)),
+        }
     }
     for heap in &malloc.not_followed {
         pages.for_each(heap.start, heap.end, |figures, place, _| {

@@ -326,6 +326,45 @@ impl Finder<'_> {
     }
 }
 
+/// A look at pages, by address, for whether they have become `malloc`'s.
+pub(super) struct Look {
+    /// How many may still be read.
+    left: u32,
+    /// Up to where no chunk was found.
+    behind: u64,
+}
+
+impl Look {
+    pub(super) fn at(pages: u32) -> Look {
+        Look { left: pages, behind: 0 }
+    }
+
+    /// Up to where a chunk with a mapping of its own reaches that has the page at this address by now. Where a page can't be
+    /// read, that is what has changed.
+    pub(super) fn mapped_chunk_over(&mut self, page: u64) -> Option<u64> {
+        let neighbour = std::mem::replace(&mut self.behind, page + PAGE as u64) == page;
+        let mut start = page;
+        while self.left > 0 {
+            self.left -= 1;
+            let mut header = [0; 2];
+            if self_memory::copy(start, &mut header) != size_of_val(&header) {
+                return (start == page).then_some(page + PAGE as u64);
+            }
+            let bytes = header[1] & !FLAGS;
+            let is_chunk = header[0] == 0
+                && header[1] & FLAGS == MAPPED
+                && bytes % PAGE as u64 == 0
+                && (PAGE as u64..1 << 47).contains(&bytes);
+            if is_chunk || neighbour {
+                return Some(start.wrapping_add(bytes)).filter(|&end| is_chunk && end > page);
+            }
+            // It may begin before what was seen to be resident.
+            start = start.checked_sub(PAGE as u64)?;
+        }
+        None
+    }
+}
+
 /// The size in use and the arena of a heap, if there is one at this address. Where it begins stand its arena, the arena's
 /// heap before it, and the size; the arena itself stands behind that in its first heap.
 fn heap_info(window: &mut Window, pages: &mut Pages, heap: u64) -> Option<(u64, u64)> {

@@ -1,12 +1,14 @@
 //! Which pages are resident, and how many of their bytes are what.
 //!
-//! A bit for each page says whether it is resident, and the number of such bits before it where its figures are: so
-//! address space that was reserved and never touched costs next to nothing, and no block has to be searched for.
+//! A bit for each page says whether it is resident, and the number of such bits before it where its figures are: so no
+//! block has to be searched for. Address space that was reserved and never touched has no bits.
+//!
+//! Threads that go on unmap and move what was seen to be resident, and map other memory in its place. What is the heap's
+//! counts as what it was. Of the rest, whatever is no longer there, or has become the heap's, counts as *changed*: what it
+//! was is not known.
 
-use crate::os::{PAGE, PageMap};
+use crate::os::{PAGE, PageMap, entry};
 use alloc_probe_format::mappings::Mapping;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 
 /// The bytes of a resident page. What none of these have is free.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +25,8 @@ pub(super) struct Page {
     pub(super) in_heap: bool,
     /// Whether it is not known what of it is free, but for live blocks.
     pub(super) is_unknown: bool,
+    /// Whether it has become something else since it was seen to be resident.
+    has_changed: bool,
 }
 
 impl Page {
@@ -79,6 +83,7 @@ pub(super) enum Place {
 /// The pages of some mappings.
 #[derive(Default)]
 pub(super) struct Pages {
+    mappings: Vec<Range64>,
     ranges: Vec<Range>,
     resident: Vec<u64>,
     /// Bits before each word of `resident`.
@@ -89,9 +94,10 @@ pub(super) struct Pages {
     last: usize,
 }
 
+/// From an address to another.
 type Range64 = std::ops::Range<u64>;
 
-/// A mapping, in pages.
+/// A part of a mapping, in pages.
 struct Range {
     start: u64,
     end: u64,
@@ -101,36 +107,27 @@ struct Range {
 
 const PAGE_BYTES: u64 = PAGE as u64;
 
-/// Bits of an entry of `/proc/self/pagemap`.
-mod entry {
-    pub(super) const PRESENT: u64 = 1 << 63;
-    pub(super) const SWAPPED: u64 = 1 << 62;
-    pub(super) const EXCLUSIVE: u64 = 1 << 56;
-}
+/// From so many pages on, those that were never touched in between are a range of their own.
+const GAP: u64 = 512;
 
 impl Pages {
     /// More than what is kept of a mapping takes, with its chunks.
     pub(super) fn needs(mapping: &Mapping) -> u64 {
         let (space, resident) = ((mapping.end - mapping.start) as u64, mapping.resident);
-        // A bit and a part of a number for each page; figures for each that is resident; three bits for each 16 bytes, a
-        // block's site for each 32 at the most, and the links of caches.
-        space / PAGE_BYTES / 4 + resident / PAGE_BYTES * size_of::<Page>() as u64 + resident / 4
+        let touched = (resident + mapping.swapped) / PAGE_BYTES;
+        // A bit and a part of a number for each page, or for the gap before each that was touched; figures for each that is
+        // resident; three bits for each 16 bytes, a block's site for each 32 at the most, and the links of caches.
+        let bits = (space / PAGE_BYTES / 4).min(touched * (GAP / 4 + 2 * size_of::<Range>() as u64));
+        bits + resident / PAGE_BYTES * size_of::<Page>() as u64 + resident / 4
     }
 
     /// The pages of mappings, by address. None where the system does not tell.
     pub(super) fn of(mappings: &[Mapping]) -> Option<Pages> {
-        let file = File::open("/proc/self/pagemap").ok()?;
+        let map = PageMap::open()?;
         let mut pages = Pages::default();
         for mapping in mappings {
-            let (start, end) = (mapping.start as u64 / PAGE_BYTES, mapping.end as u64 / PAGE_BYTES);
-            let word = if mapping.resident + mapping.swapped == 0 {
-                None
-            } else {
-                let word = pages.resident.len();
-                pages.read(&file, start, end, mapping)?;
-                Some(word)
-            };
-            pages.ranges.push(Range { start, end, word });
+            pages.read(&map, mapping)?;
+            pages.mappings.push(mapping.start as u64..mapping.end as u64);
         }
         pages.count();
         Some(pages)
@@ -140,40 +137,52 @@ impl Pages {
     ///
     /// A page that was read and never written to is the one page of zeros, which is not the process's memory. It is
     /// shared, but so are pages of a process that has forked: the mapping's own figure tells how many are which.
-    fn read(&mut self, file: &File, start: u64, end: u64, mapping: &Mapping) -> Option<()> {
-        let first = self.resident.len();
-        let words = ((end - start) as usize).div_ceil(64);
-        self.resident.resize(first + words, 0);
-        if mapping.swapped > 0 {
-            self.swapped.resize(first + words, 0);
-        }
-        let mut buffer = vec![0u8; 1 << 15];
-        let mut shared: Vec<u64> = Vec::new();
+    fn read(&mut self, map: &PageMap, mapping: &Mapping) -> Option<()> {
+        let (start, end) = (mapping.start as u64 / PAGE_BYTES, mapping.end as u64 / PAGE_BYTES);
+        let expected = (mapping.resident + mapping.swapped) / PAGE_BYTES;
+        // What comes next to be told of, and the range that it may still belong to.
+        let mut next = start;
+        let mut range: Option<Range> = None;
+        let mut shared: Vec<(usize, u64)> = Vec::new();
         let (mut own, mut swapped) = (0, 0);
-        let mut page = start;
-        // A program that goes on may have touched more by now: so one part more than what there was is looked at.
-        let mut more = true;
-        while page < end && more {
-            more = (own + swapped) * PAGE_BYTES < mapping.resident + mapping.swapped;
-            let bytes = buffer.len().min((end - page) as usize * 8);
-            let got = file.read_at(&mut buffer[..bytes], page * 8).ok().filter(|&got| got >= 8)?;
-            for bytes in buffer[..got].chunks_exact(8) {
-                let entry = u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
-                let place = page - start;
-                let (word, bit) = (first + (place / 64) as usize, 1 << (place % 64));
+        let took = |at: u64, entries: &[u64], is_sparse: bool| {
+            for (page, entry) in (at / PAGE_BYTES..).zip(entries) {
+                if entry & (entry::PRESENT | entry::SWAPPED) == 0 {
+                    continue;
+                }
+                if range.as_ref().is_none_or(|range| page - range.end >= GAP) {
+                    self.ranges.extend(range.take());
+                    if page > next {
+                        self.ranges.push(Range { start: next, end: page, word: None });
+                    }
+                    range = Some(Range { start: page, end: page, word: Some(self.resident.len()) });
+                }
+                let Some(Range { start, end, word: Some(first) }) = &mut range else { continue };
+                (*end, next) = (page + 1, page + 1);
+                let (word, bit) = (*first + ((page - *start) / 64) as usize, 1 << ((page - *start) % 64));
+                self.resident.resize(word + 1, 0);
                 if entry & entry::PRESENT != 0 {
                     self.resident[word] |= bit;
-                    if entry & entry::EXCLUSIVE != 0 { own += 1 } else { shared.push(place) }
-                } else if entry & entry::SWAPPED != 0 && mapping.swapped > 0 {
+                    if entry & entry::EXCLUSIVE != 0 { own += 1 } else { shared.push((word, bit)) }
+                } else {
+                    self.swapped.resize(word + 1, 0);
                     self.swapped[word] |= bit;
                     swapped += 1;
                 }
-                page += 1;
             }
+            // A program that goes on may have touched more by now: so one part more than what there was is looked at.
+            is_sparse || own + swapped < expected
+        };
+        if expected > 0 && !map.for_each_entries(mapping.start as u64, mapping.end as u64, took) {
+            return None;
+        }
+        self.ranges.extend(range);
+        if next < end {
+            self.ranges.push(Range { start: next, end, word: None });
         }
         let zeros = (own + shared.len() as u64).saturating_sub(mapping.resident / PAGE_BYTES);
-        for place in shared.into_iter().take(zeros as usize) {
-            self.resident[first + (place / 64) as usize] &= !(1 << (place % 64));
+        for (word, bit) in shared.into_iter().take(zeros as usize) {
+            self.resident[word] &= !bit;
         }
         Some(())
     }
@@ -255,27 +264,68 @@ impl Pages {
         resident
     }
 
-    /// How many bytes of pages that are not the heap's were resident and are no longer.
-    pub(super) fn gone_bytes(&mut self, start: u64, end: u64) -> u64 {
-        let Some(map) = PageMap::open() else { return 0 };
-        let mut gone = 0;
-        let mut run = start..start;
-        let mut close = |run: &Range64| {
-            gone += (run.end - run.start).saturating_sub(map.touched_bytes(run.start, run.end));
-        };
-        let mut at = start;
-        self.for_each(start, end, |figures, place, bytes| {
-            if matches!(place, Place::Resident(index) if !figures[index].in_heap) {
-                if run.end != at {
-                    close(&run);
-                    run = at..at;
+    /// Looks at the pages once more that are nobody's, and notes which have changed: those that are no longer there, and those
+    /// of which `becomes` tells up to where they have become something else. Tells whether any have.
+    pub(super) fn look_again(&mut self, mut becomes: impl FnMut(u64) -> Option<u64>) -> bool {
+        let Some(map) = PageMap::open() else { return false };
+        let mut nobodys: Vec<Range64> = Vec::new();
+        for Range64 { start, end } in self.mappings.clone() {
+            let mut at = start;
+            self.for_each(start, end, |figures, place, bytes| {
+                if matches!(place, Place::Resident(index) if !figures[index].in_heap && !figures[index].has_changed) {
+                    match nobodys.last_mut().filter(|range| range.end == at) {
+                        Some(range) => range.end += bytes,
+                        None => nobodys.push(at..at + bytes),
+                    }
                 }
-                run.end = at + bytes;
+                at += bytes;
+            });
+        }
+        let mut changed: Vec<Range64> = Vec::new();
+        for Range64 { start, end } in nobodys {
+            let mut behind = start;
+            map.for_each_touched(start, end, |start, end| {
+                if behind < start {
+                    changed.push(behind..start);
+                }
+                behind = end;
+                let mut at = start;
+                while at < end {
+                    let next = becomes(at);
+                    if let Some(next) = next {
+                        changed.push(at..next.min(end));
+                    }
+                    at = next.unwrap_or(at + PAGE_BYTES);
+                }
+            });
+            if behind < end {
+                changed.push(behind..end);
             }
-            at += bytes;
+        }
+        changed.iter().for_each(|range| self.have_changed(range.start, range.end));
+        !changed.is_empty()
+    }
+
+    /// Notes that pages have changed, where no block lies on them.
+    pub(super) fn have_changed(&mut self, start: u64, end: u64) {
+        self.for_each(start, end, |figures, place, _| {
+            if let Place::Resident(index) = place {
+                let page = &mut figures[index];
+                page.has_changed |= !page.has_block();
+                page.in_heap &= !page.has_changed;
+            }
         });
-        close(&run);
-        gone
+    }
+
+    /// How many bytes of pages have changed.
+    pub(super) fn changed_bytes(&mut self, start: u64, end: u64) -> u64 {
+        let mut changed = 0;
+        self.for_each(start, end, |figures, place, bytes| {
+            if matches!(place, Place::Resident(index) if figures[index].has_changed && !figures[index].in_heap) {
+                changed += bytes;
+            }
+        });
+        changed
     }
 
     /// Whether any page from one address to another is the heap's.
@@ -302,11 +352,11 @@ impl Pages {
             .count()
     }
 
-    /// Makes the resident pages from one address to another the heap's.
+    /// Makes the resident pages from one address to another the heap's, but for those that have become something else.
     pub(super) fn claim(&mut self, start: u64, end: u64) {
         self.for_each(start, end, |pages, place, _| {
             if let Place::Resident(index) = place {
-                pages[index].in_heap = true;
+                pages[index].in_heap |= !pages[index].has_changed;
             }
         });
     }
@@ -341,12 +391,95 @@ impl Pages {
     }
 
     fn claim_if(&mut self, mut is_so: impl FnMut(&mut Pages, u64, u64) -> bool) {
-        for index in 0..self.ranges.len() {
-            let Range { start, end, .. } = self.ranges[index];
-            let (start, end) = (start * PAGE_BYTES, end * PAGE_BYTES);
+        for Range64 { start, end } in self.mappings.clone() {
             if is_so(self, start, end) {
                 self.claim(start, end);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::memory::malloc::Look;
+    use crate::os::reserve;
+
+    /// The mapping at an address: nobody else maps memory there meanwhile.
+    fn mapping_at(address: u64) -> Mapping {
+        let all = alloc_probe_format::mappings::all("self", &Default::default()).unwrap();
+        all.into_iter().find(|m| (m.start as u64..m.end as u64).contains(&address)).unwrap()
+    }
+
+    fn touch(address: u64, word: u64) {
+        // SAFETY: the tests touch memory that they reserved for themselves.
+        unsafe { (address as *mut u64).write_volatile(word) };
+    }
+
+    fn give_back(address: u64, bytes: u64) {
+        // SAFETY: as above; private memory without a file is zeros again then.
+        let status = unsafe { libc::madvise(address as *mut _, bytes as usize, libc::MADV_DONTNEED) };
+        assert_eq!(status, 0);
+    }
+
+    #[test]
+    fn of_reserved_memory_only_what_was_touched_is_kept() {
+        const SPACE: u64 = 1 << 40;
+        let start = reserve(SPACE as usize).expect("address space").as_ptr() as u64;
+        let touched = [0, 1, 3, 3 + GAP, 1 << 20, (1 << 28) - 1].map(|page| start + page * PAGE_BYTES);
+        touched.iter().for_each(|&address| touch(address, 1));
+        let mapping = mapping_at(start);
+        let mut pages = Pages::of(&[mapping]).expect("a page map");
+        assert!(pages.resident.len() < 100, "{}", pages.resident.len());
+        assert!(Pages::needs(&mapping) < 1 << 20);
+        for address in touched {
+            assert!(matches!(pages.place(address), Place::Resident(_)), "{}", address - start);
+        }
+        for page in [2, 4, 2 + GAP, 4 + GAP, 1 << 27] {
+            assert_eq!(pages.place(start + page * PAGE_BYTES), Place::Untouched, "{page}");
+        }
+        assert_eq!(pages.resident_bytes(start, start + SPACE), touched.len() as u64 * PAGE_BYTES);
+        assert_eq!(pages.next_resident(start + (2 << 12), start + SPACE), Some(touched[2]));
+        assert_eq!(pages.next_resident(start + (1 << 33), start + SPACE), Some(touched[5]));
+    }
+
+    #[test]
+    fn what_is_given_back_or_becomes_a_chunk_has_changed() {
+        const PAGES: u64 = 16;
+        let space = reserve((PAGES + 2) as usize * PAGE).expect("address space").as_ptr() as u64;
+        let page = |number: u64| space + (1 + number) * PAGE_BYTES;
+        // Nothing can be read behind and before it, so that no other chunk is found there.
+        for edge in [space, page(PAGES)] {
+            // SAFETY: the memory is this test's own.
+            assert_eq!(unsafe { libc::munmap(edge as *mut _, PAGE) }, 0);
+        }
+        (0..PAGES).for_each(|number| touch(page(number), 7));
+        let mut pages = Pages::of(&[mapping_at(page(0))]).expect("a page map");
+        pages.claim(page(0), page(2));
+        let look = |pages: &mut Pages| {
+            let mut look = Look::at(1000);
+            (
+                pages.look_again(|at| look.mapped_chunk_over(at)),
+                pages.changed_bytes(page(0), page(PAGES)) / PAGE_BYTES,
+            )
+        };
+        assert_eq!(look(&mut pages), (false, 0));
+        // What is the heap's is what it was, also where it went.
+        give_back(page(0), PAGE_BYTES);
+        assert_eq!(look(&mut pages), (false, 0));
+        give_back(page(4), 3 * PAGE_BYTES);
+        assert_eq!(look(&mut pages), (true, 3));
+        // A chunk of four pages with a mapping of its own.
+        touch(page(10), 0);
+        touch(page(10) + 8, (4 * PAGE_BYTES) | 2);
+        assert_eq!(look(&mut pages), (true, 7));
+        assert_eq!(look(&mut pages), (false, 7));
+        // One that begins where nothing was resident.
+        touch(page(6), 0);
+        touch(page(6) + 8, (2 * PAGE_BYTES) | 2);
+        assert_eq!(look(&mut pages), (true, 8));
+        // And what has changed is not the heap's, unless a block lies there.
+        pages.claim(page(0), page(PAGES));
+        assert_eq!(pages.changed_bytes(page(0), page(PAGES)), 8 * PAGE_BYTES);
     }
 }
