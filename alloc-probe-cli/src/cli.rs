@@ -25,8 +25,10 @@ Examples:
   alloc-probe flamegraph release.json                         its sites as a picture
   alloc-probe diff debug.json release.json                    what changed between two builds
   alloc-probe check release.json --budget budget.toml         whether it keeps to a budget
+  alloc-probe doctor                                          whether a project's builds are fit for production
 
-Exit status: 0 success; 1 a budget was not met or a --fail-if holds; 2 anything else, with the reason.")]
+Exit status: 0 success; 1 a budget or a doctor's check was not met or a --fail-if holds; 2 anything \
+else, with the reason.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -72,6 +74,8 @@ commands! {
     Export = export;
     /// Build a program under several profiles, run each, and say how they differ
     Compare = compare;
+    /// Check whether a project builds programs that are fit for production
+    Doctor = doctor;
     /// Write a dump of a running process, from outside
     Dump = dump;
     /// Write a dump that carries its symbols, so that it can be read anywhere

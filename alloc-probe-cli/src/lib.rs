@@ -17,6 +17,7 @@ pub mod source;
 
 pub mod load;
 pub mod profile;
+pub mod project;
 pub mod symbolicate;
 
 pub mod analyse;

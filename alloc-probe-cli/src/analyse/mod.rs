@@ -3,6 +3,7 @@
 pub mod account;
 pub mod budget;
 pub mod diff;
+pub mod doctor;
 pub mod evidence;
 pub mod explain;
 pub mod filter;

@@ -5,6 +5,7 @@ pub mod args;
 pub mod check;
 pub mod compare;
 pub mod diff;
+pub mod doctor;
 pub mod dump;
 mod dump_file;
 pub mod explain;

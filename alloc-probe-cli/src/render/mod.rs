@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod compare;
 pub mod diff;
+pub mod doctor;
 pub mod explain;
 pub mod export;
 pub mod flamegraph;

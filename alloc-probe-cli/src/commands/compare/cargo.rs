@@ -1,15 +1,16 @@
 //! Builds the program under a profile, with the symbols that a diff needs.
 
-use super::binary::Binary;
 use super::setting::{Setting, config};
-use crate::error::{Error, io_reason};
+use crate::error::Error;
+use crate::project::binary::Binary;
+use crate::project::cargo::{self, not_run};
 use clap::Args;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Cargo's own options for what is built.
 #[derive(Debug, Args)]
@@ -96,7 +97,7 @@ impl Workspace {
     ///
     /// Where cargo can't be run or finds no workspace; then it has said why.
     pub(super) fn find(args: &CargoArgs) -> Result<Workspace, Error> {
-        let mut command = cargo("metadata");
+        let mut command = cargo::command("metadata");
         command.args(["--no-deps", "--format-version", "1"]).args(common(args));
         let output = command.stderr(Stdio::inherit()).output().map_err(not_run)?;
         if !output.status.success() {
@@ -177,7 +178,7 @@ impl Artifact {
 
 /// Runs `cargo build`, whose progress goes to stderr as ever, and gives what it made.
 fn build(args: &CargoArgs, profile: &str, configs: &[String]) -> Result<Vec<Artifact>, Error> {
-    let mut command = cargo("build");
+    let mut command = cargo::command("build");
     command.args(["--profile", profile, "--message-format=json-render-diagnostics"]);
     command.args(common(args)).args(selection(args));
     configs.iter().for_each(|config| {
@@ -197,17 +198,6 @@ fn build(args: &CargoArgs, profile: &str, configs: &[String]) -> Result<Vec<Arti
 
 fn parse<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     serde_json::from_slice(json).ok()
-}
-
-/// The cargo that runs this, if one does.
-fn cargo(subcommand: &str) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.arg(subcommand);
-    command
-}
-
-fn not_run(error: std::io::Error) -> Error {
-    Error::new(format!("cannot run cargo: {}", io_reason(&error)))
 }
 
 /// What both `cargo metadata` and `cargo build` take.

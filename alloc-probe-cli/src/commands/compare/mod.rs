@@ -1,6 +1,5 @@
 //! `alloc-probe compare`.
 
-mod binary;
 mod cargo;
 mod program;
 pub mod setting;

@@ -5,6 +5,7 @@
 //! ever in memory.
 
 pub mod diff;
+pub mod doctor;
 pub mod explain;
 mod figures;
 mod frames;
