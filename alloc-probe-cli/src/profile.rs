@@ -156,6 +156,11 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// The frame that an operation of the program has in the stacks of what is allocated in it.
+    pub fn of_operation(name: &str) -> Frame {
+        Frame { function: format!("operation {name}"), role: Role::Operation, ..Frame::default() }
+    }
+
     /// Whether no more than its address is known, which stands in the place of the function.
     pub fn is_unnamed(&self) -> bool {
         self.file.is_none() && self.function.starts_with("0x") && self.function.contains(" in ")

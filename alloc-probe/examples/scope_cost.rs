@@ -1,8 +1,8 @@
-//! What scopes cost: `cargo run --release -p alloc-probe --example scope_cost`. Nanoseconds, the least of many runs.
+//! What scopes and operations cost: `cargo run --release -p alloc-probe --example scope_cost`. Nanoseconds, the least of many runs.
 
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
-use alloc_probe::{Scope, assert_peak_below, measure};
+use alloc_probe::{Scope, assert_peak_below, measure, operation};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -44,6 +44,17 @@ fn main() {
         println!("  in one with sites, {frames:2} frames deeper   {time:7.1}");
     }
     println!("  again none open                      {:7.1}", time(pair));
+    println!("an operation, begun and ended:");
+    let empty = || drop(operation("nothing"));
+    println!("  with nothing in it                   {:7.1}", time(empty));
+    for frames in [0, 40] {
+        let in_one = || {
+            let _operation = operation("a pair");
+            pair();
+        };
+        let time = deep(frames, &mut || time(in_one));
+        println!("  with one pair, {frames:2} frames deeper      {time:7.1}");
+    }
     println!("a whole measurement:");
     println!(
         "  measure                              {:7.1}",

@@ -79,6 +79,8 @@ pub use api::future::{InScope, measure_future};
 #[cfg(all(feature = "metrics", not(portable)))]
 pub use api::metrics::metrics;
 #[cfg(not(portable))]
+pub use api::operation::{InOperation, Operated, Operation, operation, operation_failed};
+#[cfg(not(portable))]
 pub use api::scope::{Entered, Here, Scope, here, measure};
 #[cfg(not(portable))]
 pub use probe::AllocProbe;
@@ -94,6 +96,8 @@ mod portable;
 pub use portable::count::{AllocProbe, dump, mark, set_mode, start, stats, stop, thread_stats};
 #[cfg(all(feature = "metrics", portable))]
 pub use portable::metrics::metrics;
+#[cfg(portable)]
+pub use portable::operation::{InOperation, Operated, Operation, operation, operation_failed};
 #[cfg(portable)]
 pub use portable::scope::{Entered, Here, InScope, Scope, here, measure, measure_future};
 #[cfg(portable)]

@@ -4,7 +4,8 @@
 //! of their sites, and a line for each of them.
 
 use alloc_probe_format::dump::{
-    Dump, Image, Lost, MissingImage, Site, Source, StackNode, SymbolFrame, Symbols, TailCalls,
+    Dump, FrameKind, Image, Lost, MissingImage, Operation, Site, Source, StackNode, SymbolFrame, Symbols,
+    TailCalls,
 };
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,6 +22,7 @@ pub struct Merger {
     /// The sum of all that has no stack.
     sum: Option<Dump>,
     images: Vec<Image>,
+    operations: Vec<Operation>,
     image_numbers: HashMap<(String, String, String), u32>,
     strings: Vec<String>,
     string_numbers: HashMap<String, u32>,
@@ -68,7 +70,9 @@ impl Merger {
         }
         let images: Vec<u32> =
             std::mem::take(&mut dump.images).into_iter().map(|image| self.image(image)).collect();
-        let rows = self.stacks(&mut dump, &images);
+        let operations: Vec<u32> =
+            std::mem::take(&mut dump.operations).into_iter().map(|added| self.operation(added)).collect();
+        let rows = self.stacks(&mut dump, &images, &operations);
         let row = |row: u32| rows[row as usize];
         for mut site in std::mem::take(&mut dump.sites) {
             site.stack = row(site.stack);
@@ -109,6 +113,16 @@ impl Merger {
         number
     }
 
+    /// The number of an operation of a dump, which is added to that of its name.
+    fn operation(&mut self, added: Operation) -> u32 {
+        let known = self.operations.iter().position(|known| known.name == added.name);
+        match known {
+            Some(number) => add_operation(&mut self.operations[number], added),
+            None => self.operations.push(added),
+        }
+        known.unwrap_or(self.operations.len() - 1) as u32
+    }
+
     /// The number of a text of a dump, which has it under another.
     fn string(&mut self, text: &str) -> u32 {
         if let Some(number) = self.string_numbers.get(text) {
@@ -121,7 +135,7 @@ impl Merger {
     }
 
     /// The rows of all dumps that those of one are.
-    fn stacks(&mut self, dump: &mut Dump, images: &[u32]) -> Vec<u32> {
+    fn stacks(&mut self, dump: &mut Dump, images: &[u32], operations: &[u32]) -> Vec<u32> {
         let symbols = dump.symbols.take();
         let Symbols { strings, mut frames, guessed, tail_calls, missing } = symbols.unwrap_or_default();
         let strings: Vec<u32> = strings.iter().map(|text| self.string(text)).collect();
@@ -138,7 +152,12 @@ impl Merger {
         let mut tail_calls: FxHashMap<u32, Vec<SymbolFrame>> =
             tail_calls.into_iter().map(|TailCalls { row, frames }| (row, frames)).collect();
         let mut rows: Vec<u32> = Vec::new();
-        for (index, node) in std::mem::take(&mut dump.stacks).into_iter().enumerate() {
+        for (index, mut node) in std::mem::take(&mut dump.stacks).into_iter().enumerate() {
+            if node.kind == FrameKind::Operation {
+                // One that is not listed is listed nowhere.
+                let number = usize::try_from(node.address).ok().and_then(|number| operations.get(number));
+                node.address = number.map_or(u64::MAX, |number| u64::from(*number));
+            }
             let mut frames = frames.get_mut(index).map(std::mem::take).unwrap_or_default();
             let mut tail_calls = tail_calls.remove(&(index as u32)).unwrap_or_default();
             renumber(&mut frames);
@@ -201,6 +220,7 @@ impl Merger {
             missing: missing.into_iter().map(|(image, reason)| MissingImage { image, reason }).collect(),
         });
         sum.images = self.images;
+        sum.operations = self.operations;
         sum.stacks = nodes;
         sum.sites = self.sites;
         let mut notes = self.notes;
@@ -332,6 +352,35 @@ fn add(sum: &mut Dump, dump: Dump) {
     sum.probe.spool_bytes = sum.probe.spool_bytes.saturating_add(dump.probe.spool_bytes);
     sum.probe.private_bytes = sum.probe.private_bytes.saturating_add(dump.probe.private_bytes);
     sum.probe.resident_bytes = sum.probe.resident_bytes.saturating_add(dump.probe.resident_bytes);
+}
+
+/// Adds what was done under one name in another process.
+fn add_operation(sum: &mut Operation, other: Operation) {
+    for (mine, theirs) in [
+        (&mut sum.started, other.started),
+        (&mut sum.finished, other.finished),
+        (&mut sum.failed, other.failed),
+        (&mut sum.cancelled, other.cancelled),
+        (&mut sum.total_bytes, other.total_bytes),
+        (&mut sum.total_blocks, other.total_blocks),
+        (&mut sum.duration_ns, other.duration_ns),
+    ] {
+        *mine = mine.saturating_add(theirs);
+    }
+    for (mine, theirs) in [
+        (&mut sum.peak_bytes, other.peak_bytes),
+        (&mut sum.longest_ns, other.longest_ns),
+        (&mut sum.last_ns, other.last_ns),
+    ] {
+        *mine = (*mine).max(theirs);
+    }
+    sum.latencies.extend(other.latencies);
+    sum.latencies.sort_unstable();
+    sum.latencies.dedup_by(|next, kept| {
+        let is_same = next.0 == kept.0;
+        kept.1 = kept.1.saturating_add(if is_same { next.1 } else { 0 });
+        is_same
+    });
 }
 
 #[cfg(test)]

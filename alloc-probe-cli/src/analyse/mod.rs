@@ -12,6 +12,7 @@ pub mod folded;
 pub mod functions;
 pub mod growth;
 pub mod merge;
+pub mod operations;
 pub mod sampling;
 mod signed;
 pub mod sites;

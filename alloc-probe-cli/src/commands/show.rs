@@ -10,7 +10,7 @@ use crate::error::{Error, io_reason};
 use crate::exit;
 use crate::profile::{Frame, Profile};
 use crate::render::explain::head;
-use crate::render::{json, sites, source, summary};
+use crate::render::{json, operations, sites, source, summary};
 use crate::source::names;
 use crate::term::Terminal;
 use alloc_probe_format::dump::Mode;
@@ -92,6 +92,7 @@ pub(super) fn write_text(
     let live = timeline::live_bytes(&dump.timeline.samples, dump.process.duration_ns, TIMELINE_STEPS);
     summary::write(profile, &live, options.width, out)?;
     summary::write_failures(profile, options.width, out)?;
+    operations::write(profile, options.width, out)?;
     writeln!(out)?;
     if shown.is_empty() {
         writeln!(out, "{}", no_sites(dump.mode))?;

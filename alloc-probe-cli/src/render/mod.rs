@@ -8,6 +8,7 @@ pub mod explain;
 pub mod export;
 pub mod flamegraph;
 pub mod json;
+pub mod operations;
 mod sentence;
 mod significant;
 pub mod sites;

@@ -280,8 +280,8 @@ impl Caller<'_> {
 fn grouped<'a>(outer: &[&'a Frame]) -> Vec<Caller<'a>> {
     let has_own = outer.iter().any(|frame| fold::is_own(frame));
     let mut callers: Vec<Caller<'a>> = Vec::new();
-    for frame in outer.iter().filter(|frame| frame.role == Role::Program) {
-        if has_own && !fold::is_own(frame) {
+    for frame in outer.iter().filter(|frame| matches!(frame.role, Role::Program | Role::Operation)) {
+        if has_own && !fold::is_own(frame) && frame.role != Role::Operation {
             let name = names::short_name(&frame.function);
             let of_crate = names::crate_name(&name).unwrap_or(&name).to_owned();
             match callers.last_mut() {

@@ -18,6 +18,20 @@ pub enum Role {
     /// Everything else: the program and its crates.
     #[default]
     Program,
+    /// No code: what the program said that it was doing.
+    Operation,
+}
+
+/// Whose frames tell what a stack is: the program's; of a stack without any, the standard library's, or else all that are
+/// not the allocator's. Operations always do. `has` says whether the stack has a frame of such a role.
+pub fn telling(has: impl Fn(fn(Role) -> bool) -> bool) -> fn(Role) -> bool {
+    type Test = fn(Role) -> bool;
+    let tiers: [(Test, Test); 3] = [
+        (|role| role == Role::Program, |role| matches!(role, Role::Program | Role::Operation)),
+        (|role| role == Role::Standard, |role| matches!(role, Role::Standard | Role::Operation)),
+        (|role| !matches!(role, Role::Allocator | Role::Operation), |role| role != Role::Allocator),
+    ];
+    tiers.into_iter().find(|(is_of, _)| has(*is_of)).map_or(|_| true, |(_, telling)| telling)
 }
 
 /// How a rule's text is looked for in a short name, which has no generic arguments.

@@ -62,6 +62,15 @@ fn is_of_std_alone(frames: &[SymbolFrame], strings: &[String]) -> bool {
         && frames.last().is_some_and(|frame| roles::is_of_std(text(frame.function)))
 }
 
+/// What an operation is called.
+fn operation_name(dump: &Dump, number: u64) -> String {
+    let operation = usize::try_from(number).ok().and_then(|number| dump.operations.get(number));
+    match operation.map(|operation| operation.name.as_str()) {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ => format!("{number}, without a name"),
+    }
+}
+
 /// Every distinct frame, and every distinct run of them, once.
 #[derive(Default)]
 struct FrameTable {
@@ -94,7 +103,8 @@ impl FrameTable {
         let lost = symbols.tail_calls.binary_search_by_key(&row, |lost| lost.row as usize);
         let lost = lost.map_or(&[][..], |lost| &symbols.tail_calls[lost].frames);
         let is_frame = !matches!(node.kind, FrameKind::Root | FrameKind::Cut);
-        if let (true, [frame], []) = (is_frame, carried, lost) {
+        let is_operation = node.kind == FrameKind::Operation;
+        if let (true, false, [frame], []) = (is_frame, is_operation, carried, lost) {
             let key = (node.image, *frame);
             if let Some(run) = self.single.get(&key) {
                 return *run;
@@ -108,8 +118,8 @@ impl FrameTable {
         if is_frame {
             let number = |number: Option<u32>| number.map_or(0, |number| u64::from(number) + 1);
             self.wanted.extend([number(node.image), carried.len() as u64]);
-            if carried.is_empty() {
-                self.wanted.push(node.address);
+            if carried.is_empty() || is_operation {
+                self.wanted.extend([node.address, u64::from(is_operation)]);
             } else {
                 self.wanted.extend(carried.iter().chain(lost).flat_map(|frame| {
                     [u64::from(frame.function), number(frame.file), number(frame.line), number(frame.column)]
@@ -141,6 +151,9 @@ impl FrameTable {
         node: &StackNode,
         (carried, lost): (&[SymbolFrame], &[SymbolFrame]),
     ) -> Box<[FrameId]> {
+        if node.kind == FrameKind::Operation {
+            return [self.id(Frame::of_operation(&operation_name(dump, node.address)))].into();
+        }
         let image = node.image.and_then(|image| dump.images.get(image as usize));
         let image_path = image.map(|image| image.path.as_str());
         if carried.is_empty() {

@@ -114,7 +114,7 @@ fn wanted(dump: &Dump, missing: &[MissingImage], all: bool) -> Wanted {
         let instruction = match node.kind {
             FrameKind::Call => node.address.saturating_sub(1),
             FrameKind::Exact => node.address,
-            FrameKind::Cut | FrameKind::Root => continue,
+            FrameKind::Cut | FrameKind::Root | FrameKind::Operation => continue,
         };
         if all || missing.iter().any(|missing| Some(missing.image) == node.image) {
             wanted.entry(node.image).or_default().entry(instruction).or_default().push(row);

@@ -4,5 +4,6 @@ pub(crate) mod control;
 pub(crate) mod future;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
+pub(crate) mod operation;
 pub(crate) mod report;
 pub(crate) mod scope;

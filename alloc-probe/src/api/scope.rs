@@ -275,7 +275,7 @@ pub fn measure<T>(f: impl FnOnce() -> T) -> (T, Usage) {
 }
 
 /// The calling thread's state, made if need be. None where nothing is recorded, and where there is no memory for it.
-fn this_thread() -> Option<&'static Thread> {
+pub(super) fn this_thread() -> Option<&'static Thread> {
     thread::current().or_else(|| if control::prepared() { threads::attach() } else { None })
 }
 

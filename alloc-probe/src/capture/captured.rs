@@ -4,7 +4,7 @@ use super::frame::FrameKey;
 
 /// Where frames become nodes: a tree of stacks that grows from the outermost frame inwards.
 pub(crate) trait Tree {
-    /// The node of the empty stack.
+    /// The node of the empty stack outside any operation.
     const ROOT: u32;
 
     /// The child of `parent` for `frame`, found or added. `None` where there's no space for it.

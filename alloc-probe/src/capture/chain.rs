@@ -36,9 +36,9 @@ impl Frames<'_> {
         })
     }
 
-    /// Finds or adds its node.
-    pub(super) fn capture<T: Tree>(self, tree: &T) -> Captured {
-        let node = self.recorded().try_fold(T::ROOT, |node, frame| tree.child(node, frame));
+    /// Finds or adds its node, inward of `root`.
+    pub(super) fn capture<T: Tree>(self, tree: &T, root: u32) -> Captured {
+        let node = self.recorded().try_fold(root, |node, frame| tree.child(node, frame));
         Captured { node: node.unwrap_or(T::ROOT), flags: CaptureFlags::new(self.truncated(), false) }
     }
 

@@ -68,6 +68,10 @@ fn write_down<T: Tree>(tree: &T, mut node: u32, frames: &mut [FrameKey]) -> usiz
             return depth;
         }
         (node, *place) = tree.parent(node);
+        // The rest are operations, which no other walker knows of.
+        if place.is_operation() {
+            return depth;
+        }
     }
     frames.len()
 }
@@ -137,6 +141,11 @@ mod always {
         /// The thread's own stack.
         pub(crate) fn own_stack(&self) -> Option<OwnStack> {
             self.plain.own_stack()
+        }
+
+        /// From now on, stacks begin at this node.
+        pub(crate) fn set_root(&mut self, root: u32) {
+            self.plain.set_root(root);
         }
 
         /// Forgets everything. To be called before another thread uses it.

@@ -25,6 +25,8 @@ impl FrameKey {
     /// of calls is 0, and that of instructions which a signal interrupted is 1.
     pub(crate) const CUT: FrameKey = FrameKey(2 << Self::KIND_SHIFT);
 
+    const OPERATION: u64 = 3;
+
     const KIND_SHIFT: u32 = 48;
     const ADDRESS: u64 = (1 << Self::KIND_SHIFT) - 1;
 
@@ -44,6 +46,17 @@ impl FrameKey {
     #[cfg(native_unwinder)]
     pub(crate) const fn is_exact(self) -> bool {
         self.0 >> Self::KIND_SHIFT == 1
+    }
+
+    /// The operation of that number, inward of which is what was done in it.
+    pub(crate) const fn operation(number: u32) -> FrameKey {
+        FrameKey(number as u64 | Self::OPERATION << Self::KIND_SHIFT)
+    }
+
+    /// Whether it is an operation.
+    #[cfg(any(test, feature = "checked-stacks"))]
+    pub(crate) const fn is_operation(self) -> bool {
+        self.0 >> Self::KIND_SHIFT == Self::OPERATION
     }
 
     /// The address; 0 for [`FrameKey::CUT`].

@@ -37,6 +37,8 @@ impl Registers {
 /// Room for the frames of a stack. All-zero bytes are valid; pages that no stack was deep enough for aren't touched.
 #[repr(C)]
 pub(crate) struct CachedStack {
+    /// The node that stacks begin at.
+    root: u32,
     keys: [FrameKey; FRAMES_WALKED],
     /// How often a walker other than the usual had to be used: there's no other.
     #[cfg(test)]
@@ -53,7 +55,7 @@ impl CachedStack {
     /// be this thread's.
     #[inline(never)]
     pub(crate) unsafe fn capture<T: Tree>(&mut self, tree: &T, start: Registers) -> Captured {
-        trace::walk(&mut self.keys, start.mark).capture(tree)
+        trace::walk(&mut self.keys, start.mark).capture(tree, self.root)
     }
 
     /// The thread's own stack: this walker has no need to know it.
@@ -61,8 +63,15 @@ impl CachedStack {
         None
     }
 
+    /// From now on, stacks begin at this node.
+    pub(crate) fn set_root(&mut self, root: u32) {
+        self.root = root;
+    }
+
     /// Forgets everything. To be called before another thread uses it.
-    pub(crate) fn reset(&mut self) {}
+    pub(crate) fn reset(&mut self) {
+        self.root = 0;
+    }
 }
 
 pub(super) fn prepare() {}

@@ -1,7 +1,7 @@
 //! Threads that come and go: a thread gets its slot at its first allocation, and loses it when it ends.
 
 use crate::os::barrier;
-use crate::profile::{blocks, peak, stack_depth};
+use crate::profile::{blocks, operations, peak, stack_depth};
 use crate::scope::{inherit, open};
 use crate::thread::{self, Activity, Thread, registry};
 use crate::{mode, os, spool};
@@ -94,6 +94,7 @@ fn end(thread: &'static Thread) {
     if thread.started_in.get() != 0 {
         inherit::leave(thread);
     }
+    operations::flush_last(thread);
     blocks::flush_counts(thread);
     peak::flush_last(thread);
     thread.record.name_now();

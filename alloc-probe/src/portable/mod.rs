@@ -9,5 +9,6 @@ pub(crate) mod check;
 pub(crate) mod count;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
+pub(crate) mod operation;
 pub(crate) mod scope;
 pub(crate) mod state;

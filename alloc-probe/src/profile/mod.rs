@@ -3,6 +3,8 @@
 pub(crate) mod blocks;
 pub(crate) mod counters;
 pub(crate) mod marks;
+mod names;
+pub(crate) mod operations;
 pub(crate) mod peak;
 pub(crate) mod resident;
 pub(crate) mod stack_depth;

@@ -97,6 +97,9 @@ fn note(thread: &Thread, live: i64) {
         record.own_peak_bytes.store(live as u64, Relaxed);
         record.own_peak_blocks.store(blocks.max(0) as u64, Relaxed);
     }
+    if live > thread.operation_high.get() {
+        thread.operation_high.set(live);
+    }
     if live > thread.peak_mark.get() && !note_alone(thread, live) {
         flush(thread, live);
     }
@@ -122,11 +125,11 @@ fn note_alone(thread: &Thread, live: i64) -> bool {
     header[header::THREADS_ALIVE].load(Relaxed) <= 1
 }
 
-/// The next shrinking event that has to be noted is the first at which either of the two peaks is exceeded.
+/// The next shrinking event that has to be noted is the first at which one of the three peaks is exceeded.
 #[inline(always)]
-fn set_mark(thread: &Thread) {
+pub(super) fn set_mark(thread: &Thread) {
     let own_peak = thread.record.own_peak_bytes.load(Relaxed) as i64;
-    thread.mark.set(thread.peak_mark.get().min(own_peak));
+    thread.mark.set(thread.peak_mark.get().min(own_peak).min(thread.operation_high.get()));
 }
 
 /// Adds what the thread has not flushed yet to the shared sum, and sees whether there is a new peak.

@@ -140,6 +140,20 @@ fn add(parent: u32, key: u64) -> Option<u32> {
     }
 }
 
+/// The node of an operation that begins where stacks begin at `root`: the one that is there already, as where an operation
+/// is in itself by other ones, else a new one inward of it. `root` itself where there is no space.
+pub(super) fn operation(root: u32, number: u32) -> u32 {
+    let frame = FrameKey::operation(number);
+    let mut outer = root;
+    while outer != StackTree::ROOT {
+        if node(outer).is(frame.0) {
+            return outer;
+        }
+        outer = node(outer).parent();
+    }
+    StackTree.child(root, frame).unwrap_or(root)
+}
+
 /// The site of a stack, by its innermost node; numbered when first asked for. None where there is no space.
 #[inline(always)]
 pub(crate) fn site(number: u32) -> Option<u32> {

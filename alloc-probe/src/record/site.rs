@@ -44,6 +44,8 @@ fn capture(thread: &'static Thread, registers: Registers) -> Option<Captured> {
             return None;
         }
         cached = thread.cached_stack.get();
+        // SAFETY: it is there now, and the thread's own, as below.
+        unsafe { (*cached).set_root(thread.root.get()) };
     }
     // SAFETY: the cached stack is the thread's own, in memory that stays; the thread is marked as recording, so that no
     // other reference to it exists. The registers are those of a frame that lives until this call returns.

@@ -12,7 +12,8 @@ use crate::os::lock::Lock;
 use crate::os::message::{complain, complain_of_path};
 use crate::os::{self, PAGE, keeping_errno};
 use alloc_probe_format::spool::{
-    self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MARKS, Section, Spool, header, mark,
+    self, EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MARKS, OPERATIONS, Section, Spool, header, latency, mark,
+    operation,
 };
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
@@ -62,6 +63,9 @@ fn space(section: Section) -> usize {
         Section::ENDED => 1 << 20,
         Section::TIMELINE => STEP,
         Section::MARKS => MARKS * mark::WORDS * 8,
+        Section::OPERATIONS => OPERATIONS * operation::WORDS * 8,
+        Section::LATENCIES => 16 * OPERATIONS * latency::WORDS * 8,
+        Section::OPERATING => 8 << 20,
         // A table of live blocks is made in its full size.
         _ => 0,
     }

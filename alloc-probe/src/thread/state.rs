@@ -33,11 +33,13 @@ pub(crate) enum Activity {
 pub(crate) struct Thread {
     /// Live bytes above which this thread flushes; others store `i64::MIN` to force it.
     pub(crate) limit: AtomicI64,
-    /// Live bytes above which something is to be noted before anything is freed: the lesser of `peak_mark` and the
-    /// thread's own peak.
+    /// Live bytes above which something is to be noted before anything is freed: the least of `peak_mark`, the thread's
+    /// own peak, and `operation_high`.
     pub(crate) mark: Cell<i64>,
     /// Live bytes above which what is live may be a new peak of the process.
     pub(crate) peak_mark: Cell<i64>,
+    /// The most live bytes in the operation that it is in, as far as noted; the most there are outside of any.
+    pub(crate) operation_high: Cell<i64>,
     /// Live bytes below which this thread flushes; others store `i64::MAX` to force it.
     pub(crate) floor: AtomicI64,
     pub(crate) activity: Cell<Activity>,
@@ -57,6 +59,12 @@ pub(crate) struct Thread {
     pub(crate) starting: Cell<u32>,
     /// Whether it holds a lock of the scopes', or is about to.
     pub(crate) locks_scopes: Cell<bool>,
+    /// The operation that it is in, as the number of its place plus one; 0 for none.
+    pub(crate) operation: Cell<u32>,
+    /// Whether the program said that this operation failed.
+    pub(crate) operation_failed: Cell<bool>,
+    /// The node that its stacks begin at: the operation's.
+    pub(crate) root: Cell<u32>,
     /// The last block it allocated while a scope was open, until it is freed.
     pub(crate) scope_last: Cell<usize>,
     /// Its pages of counters, by site; made when first needed.
@@ -131,6 +139,7 @@ impl Thread {
             limit: AtomicI64::new(i64::MIN),
             mark: Cell::new(i64::MIN),
             peak_mark: Cell::new(i64::MIN),
+            operation_high: Cell::new(i64::MAX),
             floor: AtomicI64::new(i64::MAX),
             activity: Cell::new(Activity::Idle),
             record,
@@ -142,6 +151,9 @@ impl Thread {
             started_in: Cell::new(0),
             starting: Cell::new(0),
             locks_scopes: Cell::new(false),
+            operation: Cell::new(0),
+            operation_failed: Cell::new(false),
+            root: Cell::new(0),
             scope_last: Cell::new(0),
             pages: Cell::new(null_mut()),
             cached_stack: Cell::new(null_mut()),

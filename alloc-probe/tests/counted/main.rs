@@ -4,6 +4,7 @@ mod ends;
 mod failures;
 mod forks;
 mod no_space;
+mod operations;
 mod peaks;
 mod sampling;
 #[path = "../support/mod.rs"]
@@ -20,5 +21,5 @@ use support::truth::Truth;
 static ALLOC: AllocProbe<Truth> = AllocProbe::new(Truth(std::alloc::System));
 
 fn main() -> ExitCode {
-    support::main(&groups![ends, failures, forks, no_space, peaks, sampling, threads, triggers])
+    support::main(&groups![ends, failures, forks, no_space, operations, peaks, sampling, threads, triggers])
 }

@@ -25,19 +25,19 @@ pub(crate) fn run(profile: Profile, path: &Path) -> Dump {
     serde_json::from_str(&fs::read_to_string(path).expect("a dump")).expect("a sound dump")
 }
 
-/// The figures of all sites, as `show --json` has them, that go through a function of a file; but for what a lock took that
-/// was contended there.
+/// The figures of all sites, as `show --json` has them, that go through a function of a file, or an operation, which has none;
+/// but for what a lock took that was contended in the function.
 fn below(shown: &Value, function: &str, file: &str) -> Figures {
     let mut sum = Figures::default();
     for site in shown["sites"].as_array().expect("sites") {
         let is_in = |frame: &Value| {
             frame["function"].as_str().is_some_and(|name| name == function)
-                && frame["file"].as_str().is_some_and(|path| path.ends_with(file))
-                && frame["line"].as_u64().is_some_and(|line| line > 0)
+                && frame["file"].as_str().unwrap_or_default().ends_with(file)
+                && (file.is_empty() || frame["line"].as_u64().is_some_and(|line| line > 0))
         };
         let of_a_lock =
             |frame: &Value| frame["function"].as_str().is_some_and(|name| name.contains("parking_lot"));
-        if frames(shown, site).any(is_in) && !frames(shown, site).any(of_a_lock) {
+        if frames(shown, site).any(is_in) && (file.is_empty() || !frames(shown, site).any(of_a_lock)) {
             sum.add(&serde_json::from_value(site.clone()).expect("figures"));
         }
     }
@@ -69,6 +69,15 @@ fn each_surprise_is_where_it_is_said_to_be() {
         // One text a placed order, and the vector of these.
         let audit = below(&shown, "orders::cache::AuditTrail::record", "examples/orders/cache.rs");
         faults.equal("the audit's entries", audit.end_blocks, PLACED + 1);
+
+        let operations = shown["operations"].as_array().expect("operations");
+        let placed = operations.iter().find(|operation| operation["name"] == "place_order").expect("orders");
+        faults.equal("orders placed", placed["finished"].as_u64(), Some(PLACED));
+        faults.equal("orders that failed", placed["failed"].as_u64(), Some(0));
+        let in_operation = below(&shown, "operation place_order", "");
+        faults.equal("its bytes", placed["total_bytes"].as_u64(), Some(in_operation.total_bytes));
+        faults.equal("its blocks", placed["total_blocks"].as_u64(), Some(in_operation.total_blocks));
+        faults.equal("held at the end", placed["end_bytes"].as_u64(), Some(in_operation.end_bytes));
 
         let hot = below(&shown, "orders::handlers::price_order", "examples/orders/handlers.rs");
         let temporaries = hot.temporary_blocks;

@@ -145,7 +145,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         findings,
         caveats: caveats::caveats(base, new, &matched),
         work: work::factor(&pairs),
-        units: work::units(&base.dump.marks, &new.dump.marks),
+        units: work::units(&base.dump, &new.dump),
         account: Account::of(&base.dump, &new.dump),
         matched,
         pairs,

@@ -2,6 +2,7 @@
 
 use super::key::{FunctionId, Key};
 use crate::profile::{FrameId, Role, Site};
+use crate::source::roles::telling;
 
 /// A call by one of the program's functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,9 +28,5 @@ pub(super) fn program_frames<'a>(
 /// Whether a frame of a stack is one of the program's, by whose code it is. Of a stack without any, the standard library's
 /// say most of what it is.
 pub(super) fn program_roles(site: &Site, keys: &[Key]) -> fn(Role) -> bool {
-    let wanted: [fn(Role) -> bool; 3] =
-        [|role| role == Role::Program, |role| role == Role::Standard, |role| role != Role::Allocator];
-    let is_there =
-        |wanted: &fn(Role) -> bool| site.frames.iter().any(|frame| wanted(keys[frame.0 as usize].role));
-    wanted.into_iter().find(is_there).unwrap_or(|_| true)
+    telling(|wanted| site.frames.iter().any(|frame| wanted(keys[frame.0 as usize].role)))
 }

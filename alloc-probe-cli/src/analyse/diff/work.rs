@@ -1,7 +1,7 @@
 //! Whether two runs did the same work, and how much of it: by what the program marked, or by how often it allocated.
 
 use super::pair::Pair;
-use alloc_probe_format::dump::Mark;
+use alloc_probe_format::dump::Dump;
 use alloc_probe_format::metric::Metric;
 use std::cmp::Reverse;
 
@@ -36,22 +36,29 @@ impl Unit {
     }
 }
 
-/// What both runs marked, the most often passed first. Marks of one name count together.
-pub(super) fn units(base: &[Mark], new: &[Mark]) -> Vec<Unit> {
-    let count = |marks: &[Mark], name: &str| {
-        let counts = marks.iter().filter(|mark| mark.name == name).map(|mark| mark.count);
-        counts.fold(0, u64::saturating_add)
-    };
+/// What both runs marked, and the operations that both ended; the most frequent first. Those of one name count together.
+pub(super) fn units(base: &Dump, new: &Dump) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
-    for mark in base {
-        let unit =
-            Unit { name: mark.name.clone(), base: count(base, &mark.name), new: count(new, &mark.name) };
+    for (name, _) in counted(base) {
+        let count = |dump| {
+            let counts = counted(dump).filter(|(other, _)| *other == name).map(|(_, count)| count);
+            counts.fold(0, u64::saturating_add)
+        };
+        let unit = Unit { name: name.to_owned(), base: count(base), new: count(new) };
         if unit.base.min(unit.new) > 0 && !units.contains(&unit) {
             units.push(unit);
         }
     }
     units.sort_by_key(|unit| Reverse(unit.base.max(unit.new)));
     units
+}
+
+/// What a run counted by name. An operation that is marked as well is counted once.
+fn counted(dump: &Dump) -> impl Iterator<Item = (&str, u64)> {
+    let is_marked = |name: &str| dump.marks.iter().any(|mark| mark.name == name);
+    let operations = dump.operations.iter().filter(move |operation| !is_marked(&operation.name));
+    let operations = operations.map(|operation| (operation.name.as_str(), operation.finished));
+    dump.marks.iter().map(|mark| (mark.name.as_str(), mark.count)).chain(operations)
 }
 
 /// How many times the base's work the new run did, as far as the counts of blocks tell: where most pairs' counts
@@ -86,6 +93,7 @@ mod tests {
     use super::*;
     use crate::analyse::diff::pair::{MatchKind, Sites};
     use alloc_probe_format::dump::Figures;
+    use alloc_probe_format::dump::Mark;
 
     fn pairs(counts: &[(u64, u64)]) -> Vec<Pair> {
         let side = |total_blocks| {
@@ -108,7 +116,8 @@ mod tests {
     fn units_are_what_both_marked() {
         let base = marks(&[("ready", 1), ("request", 100), ("old", 500), ("never", 0), ("request", 20)]);
         let new = marks(&[("request", 240), ("new", 900), ("ready", 1), ("never", 9)]);
-        let found = units(&base, &new);
+        let of = |marks| Dump { marks, ..Dump::default() };
+        let found = units(&of(base), &of(new));
         let told: Vec<(&str, u64, u64)> =
             found.iter().map(|unit| (unit.name.as_str(), unit.base, unit.new)).collect();
         assert_eq!(told, [("request", 120, 240), ("ready", 1, 1)]);

@@ -32,6 +32,8 @@ pub fn visible(profile: &Profile, site: &Site, all_frames: bool) -> Vec<FrameId>
 /// dependency's, and be it an executor's; else the outermost, which says best what the standard library was doing
 /// on its own account. None in an empty stack.
 pub fn headline(frames: &[&Frame]) -> Option<usize> {
+    let operations = frames.iter().rev().take_while(|frame| frame.role == Role::Operation).count();
+    let frames = if operations < frames.len() { &frames[..frames.len() - operations] } else { frames };
     let innermost = |wanted: fn(&Frame) -> bool| frames.iter().position(|frame| wanted(frame));
     innermost(is_own)
         .or_else(|| innermost(|frame| frame.role == Role::Program && is_rust(frame)))
@@ -65,6 +67,15 @@ pub fn frame(profile: &Profile, id: FrameId) -> &Frame {
 
 /// The indices of the frames that tell something, by their roles from the allocation outwards.
 fn keep(roles: &[Role]) -> Vec<usize> {
+    let operations = roles.iter().rev().take_while(|role| **role == Role::Operation).count();
+    let (roles, operations) = roles.split_at(roles.len() - operations);
+    let mut kept = keep_calls(roles);
+    kept.extend(roles.len()..roles.len() + operations.len());
+    kept
+}
+
+/// The same, of the frames inward of operations.
+fn keep_calls(roles: &[Role]) -> Vec<usize> {
     let start = roles.iter().position(|role| *role != Role::Allocator).unwrap_or(0);
     let Some(innermost) = roles.iter().position(|role| *role == Role::Program) else {
         // The runtime's own allocation. How it came to run tells nothing, but something must be left.
@@ -101,6 +112,7 @@ mod tests {
                 'a' => Role::Allocator,
                 's' => Role::Standard,
                 'r' => Role::Runtime,
+                'o' => Role::Operation,
                 _ => Role::Program,
             })
             .collect();
@@ -112,6 +124,9 @@ mod tests {
         assert_eq!(kept("aaasppsprr"), "sppsp");
         assert_eq!(kept("aasp"), "sp");
         assert_eq!(kept("pr"), "p");
+        assert_eq!(kept("aaasppsprroo"), "sppspoo");
+        assert_eq!(kept("aasrro"), "so");
+        assert_eq!(kept("o"), "o");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::turns::Folding;
 use super::{Detail, frame, visible};
 use crate::analyse::functions::{FunctionId, Functions};
 use crate::profile::{FrameId, Profile, Role, Site};
+use crate::source::roles::telling;
 
 /// Reads the stacks of a profile.
 #[derive(Debug)]
@@ -63,14 +64,9 @@ impl<'a> Stacks<'a> {
         .collect()
     }
 
-    /// Whose frames tell what a stack is: the program's; of a stack without any, the standard library's, or else all that
-    /// are not the allocator's.
+    /// Whose frames tell what a stack is.
     fn wanted(&self, site: &Site) -> fn(Role) -> bool {
-        let tiers: [fn(Role) -> bool; 3] =
-            [|role| role == Role::Program, |role| role == Role::Standard, |role| role != Role::Allocator];
-        let is_there =
-            |tier: &fn(Role) -> bool| site.frames.iter().any(|id| tier(frame(self.profile, *id).role));
-        tiers.into_iter().find(is_there).unwrap_or(|_| true)
+        telling(|wanted| site.frames.iter().any(|id| wanted(frame(self.profile, *id).role)))
     }
 }
 

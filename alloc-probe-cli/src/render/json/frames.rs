@@ -28,6 +28,7 @@ impl<'a> FrameRow<'a> {
                 Role::Runtime => "runtime",
                 Role::Standard => "standard",
                 Role::Program => "program",
+                Role::Operation => "operation",
             },
         }
     }

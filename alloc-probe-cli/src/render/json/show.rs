@@ -5,6 +5,7 @@ use super::frames::{FrameRow, FrameTable, Numbers};
 use super::one_run::{FindingOf, Listed, MemoryOf, ProcessOf, Site};
 use super::rows::{self, Rows, SCHEMA_VERSION};
 use crate::analyse::explain::Explanation;
+use crate::analyse::operations::{Operated, operations};
 use crate::analyse::sites::ShownSite;
 use crate::profile::{FrameId, Profile};
 use alloc_probe_format::dump::{Build, Lost, Mark, Mode, Source, Thread, Timeline};
@@ -29,11 +30,67 @@ struct Show<'a, S> {
     failures: Failures,
     timeline: &'a Timeline,
     marks: &'a [Mark],
+    operations: Vec<OperationOf<'a>>,
     lost: &'a Lost,
     missing_symbols: Vec<MissingSymbols<'a>>,
     findings: Vec<FindingOf<'a>>,
     frames: Vec<FrameRow<'a>>,
     sites: S,
+}
+
+#[derive(Serialize)]
+struct OperationOf<'a> {
+    name: &'a str,
+    started: u64,
+    finished: u64,
+    failed: u64,
+    cancelled: u64,
+    first_ns: u64,
+    last_ns: u64,
+    per_second: Option<f64>,
+    latency: Option<LatencyOf>,
+    total_bytes: u64,
+    total_blocks: u64,
+    own_peak_bytes: u64,
+    peak_bytes: Option<u64>,
+    end_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct LatencyOf {
+    p50_ns: u64,
+    p90_ns: u64,
+    p99_ns: u64,
+    p99_9_ns: u64,
+    max_ns: u64,
+}
+
+impl<'a> OperationOf<'a> {
+    fn new(operation: &Operated<'a>) -> OperationOf<'a> {
+        let Operated { recorded, figures, latency, per_second } = operation;
+        OperationOf {
+            name: &recorded.name,
+            started: recorded.started,
+            finished: recorded.finished,
+            failed: recorded.failed,
+            cancelled: recorded.cancelled,
+            first_ns: recorded.first_ns,
+            last_ns: recorded.last_ns,
+            per_second: *per_second,
+            latency: latency.map(|latency| LatencyOf {
+                p50_ns: latency.p50_ns,
+                p90_ns: latency.p90_ns,
+                p99_ns: latency.p99_ns,
+                p99_9_ns: latency.p99_9_ns,
+                max_ns: latency.max_ns,
+            }),
+            total_bytes: recorded.total_bytes,
+            total_blocks: recorded.total_blocks,
+            own_peak_bytes: recorded.peak_bytes,
+            peak_bytes: figures.map(|figures| figures.peak_bytes),
+            end_bytes: figures.map(|figures| figures.end_bytes),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -124,6 +181,7 @@ pub fn write(
         },
         timeline: &dump.timeline,
         marks: &dump.marks,
+        operations: operations(profile).iter().map(OperationOf::new).collect(),
         lost: &dump.lost,
         missing_symbols: profile
             .missing_symbols

@@ -9,6 +9,7 @@ mod figures;
 mod hex;
 mod lost;
 mod memory;
+mod operations;
 mod process;
 mod site;
 mod stacks;
@@ -20,6 +21,7 @@ pub use crate::spool::FrameKind;
 pub use figures::Figures;
 pub use lost::{Failure, Failures, Lost, ProbeUse};
 pub use memory::*;
+pub use operations::Operation;
 pub use process::{Build, Clock, Ended, Image, Mode, Process, Source};
 pub use site::{Histogram, Site, SitePages};
 pub use stacks::StackNode;
@@ -91,6 +93,9 @@ pub struct DumpOf<Stacks, Sites, Totals> {
     /// What the program marked: see [`Mark`]. Left out where it marked nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
+    /// What the program does, by the names that it gives it: see [`Operation`]. Left out where it gave none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<Operation>,
     /// What the operating system and the allocator say of the process's memory at the time of the dump.
     pub memory: Memory,
     /// What could not be recorded, or only in part.
@@ -130,6 +135,7 @@ impl<Stacks, Sites, Totals> DumpOf<Stacks, Sites, Totals> {
             failures: self.failures,
             timeline: self.timeline,
             marks: self.marks,
+            operations: self.operations,
             memory: self.memory,
             lost: self.lost,
             probe: self.probe,

@@ -45,8 +45,10 @@ impl ImageRanges {
     /// The row of a frame below a parent.
     pub(super) fn row(&self, parent: u32, key: u64) -> StackNode {
         let (kind, address) = (frame_key::kind(key), frame_key::address(key));
-        if kind == FrameKind::Cut {
-            return StackNode { parent, image: None, address: 0, kind };
+        match kind {
+            FrameKind::Cut => return StackNode { parent, image: None, address: 0, kind },
+            FrameKind::Operation => return StackNode { parent, image: None, address, kind },
+            _ => {}
         }
         let image = match frame_key::image(key) {
             Some(number) => {

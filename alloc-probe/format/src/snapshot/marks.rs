@@ -19,17 +19,22 @@ pub(super) fn marks(spool: &impl Spool, clock: &ClockScale) -> Vec<Mark> {
 fn read(place: &[AtomicU64], clock: &ClockScale) -> Option<Mark> {
     let count = Some(load(place, mark::COUNT)).filter(|count| *count > 0)?;
     let length = load(place, mark::LENGTH).checked_sub(1)?;
-    let mut name: Vec<u8> = place[mark::NAME..].iter().flat_map(word_bytes).collect();
-    name.truncate(length.min(mark::NAME_BYTES as u64) as usize);
     let first = timeline_sample(&place[mark::FIRST..], clock);
     Some(Mark {
-        name: String::from_utf8_lossy(&name).into_owned(),
+        name: name_of(&place[mark::NAME..], length),
         count,
         first_ns: first.time_ns,
         // Threads that pass it at once may each note the time, in any order.
         last_ns: clock.nanos(load(place, mark::LAST)).max(first.time_ns),
         first,
     })
+}
+
+/// The name that words hold, of so many bytes.
+pub(super) fn name_of(words: &[AtomicU64], length: u64) -> String {
+    let mut name: Vec<u8> = words.iter().flat_map(word_bytes).collect();
+    name.truncate(length.min(name.len() as u64) as usize);
+    String::from_utf8_lossy(&name).into_owned()
 }
 
 fn word_bytes(word: &AtomicU64) -> [u8; 8] {

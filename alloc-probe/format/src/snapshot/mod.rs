@@ -13,6 +13,7 @@ mod image_ranges;
 mod lists;
 mod marks;
 mod mode;
+mod operations;
 mod part;
 mod peak;
 mod peak_memory;
@@ -62,6 +63,7 @@ pub fn streamed<'a, S: Spool>(spool: &'a S, now: Now, pages: &'a [SitePages]) ->
         facts.notes.push(NO_ROOM.to_owned());
     }
     facts.notes.extend(marks::lost(spool));
+    facts.notes.extend(operations::lost(spool));
     let (mut threads, mut counted) = threads::threads(spool);
     // A peak is noted when it is over. If more is live than at the last one, then this one is now.
     let epoch = spool.header(header::EPOCH);
@@ -86,6 +88,7 @@ pub fn streamed<'a, S: Spool>(spool: &'a S, now: Now, pages: &'a [SitePages]) ->
         ticks => clock.nanos(ticks.wrapping_sub(clock.start_ticks)),
     };
     let marks = marks::marks(spool, &clock);
+    let operations = operations::operations(spool, &clock);
     let at_peak = peak_memory::read(spool, &clock, counted.peak_bytes);
     // A killed process may have noted any of these after it last noted the time.
     let times = marks.iter().map(|mark| mark.last_ns).chain(at_peak.map(|peak| peak.time_ns));
@@ -121,6 +124,7 @@ pub fn streamed<'a, S: Spool>(spool: &'a S, now: Now, pages: &'a [SitePages]) ->
         failures,
         timeline,
         marks,
+        operations,
         memory: Memory { at_peak, cgroup: facts.cgroup.as_ref().map(process::noted), ..Memory::default() },
         lost: Lost {
             blocks: spool.header(header::LOST_BLOCKS),

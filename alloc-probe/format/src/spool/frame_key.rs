@@ -14,6 +14,8 @@ pub enum FrameKind {
     Exact,
     /// Frames were left out here: the stack was deeper than the limit, or could not be followed.
     Cut,
+    /// No address, but the number of an operation: whatever is inward of it was done in it.
+    Operation,
     /// The first row, which is no frame.
     Root,
 }
@@ -32,6 +34,7 @@ pub fn kind(key: u64) -> FrameKind {
     match key >> KIND_SHIFT & 3 {
         1 => FrameKind::Exact,
         2 => FrameKind::Cut,
+        3 => FrameKind::Operation,
         _ => FrameKind::Call,
     }
 }

@@ -63,6 +63,8 @@ pub const FAILED: usize = 136;
 pub const LOST_MARKS: usize = 137;
 /// 1 where a section had no room to grow, so that blocks, or their stacks, are missing.
 pub const NO_ROOM: usize = 138;
+/// Operations begun that there was no room for.
+pub const LOST_OPERATIONS: usize = 139;
 /// The last [`super::FAILURES`] of the failed allocations, one after the other and around again, of [`super::FAILURE_WORDS`] each.
 pub const FAILURES: usize = 160;
 

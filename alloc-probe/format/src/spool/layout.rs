@@ -51,6 +51,13 @@ impl Section {
     pub const TIMELINE: Section = Section(9);
     /// Places for [`MARKS`](super::MARKS) marks of [`mark::WORDS`](super::mark::WORDS), found by their names' hashes.
     pub const MARKS: Section = Section(10);
+    /// Places for [`OPERATIONS`](super::OPERATIONS) operations of [`operation::WORDS`](super::operation::WORDS), found
+    /// by their names' hashes.
+    pub const OPERATIONS: Section = Section(11);
+    /// How long operations took: a histogram of [`latency::WORDS`](super::latency::WORDS) for each that has ended.
+    pub const LATENCIES: Section = Section(12);
+    /// What operation each thread is in, by its slot, of [`operating::WORDS`](super::operating::WORDS).
+    pub const OPERATING: Section = Section(13);
 
     /// The `index`th table of live blocks of two words.
     pub const fn narrow_blocks(index: usize) -> Section {

@@ -79,7 +79,7 @@ fn fewer(base: &Figures, new: &Figures) -> Vec<String> {
 
 /// Whether both did as much, as far as can be told: by the unit of work that both marked, else by the counts of most sites.
 fn is_same_work(runs: &Runs<'_>) -> bool {
-    match work::units(&runs.base.dump.marks, &runs.new.dump.marks).first() {
+    match work::units(&runs.base.dump, &runs.new.dump).first() {
         Some(unit) => (unit.factor() - 1.0).abs() <= SAME_WORK,
         None => work::factor(runs.pairs).is_none(),
     }

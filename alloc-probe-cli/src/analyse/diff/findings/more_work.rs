@@ -113,7 +113,7 @@ struct PerMark {
 
 /// By the mark that both runs passed, the most often: whether each pass took the same.
 fn per_mark(runs: &Runs<'_>, factor: f64) -> Option<PerMark> {
-    let unit = work::units(&runs.base.dump.marks, &runs.new.dump.marks).into_iter().next()?;
+    let unit = work::units(&runs.base.dump, &runs.new.dump).into_iter().next()?;
     let explains = (1.0 / SAME..SAME).contains(&(unit.factor() / factor));
     let each = |profile: &Profile, count: u64| units::bytes(profile.dump.totals.total_bytes / count);
     let sentence = format!(

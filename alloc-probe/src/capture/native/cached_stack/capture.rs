@@ -68,9 +68,10 @@ impl CachedStack {
             let mut bounds = keeping_errno(|| own_stack(start.sp));
             if bounds.is_none() {
                 // A handler may have interrupted what there is to ask.
+                let root = self.root;
                 let frames = self.walk_slowly(start);
                 if frames.keys.iter().any(|key| key.is_exact()) {
-                    return frames.capture(tree);
+                    return frames.capture(tree, root);
                 }
                 bounds = keeping_errno(ask_for_thread_stack);
             }
@@ -82,9 +83,11 @@ impl CachedStack {
             }
         }
         let generation = images::generation();
-        if self.generation != generation {
-            (self.generation, self.len) = (generation, 0);
+        if (self.kept_generation, self.kept_root) != (generation, self.root) {
+            (self.kept_generation, self.kept_root) = (generation, self.root);
+            (self.len, self.plain, self.window) = (0, 0, 0);
         }
+        self.generation = generation;
         if start.sp.wrapping_sub(self.low) < self.span {
             // SAFETY: as for this function.
             return unsafe { self.capture(tree, start) };
@@ -102,7 +105,8 @@ impl CachedStack {
         }
         let own = start.sp.wrapping_sub(self.low) < self.span;
         let deepest = own && self.deepens(start.sp);
-        let captured = self.walk_slowly(start).capture(tree);
+        let root = self.root;
+        let captured = self.walk_slowly(start).capture(tree, root);
         Captured { flags: CaptureFlags::new(captured.flags.truncated(), deepest), ..captured }
     }
 

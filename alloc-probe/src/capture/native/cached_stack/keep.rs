@@ -35,7 +35,7 @@ impl CachedStack {
             return self.keep_deep(tree, base, pending);
         }
         let mut cursor = self.cursor(base);
-        let mut node = self.node_before(base, T::ROOT);
+        let mut node = self.node_before(base);
         for i in (0..pending).rev() {
             let next = self.pending[i];
             // The innermost is the hook's frame, which isn't recorded.
@@ -90,7 +90,7 @@ impl CachedStack {
     fn find_nodes<T: Tree>(&mut self, tree: &T, base: usize, depth: usize) -> Option<u32> {
         let outer = if depth > FRAMES_RECORDED { OUTER } else { depth };
         let found = outer.min(base).min(self.plain as usize);
-        let mut node = self.node_before(found, T::ROOT);
+        let mut node = self.node_before(found);
         for i in found..outer {
             node = self.find_node(tree, node, base, depth, i)?;
         }
@@ -102,7 +102,7 @@ impl CachedStack {
         if self.window as usize == window && base > window {
             // The last stack was cut at the same depth, so these frames' nodes are inward of the cut already.
             found = base;
-            node = self.node_before(found, T::ROOT);
+            node = self.node_before(found);
         } else {
             node = tree.child(node, FrameKey::CUT)?;
         }
@@ -130,10 +130,10 @@ impl CachedStack {
         Some(node)
     }
 
-    /// The node of the frame outward of frame `i`.
+    /// The node of what is outward of frame `i`.
     #[inline(always)]
-    fn node_before(&self, i: usize, root: u32) -> u32 {
-        if i == 0 { root } else { self.frames[i - 1].node }
+    fn node_before(&self, i: usize) -> u32 {
+        if i == 0 { self.root } else { self.frames[i - 1].node }
     }
 
     /// Where the frames that are kept end if it's `base` of them.

@@ -70,8 +70,13 @@ pub(crate) struct CachedStack {
     pub(super) span: u64,
     /// The lowest stack pointer that a stack was taken with, of those within.
     pub(super) lowest: u64,
-    /// The generation of images that all this is of.
+    /// The generation of images that all this is of; [`CachedStack::ANOTHER_ROOT`] to look at the root first.
     pub(super) generation: u32,
+    /// The node that stacks begin at, and the one that those begin at which are kept.
+    pub(super) root: u32,
+    pub(super) kept_root: u32,
+    /// The generation of images that what is kept is of.
+    pub(super) kept_generation: u32,
     /// Frames kept, with the hook's as the innermost.
     pub(super) len: u32,
     /// Frames from the outermost on whose nodes are those of the stack without a cut.
@@ -91,6 +96,9 @@ pub(crate) struct CachedStack {
 }
 
 impl CachedStack {
+    /// In the place of a generation: no images ever have this one.
+    const ANOTHER_ROOT: u32 = u32::MAX;
+
     /// The word of that index.
     #[inline(always)]
     pub(super) fn word(&self, index: usize) -> &Word {
@@ -123,9 +131,17 @@ impl CachedStack {
         (self.span > 1).then_some(own)
     }
 
+    /// From now on, stacks begin at this node.
+    // PERF: the hot path looks at the generation alone.
+    pub(crate) fn set_root(&mut self, root: u32) {
+        self.root = root;
+        self.generation = CachedStack::ANOTHER_ROOT;
+    }
+
     /// Forgets everything. To be called before another thread uses it.
     pub(crate) fn reset(&mut self) {
         (self.low, self.span, self.len) = (0, 0, 0);
+        self.set_root(0);
     }
 }
 
