@@ -64,6 +64,7 @@ fn prepare(config: &Config, settings: &Settings, allocator: &'static str) -> boo
     write_header(config);
     write_facts(settings, allocator);
     barrier::create();
+    os::name_threads();
     threads::create();
     timeline::create();
     if matches!(config.mode, Mode::Sample | Mode::Full) && !prepare_stacks() {

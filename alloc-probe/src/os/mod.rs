@@ -20,7 +20,7 @@ mod time;
 
 pub(crate) use clone::on_a_clone;
 pub(crate) use errno::keeping_errno;
-pub(crate) use executable::{executable, without_mark};
+pub(crate) use executable::{ThreadName, executable, name_threads, without_mark, words_of_name};
 pub(crate) use memory::{PAGE, for_each_own_range, keep, make_zero, replace, reserve, wipe_on_fork};
 pub(crate) use proc::{PageMap, entry, for_each_task, read_small};
 pub(crate) use process::{has_more_rights, limit};

@@ -1,6 +1,7 @@
 //! What a thread counts, in the spool: the record of a thread, or of all ended threads of one name.
 
 use super::figures::ThreadFigures;
+use crate::os;
 use crate::os::single_writer::bump;
 use alloc_probe_format::spool::thread as word;
 use std::mem::offset_of;
@@ -46,13 +47,14 @@ const _: () = {
 
 impl Record {
     pub(crate) fn name_now(&self) {
-        let mut name = [0u8; 16];
+        let mut name = os::ThreadName::default();
         // SAFETY: the call writes at most 16 bytes, with a zero at the end.
         unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
-        let (low, high) = name.split_at(8);
-        for (word, bytes) in self.name.iter().zip([low, high]) {
-            word.store(u64::from_le_bytes(bytes.try_into().unwrap_or_default()), Relaxed);
-        }
+        self.set_name(name);
+    }
+
+    pub(super) fn set_name(&self, name: os::ThreadName) {
+        self.name.iter().zip(os::words_of_name(name)).for_each(|(word, value)| word.store(value, Relaxed));
     }
 
     /// Moves the figures to the record of the ended threads of the name, the `index`th. The registry's lock is held.

@@ -195,10 +195,8 @@ pub(crate) fn refresh_names() {
         let mut buffer = [0u8; 16];
         let Some(comm) = os::read_small(path, &mut buffer) else { continue };
         let length = comm.iter().position(|&byte| byte == b'\n').unwrap_or(comm.len()).min(15);
-        let mut name = [0u8; 16];
+        let mut name = os::ThreadName::default();
         name[..length].copy_from_slice(&comm[..length]);
-        for (word, bytes) in record.name.iter().zip(name.chunks_exact(8)) {
-            word.store(u64::from_le_bytes(bytes.try_into().unwrap_or_default()), Relaxed);
-        }
+        record.set_name(name);
     }
 }

@@ -48,7 +48,9 @@ fn block(bytes: usize) -> Vec<u8> {
 
 /// Runs `f` in a child, which ends as `f` says, or else returns from `main`'s point of view: with status 0.
 fn in_child(f: impl FnOnce()) -> libc::pid_t {
-    // SAFETY: what the child does is what a child of a process with threads may do: its allocator is glibc's.
+    // A process without an allocation has no profile that a child could leave alone: the child's would be its own.
+    drop(block(64));
+    // SAFETY: what the child does is what a child of a process with threads may do: its allocator is the C library's.
     match unsafe { libc::fork() } {
         -1 => panic!("fork: {}", std::io::Error::last_os_error()),
         0 => {
@@ -136,6 +138,7 @@ fn begins_a_namespace() {
 /// The child is the first of a namespace, too.
 fn clones_into_another() {
     let flags = libc::CLONE_NEWPID | libc::SIGCHLD;
+    drop(block(64));
     // SAFETY: as for `clones`.
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } as libc::pid_t;
     if pid == 0 {

@@ -279,6 +279,14 @@ fn the_account_of_a_busy_process_is_whole() {
         let dump = outcome.dump_named(&format!("{number}.json"));
         let memory = &dump.memory;
         let heap = memory.heap.as_ref().expect("mode full");
+        let slack: u64 = dump.sites.iter().map(|site| site.pages.slack_bytes).sum();
+        assert_eq!(slack, heap.slack_bytes, "{number}");
+        let all: u64 = memory.categories.iter().map(|category| category.bytes).sum();
+        assert_eq!(all, memory.rss_bytes, "{number}");
+        if cfg!(target_env = "musl") {
+            // A block beside a thread's stack is in one mapping with it there, and counts as memory of another kind.
+            continue;
+        }
         assert!(
             memory.unknown.is_empty() && heap.unknown_bytes == 0,
             "{number}: {:?} {heap:?}",
@@ -298,8 +306,6 @@ fn the_account_of_a_busy_process_is_whole() {
         let anonymous = category("heap") + category("anonymous");
         let beside = anonymous.abs_diff(heap.resident_bytes);
         assert!(beside < memory.rss_bytes / 33 + (256 << 10), "{number}: {anonymous}, but {heap:?}");
-        let slack: u64 = dump.sites.iter().map(|site| site.pages.slack_bytes).sum();
-        assert_eq!(slack, heap.slack_bytes, "{number}");
     }
 }
 
@@ -389,6 +395,11 @@ fn keeps_frees_and_reserves() {
 fn of_a_sampled_run_it_is_known_what_is_free_and_what_was_never_touched() {
     for mode in ["sample", "sample=64KiB"] {
         let dump = Child::new("keeps_frees_and_reserves", mode).succeed().dump();
+        if cfg!(target_env = "musl") {
+            // musl tells nothing of what is free.
+            assert!(dump.memory.heap.is_none());
+            continue;
+        }
         let heap = dump.memory.heap.as_ref().expect("glibc tells what is free");
         assert_eq!(heap.basis, HeapBasis::Samples);
         let parts = [
@@ -424,6 +435,7 @@ fn map(bytes: usize, flags: i32) -> Option<*mut u8> {
 }
 
 fn gives_up() {
+    drop(touched(1));
     let memory = map(GIVEN_UP, 0).expect("memory");
     // SAFETY: the mapping was just made, and is that long.
     unsafe {
@@ -447,6 +459,7 @@ fn what_was_given_up_is_a_line_of_its_own() {
 }
 
 fn takes_huge_pages() {
+    drop(touched(1));
     const HUGE: usize = 2 << 20;
     let memory = map(HUGE, libc::MAP_HUGETLB);
     if let Some(memory) = memory {
