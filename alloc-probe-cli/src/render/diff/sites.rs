@@ -7,6 +7,7 @@ use super::work;
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::pair::{MatchKind, Pair};
+use crate::profile::Profile;
 use crate::term::{style, text};
 use crate::units::{bytes, count, figure, plural};
 use alloc_probe_format::metric::Metric;
@@ -67,7 +68,9 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     // The optimiser removes from the build that is optimised more.
     let in_base = diff.optimisation == Ordering::Less;
     let elided = if in_base { "Elided in base" } else { "Elided in new" };
+    let is_debug = |side: &Profile| side.dump.build.debug_assertions;
     for (title, class, is_base) in [
+        ("Debug only", Class::DebugOnly, is_debug(base)),
         (elided, Class::Elided, !in_base),
         ("Gone in new", Class::Gone, true),
         ("Added in new", Class::Added, false),
@@ -175,6 +178,7 @@ fn notes(row: Row<'_>, change: Change, options: &Options<'_>) -> Vec<String> {
 /// Both figures of a pair: `4.0 MiB → 3.5 MiB`.
 fn from_to(row: Row<'_>, change: Change) -> String {
     let gone = match row.class {
+        Some(Class::DebugOnly) => "debug only",
         Some(Class::Elided) => "elided",
         Some(Class::Gone) => "gone",
         _ => "not found",

@@ -3,6 +3,7 @@
 //! The rules are tried in the order of [`Class::ALL`], and the first that holds is taken: a count that differs says more
 //! than sizes do, and sizes more than lives.
 
+mod debug_only;
 mod lives;
 mod sums;
 
@@ -15,6 +16,7 @@ use crate::analyse::sampling::relative_error;
 use crate::profile::Profile;
 use alloc_probe_format::dump::{Build, Figures, Mode};
 use alloc_probe_format::metric::Metric;
+use debug_only::{debug_only, is_one_version};
 use lives::{Buckets, TELLING_LIFETIMES, lifetime_change, typical_change};
 use std::cmp::Ordering;
 use sums::Left;
@@ -68,6 +70,9 @@ const LIVES: [(Figure, Counts); 5] = [
 /// What became of the blocks of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
+    /// Only a build with debug assertions calls the function that they come from: of two builds of one version, the other
+    /// has nothing of it, neither under its name nor under another, though the optimiser can't have removed it.
+    DebugOnly,
     /// Optimising removed them, or leaving the debug assertions out. Of two builds of one version of a program, the more
     /// optimised one has none of them, or fewer; both have the allocating function, or a caller of it; the more optimised
     /// one has nothing of its own there that could stand for them; and where it has fewer, most other sites have as many
@@ -90,7 +95,8 @@ pub enum Class {
 
 impl Class {
     /// All of them, in the order of their rules.
-    pub const ALL: [Class; 7] = [
+    pub const ALL: [Class; 8] = [
+        Class::DebugOnly,
         Class::Elided,
         Class::Gone,
         Class::Added,
@@ -103,6 +109,7 @@ impl Class {
     /// The word for it on the command line and in JSON.
     pub const fn name(self) -> &'static str {
         match self {
+            Class::DebugOnly => "debug-only",
             Class::Elided => "elided",
             Class::Gone => "gone",
             Class::Added => "added",
@@ -116,6 +123,7 @@ impl Class {
     /// The same for people, in a table.
     pub const fn word(self) -> &'static str {
         match self {
+            Class::DebugOnly => "debug only",
             Class::Elided => "elided",
             Class::Gone => "gone",
             Class::Added => "added",
@@ -129,6 +137,7 @@ impl Class {
     /// What it says, in a few words.
     pub const fn meaning(self) -> &'static str {
         match self {
+            Class::DebugOnly => "by debug assertions alone",
             Class::Elided => "by optimising, or debug only",
             Class::Gone => "only the base has them",
             Class::Added => "only the new run has them",
@@ -177,9 +186,8 @@ pub(super) fn optimisation(base: &Build, new: &Build) -> Ordering {
         "3" => Some(3),
         _ => None,
     };
-    let code = |build: &Build| (build.crate_name.clone(), build.crate_version.clone());
     match (rank(base), rank(new)) {
-        (Some(base_rank), Some(new_rank)) if code(base) == code(new) => new_rank.cmp(&base_rank),
+        (Some(base_rank), Some(new_rank)) if is_one_version(base, new) => new_rank.cmp(&base_rank),
         _ => Ordering::Equal,
     }
 }
@@ -196,15 +204,18 @@ pub(super) fn classes(
     if is_nameless(base, &functions.base) || is_nameless(new, &functions.new) {
         return vec![None; pairs.len()];
     }
+    let shown = [&functions.base, &functions.new].map(|keys| shown(keys, functions.count));
+    let same_work = same_work(pairs);
     let runs = Runs {
         base,
         new,
         optimisation: optimisation(&base.dump.build, &new.dump.build),
-        same_work: same_work(pairs),
+        same_work,
         lifetimes: typical_change(base, new, pairs),
         sure: matched.bytes.percent >= TRUSTED,
         functions,
-        shown: [&functions.base, &functions.new].map(|keys| shown(keys, functions.count)),
+        debug_only: same_work.then(|| debug_only([base, new], functions, pairs, &shown)),
+        shown,
         left: sums::cancel([base, new], pairs, places, &LIVES.map(|(figure, _)| figure)),
     };
     pairs.iter().enumerate().map(|(index, pair)| runs.class(index, pair)).collect()
@@ -224,6 +235,8 @@ struct Runs<'a> {
     functions: &'a Functions,
     /// For each function, whether the base has it, and whether the new run has.
     shown: [Vec<bool>; 2],
+    /// For each pair, whether debug assertions alone made it; none where the runs did different work.
+    debug_only: Option<Vec<bool>>,
     left: Left,
 }
 
@@ -235,6 +248,9 @@ impl Runs<'_> {
                 self.both(index, base, new).filter(|class| *class == Class::Lifetime || is_said)
             }
             _ if !is_said || pair.distance(Metric::TotalBlocks) == 0 => None,
+            _ if self.debug_only.as_ref().is_some_and(|debug_only| debug_only[index]) => {
+                Some(Class::DebugOnly)
+            }
             // Nothing is known of code of which the other run has no caller.
             (Some(sites), None) if self.optimisation == Ordering::Greater && self.has_caller(0, sites) => {
                 Some(Class::Elided)

@@ -57,6 +57,42 @@ fn what_the_more_optimised_build_lacks_was_elided() {
     check(("3", &FEW), ("0", &TEMPORARY), &[Class::Elided]);
 }
 
+/// What a build with debug assertions calls besides, where some block grows.
+const ASSERTED: [Stack; 2] =
+    [("a::check:7 < a::main:2", 500, 8000), ("a::list:8 < a::check:9 < a::main:2", 5, 500)];
+
+/// The classes where the base has `ASSERTED`, with debug assertions, and the new run has `there` instead.
+fn asserted(change: impl FnOnce(&mut Profile, &mut Profile), there: &[Stack]) -> Vec<Class> {
+    let (mut base, mut new) = (run("0", &ASSERTED), run("3", there));
+    base.dump.build.debug_assertions = true;
+    base.sites[4].figures.realloc_calls = 2;
+    change(&mut base, &mut new);
+    changed(&diff(&base, &new))
+}
+
+#[test]
+fn what_debug_assertions_alone_call_was_not_removed_by_optimising() {
+    assert_eq!(asserted(|_, _| (), &[]), [Class::DebugOnly; 2]);
+    // Of builds of one level as well, and the other way round.
+    assert_eq!(
+        asserted(|base, new| new.dump.build.opt_level = base.dump.build.opt_level.clone(), &[]),
+        [Class::DebugOnly; 2]
+    );
+    assert_eq!(asserted(|base, new| std::mem::swap(base, new), &[]), [Class::DebugOnly; 2]);
+    // The optimiser can remove what does not grow.
+    assert_eq!(asserted(|base, _| base.sites[4].figures.realloc_calls = 0, &[]), [Class::Elided; 2]);
+    // Both have debug assertions, or are different versions, or did different work.
+    assert_eq!(asserted(|_, new| new.dump.build.debug_assertions = true, &[]), [Class::Elided; 2]);
+    assert_eq!(asserted(|base, _| base.dump.build.crate_version = "1".to_owned(), &[]), [Class::Gone; 2]);
+    let half = |_: &mut Profile, new: &mut Profile| {
+        new.sites.iter_mut().for_each(|site| site.figures.total_blocks /= 2)
+    };
+    assert!(!asserted(half, &[]).contains(&Class::DebugOnly));
+    // The other build has part of it under another name.
+    let there = [("a::verify:7 < a::main:2", 500, 8000)];
+    assert!(!asserted(|_, _| (), &there).contains(&Class::DebugOnly));
+}
+
 #[test]
 fn what_the_optimiser_cannot_have_removed_is_gone_or_added() {
     check(("3", &TEMPORARY), ("3", &[]), &[Class::Gone]);
