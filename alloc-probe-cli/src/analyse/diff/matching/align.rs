@@ -319,10 +319,10 @@ impl<'a> Compared<'a> {
                 .map(|node| self.builds.trees[side].node(*node).blocks)
                 .sum()
         };
-        if blocks(1 - side) <= blocks(side) {
+        if !self.builds.sizes_tell && blocks(1 - side) <= blocks(side) {
             return Amount::default();
         }
-        amount(1 - side).beyond(&amount(side))
+        amount(1 - side).beyond(&amount(side), self.builds.sizes_tell)
     }
 
     fn calls<'c>(&'c self, side: usize, nodes: &'c [u32]) -> Calls<'c> {
@@ -343,7 +343,7 @@ impl<'a> Compared<'a> {
             keys.add(self.step(other, *open));
         }
         let [ours, theirs] = [side, other].map(|side| self.builds.trees[side].own(&self.nodes[side]));
-        let own = theirs.beyond(&ours);
+        let own = theirs.beyond(&ours, self.builds.sizes_tell);
         amount.add(&own);
         let mut classes = Keys::default();
         for (number, class) in self.classes.iter().enumerate() {

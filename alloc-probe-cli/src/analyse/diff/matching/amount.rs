@@ -68,21 +68,35 @@ impl Amount {
         self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
-    /// What this has beyond another. Where they have as many blocks, the same blocks have other sizes, and it's nothing.
-    pub(super) fn beyond(&self, other: &Amount) -> Amount {
+    /// What this has beyond another. `sizes_tell`: a block has the same size in both, so what one has more of a size is
+    /// not what the other has more of another. Otherwise, where they have as many blocks, the same blocks have other sizes,
+    /// and it's nothing.
+    pub(super) fn beyond(&self, other: &Amount, sizes_tell: bool) -> Amount {
         let mut left = Amount::default();
-        let mut blocks = self.blocks.saturating_sub(other.blocks);
+        let mut blocks = if sizes_tell { self.blocks } else { self.blocks.saturating_sub(other.blocks) };
         if blocks == 0 {
             return left;
         }
-        left.bytes = self.bytes.saturating_sub(other.bytes);
-        left.blocks = blocks;
         for class in 0..CLASSES {
             let more = self.classes[class].saturating_sub(other.classes[class]).min(blocks);
             left.classes[class] = more;
+            left.blocks += more;
             blocks -= more;
         }
+        let is_more_alone = self.blocks.saturating_sub(other.blocks) == left.blocks;
+        if !sizes_tell || is_more_alone {
+            left.blocks = self.blocks.saturating_sub(other.blocks);
+            left.bytes = self.bytes.saturating_sub(other.bytes);
+        } else {
+            left.bytes = left.bytes_by_class();
+        }
         left
+    }
+
+    /// How many bytes blocks of these size classes have, about: three quarters of the most.
+    fn bytes_by_class(&self) -> u64 {
+        let of = |(class, blocks): (usize, &u64)| blocks.saturating_mul((3_u128 << class >> 2) as u64);
+        self.classes.iter().enumerate().map(of).fold(0, u64::saturating_add)
     }
 
     /// How many blocks of the same sizes both have.

@@ -47,6 +47,8 @@ pub(super) struct Builds<'a> {
     /// Whether a frame that a build lost can only have been lost to the optimiser: where both are optimised alike, the code
     /// may be another.
     pub(super) is_by_optimiser: bool,
+    /// Whether a block has the same size in both builds: they are of one code, and every block was recorded with its size.
+    pub(super) sizes_tell: bool,
     pub(super) functions: &'a Functions,
     pub(super) likeness: Likeness<'a>,
 }

@@ -20,7 +20,9 @@ use super::key::Functions;
 use super::lines::Lines;
 use super::step::Step;
 use crate::join::join;
+use crate::profile::Profile;
 use align::Alignment;
+use alloc_probe_format::dump::Mode;
 use builds::Builds;
 pub(super) use builds::{Build, Matching};
 use likeness::Likeness;
@@ -48,10 +50,16 @@ pub(super) fn match_groups(
         trees: [&base_tree, &new_tree],
         may_lose: [base.may_lose, new.may_lose],
         is_by_optimiser: order != Ordering::Equal,
+        sizes_tell: order != Ordering::Equal && [base, new].iter().all(|build| has_sizes(build.profile)),
         functions,
         likeness: Likeness::of([base.groups, new.groups], functions, lines),
     };
     let alignment = Alignment::of(&builds);
     let callers = alignment.places.iter().map(|place| place.parent).collect();
     Matching { matched: residue::settle(&builds, &alignment), callers }
+}
+
+/// Whether a profile has the size of every block, and not of a sample.
+fn has_sizes(profile: &Profile) -> bool {
+    profile.dump.mode == Mode::Full && profile.sites.iter().any(|site| !site.sizes.is_empty())
 }

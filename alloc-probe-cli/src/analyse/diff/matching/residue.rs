@@ -116,7 +116,8 @@ impl<'a> Residue<'a> {
             groups[side].iter().for_each(|group| sum.add(&self.builds.trees[side].below.of_group(*group)));
             sum
         });
-        let rest = [amounts[0].beyond(&amounts[1]), amounts[1].beyond(&amounts[0])];
+        let sizes_tell = self.builds.sizes_tell;
+        let rest = [0, 1].map(|side| amounts[side].beyond(&amounts[1 - side], sizes_tell));
         self.items.push(Item { groups, kind, place, rest });
         self.joined.push(self.items.len() as u32 - 1);
         self.items.len() as u32 - 1
