@@ -13,7 +13,8 @@ use super::pair::{Pair, Sites};
 use super::step::program_frames;
 use super::work;
 use crate::analyse::sampling::relative_error;
-use crate::profile::Profile;
+use crate::profile::{Frame, Profile, Role};
+use crate::source::names;
 use alloc_probe_format::dump::{Build, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 use debug_only::{debug_only, is_one_version};
@@ -43,6 +44,11 @@ const TRUSTED: f64 = 90.0;
 const MISSED: f64 = 10.0;
 /// Standard errors by which estimates must differ to be taken for different.
 const ERRORS: f64 = 3.0;
+
+/// What runs with fewer blocks than this may be chance, where threads share their work.
+const TELLING_BLOCKS: u64 = 8;
+/// Functions of the C library in which threads begin. The standard library's is `thread_start`.
+const THREAD_STARTS: [&str; 5] = ["start_thread", "clone", "clone3", "__clone", "__clone3"];
 
 /// So much of a difference must be left when others' have been made up for.
 const SAID: f64 = 0.9;
@@ -216,6 +222,7 @@ pub(super) fn classes(
         functions,
         debug_only: same_work.then(|| debug_only([base, new], functions, pairs, &shown)),
         shown,
+        starts_thread: has_threads([base, new]).then(|| [base, new].map(starts_thread)),
         left: sums::cancel([base, new], pairs, places, &LIVES.map(|(figure, _)| figure)),
     };
     pairs.iter().enumerate().map(|(index, pair)| runs.class(index, pair)).collect()
@@ -237,6 +244,9 @@ struct Runs<'a> {
     shown: [Vec<bool>; 2],
     /// For each pair, whether debug assertions alone made it; none where the runs did different work.
     debug_only: Option<Vec<bool>>,
+    /// For each frame of either profile, whether a thread other than the main one begins with it; none where there are no
+    /// two such threads in a run.
+    starts_thread: Option<[Vec<bool>; 2]>,
     left: Left,
 }
 
@@ -251,16 +261,30 @@ impl Runs<'_> {
             _ if self.debug_only.as_ref().is_some_and(|debug_only| debug_only[index]) => {
                 Some(Class::DebugOnly)
             }
-            // Nothing is known of code of which the other run has no caller.
-            (Some(sites), None) if self.optimisation == Ordering::Greater && self.has_caller(0, sites) => {
+            (Some(sites), None) if self.optimisation == Ordering::Greater && self.can_be_elided(0, sites) => {
                 Some(Class::Elided)
             }
-            (None, Some(sites)) if self.optimisation == Ordering::Less && self.has_caller(1, sites) => {
+            (None, Some(sites)) if self.optimisation == Ordering::Less && self.can_be_elided(1, sites) => {
                 Some(Class::Elided)
             }
             (Some(_), None) => self.is_certain(pair, self.new).then_some(Class::Gone),
             (None, _) => self.is_certain(pair, self.base).then_some(Class::Added),
         }
+    }
+
+    /// Whether the optimiser may have removed what one build has alone. Nothing is known of code of which the other one has
+    /// no caller; and what threads make few of that share their work, they need not make in another run.
+    fn can_be_elided(&self, side: usize, sites: &Sites) -> bool {
+        let is_by_chance = sites.figures.total_blocks < TELLING_BLOCKS && self.is_shared(side, sites);
+        !is_by_chance && self.has_caller(side, sites)
+    }
+
+    /// Whether some sites are those of threads that may share their work, so that chance says how much each does.
+    fn is_shared(&self, side: usize, sites: &Sites) -> bool {
+        let Some(starts) = &self.starts_thread else { return false };
+        let (profile, starts) = ([self.base, self.new][side], &starts[side]);
+        let mut sites = sites.sites.iter().map(|site| &profile.sites[*site as usize]);
+        sites.any(|site| site.truncated || site.frames.iter().any(|frame| starts[frame.0 as usize]))
     }
 
     /// Whether the other run has the allocating function of some sites, or a caller of it.
@@ -289,8 +313,9 @@ impl Runs<'_> {
         if far(was, is) > SAME_COUNT {
             // The same word for both: the optimiser removes from the build that is optimised more.
             let fewer_in_new = was.cmp(&is);
+            let may_be_elided = self.same_work && !self.is_shared(0, base) && !self.is_shared(1, new);
             return Some(match fewer_in_new {
-                _ if self.same_work && self.optimisation == fewer_in_new => Class::Elided,
+                _ if may_be_elided && self.optimisation == fewer_in_new => Class::Elided,
                 Ordering::Less => Class::MoreWork,
                 _ => Class::LessWork,
             });
@@ -384,6 +409,21 @@ fn same_work(pairs: &[Pair]) -> bool {
         same += usize::from(far(asked_for(base), asked_for(new)) <= SAME_COUNT);
     }
     same * 2 > all && work::factor(pairs).is_none()
+}
+
+/// Whether a run had two threads or more besides the main one.
+fn has_threads(runs: [&Profile; 2]) -> bool {
+    let threads = |run: &Profile| run.dump.threads.iter().map(|row| row.threads).fold(0, u64::saturating_add);
+    runs.into_iter().any(|run| threads(run) > 2)
+}
+
+fn starts_thread(profile: &Profile) -> Vec<bool> {
+    let starts = |frame: &Frame| {
+        frame.role == Role::Runtime
+            && (THREAD_STARTS.contains(&frame.function.as_str())
+                || names::own_name(&names::short_name(&frame.function)) == "thread_start")
+    };
+    profile.frames.iter().map(starts).collect()
 }
 
 /// For each function, whether it's among some frames.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::analyse::diff::tests::profile;
 use crate::analyse::diff::{Diff, diff};
+use alloc_probe_format::dump::Thread;
 
 type Stack = (&'static str, u64, u64);
 
@@ -91,6 +92,29 @@ fn what_debug_assertions_alone_call_was_not_removed_by_optimising() {
     // The other build has part of it under another name.
     let there = [("a::verify:7 < a::main:2", 500, 8000)];
     assert!(!asserted(|_, _| (), &there).contains(&Class::DebugOnly));
+}
+
+/// The classes of a site that threads share, three threads in all.
+fn shared(base: (u64, u64), new: &[(u64, u64)]) -> Vec<Class> {
+    let run = |level: &str, figures: &[(u64, u64)]| {
+        let stacks: Vec<Stack> = figures
+            .iter()
+            .map(|(blocks, bytes)| ("a::f:7 < a::steady:9 < start_thread", *blocks, *bytes))
+            .collect();
+        let mut run = run(level, &stacks);
+        let starts = run.frames.iter_mut().filter(|frame| frame.function == "start_thread");
+        starts.for_each(|frame| frame.role = crate::profile::Role::Runtime);
+        run.dump.threads = vec![Thread { threads: 3, ..Thread::default() }];
+        run
+    };
+    changed(&diff(&run("0", &[base]), &run("3", new)))
+}
+
+#[test]
+fn what_threads_share_can_be_fewer_by_chance() {
+    assert_eq!(shared((500, 8000), &[(100, 1600)]), [Class::LessWork]);
+    assert_eq!(shared((5, 80), &[]), [Class::Gone]);
+    assert_eq!(shared((500, 8000), &[]), [Class::Elided]);
 }
 
 #[test]
