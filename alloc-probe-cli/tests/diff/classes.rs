@@ -63,7 +63,7 @@ fn one_class_alone_is_shown_where_it_is_asked_for() {
     assert_eq!(json["sites"][0]["only_in"], "base");
     let wrong = diff(&["--only", "slower"]);
     assert_eq!(wrong.status, 2);
-    assert!(wrong.err.contains("[possible values: elided, gone, added, "), "{}", wrong.err);
+    assert!(wrong.err.contains("[possible values: debug-only, elided, gone, "), "{}", wrong.err);
 }
 
 #[test]
