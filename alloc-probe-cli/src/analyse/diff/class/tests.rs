@@ -79,7 +79,7 @@ fn what_debug_assertions_alone_call_was_not_removed_by_optimising() {
         asserted(|base, new| new.dump.build.opt_level = base.dump.build.opt_level.clone(), &[]),
         [Class::DebugOnly; 2]
     );
-    assert_eq!(asserted(|base, new| std::mem::swap(base, new), &[]), [Class::DebugOnly; 2]);
+    assert_eq!(asserted(std::mem::swap, &[]), [Class::DebugOnly; 2]);
     // The optimiser can remove what does not grow.
     assert_eq!(asserted(|base, _| base.sites[4].figures.realloc_calls = 0, &[]), [Class::Elided; 2]);
     // Both have debug assertions, or are different versions, or did different work.

@@ -2,7 +2,8 @@
 //!
 //! At each place, the innermost first, what one build has more of below it is compared with what the other has more of
 //! there: the callers in common say where to look, chains and sizes say what it is. What finds nothing there is looked for
-//! below the caller.
+//! below the caller. First goes what figures tell, everywhere: a few blocks could be part of anything, so they have to wait
+//! until it's known what nobody else claims, unless both sides have the same left over at a place.
 
 use super::align::{Alignment, Place};
 use super::amount::Amount;
@@ -59,19 +60,37 @@ struct Candidate {
     score: f32,
     items: [u32; 2],
     kind: MatchKind,
+    /// Whether figures tell: many blocks, or all that is left over of both.
+    is_telling: bool,
+}
+
+/// What is joined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// What figures tell.
+    Telling,
+    /// All that can be.
+    All,
 }
 
 /// Pairs everything that can be, and gives all groups.
 pub(super) fn settle(builds: &Builds<'_>, alignment: &Alignment) -> Vec<Matched> {
     let mut residue = Residue { builds, items: Vec::new(), joined: Vec::new() };
-    let mut waiting: Vec<Vec<u32>> = vec![Vec::new(); alignment.places.len()];
+    let mut own: Vec<Vec<u32>> = vec![Vec::new(); alignment.places.len()];
     for (at, place) in alignment.places.iter().enumerate().rev() {
-        let mut here = std::mem::take(&mut waiting[at]);
-        here.extend(residue.items_of(at as u32, place));
-        residue.settle_at(&here, at as u32);
-        here.retain(|item| residue.is_waiting(*item));
-        if at > 0 {
-            waiting[place.parent as usize].append(&mut here);
+        own[at] = residue.items_of(at as u32, place);
+    }
+    for pass in [Pass::Telling, Pass::All] {
+        let mut waiting: Vec<Vec<u32>> = vec![Vec::new(); alignment.places.len()];
+        for (at, place) in alignment.places.iter().enumerate().rev() {
+            own[at].retain(|item| residue.is_waiting(*item));
+            let mut here = std::mem::take(&mut waiting[at]);
+            here.extend(&own[at]);
+            residue.settle_at(&here, at as u32, pass);
+            here.retain(|item| residue.is_waiting(*item));
+            if at > 0 {
+                waiting[place.parent as usize].append(&mut here);
+            }
         }
     }
     residue.into_matched()
@@ -127,25 +146,40 @@ impl<'a> Residue<'a> {
         self.items[item as usize].rest.iter().any(|rest| rest.blocks > 0)
     }
 
-    fn settle_at(&mut self, here: &[u32], at: u32) {
-        let of_side = |side: usize| -> Vec<u32> {
-            here.iter().copied().filter(|item| self.items[*item as usize].rest[side].blocks > 0).collect()
-        };
-        let (base, new) = (of_side(0), of_side(1));
-        if base.is_empty() || new.is_empty() {
+    fn settle_at(&mut self, here: &[u32], at: u32, pass: Pass) {
+        let sides = [0, 1].map(|side| self.left(side, here));
+        if sides.iter().any(Vec::is_empty) {
             return;
         }
+        let [base, new] = &sides;
         let mut candidates: Vec<Candidate> = Vec::new();
-        self.each_comparable(&base, &new, |b, n| candidates.extend(self.candidate(b, n)));
+        self.each_comparable(base, new, |b, n| candidates.extend(self.candidate(b, n)));
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.items.cmp(&b.items)));
-        for Candidate { items, kind, .. } in candidates {
-            // Part of either may be somebody else's by now.
-            if self.candidate(items[0], items[1]).is_some() {
-                self.join(at, items, kind);
+        if pass == Pass::Telling {
+            self.join_all(at, &candidates, pass);
+            if !self.is_balanced(at, &sides) {
+                return;
             }
         }
+        self.join_all(at, &candidates, Pass::All);
         if at != ROOT_PLACE {
-            self.settle_together(at, &base, &new);
+            self.settle_together(at, base, new);
+        }
+    }
+
+    /// Those of some items of which one side has something left over.
+    fn left(&self, side: usize, items: &[u32]) -> Vec<u32> {
+        items.iter().copied().filter(|item| self.items[*item as usize].rest[side].blocks > 0).collect()
+    }
+
+    /// Joins candidates in their order.
+    fn join_all(&mut self, at: u32, candidates: &[Candidate], pass: Pass) {
+        for Candidate { items, kind, .. } in candidates {
+            // Part of either may be somebody else's by now.
+            let now = self.candidate(items[0], items[1]);
+            if now.is_some_and(|now| now.is_telling || pass == Pass::All) {
+                self.join(at, *items, *kind);
+            }
         }
     }
 
@@ -229,7 +263,12 @@ impl<'a> Residue<'a> {
             is_near if is_near || is_lost => MatchKind::Subsequence,
             _ => MatchKind::Site,
         };
-        Some(Candidate { score: likeness + (fit + alike) / 2.0, items: [base, new], kind })
+        Some(Candidate {
+            score: likeness + (fit + alike) / 2.0,
+            items: [base, new],
+            kind,
+            is_telling: is_telling || alike >= LEAST_FIT_OF_PAIRS,
+        })
     }
 
     /// Whether one item shows all that the other does and more, and the other's build may have lost that.
@@ -282,13 +321,25 @@ impl<'a> Residue<'a> {
 
     /// What is left over on both sides below the same callers, where it is the same as a whole: which is which is not known.
     fn settle_together(&mut self, at: u32, base: &[u32], new: &[u32]) {
-        let left = |side: usize, items: &[u32]| -> Vec<u32> {
-            items.iter().copied().filter(|item| self.items[*item as usize].rest[side].blocks > 0).collect()
-        };
-        let sides = [left(0, base), left(1, new)];
-        let count = sides[0].len() + sides[1].len();
-        if sides.iter().any(Vec::is_empty) || count > MAX_TOGETHER {
+        let sides = [self.left(0, base), self.left(1, new)];
+        if !self.is_balanced(at, &sides) {
             return;
+        }
+        let first = sides[0][0];
+        for (side, items) in sides.iter().enumerate() {
+            for item in items {
+                self.items[*item as usize].rest[side] = Amount::default();
+                self.unite(at, first, *item, MatchKind::Site);
+            }
+        }
+    }
+
+    /// Whether what is left over of some items is the same on both sides as a whole.
+    fn is_balanced(&self, at: u32, sides: &[Vec<u32>; 2]) -> bool {
+        let sides = [0, 1].map(|side| self.left(side, &sides[side]));
+        let count = sides[0].len() + sides[1].len();
+        if at == ROOT_PLACE || sides.iter().any(Vec::is_empty) || count > MAX_TOGETHER {
+            return false;
         }
         let sum = |side: usize| {
             let mut sum = Amount::default();
@@ -300,16 +351,7 @@ impl<'a> Residue<'a> {
         let bytes = theirs.bytes.abs_diff(ours.bytes) as f32 <= 0.02 * theirs.bytes.max(ours.bytes) as f32;
         // Of few blocks, the functions that allocate must be the same.
         let is_telling = is_telling || self.are_akin(&sides);
-        if !is_telling || !bytes || theirs.likeness(&ours) < LEAST_FIT_OF_PAIRS {
-            return;
-        }
-        let first = sides[0][0];
-        for (side, items) in sides.iter().enumerate() {
-            for item in items {
-                self.items[*item as usize].rest[side] = Amount::default();
-                self.unite(at, first, *item, MatchKind::Site);
-            }
-        }
+        is_telling && bytes && theirs.likeness(&ours) >= LEAST_FIT_OF_PAIRS
     }
 
     /// Whether all items of both sides allocate in the same function.
