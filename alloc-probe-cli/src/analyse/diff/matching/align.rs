@@ -8,11 +8,11 @@
 use super::amount::Amount;
 use super::below::Calls;
 use super::builds::Builds;
-use super::node::ROOT;
+use super::node::{Node, ROOT};
 use crate::analyse::diff::key::FunctionId;
 use crate::analyse::diff::pair::MatchKind;
 use crate::analyse::diff::step::Step;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::{OnceCell, RefCell};
 
 /// The nodes of both trees that are at one place.
@@ -59,14 +59,22 @@ impl Alignment {
         while at < places.len() {
             let mut compared = Compared::at(builds, &places[at]);
             compared.explain();
-            let Compared { nodes, classes, open, kind, .. } = compared;
+            let Compared { nodes, classes, open, kind, loose, .. } = compared;
             let place = &mut places[at];
+            let callers = place.kind;
             (place.nodes, place.left, place.kind) = (nodes, open, kind);
+            let kind = |class: &Class| {
+                let mut nodes = (0..)
+                    .zip(&class.nodes)
+                    .flat_map(|(side, nodes)| nodes.iter().map(move |node| (side, *node)));
+                let is_loose = nodes.any(|node| loose.contains(&node));
+                class.kind.max(callers).max(if is_loose { MatchKind::Subsequence } else { MatchKind::Exact })
+            };
             places.extend(classes.into_iter().map(|class| Place {
                 parent: at as u32,
+                kind: kind(&class),
                 nodes: class.nodes,
                 left: Default::default(),
-                kind: class.kind.max(kind),
             }));
             at += 1;
         }
@@ -84,7 +92,10 @@ struct Class {
 struct Compared<'a> {
     builds: &'a Builds<'a>,
     nodes: [Vec<u32>; 2],
+    /// How sure it is of what is allocated right here.
     kind: MatchKind,
+    /// Calls, each with its side, from frames that the other build shouldn't have lost.
+    loose: FxHashSet<(usize, u32)>,
     classes: Vec<Class>,
     by_step: FxHashMap<Step, usize>,
     /// Calls without a counterpart, so far.
@@ -110,6 +121,7 @@ impl<'a> Compared<'a> {
             builds,
             nodes: place.nodes.clone(),
             kind: place.kind,
+            loose: FxHashSet::default(),
             classes: Vec::new(),
             by_step: FxHashMap::default(),
             open: Default::default(),
@@ -216,10 +228,14 @@ impl<'a> Compared<'a> {
                         self.nodes[side].push(node);
                         let is_sure =
                             self.builds.may_lose[1 - side] && (self.builds.is_by_optimiser || is_entry);
+                        let Node { children, groups, .. } = self.builds.trees[side].node(node);
+                        let children = children.clone();
                         if !is_sure {
-                            self.kind = self.kind.max(MatchKind::Subsequence);
+                            self.loose.extend(children.iter().map(|child| (side, *child)));
+                            if !groups.is_empty() {
+                                self.kind = self.kind.max(MatchKind::Subsequence);
+                            }
                         }
-                        let children = self.builds.trees[side].node(node).children.clone();
                         self.add(if side == 0 { [children, vec![]] } else { [vec![], children] });
                         changed = true;
                         break;
