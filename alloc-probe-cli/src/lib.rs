@@ -12,7 +12,6 @@ pub mod units;
 
 pub mod error;
 mod output_file;
-mod profile_proto;
 pub mod source;
 
 pub mod load;

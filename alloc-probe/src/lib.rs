@@ -55,6 +55,8 @@ mod lifecycle;
 mod mode;
 #[cfg(not(portable))]
 mod os;
+#[cfg(all(feature = "pprof", not(portable)))]
+mod pprof;
 #[cfg(not(portable))]
 mod probe;
 #[cfg(not(portable))]
@@ -80,6 +82,8 @@ pub use api::future::{InScope, measure_future};
 pub use api::metrics::metrics;
 #[cfg(not(portable))]
 pub use api::operation::{InOperation, Operated, Operation, operation, operation_failed};
+#[cfg(all(feature = "pprof", not(portable)))]
+pub use api::pprof::{PprofStart, pprof, pprof_since};
 #[cfg(not(portable))]
 pub use api::scope::{Entered, Here, Scope, here, measure};
 #[cfg(not(portable))]
@@ -98,6 +102,8 @@ pub use portable::count::{AllocProbe, dump, mark, set_mode, start, stats, stop, 
 pub use portable::metrics::metrics;
 #[cfg(portable)]
 pub use portable::operation::{InOperation, Operated, Operation, operation, operation_failed};
+#[cfg(all(feature = "pprof", portable))]
+pub use portable::pprof::{PprofStart, pprof, pprof_since};
 #[cfg(portable)]
 pub use portable::scope::{Entered, Here, InScope, Scope, here, measure, measure_future};
 #[cfg(portable)]

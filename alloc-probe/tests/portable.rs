@@ -33,6 +33,17 @@ fn figures_are_metrics() {
     assert!(text.contains("\nalloc_probe_mode{mode=\"count\"} 1\n"), "{text}");
 }
 
+#[cfg(feature = "pprof")]
+#[test]
+fn a_profile_or_a_reason_is_had() {
+    use alloc_probe::{PprofStart, pprof, pprof_since};
+    // Nothing here records stacks.
+    let reasons = [pprof().err(), PprofStart::now().and_then(|start| pprof_since(&start)).err()];
+    for reason in reasons {
+        assert_eq!(reason.map(|reason| reason.kind()), Some(std::io::ErrorKind::Unsupported));
+    }
+}
+
 #[test]
 fn scopes_are_measured() {
     let (kept, usage) = alloc_probe::measure(|| {

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .thread_name("orders-worker")
-        .enable_io()
+        .enable_all()
         .build()?;
     let requests = match arguments[..] {
         ["serve", address] => return runtime.block_on(serve(address.parse().map_err(|_| USAGE)?)),
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 async fn serve(address: SocketAddr) -> Result<(), Box<dyn Error + Send + Sync>> {
     let shop = &*Box::leak(Box::new(cache::Shop::open()));
     let listener = TcpListener::bind(address).await?;
-    println!("orders: http://{}/metrics", listener.local_addr()?);
+    println!("orders: http://{0}/metrics and http://{0}/debug/pprof/heap", listener.local_addr()?);
     Ok(axum::serve(listener, handlers::routes(shop).merge(watch::routes())).await?)
 }
 

@@ -4,11 +4,11 @@
 
 use super::builder::{Builder, Mapping as Mapped, Mappings, Place, PlaceId, ROOT};
 use super::refusal::Refusal;
-use crate::profile_proto::{
-    Facts, Function, Line, Location, Mapping, Sample, ValueType, WRITTEN_BY, metric_of_sample_type,
-};
 use alloc_probe_format::dump::{Clock, Dump, Figures, FrameKind, Lost, Mode, Process};
 use alloc_probe_format::metric::Metric;
+use alloc_probe_format::profile_proto::{
+    Facts, Function, Line, Location, Mapping, Sample, ValueType, WRITTEN_BY, metric_of_sample_type, unit,
+};
 use prost::Message;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -181,10 +181,9 @@ impl<'a> Tables<'a> {
         let mut names = Vec::new();
         let mut metrics = Vec::new();
         for sample_type in &self.sample_types {
-            let (name, unit) = (self.string(sample_type.name)?, self.string(sample_type.unit)?);
-            let metric = metric_of_sample_type(&name);
-            let is_of_unit = |metric: &Metric| unit == if metric.is_bytes() { "bytes" } else { "count" };
-            metrics.push(metric.filter(is_of_unit));
+            let name = self.string(sample_type.name)?;
+            let in_unit = self.string(sample_type.unit)?;
+            metrics.push(metric_of_sample_type(&name).filter(|metric| in_unit == unit(*metric)));
             names.push(name);
         }
         if metrics.iter().all(Option::is_none) {
@@ -232,6 +231,9 @@ fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Refusal> {
     M::decode(bytes).map_err(damaged)
 }
 
+/// What has another meaning than a profile of a process so far.
+const DIFFERENCE: &str = "it is the difference of two profiles, not one";
+
 /// What a location stands for in a stack.
 #[derive(Clone, Copy)]
 enum Step {
@@ -246,6 +248,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dump, Refusal> {
     let tables = Tables::read(bytes)?;
     let metrics = tables.metrics()?;
     let facts = tables.facts();
+    if facts.as_ref().is_some_and(|facts| facts.since_ns > 0) {
+        return Err(Refusal::new(DIFFERENCE));
+    }
     let mut builder = Builder::new();
     let mut mappings = Mappings::default();
     let mut of_mapping: FxHashMap<u64, Mapped> = FxHashMap::default();
@@ -311,9 +316,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dump, Refusal> {
         for (metric, value) in metrics.iter().zip(&sample.value) {
             let Some(metric) = metric else { continue };
             let Ok(value) = u64::try_from(*value) else {
-                return Err(Refusal::new(
-                    "it has negative values: it is the difference of two profiles, not one",
-                ));
+                return Err(Refusal::new(format_args!("it has negative values: {DIFFERENCE}")));
             };
             *metric.of_mut(&mut figures) = value;
         }
@@ -369,4 +372,31 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dump, Refusal> {
         lost: Lost { truncated_stacks, notes: vec![NOT_TOLD.to_owned()], ..Lost::default() },
         ..builder.finish(&known)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc_probe_format::profile_proto::Profile;
+
+    #[test]
+    fn what_happened_in_a_while_is_no_profile_of_a_process() {
+        let facts = |since_ns| serde_json::to_string(&Facts { since_ns, ..Facts::default() }).unwrap();
+        let parsed = |value, since_ns| {
+            let strings = ["", "inuse_space", "bytes", &format!("{WRITTEN_BY}1: {}", facts(since_ns))];
+            let profile = Profile {
+                sample_type: vec![ValueType { name: 1, unit: 2 }],
+                sample: vec![Sample { value: vec![value], ..Sample::default() }],
+                string_table: strings.map(str::to_owned).to_vec(),
+                comment: vec![3],
+                ..Profile::default()
+            };
+            parse(&profile.encode_to_vec())
+                .map(|dump| dump.totals.end_bytes)
+                .map_err(|refusal| refusal.reason)
+        };
+        assert_eq!(parsed(7, 0), Ok(7));
+        assert_eq!(parsed(7, 1), Err(DIFFERENCE.to_owned()));
+        assert_eq!(parsed(-7, 0), Err(format!("it has negative values: {DIFFERENCE}")));
+    }
 }

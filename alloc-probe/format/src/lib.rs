@@ -5,6 +5,7 @@
 //! * [`cgroup`] reads what a container's limit is held against.
 //! * [`mappings`] tells what a process's mappings are for.
 //! * [`metric`] names the figures by which sites can be ordered.
+//! * `profile_proto` has the messages of pprof's format, with the feature `pprof`.
 //!
 //! This crate exists to share code between `alloc-probe` and `alloc-probe-cli`, which pin its exact
 //! version. Use those; this one's Rust interface may change with any release. The file formats do not.
@@ -17,6 +18,8 @@ pub mod cgroup;
 pub mod dump;
 pub mod mappings;
 pub mod metric;
+#[cfg(feature = "pprof")]
+pub mod profile_proto;
 mod site_figures;
 pub mod snapshot;
 pub mod spool;

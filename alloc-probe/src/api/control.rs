@@ -123,7 +123,7 @@ pub fn dump(path: impl AsRef<Path>) -> io::Result<()> {
 }
 
 /// Why there is nothing, for those who want something.
-const NOTHING: &str = "nothing is recorded here: alloc_probe::install!() is missing, or the process was started with \
+pub(super) const NOTHING: &str = "nothing is recorded here: alloc_probe::install!() is missing, or the process was started with \
      ALLOC_PROBE=off, or forked from one that records";
 
 /// Whether recording was ever prepared in this process. Asking has the first allocation made, if there was none.

@@ -5,5 +5,7 @@ pub(crate) mod future;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 pub(crate) mod operation;
+#[cfg(feature = "pprof")]
+pub(crate) mod pprof;
 pub(crate) mod report;
 pub(crate) mod scope;

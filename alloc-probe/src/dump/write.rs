@@ -5,24 +5,23 @@
 //! serves it. It may run in the name of a thread that a signal has interrupted anywhere, inside `malloc` for one: so
 //! what it calls takes no memory from the C library, and no lock that such a thread may hold.
 
+use super::instant::Instant;
 use super::memory::facts::Facts;
 use super::target::{self, Target};
 use crate::mode;
 use crate::os;
 use crate::os::clock;
 use crate::os::lock::Lock;
-use crate::profile::{stack_depth, timeline};
+use crate::profile::timeline;
 use crate::record::prepare;
-use crate::spool::LiveSpool;
 use crate::thread::registry;
 use alloc_probe_format::Serialize;
 use alloc_probe_format::dump::{Ended, Memory};
 use alloc_probe_format::snapshot::{Now, streamed};
-use alloc_probe_format::spool::{HEADER_WORDS, Section, Spool, thread as word};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek as _, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// One dump is written at a time.
 static WRITING: Lock = Lock::new();
@@ -44,6 +43,13 @@ pub(crate) fn write(path: &Path, due: bool) -> io::Result<()> {
     if due && LAST.load(Relaxed) { Ok(()) } else { write_now(path, Ended::Running, None) }
 }
 
+/// Waits until no dump is being written, and holds back the next until the result is dropped: so that no more of the arena is
+/// taken than one of them needs. Signals are put off, as they may write a dump.
+#[cfg(feature = "pprof")]
+pub(crate) fn one_at_a_time() -> crate::os::lock::LockGuard<'static> {
+    WRITING.lock_patiently()
+}
+
 /// In the child of a fork: the thread that held the lock does not exist.
 pub(crate) fn reset_after_fork() {
     WRITING.reset();
@@ -60,6 +66,7 @@ fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     let (ticks, mono_ns) = (clock::ticks(), os::monotonic_ns());
     let now = Now { ticks, mono_ns, ended, signal, from_spool: false };
     let instant = Instant::now();
+    instant.measure_stacks();
     let mut dump = streamed(&instant, now, &sites);
     dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory };
     dump.probe = probe;
@@ -80,44 +87,6 @@ pub(crate) fn save(path: &Path, dump: &impl Serialize) -> io::Result<()> {
             result
         }
         Target::Stream(file) => target::without_sigpipe(|| write_to(file, dump)),
-    }
-}
-
-/// The process's spool, with its header and its threads as they were at one instant: so that nobody's figures are seen
-/// twice, or not at all, while threads start and end.
-struct Instant {
-    header: Vec<AtomicU64>,
-    threads: Vec<AtomicU64>,
-    ended: Vec<AtomicU64>,
-    rest: LiveSpool,
-}
-
-impl Instant {
-    fn now() -> Instant {
-        let copy = |section, words| {
-            let live = LiveSpool.words(section).iter().take(words);
-            live.map(|word| AtomicU64::new(word.load(Relaxed))).collect()
-        };
-        let slots = |section| copy(section, LiveSpool.count(section) as usize * word::WORDS);
-        let now = registry::while_none_ends(|| Instant {
-            header: copy(Section::HEADER, HEADER_WORDS),
-            threads: slots(Section::THREADS),
-            ended: slots(Section::ENDED),
-            rest: LiveSpool,
-        });
-        stack_depth::measure_all(&now.threads);
-        now
-    }
-}
-
-impl Spool for Instant {
-    fn words(&self, section: Section) -> &[AtomicU64] {
-        match section {
-            Section::HEADER => &self.header,
-            Section::THREADS => &self.threads,
-            Section::ENDED => &self.ended,
-            _ => self.rest.words(section),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The list of images from `dl_iterate_phdr`.
 
-use super::image::ImageInfo;
+use super::image::{Code, ImageInfo};
 use super::unloaded::mark_unloaded;
 use crate::os;
 use libc::{Elf64_Phdr, c_int, c_void, dl_phdr_info, size_t};
@@ -18,6 +18,7 @@ pub(super) struct Image {
     bias: u64,
     pub(super) start: u64,
     end: u64,
+    code: Code,
     pub(super) build_id: &'static [u8],
     pub(super) path: &'static [u8],
 }
@@ -86,7 +87,7 @@ pub(super) fn add_met(headers: &[Elf64_Phdr], bias: u64, path: &[u8]) {
             mark_unloaded(image.start, image.end, number);
         }
     }
-    let image = Image::at(bias, (start, end), PASS.load(Relaxed));
+    let image = Image::at(bias, (start, end), code_of(headers), PASS.load(Relaxed));
     add(image, build_id_of(headers, bias).unwrap_or_default(), path);
     REFRESHING.store(false, Release);
 }
@@ -98,6 +99,17 @@ fn extent(headers: &[Elf64_Phdr], bias: u64) -> (u64, u64) {
     let start = loaded().map(|header| at(header.p_vaddr)).min().unwrap_or(0);
     let end = loaded().map(|header| at(header.p_vaddr.wrapping_add(header.p_memsz))).max().unwrap_or(0);
     (start, end)
+}
+
+/// The segment that is executed; of several, as the kernel's and loaders' tools do, the first.
+fn code_of(headers: &[Elf64_Phdr]) -> Code {
+    let is_code = |header: &&Elf64_Phdr| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0;
+    let code = headers.iter().find(is_code);
+    code.map_or(Code::default(), |code| Code {
+        offset: code.p_offset,
+        address: code.p_vaddr,
+        bytes: code.p_memsz,
+    })
 }
 
 /// The build id of an image that is loaded.
@@ -119,6 +131,7 @@ pub(crate) fn each(f: &mut dyn FnMut(ImageInfo<'_>)) {
             bias: image.bias,
             start: image.start,
             end: image.end,
+            code: image.code,
             loaded: image.loaded.load(Relaxed),
         });
     }
@@ -177,13 +190,13 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: size_t, pass: *mut c_
         image.seen.store(pass.number, Relaxed);
         return 0;
     }
-    add(Image::at(info.dlpi_addr, (start, end), pass.number), build_id, path);
+    add(Image::at(info.dlpi_addr, (start, end), code_of(headers), pass.number), build_id, path);
     0
 }
 
 impl Image {
     /// One that is loaded there, still without its build id and its path.
-    fn at(bias: u64, (start, end): (u64, u64), pass: u32) -> Image {
+    fn at(bias: u64, (start, end): (u64, u64), code: Code, pass: u32) -> Image {
         Image {
             next: AtomicPtr::new(null_mut()),
             loaded: AtomicBool::new(true),
@@ -191,6 +204,7 @@ impl Image {
             bias,
             start,
             end,
+            code,
             build_id: &[],
             path: &[],
         }

@@ -16,7 +16,9 @@ mod text;
 mod unlisted;
 mod unloaded;
 
-#[cfg(test)]
+#[cfg(feature = "pprof")]
+pub(crate) use image::Code;
+#[cfg(any(test, feature = "pprof"))]
 pub(crate) use list::each;
 #[cfg(native_unwinder)]
 pub(crate) use list::executable_has_no_table;

@@ -59,6 +59,35 @@ static RANGES: Ranges = Ranges {
     next: AtomicPtr::new(std::ptr::null_mut()),
 };
 
+/// Ranges that are the probe's for a while: start and length.
+#[cfg(feature = "pprof")]
+static FOR_A_WHILE: [[AtomicUsize; 2]; 16] = [const { [AtomicUsize::new(0), AtomicUsize::new(0)] }; 16];
+
+/// Has a range be one of those that are the probe's until it is dropped.
+#[cfg(feature = "pprof")]
+#[derive(Debug)]
+pub(super) struct RangeForAWhile(&'static [AtomicUsize; 2]);
+
+#[cfg(feature = "pprof")]
+impl RangeForAWhile {
+    /// None where there are too many: its pages count as the program's.
+    pub(super) fn note(start: usize, bytes: usize) -> Option<RangeForAWhile> {
+        let place = FOR_A_WHILE
+            .iter()
+            .find(|[_, length]| length.compare_exchange(0, bytes, AcqRel, Relaxed).is_ok())?;
+        place[0].store(start, Release);
+        Some(RangeForAWhile(place))
+    }
+}
+
+#[cfg(feature = "pprof")]
+impl Drop for RangeForAWhile {
+    fn drop(&mut self) {
+        self.0[0].store(0, Relaxed);
+        self.0[1].store(0, Release);
+    }
+}
+
 /// Address space of `bytes` that becomes memory where it is first touched. Zeroed.
 ///
 /// None where the system refuses, as under a limit on the address space.
@@ -85,7 +114,7 @@ pub(crate) fn keep<T>(value: T) -> Option<&'static T> {
 }
 
 /// A new mapping.
-fn map(bytes: usize) -> Option<NonNull<u8>> {
+pub(super) fn map(bytes: usize) -> Option<NonNull<u8>> {
     // SAFETY: a new anonymous mapping at an address of the kernel's choice touches nothing that exists.
     let address = unsafe {
         libc::mmap(
@@ -143,6 +172,13 @@ pub(crate) fn wipe_on_fork(range: std::ops::Range<*const u8>) -> bool {
 
 /// Calls `f` with the start and the end of each range of addresses that belongs to the probe.
 pub(crate) fn for_each_own_range(mut f: impl FnMut(usize, usize)) {
+    #[cfg(feature = "pprof")]
+    for [start, length] in &FOR_A_WHILE {
+        let start = start.load(Acquire);
+        if start != 0 {
+            f(start, start + length.load(Relaxed));
+        }
+    }
     let mut part = Some(&RANGES);
     while let Some(ranges) = part {
         for [start, length] in &ranges.ranges[..ranges.used.load(Relaxed).min(Ranges::LIMIT)] {

@@ -14,6 +14,8 @@ pub(crate) mod message;
 pub(crate) mod path;
 mod proc;
 mod process;
+#[cfg(feature = "pprof")]
+mod region;
 mod signals;
 pub(crate) mod single_writer;
 mod time;
@@ -24,5 +26,7 @@ pub(crate) use executable::{ThreadName, executable, name_threads, without_mark, 
 pub(crate) use memory::{PAGE, for_each_own_range, keep, make_zero, replace, reserve, wipe_on_fork};
 pub(crate) use proc::{PageMap, entry, for_each_task, read_small};
 pub(crate) use process::{has_more_rights, limit};
+#[cfg(feature = "pprof")]
+pub(crate) use region::Region;
 pub(crate) use signals::SignalsBlocked;
 pub(crate) use time::{monotonic_ns, sleep_ns, unix_ns};

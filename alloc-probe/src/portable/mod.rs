@@ -10,5 +10,7 @@ pub(crate) mod count;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 pub(crate) mod operation;
+#[cfg(feature = "pprof")]
+pub(crate) mod pprof;
 pub(crate) mod scope;
 pub(crate) mod state;

@@ -1,6 +1,7 @@
-//! What a service answers to those that watch it: its metrics.
+//! What a service answers to those that watch it: its metrics, and its profile.
 
 mod metrics;
+mod pprof;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -10,5 +11,5 @@ use support::groups;
 alloc_probe::install!();
 
 fn main() -> ExitCode {
-    support::main(&groups![metrics])
+    support::main(&groups![metrics, pprof])
 }

@@ -5,13 +5,13 @@
 
 use super::exporter::{Exporter, Options};
 use crate::profile::{FrameId, Profile, Role, Segment};
-use crate::profile_proto::{
-    Facts, Function, Label, Line, Location, Mapping, Profile as Message, Sample, ValueType, WRITTEN_BY,
-    sample_type,
-};
 use crate::render::summary;
 use alloc_probe_format::dump::{FrameKind, Mode};
 use alloc_probe_format::metric::Metric;
+use alloc_probe_format::profile_proto::{
+    Facts, Function, Label, Line, Location, Mapping, Profile as Message, Sample, ValueType, WRITTEN_BY,
+    sample_type, unit,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message as _;
@@ -177,9 +177,8 @@ impl<'a> Writer<'a> {
         let dump = &self.profile.dump;
         let mut sample_types = Vec::new();
         for metric in self.metrics.clone() {
-            let unit = if metric.is_bytes() { "bytes" } else { "count" };
             let name = self.strings.owned(sample_type(metric));
-            sample_types.push(ValueType { name, unit: self.strings.of(unit) });
+            sample_types.push(ValueType { name, unit: self.strings.of(unit(metric)) });
         }
         self.message.sample_type = sample_types;
         self.message.default_sample_type = self.strings.owned(sample_type(self.options.metric));
@@ -354,6 +353,7 @@ fn comments(profile: &Profile) -> Vec<String> {
         peak_time_ns: dump.peak_time_ns,
         long_lived_threshold_ns: dump.long_lived_threshold_ns,
         build: Cow::Borrowed(&dump.build),
+        since_ns: 0,
         whole,
     };
     let facts = serde_json::to_string(&facts).unwrap_or_default();

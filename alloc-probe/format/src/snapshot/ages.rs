@@ -98,8 +98,11 @@ impl Ages {
         }
     }
 
-    /// Those of a site that was reached.
+    /// Those of a site; none unless it was reached.
     pub(super) fn of(&self, site: usize) -> SiteAges<'_> {
+        if !self.sites.contains(&site) {
+            return SiteAges { first: 0, cells: &[] };
+        }
         let first = (site - self.sites.start) as u32 * CELLS + 1;
         let from = self.cells.partition_point(|cell| cell.0 < first);
         let rest = &self.cells[from..];

@@ -48,20 +48,38 @@ impl<'a, S: Spool> Lists<'a, S> {
         (StacksOf(Rc::clone(&lists)), SitesOf(Rc::clone(&lists)), TotalsOf(lists))
     }
 
-    fn for_each_site(&self, f: impl FnMut(&Site)) {
+    fn for_each_site(&self, mut f: impl FnMut(&Site)) {
         if let Some(sites) = &self.sites {
-            sites.for_each(&self.rows, f);
+            sites.for_each(&self.rows, true, |site, _| f(site));
         }
     }
 }
 
 impl<S: Spool> StacksOf<'_, S> {
+    /// How many rows there are.
+    pub fn count(&self) -> usize {
+        self.0.rows.count()
+    }
+
+    /// Calls `f` with each row, a parent before its children.
+    pub fn for_each(&self, f: impl FnMut(StackNode)) {
+        self.0.rows.for_each(f);
+    }
+
     pub(super) fn collect(&self) -> Vec<StackNode> {
         self.0.rows.collect()
     }
 }
 
 impl<S: Spool> SitesOf<'_, S> {
+    /// Calls `f` with each site and its numbers in the spool, which stay as long as the process; the site without a stack has
+    /// none. What only the table of live blocks tells is left out: their ages.
+    pub fn for_each(&self, f: impl FnMut(&Site, &[u32])) {
+        if let Some(sites) = &self.0.sites {
+            sites.for_each(&self.0.rows, false, f);
+        }
+    }
+
     pub(super) fn collect(&self) -> Vec<Site> {
         let mut sites = Vec::new();
         self.0.for_each_site(|site| sites.push(site.clone()));

@@ -121,27 +121,34 @@ impl<'a, S: Spool> Sites<'a, S> {
         }
     }
 
-    /// Calls `f` with each site that has anything. The same site is filled in again and again: a dump is written where memory
-    /// is short.
-    pub(super) fn for_each(&self, rows: &Rows<'_>, mut f: impl FnMut(&Site)) {
+    /// Calls `f` with each site that has anything, and with its numbers, of which the first is that of the first of its twins.
+    /// The same site is filled in again and again: a dump is written where memory is short. Without ages, the table of live
+    /// blocks is not read.
+    pub(super) fn for_each(&self, rows: &Rows<'_>, with_ages: bool, mut f: impl FnMut(&Site, &[u32])) {
         let (mut sum, mut of_pages) = (Figures::default(), SitePages::default());
         let mut without_stack = None;
         let (mut site, mut ages) = (Site::default(), Ages::default());
         let mut tally = SiteTally::EMPTY;
+        let mut numbers: Vec<u32> = Vec::new();
         for number in self.numbers() {
             if self.twins.first_of.contains_key(&(number as u32)) {
                 continue;
             }
-            ages.reach(number, self.count, self.spool, &self.clock, &|site| {
-                self.twins.first_of.get(&site).copied().unwrap_or(site)
-            });
+            if with_ages {
+                ages.reach(number, self.count, self.spool, &self.clock, &|site| {
+                    self.twins.first_of.get(&site).copied().unwrap_or(site)
+                });
+            }
             tally.clone_from(&SiteTally::EMPTY);
             self.tally(number, &mut tally);
             site.pages = self.pages.get(number).copied().unwrap_or_default();
+            numbers.clear();
+            numbers.push(number as u32);
             let from = self.twins.others.partition_point(|twin| twin.0 < number as u32);
             for &(_, other) in self.twins.others[from..].iter().take_while(|twin| twin.0 == number as u32) {
                 self.tally(other as usize, &mut tally);
                 site.pages.add(&self.pages.get(other as usize).copied().unwrap_or_default());
+                numbers.push(other);
             }
             site.stack = self.row(rows, number);
             if !tally.fill(&mut site, &ages.of(number), &self.clock) {
@@ -151,7 +158,7 @@ impl<'a, S: Spool> Sites<'a, S> {
             of_pages.add(&site.pages);
             match site.stack {
                 0 => without_stack = Some(site.clone()),
-                _ => f(&site),
+                _ => f(&site, &numbers),
             }
         }
         if let Some(process) = &self.process {
@@ -166,7 +173,7 @@ impl<'a, S: Spool> Sites<'a, S> {
                 sum.add(&rest);
             }
         }
-        without_stack.iter().for_each(f);
+        without_stack.iter().for_each(|site| f(site, &[]));
         self.sum.replace(sum);
     }
 
