@@ -50,8 +50,11 @@ pub(super) fn call_sites(dump: &Dump, figure: Figure, origin: &Origin) -> Vec<Ca
         let own = own_frame(&frames, origin.crate_name());
         // Of the standard library at the least, and never one of C.
         let frame = own.or_else(|| frames.iter().position(has_path)).map(|index| &frames[index]);
-        let function = frame.map_or("(unknown)".to_owned(), |frame| readable(&frame.function, origin));
-        let place = frame.map(|frame| place(frame, origin)).unwrap_or_default();
+        let (function, place) = match frame {
+            _ if own.is_none() && frames.iter().any(runs_test) => (origin.test(), String::new()),
+            Some(frame) => (readable(&frame.function, origin), place(frame, origin)),
+            None => ("(unknown)".to_owned(), String::new()),
+        };
         let holder = frames[..own.unwrap_or(0)].iter().rev().find_map(holder);
         let entry = found.entry((function.clone(), place.clone())).or_insert(CallSite {
             bytes: 0,
@@ -125,6 +128,13 @@ fn own_frame(frames: &[Frame], own_crate: &str) -> Option<usize> {
     frames.iter().position(of_crate).or(Some(first))
 }
 
+/// Whether a frame is of the harness that calls tests. Where none below it is the user's, the test's function was inlined into
+/// one of these.
+fn runs_test(frame: &Frame) -> bool {
+    let harness = ["test::__rust_begin_short_backtrace", "test::run_test", "test::types::"];
+    harness.iter().any(|function| frame.function.trim_start_matches('<').starts_with(function))
+}
+
 /// Whether a frame has a name of Rust's, and not of C.
 fn has_path(frame: &Frame) -> bool {
     without_parameters(&frame.function).contains("::")
@@ -136,9 +146,13 @@ fn is_library(frame: &Frame) -> bool {
     let libraries = ["std::", "core::", "alloc::", "alloc_probe::", "__rust", "hashbrown::"];
     let is_of_library = libraries.iter().any(|library| name.starts_with(library));
     let Some(file) = &frame.file else {
-        return is_of_library || !frame.function.contains("::") || name.starts_with('[');
+        return is_of_library || runs_test(frame) || !frame.function.contains("::") || name.starts_with('[');
     };
     let file = file.to_string_lossy();
+    // The C library has its files, too, where its debug information is installed.
+    if !file.ends_with(".rs") && !has_path(frame) {
+        return true;
+    }
     let folders = ["/rustc/", "/rustlib/src/", "/registry/src/", "/git/checkouts/"];
     is_of_library && !file.contains("/tests/") || folders.iter().any(|folder| file.contains(folder))
 }
@@ -201,6 +215,14 @@ mod tests {
         stack.insert(0, std_with_lines.clone());
         assert_eq!(own_frame(&stack, "mine"), Some(3));
         assert_eq!(own_frame(&stack, "another"), Some(2), "a dependency's at the least");
+        let inlined = frames(&[
+            "alloc::raw_vec::RawVec<T,A>::grow_one",
+            "test::__rust_begin_short_backtrace",
+            "test::run_test::{{closure}}",
+            "start_thread",
+        ]);
+        assert_eq!(own_frame(&inlined, "mine"), None);
+        assert!(inlined.iter().any(runs_test) && !stack.iter().any(runs_test));
         let foreign = [std_with_lines, frames(&["start_thread"]).remove(0)];
         assert_eq!(own_frame(&foreign, "mine"), None);
         assert_eq!(foreign.iter().position(has_path), None, "C's names nobody");
