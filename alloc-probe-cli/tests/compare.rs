@@ -1,7 +1,7 @@
 //! `alloc-probe compare` on a package of its own, built by cargo: the whole way from a source file to the pictures.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Allocates 64 KiB that live to the end, in both builds; `black_box` keeps the optimiser from seeing that nobody
 /// needs them. Fails where it is told to.
@@ -34,6 +34,9 @@ edition = "2021"
 [dependencies]
 alloc-probe = { path = "PROBE" }
 
+[profile.release]
+debug = 1
+
 [profile.bare]
 inherits = "dev"
 opt-level = 1
@@ -55,17 +58,23 @@ fn package(directory: &Path) -> PathBuf {
 }
 
 fn compare(manifest: &Path, out: &Path, more: &[&str]) -> Output {
+    command("compare", manifest, out, &[&["--profiles", "dev,bare"], more].concat()).output().unwrap()
+}
+
+/// The command, which builds in a folder of that name. What the probe and its dependencies cost to build is paid once for
+/// all runs of a test.
+fn command(builds_in: &str, manifest: &Path, out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alloc-probe"));
-    command.args(["compare", "--offline", "--runs", "1", "--profiles", "dev,bare", "--manifest-path"]);
+    command.args(["compare", "--offline", "--runs", "1", "--manifest-path"]);
     command.arg(manifest).arg("--out-dir").arg(out).args(more);
-    // What the probe and its dependencies cost to build is paid once for all runs of this test.
-    command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare"));
+    command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join(builds_in));
     for variable in ["ALLOC_PROBE", "ALLOC_PROBE_OUT", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
         command.env_remove(variable);
     }
     // Nor is what was looked up before to change anything, or to be left behind.
     command.env("XDG_CACHE_HOME", out.join("cache"));
-    command.env("COLUMNS", "100").output().unwrap()
+    command.env("COLUMNS", "100");
+    command
 }
 
 #[test]
@@ -121,9 +130,98 @@ fn two_builds_of_one_program() {
 
     std::fs::write(directory.path().join("src/main.rs"), "fn main() {}").unwrap();
     let without = compare(&manifest, &out, &[]);
-    let stderr = text(&without.stderr);
-    assert_eq!(without.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("left no dump\n\nhint: it must use alloc-probe"), "{stderr}");
+    let (stdout, stderr) = (text(&without.stdout), text(&without.stderr));
+    assert_eq!(without.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("left no dump, so it is measured from outside alone\nhint: "), "{stderr}");
+    assert!(stdout.contains("\nrun time ") && !stdout.contains("\nheap at peak "), "{stdout}");
+    assert!(stdout.contains("note: without the probe"), "{stdout}");
+
+    std::fs::write(directory.path().join("src/main.rs"), "fn main() { loop { std::thread::park(); } }")
+        .unwrap();
+    let late = compare(&manifest, &out, &["--timeout", "1"]);
+    let stderr = text(&late.stderr);
+    assert_eq!(late.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("ran for more than 1.0 s and was ended"), "{stderr}");
+}
+
+#[test]
+fn an_interruption_leaves_no_process_and_no_half_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = package(directory.path());
+    let main = "alloc_probe::install!();\nfn main() { loop { std::thread::park(); } }\n";
+    std::fs::write(directory.path().join("src/main.rs"), main).unwrap();
+    let out = directory.path().join("out");
+    let mut command = command("interrupted", &manifest, &out, &["--profiles", "dev,bare"]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(&out).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    };
+    // The program runs from when its log is begun.
+    while !names().iter().any(|name| name.ends_with(".part")) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.ends_with("error: interrupted\n"), "{stderr}");
+    assert_eq!(names(), Vec::<String>::new());
+    let programs = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let arguments = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let program = String::from_utf8_lossy(arguments.split(|byte| *byte == 0).next()?).into_owned();
+        program.contains("/interrupted/").then_some(program)
+    });
+    assert_eq!(programs.count(), 0);
+}
+
+/// As `size` counts, where it is there.
+fn size(program: &Path) -> Option<(u64, u64)> {
+    let output = Command::new("size").arg(program).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let mut numbers = text.lines().nth(1)?.split_whitespace().map_while(|word| word.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
+}
+
+#[test]
+fn a_matrix_of_builds_as_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = package(directory.path());
+    let out = directory.path().join("out");
+    let matrix = ["--matrix", "opt-level=0,2; panic=abort", "--json"];
+    let mut command = command("matrix", &manifest, &out, &matrix);
+    command.env("CARGO_TARGET_DIR", directory.path().join("target"));
+    let compared = command.output().unwrap();
+    let stderr = text(&compared.stderr);
+    assert!(compared.status.success(), "{stderr}");
+    let json: serde_json::Value = serde_json::from_slice(&compared.stdout).unwrap();
+    let variants = json["variants"].as_array().unwrap();
+    let names: Vec<_> = variants.iter().map(|variant| variant["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["O0-abort", "O2-abort"]);
+    for (variant, name) in variants.iter().zip(&names) {
+        let figure = |key: &str| {
+            variant["figures"][key]["median"].as_u64().unwrap_or_else(|| panic!("{key}: {variant}"))
+        };
+        let program = directory.path().join("target/alloc-probe/build").join(name).join("release/subject");
+        assert_eq!(variant["settings"]["panic"], "abort");
+        assert_eq!(variant["settings"]["debug"], "1");
+        assert_eq!(figure("file"), std::fs::metadata(&program).unwrap().len());
+        if let Some(sizes) = size(&program) {
+            assert_eq!((figure("text"), figure("data")), sizes);
+        }
+        assert!(figure("heap") >= 64 * 1024 && figure("rss") > 64 * 1024 && figure("wall") > 0);
+        assert!(figure("startup") > 0 && figure("startup") < figure("recorded"), "{variant}");
+        assert!(figure("build") > 0);
+        assert!(out.join(format!("{name}.json")).exists() && out.join(format!("{name}.svg")).exists());
+    }
+    assert!(out.join("diff.svg").exists());
+    assert_eq!(json["recommendations"].as_array().unwrap().len(), 4, "{json}");
+    let leftovers: Vec<_> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".part") || name.ends_with(".spool") || name.contains(".count."))
+        .collect();
+    assert!(leftovers.is_empty(), "{leftovers:?}");
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod budget;
+pub mod compared;
 pub mod diff;
 pub mod doctor;
 pub mod evidence;

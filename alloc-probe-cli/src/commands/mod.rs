@@ -16,3 +16,4 @@ mod open;
 pub mod run;
 pub mod show;
 pub mod symbolize;
+mod watch;

@@ -28,7 +28,7 @@ fn a_finding_says_what_where_why_and_what_to_put_in() {
            `release` is built for size (opt-level \"s\").\n  \
            Smaller code is often slower: fewer calls are inlined, fewer loops unrolled. Both can be measured.\n  \
            on the command line:\n      \
-               alloc-probe compare --bin service --profiles release,bench --set bench.opt-level=3\n\n\
+               alloc-probe compare --bin service --matrix 'opt-level=s,3'\n\n\
          1 required, 0 advice, 1 note\n\
          passed: debug-info, split-debuginfo, lto, panic, debug-assertions, overflow-checks, incremental,\n  \
            profile-place, toolchain, lock-file, locked, debug-shipped, global-allocator, probe\n\

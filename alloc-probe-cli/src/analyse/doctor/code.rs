@@ -38,7 +38,7 @@ pub(super) fn opt_level(subject: &Subject<'_>) -> Outcome {
                 format!("`{profile}` is built for size (opt-level \"{}\"){}", level.value, level.by()),
                 place(),
                 "Smaller code is often slower: fewer calls are inlined, fewer loops unrolled. Both can be measured.",
-                compare(subject, "opt-level", &["3"]),
+                compare(subject, profile, &format!("opt-level={},3", level.value)),
             ));
         }
         for (package, entry) in overrides(subject, profile) {
@@ -63,13 +63,12 @@ fn overrides<'a>(subject: &Subject<'a>, profile: &str) -> Vec<(&'a str, &'a Entr
     packages.iter().map(|(name, entry)| (name.as_str(), entry)).collect()
 }
 
-/// How to measure other values of a setting: under `bench`, which inherits all others from `release`.
-fn compare(subject: &Subject<'_>, key: &str, values: &[&str]) -> Fix {
+/// How to measure what values of settings do.
+fn compare(subject: &Subject<'_>, profile: &str, matrix: &str) -> Fix {
     let program = subject.programs().next().map_or("NAME", |(_, target)| target.name.as_str());
-    let command = format!("alloc-probe compare --bin {program} --profiles release,bench");
-    let lines: Vec<String> =
-        values.iter().map(|value| format!("{command} --set bench.{key}={value}")).collect();
-    Fix { place: "on the command line".to_owned(), lines }
+    let profiles = if profile == "release" { String::new() } else { format!(" --profiles {profile}") };
+    let command = format!("alloc-probe compare --bin {program}{profiles} --matrix '{matrix}'");
+    Fix { place: "on the command line".to_owned(), lines: vec![command] }
 }
 
 /// A hint where nobody has chosen yet.
@@ -88,7 +87,7 @@ pub(super) fn lto(subject: &Subject<'_>) -> Outcome {
             why: "Link-time optimisation and fewer codegen units often make a program smaller and faster, and always make \
                   the build slower. Whether it pays is to be measured."
                 .to_owned(),
-            fixes: vec![compare(subject, "lto", &["thin", "fat"])],
+            fixes: vec![compare(subject, profile, "lto=off,thin,fat; codegen-units=16,1")],
         }]
     })
 }

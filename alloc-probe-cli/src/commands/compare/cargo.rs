@@ -1,16 +1,20 @@
 //! Builds the program under a profile, with the symbols that a diff needs.
 
-use super::setting::{Setting, config};
+use super::setting::config;
+use super::variant::Variant;
+use crate::commands::watch::Watch;
 use crate::error::Error;
 use crate::project::binary::Binary;
 use crate::project::cargo::{self, not_run};
 use clap::Args;
+use rustix::process::Signal;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// Cargo's own options for what is built.
 #[derive(Debug, Args)]
@@ -25,6 +29,12 @@ pub struct CargoArgs {
     /// The example
     #[arg(long, value_name = "NAME", conflicts_with = "bin")]
     pub example: Option<String>,
+    /// The benchmark, as a program
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["bin", "example"])]
+    pub bench: Option<String>,
+    /// The target to build for; its programs must run here
+    #[arg(long, value_name = "TRIPLE")]
+    pub target: Option<String>,
     /// Features to build with
     #[arg(short = 'F', long, value_name = "FEATURES")]
     pub features: Vec<String>,
@@ -50,6 +60,8 @@ pub struct CargoArgs {
 pub(super) struct Workspace {
     /// Where it builds.
     pub(super) target_directory: PathBuf,
+    /// Its folder.
+    pub(super) workspace_root: PathBuf,
     packages: Vec<Package>,
 }
 
@@ -62,12 +74,14 @@ struct Package {
 /// A program that was built.
 #[derive(Debug)]
 pub(super) struct Built {
-    /// The profile.
-    pub(super) profile: String,
+    /// How.
+    pub(super) variant: Variant,
     /// Where it is.
     pub(super) executable: PathBuf,
-    /// Its sizes.
+    /// Its sizes, as its profile has it.
     pub(super) binary: Binary,
+    /// How long the build took from nothing; none where a part of it was there and nobody knows.
+    pub(super) build_time: Option<Duration>,
 }
 
 /// What cargo says of something it built.
@@ -77,6 +91,9 @@ struct Artifact {
     target: Target,
     profile: ArtifactProfile,
     executable: Option<PathBuf>,
+    /// Whether it was there already.
+    #[serde(default)]
+    fresh: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,32 +123,40 @@ impl Workspace {
         parse(&output.stdout).ok_or_else(|| Error::new("cannot understand the output of `cargo metadata`"))
     }
 
-    /// Builds the program under `profile`. Where that profile has no debug info, or strips it, builds it once more
-    /// with line tables: they change nothing of the code.
+    /// Builds the program as a variant has it. Where its profile has no debug info, or strips it, builds it once more with
+    /// line tables: they change nothing of the code.
     ///
     /// # Errors
     ///
-    /// Where the build fails, or does not make one program.
+    /// Where the build fails, or does not make one program, or is interrupted.
     pub(super) fn build(
         &self,
         args: &CargoArgs,
-        profile: &str,
+        variant: &Variant,
         profiles: &[String],
-        settings: &[Setting],
+        watch: &Watch,
     ) -> Result<Built, Error> {
+        let profile = &variant.profile;
         let mut configs: Vec<String> =
-            settings.iter().filter_map(|setting| setting.config(profile, profiles)).collect();
-        let mut artifact = self.program(build(args, profile, &configs)?)?;
-        let mut binary = Binary::read(artifact.path())?;
+            variant.settings.iter().filter_map(|setting| setting.config(profile, profiles)).collect();
+        let folder = variant
+            .is_apart
+            .then(|| self.target_directory.join("alloc-probe").join("build").join(&variant.name));
+        let started = Instant::now();
+        let artifacts = build(args, variant, &configs, folder.as_deref(), watch)?;
+        let took = started.elapsed();
+        let build_time = folder.as_deref().and_then(|folder| build_time(folder, &artifacts, took));
+        let mut artifact = self.program(artifacts)?;
+        // What ships is what the profile makes.
+        let binary = Binary::read(artifact.path())?;
         if !binary.has_lines || !artifact.has_debug_info() {
             configs.push(config(profile, "strip", "none"));
             if !artifact.has_debug_info() {
                 configs.push(config(profile, "debug", "line-tables-only"));
             }
-            artifact = self.program(build(args, profile, &configs)?)?;
-            binary = Binary::read(artifact.path())?;
+            artifact = self.program(build(args, variant, &configs, folder.as_deref(), watch)?)?;
         }
-        Ok(Built { profile: profile.to_owned(), executable: artifact.path().to_owned(), binary })
+        Ok(Built { variant: variant.clone(), executable: artifact.path().to_owned(), binary, build_time })
     }
 
     /// The one program among what was built: the only one, or the one that `cargo run` would take.
@@ -176,22 +201,55 @@ impl Artifact {
     }
 }
 
+/// How long a build from nothing took: this one, or the one that made all of it. A folder of its own remembers.
+fn build_time(folder: &Path, artifacts: &[Artifact], took: Duration) -> Option<Duration> {
+    let memory = folder.join("alloc-probe-build-ns");
+    if artifacts.iter().all(|artifact| artifact.fresh) {
+        let nanos = std::fs::read_to_string(&memory).ok()?.trim().parse().ok()?;
+        return Some(Duration::from_nanos(nanos));
+    }
+    if artifacts.iter().any(|artifact| artifact.fresh) {
+        // The program is not the one that was timed. What is not there need not be removed.
+        let _ = std::fs::remove_file(&memory);
+        return None;
+    }
+    // A time that can't be kept is told once.
+    let _ = std::fs::write(&memory, took.as_nanos().to_string());
+    Some(took)
+}
+
 /// Runs `cargo build`, whose progress goes to stderr as ever, and gives what it made.
-fn build(args: &CargoArgs, profile: &str, configs: &[String]) -> Result<Vec<Artifact>, Error> {
+fn build(
+    args: &CargoArgs,
+    variant: &Variant,
+    configs: &[String],
+    folder: Option<&Path>,
+    watch: &Watch,
+) -> Result<Vec<Artifact>, Error> {
+    let profile = &variant.profile;
     let mut command = cargo::command("build");
     command.args(["--profile", profile, "--message-format=json-render-diagnostics"]);
     command.args(common(args)).args(selection(args));
     configs.iter().for_each(|config| {
         command.args(["--config", config]);
     });
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(not_run)?;
-    let messages = child.stdout.take().map(BufReader::new);
+    if let Some(folder) = folder {
+        command.arg("--target-dir").arg(folder);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut cargo = watch.start(&mut command, Signal::TERM).map_err(not_run)?;
+    let messages = cargo.child().stdout.take().map(BufReader::new);
     let lines = messages.into_iter().flat_map(|messages| messages.split(b'\n')).map_while(Result::ok);
     // Other messages lack one or the other of an artifact's fields.
     let artifacts = lines.filter_map(|line| parse(&line)).collect();
-    let status = child.wait().map_err(not_run)?;
-    if !status.success() {
-        return Err(Error::new(format!("cargo could not build the program under the profile `{profile}`")));
+    let ended = cargo.wait(None).map_err(not_run)?;
+    watch.check()?;
+    if !ended.status.success() {
+        let as_what = match variant.is_apart {
+            true => format!("as `{}`", variant.name),
+            false => format!("under the profile `{profile}`"),
+        };
+        return Err(Error::new(format!("cargo could not build the program {as_what}")));
     }
     Ok(artifacts)
 }
@@ -217,7 +275,13 @@ fn common(args: &CargoArgs) -> Vec<OsString> {
 
 /// What is to be built.
 fn selection(args: &CargoArgs) -> Vec<OsString> {
-    let named = [("--package", &args.package), ("--bin", &args.bin), ("--example", &args.example)];
+    let named = [
+        ("--package", &args.package),
+        ("--bin", &args.bin),
+        ("--example", &args.example),
+        ("--bench", &args.bench),
+        ("--target", &args.target),
+    ];
     let named = named.into_iter().filter_map(|(flag, name)| Some([flag.into(), name.as_ref()?.into()]));
     named.flatten().collect()
 }

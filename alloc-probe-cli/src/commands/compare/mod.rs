@@ -1,29 +1,42 @@
 //! `alloc-probe compare`.
 
 mod cargo;
+mod conditions;
+mod figures;
+mod one_build;
 mod program;
 pub mod setting;
+pub mod variant;
 
 use self::cargo::CargoArgs;
 use self::setting::Setting;
+use self::variant::Matrix;
 use super::args::{By, Frames, Reading, SymbolArgs};
 use super::open::Opener;
+use super::watch::{Ended, Watch};
+use crate::analyse::compared::Table;
 use crate::analyse::diff::diff;
 use crate::error::Error;
 use crate::exit;
 use crate::output_file::{self, Readers};
 use crate::profile::Profile;
-use crate::render::compare::{self, Row, Unit};
+use crate::project::Project;
+use crate::render::compare::{self, Shown};
 use crate::render::diff::{self as text, View};
 use crate::render::flamegraph::{self, Place, Widths};
+use crate::render::json;
 use crate::term::{Terminal, style};
-use alloc_probe_format::dump::Dump;
 use cargo::{Built, Workspace};
 use clap::Args;
-use program::{Program, Timing, median};
+use clap::builder::PossibleValuesParser;
+use conditions::{Conditions, Processors};
+use one_build::Compared;
+use program::Program;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use variant::{Variant, variants};
 
 /// `alloc-probe compare`.
 #[derive(Debug, Args)]
@@ -33,23 +46,42 @@ Examples:
   alloc-probe compare --bin orders -- --requests 1000
   alloc-probe compare --profiles release,production --set lto=fat
   alloc-probe compare --profiles release,production --set production.codegen-units=1
+  alloc-probe compare --matrix 'lto=off,thin,fat; codegen-units=16,1' --runs 10 --sort wall
 
-The program must use alloc-probe (`alloc_probe::install!()`). It runs without standard input, and \
-its output goes to a file beside its dump. Profiles without debug info are built with line tables, \
-which don't change the code.")]
+A program that does not use alloc-probe (`alloc_probe::install!()`) is measured from outside \
+alone. It runs without standard input, and its output goes to a file beside its dump. Profiles \
+without debug info are built with line tables, which don't change the code.")]
 pub struct Arguments {
-    /// The profiles to build; each is compared with the first
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "dev,release")]
+    /// The profiles to build; each is compared with the first [default: dev,release, or release with --matrix]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub profiles: Vec<String>,
+    /// Build each combination of settings: 'lto=off,thin,fat; codegen-units=16,1'
+    #[arg(long, value_name = "SETTINGS")]
+    pub matrix: Option<Matrix>,
     /// Build with a profile setting: lto=fat for all profiles, release.lto=fat for one
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
     /// The directory for dumps, pictures and output [default: alloc-probe in cargo's target directory]
     #[arg(short, long, value_name = "DIR")]
     pub out_dir: Option<PathBuf>,
-    /// How many timed runs each program gets
+    /// How many timed runs each program gets, after one to warm up
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: u32,
+    /// The most that one run may take, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: Option<u64>,
+    /// The figures to show
+    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = PossibleValuesParser::new(figures::KEYS))]
+    pub columns: Option<Vec<String>>,
+    /// The figure that orders the builds, the least first
+    #[arg(long, value_name = "FIGURE", value_parser = PossibleValuesParser::new(figures::KEYS))]
+    pub sort: Option<String>,
+    /// Print the table as JSON, as docs/profiles.md describes it
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Print the table as Markdown
+    #[arg(long)]
+    pub markdown: bool,
     /// The metric.
     #[command(flatten)]
     pub by: By,
@@ -68,44 +100,48 @@ pub struct Arguments {
     pub cargo: CargoArgs,
 }
 
-/// One profile's build with all that was measured of it.
-struct Compared {
-    built: Built,
-    dump_path: PathBuf,
-    log: PathBuf,
-    timings: Vec<Timing>,
-    /// Of a run that only counted: what a program needs when nobody looks at it.
-    peak_rss_bytes: u64,
-    profile: Profile,
-}
-
 /// Runs the command.
 ///
 /// # Errors
 ///
-/// Where a build or a program fails, leaves no dump, or a file can't be written.
+/// Where a build or a program fails, takes too long or is interrupted, or a file can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
-    check(&args.profiles)?;
+    let profiles = profiles(args);
+    let variants = variants(&profiles, &args.set, args.matrix.as_ref())?;
     let workspace = Workspace::find(&args.cargo)?;
     let out_dir = match &args.out_dir {
         Some(directory) => directory.clone(),
         None => from_here(&workspace.target_directory.join("alloc-probe")),
     };
     std::fs::create_dir_all(&out_dir).map_err(|error| Error::write(&out_dir, &error))?;
+    let watch = Watch::new()?;
+    let conditions = Conditions::before(&workspace.workspace_root);
     let mut built = Vec::new();
-    for profile in &args.profiles {
+    for (index, variant) in variants.iter().enumerate() {
+        if variant.is_apart {
+            let left = format!("{} ({} of {})", variant.name, index + 1, variants.len());
+            status(terminal, "Building", &left)?;
+        }
         // Cargo keeps one file for a program and a profile, so it stays as it is until the program has run.
-        built.push(workspace.build(&args.cargo, profile, &args.profiles, &args.set)?);
+        built.push(workspace.build(&args.cargo, variant, &profiles, &watch)?);
     }
-    let compared = measure(args, built, &out_dir, terminal)?;
-    compare::write(&names(&compared), &rows(&compared), args.runs, terminal.out.as_mut())?;
-    let mut written = pictures(args, &compared, &out_dir, terminal)?;
-    for new in &compared[1..] {
-        writeln!(terminal.out)?;
-        show_difference(args, &compared[0].profile, &new.profile, terminal)?;
+    let (mut compared, mut caveats) = measure(args, built, &out_dir, &watch, terminal)?;
+    let project = Project::read(&workspace.workspace_root, &[]).ok();
+    let profile = compared.iter().find_map(|one| one.profile.as_ref());
+    caveats
+        .extend(conditions.after(project.as_ref(), profile.map(|profile| profile.dump.build.rustc.as_str())));
+    let table = figures::table(&compared, project.as_ref(), &profiles, args.runs, caveats);
+    pictures(args, &mut compared, &out_dir, &watch, terminal)?;
+    write_table(args, &table, &compared, terminal)?;
+    let are_few = args.matrix.is_none() && !args.json && !args.markdown;
+    for new in compared.iter().skip(1).filter(|_| are_few) {
+        if let (Some(base), Some(new)) = (&compared[0].profile, &new.profile) {
+            writeln!(terminal.out)?;
+            show_difference(args, base, new, terminal)?;
+        }
     }
     terminal.out.flush()?;
-    written.extend(compared.iter().flat_map(|one| [one.dump_path.clone(), one.log.clone()]));
+    let mut written: Vec<&PathBuf> = compared.iter().flat_map(|one| &one.files).collect();
     written.sort();
     writeln!(terminal.err)?;
     for path in written {
@@ -114,17 +150,30 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     Ok(exit::SUCCESS)
 }
 
-/// Two different profiles at least.
-fn check(profiles: &[String]) -> Result<(), Error> {
-    let twice = profiles.iter().enumerate().find(|(index, profile)| profiles[..*index].contains(profile));
-    match twice {
-        Some((_, profile)) => {
-            Err(Error::new(format!("the profile `{profile}` can't be compared with itself")))
-        }
-        None if profiles.len() < 2 => {
-            Err(Error::new("a comparison needs two profiles").with_hint("`--profiles dev,release` names two"))
-        }
-        None => Ok(()),
+fn write_table(
+    args: &Arguments,
+    table: &Table,
+    compared: &[Compared],
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Error> {
+    let shown = Shown { columns: args.columns.as_deref(), sort: args.sort.as_deref() };
+    if args.json {
+        let files: Vec<Vec<PathBuf>> = compared.iter().map(|one| one.files.clone()).collect();
+        json::compare::write(table, &files, terminal.out.as_mut())?;
+    } else if args.markdown {
+        compare::markdown(table, &shown, terminal.out.as_mut())?;
+    } else {
+        compare::write(table, &shown, terminal.out.as_mut())?;
+    }
+    Ok(())
+}
+
+/// The profiles that were asked for, or those that make sense.
+fn profiles(args: &Arguments) -> Vec<String> {
+    let default: &[&str] = if args.matrix.is_some() { &["release"] } else { &["dev", "release"] };
+    match args.profiles.is_empty() {
+        true => default.iter().map(|profile| (*profile).to_owned()).collect(),
+        false => args.profiles.clone(),
     }
 }
 
@@ -133,39 +182,112 @@ fn measure(
     args: &Arguments,
     built: Vec<Built>,
     out_dir: &Path,
+    watch: &Watch,
     terminal: &mut Terminal<'_>,
-) -> Result<Vec<Compared>, Error> {
-    let file =
-        |built: &Built, extension: &str| out_dir.join(format!("{}.{extension}", file_stem(&built.profile)));
-    let programs: Vec<Program<'_>> =
-        built.iter().map(|built| Program { built, args: &args.args, log: file(built, "log") }).collect();
-    let names: Vec<&str> = built.iter().map(|built| built.profile.as_str()).collect();
-    let names = names.join(" and ");
-    let mut timings: Vec<Vec<Timing>> = vec![Vec::new(); programs.len()];
+) -> Result<(Vec<Compared>, Vec<String>), Error> {
+    let file = |variant: &Variant, extension: &str| out_dir.join(format!("{}.{extension}", variant.name));
+    let timeout = args.timeout.map(Duration::from_secs);
+    let program = |built| -> Program<'_> {
+        let built: &Built = built;
+        Program { built, args: &args.args, log: file(&built.variant, "log"), timeout, watch }
+    };
+    let programs: Vec<Program<'_>> = built.iter().map(program).collect();
+    let names: Vec<&str> = built.iter().map(|built| built.variant.name.as_str()).collect();
+    let names = match names.len() {
+        ..=3 => names.join(" and "),
+        number => format!("{number} builds"),
+    };
+    let mut timings: Vec<Vec<Ended>> = vec![Vec::new(); programs.len()];
     status(terminal, "Timing", &format!("{names}, {} runs each without recording", args.runs))?;
+    for program in &programs {
+        // What it reads is in memory from then on, for all alike.
+        program.time(terminal.err.as_mut())?;
+    }
+    conditions::forget_own_peak();
+    let processors = Processors::now();
     for _ in 0..args.runs {
         // In turns: what disturbs the machine for a while disturbs them all.
         for (program, timings) in programs.iter().zip(&mut timings) {
             timings.push(program.time(terminal.err.as_mut())?);
         }
     }
+    let rss_floor_bytes = conditions::own_peak_bytes();
+    let own_seconds = timings.iter().flatten().map(|run| run.cpu.as_secs_f64()).sum();
+    let others = processors.zip(Processors::now());
+    let mut caveats: Vec<String> =
+        others.and_then(|(before, after)| after.others_since(before, own_seconds)).into_iter().collect();
     status(terminal, "Recording", &names)?;
     let mut recorded = Vec::new();
     for program in &programs {
-        let counts_path = file(program.built, "count.json");
-        let counts = program.record("count", &counts_path, terminal.err.as_mut())?;
-        std::fs::remove_file(&counts_path).map_err(|error| Error::write(&counts_path, &error))?;
-        let dump_path = file(program.built, "json");
-        program.record("full", &dump_path, terminal.err.as_mut())?;
-        recorded.push((counts.memory.peak_rss_bytes, dump_path, program.log.clone()));
+        recorded.push(record(program, &file(&program.built.variant, "count.json"), args.runs, terminal)?);
     }
+    let logs: Vec<PathBuf> = programs.iter().map(|program| program.log.clone()).collect();
     let mut compared = Vec::new();
-    for ((built, timings), (peak_rss_bytes, dump_path, log)) in built.into_iter().zip(timings).zip(recorded) {
+    for ((built, log), (runs, mut recorded)) in
+        built.into_iter().zip(logs).zip(timings.into_iter().zip(recorded))
+    {
+        let dump_path = file(&built.variant, "json");
         let reading = Reading { frames: args.frames.clone(), symbols: SymbolArgs::default() };
-        let profile = Opener::new(&reading).keep_symbols().open(&dump_path, terminal)?;
-        compared.push(Compared { built, dump_path, log, timings, peak_rss_bytes, profile });
+        let profile = match recorded.holds_probe {
+            true => Some(Opener::new(&reading).keep_symbols().open(&dump_path, terminal)?),
+            false => None,
+        };
+        let mut files = vec![log];
+        files.extend(profile.is_some().then(|| dump_path.clone()));
+        compared.push(Compared {
+            built,
+            dump_path,
+            runs,
+            startups: std::mem::take(&mut recorded.startups),
+            recorded: recorded.ended,
+            rss_floor_bytes,
+            counted_rss_bytes: recorded.rss_bytes,
+            profile,
+            files,
+        });
     }
-    Ok(compared)
+    if let Some(one) = compared.iter().find(|one| one.profile.is_none()) {
+        let name = one.built.executable.display();
+        terminal.warn(&format!("`{name}` left no dump, so it is measured from outside alone"))?;
+        terminal.hint("`alloc_probe::install!();` in its main.rs says what it allocates")?;
+        caveats.push("without the probe, nothing is known of the heap, and start-up is not timed".to_owned());
+    }
+    Ok((compared, caveats))
+}
+
+/// What runs with the probe showed.
+#[derive(Default)]
+struct Recorded {
+    holds_probe: bool,
+    startups: Vec<u64>,
+    rss_bytes: u64,
+    ended: Option<Ended>,
+}
+
+/// Runs that only count, for what they say of the start: so many are enough for a median.
+const COUNTED_RUNS: u32 = 3;
+
+/// Runs a program to count, then to record. One that leaves no dump is not run again.
+fn record(
+    program: &Program<'_>,
+    counts: &Path,
+    runs: u32,
+    terminal: &mut Terminal<'_>,
+) -> Result<Recorded, Error> {
+    let mut recorded = Recorded::default();
+    for _ in 0..runs.min(COUNTED_RUNS) {
+        let (dump, ended) = program.record("count", counts, terminal.err.as_mut())?;
+        let Some(dump) = dump else { return Ok(recorded) };
+        output_file::remove_earlier(counts)?;
+        recorded.rss_bytes = recorded.rss_bytes.max(dump.memory.peak_rss_bytes);
+        let to_first = dump.process.start_unix_ns.saturating_sub(ended.started_unix_ns);
+        let ready = dump.marks.iter().find(|mark| mark.name == "ready");
+        recorded.startups.push(to_first + ready.map_or(0, |mark| mark.first_ns));
+    }
+    let (dump, ended) = program.record("full", &program.log.with_extension("json"), terminal.err.as_mut())?;
+    recorded.holds_probe = dump.is_some();
+    recorded.ended = Some(ended);
+    Ok(recorded)
 }
 
 /// Says what takes time, as cargo does just before.
@@ -175,75 +297,42 @@ fn status(terminal: &mut Terminal<'_>, verb: &str, what: &str) -> Result<(), Err
     Ok(())
 }
 
-/// Cargo's own name for what `dev` builds is `debug`.
-fn file_stem(profile: &str) -> &str {
-    if profile == "dev" { "debug" } else { profile }
-}
-
-fn names(compared: &[Compared]) -> Vec<&str> {
-    compared.iter().map(|one| file_stem(&one.built.profile)).collect()
-}
-
-/// What is in the table.
-fn rows(compared: &[Compared]) -> Vec<Row> {
-    let row = |name, unit, of: &dyn Fn(&Compared) -> u64| Row {
-        name,
-        unit,
-        figures: compared.iter().map(of).collect(),
-    };
-    let totals = |of: fn(&Dump) -> u64| move |one: &Compared| of(&one.profile.dump);
-    let time = |of: fn(&Timing) -> std::time::Duration| {
-        move |one: &Compared| {
-            let median = median(one.timings.iter().map(of).collect());
-            u64::try_from(median.as_nanos()).unwrap_or(u64::MAX)
-        }
-    };
-    vec![
-        row("program file", Unit::Bytes, &|one| one.built.binary.file_bytes),
-        row("  stripped", Unit::Bytes, &|one| one.built.binary.stripped_bytes),
-        row("  machine code", Unit::Bytes, &|one| one.built.binary.code_bytes),
-        row("run time", Unit::Nanoseconds, &time(|timing| timing.wall)),
-        row("  of processors", Unit::Nanoseconds, &time(|timing| timing.cpu)),
-        row("peak resident", Unit::Bytes, &|one| one.peak_rss_bytes),
-        row("heap at peak", Unit::Bytes, &totals(|dump| dump.totals.peak_bytes)),
-        row("heap in total", Unit::Bytes, &totals(|dump| dump.totals.total_bytes)),
-        row("  in blocks", Unit::Count, &totals(|dump| dump.totals.total_blocks)),
-    ]
-}
-
 /// Draws a flamegraph of each, and what is different, as far as there is anything to draw.
 fn pictures(
     args: &Arguments,
-    compared: &[Compared],
+    compared: &mut [Compared],
     out_dir: &Path,
+    watch: &Watch,
     terminal: &mut Terminal<'_>,
-) -> Result<Vec<PathBuf>, Error> {
+) -> Result<(), Error> {
     let (metric, detail) = (args.by.of_probe(), args.frames.detail());
-    let mut written = Vec::new();
-    let mut keep = |picture: Result<Vec<u8>, Error>, path: PathBuf| -> Result<(), Error> {
-        match picture {
-            Ok(svg) => output_file::write(&path, Readers::Usual, |file| file.write_all(&svg))?,
-            Err(error) => return Ok(terminal.warn(&error.to_string())?),
-        }
-        written.push(path);
-        Ok(())
-    };
-    for one in compared {
-        let picture = flamegraph::picture(&one.profile, metric, detail);
-        keep(picture, one.dump_path.with_extension("svg"))?;
-    }
-    for new in &compared[1..] {
-        // With two profiles there is only one difference.
-        let name = match compared.len() {
-            2 => "diff.svg".to_owned(),
-            _ => format!("diff-{}.svg", file_stem(&new.built.profile)),
+    let number = compared.len();
+    for index in 0..number {
+        watch.check()?;
+        let (before, from) = compared.split_at_mut(index);
+        let Some((one, _)) = from.split_first_mut() else { break };
+        let Some(profile) = &one.profile else { continue };
+        let mut keep = |picture: Result<Vec<u8>, Error>, path: PathBuf| -> Result<(), Error> {
+            match picture {
+                Ok(svg) => output_file::write(&path, Readers::Usual, |file| file.write_all(&svg))?,
+                Err(error) => return Ok(terminal.warn(&error.to_string())?),
+            }
+            one.files.push(path);
+            Ok(())
         };
-        let (base, new) = (&compared[0].profile, &new.profile);
-        let merged = diff(base, new).merged(base, new, metric, detail);
-        let how = (Widths::New, Place::File);
-        keep(flamegraph::difference(base, new, &merged, metric, how), out_dir.join(name))?;
+        keep(flamegraph::picture(profile, metric, detail), one.dump_path.with_extension("svg"))?;
+        if let Some(base) = before.first().and_then(|base| base.profile.as_ref()) {
+            // With two profiles there is only one difference.
+            let name = match number {
+                2 => "diff.svg".to_owned(),
+                _ => format!("diff-{}.svg", one.built.variant.name),
+            };
+            let merged = diff(base, profile).merged(base, profile, metric, detail);
+            let how = (Widths::New, Place::File);
+            keep(flamegraph::difference(base, profile, &merged, metric, how), out_dir.join(name))?;
+        }
     }
-    Ok(written)
+    Ok(())
 }
 
 fn show_difference(
@@ -274,20 +363,4 @@ fn show_difference(
 fn from_here(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_comparison_needs_two_profiles() {
-        let check = |profiles: &[&str]| {
-            check(&profiles.iter().map(|profile| (*profile).to_owned()).collect::<Vec<_>>())
-                .map_err(|error| error.to_string())
-        };
-        assert_eq!(check(&["dev", "release", "fast"]), Ok(()));
-        assert_eq!(check(&["dev"]), Err("a comparison needs two profiles".to_owned()));
-        assert_eq!(check(&["a", "b", "a"]), Err("the profile `a` can't be compared with itself".to_owned()));
-    }
 }

@@ -2,17 +2,19 @@
 
 use super::cargo::Built;
 use crate::commands::run::described;
+use crate::commands::watch::{Ended, Watch};
 use crate::error::{Error, io_reason};
 use crate::load;
 use crate::output_file::{self, Readers, Unfinished};
+use crate::units;
 use alloc_probe_format::dump::Dump;
+use rustix::process::Signal;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use wait4::Wait4;
+use std::time::Duration;
 
 /// Lines of a program's output that are shown where it fails.
 const SHOWN_LINES: usize = 20;
@@ -26,15 +28,10 @@ pub(super) struct Program<'a> {
     pub(super) args: &'a [OsString],
     /// Where what it prints goes: that of its last run stays there.
     pub(super) log: PathBuf,
-}
-
-/// How long a run took.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timing {
-    /// From its start to its end.
-    pub(super) wall: Duration,
-    /// Of all processors together, in the program and in the system for it.
-    pub(super) cpu: Duration,
+    /// How long it may run.
+    pub(super) timeout: Option<Duration>,
+    /// What ends it where this program is interrupted.
+    pub(super) watch: &'a Watch,
 }
 
 impl Program<'_> {
@@ -42,28 +39,35 @@ impl Program<'_> {
     ///
     /// # Errors
     ///
-    /// Where it can't be run or fails; then the end of what it printed goes to `err`.
-    pub(super) fn time(&self, err: &mut dyn Write) -> Result<Timing, Error> {
+    /// Where it can't be run, fails, takes too long or is interrupted; then the end of what it printed goes to `err`.
+    pub(super) fn time(&self, err: &mut dyn Write) -> Result<Ended, Error> {
         self.run("off", None, err)
     }
 
-    /// Runs the program with recording, and gives its dump.
+    /// Runs the program with recording, and gives its dump and how it ended; no dump where it left none.
     ///
     /// # Errors
     ///
-    /// Like [`Program::time`]; also where it leaves no sound dump.
-    pub(super) fn record(&self, mode: &str, dump: &Path, err: &mut dyn Write) -> Result<Dump, Error> {
+    /// Like [`Program::time`]; also where its dump is not sound.
+    pub(super) fn record(
+        &self,
+        mode: &str,
+        dump: &Path,
+        err: &mut dyn Write,
+    ) -> Result<(Option<Dump>, Ended), Error> {
         // What an earlier comparison left must not be taken for this one's.
         output_file::remove_earlier(dump)?;
-        self.run(mode, Some(dump), err)?;
-        if !dump.exists() {
-            return Err(Error::new(format!("`{}` left no dump", self.built.executable.display()))
-                .with_hint("it must use alloc-probe: `alloc_probe::install!();` in its main.rs"));
-        }
-        load::load(dump)
+        let ended = self.run(mode, Some(dump), err).inspect_err(|_| {
+            // What it recorded until it was ended is of no use to anybody.
+            let mut spool = dump.as_os_str().to_owned();
+            spool.push(".spool");
+            let _ = output_file::remove_earlier(Path::new(&spool));
+        })?;
+        let dump = if dump.exists() { Some(load::load(dump)?) } else { None };
+        Ok((dump, ended))
     }
 
-    fn run(&self, mode: &str, dump: Option<&Path>, err: &mut dyn Write) -> Result<Timing, Error> {
+    fn run(&self, mode: &str, dump: Option<&Path>, err: &mut dyn Write) -> Result<Ended, Error> {
         let unwritable = |error| Error::write(&self.log, &error);
         let unfinished = Unfinished::new(&self.log, Readers::Usual).map_err(unwritable)?;
         let log = || unfinished.file.try_clone().map_err(unwritable);
@@ -77,10 +81,24 @@ impl Program<'_> {
         command.stdin(Stdio::null()).stdout(log()?).stderr(log()?);
         let name = self.built.executable.display();
         let not_run = |error| Error::new(format!("cannot run `{name}`: {}", io_reason(&error)));
-        let start = Instant::now();
-        let ended = command.spawn().map_err(not_run)?.wait4().map_err(not_run)?;
-        let wall = start.elapsed();
+        self.watch.check()?;
+        let ended = self
+            .watch
+            .start(&mut command, Signal::KILL)
+            .map_err(not_run)?
+            .wait(self.timeout)
+            .map_err(not_run)?;
+        self.watch.check()?;
         unfinished.finish().map_err(unwritable)?;
+        if ended.is_late {
+            self.show_end_of_log(err)?;
+            let most = units::duration(self.timeout.map_or(0, |most| most.as_nanos() as u64));
+            return Err(Error::new(format!(
+                "`{name}` ran for more than {most} and was ended; what it printed is in `{}`",
+                self.log.display()
+            ))
+            .with_hint("`--timeout` says how long it may run"));
+        }
         if !ended.status.success() {
             self.show_end_of_log(err)?;
             return Err(Error::new(format!(
@@ -89,7 +107,7 @@ impl Program<'_> {
                 self.log.display()
             )));
         }
-        Ok(Timing { wall, cpu: ended.rusage.utime + ended.rusage.stime })
+        Ok(ended)
     }
 
     fn show_end_of_log(&self, err: &mut dyn Write) -> Result<(), Error> {
@@ -100,30 +118,5 @@ impl Program<'_> {
             writeln!(err, "{line}")?;
         }
         Ok(())
-    }
-}
-
-/// The middle one of several times: one slow run must not count.
-pub(super) fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    let middle = times.len() / 2;
-    match times.get(middle) {
-        Some(upper) if times.len() % 2 == 0 => (times[middle - 1] + *upper) / 2,
-        Some(middle) => *middle,
-        None => Duration::ZERO,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle() {
-        let median_of = |times: &[u64]| median(times.iter().copied().map(Duration::from_millis).collect());
-        assert_eq!(median_of(&[9, 1, 5]), Duration::from_millis(5));
-        assert_eq!(median_of(&[9, 1, 5, 6]), Duration::from_micros(5500));
-        assert_eq!(median_of(&[7]), Duration::from_millis(7));
-        assert_eq!(median_of(&[]), Duration::ZERO);
     }
 }

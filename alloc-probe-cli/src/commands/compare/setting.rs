@@ -10,6 +10,18 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// A setting for all profiles.
+    pub(super) fn new(key: &str, value: &str) -> Setting {
+        Setting { key: key.to_owned(), value: value.to_owned() }
+    }
+
+    /// The value that it gives a profile's setting, if it is about that.
+    pub(super) fn value_of(&self, key: &str, profile: &str, profiles: &[String]) -> Option<&str> {
+        let is_meant = self.config(profile, profiles).is_some();
+        let name = self.key.strip_prefix(&format!("{profile}.")).unwrap_or(&self.key);
+        (is_meant && name == key).then_some(self.value.trim_matches('"'))
+    }
+
     /// What `cargo --config` takes to make the setting in `profile`; none where it is meant for another of
     /// `profiles`, as in `release.lto=fat`.
     pub(super) fn config(&self, profile: &str, profiles: &[String]) -> Option<String> {

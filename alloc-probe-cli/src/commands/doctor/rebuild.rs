@@ -2,9 +2,11 @@
 
 use crate::analyse::doctor::Subject;
 use crate::analyse::doctor::rebuild::{Build, Rebuilt, difference};
+use crate::commands::watch::Watch;
 use crate::error::{Error, io_reason};
 use crate::project::{Project, cargo};
 use crate::term::{Terminal, style};
+use rustix::process::Signal;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,13 +44,14 @@ pub(super) fn rebuild(
     check_paths(project)?;
     let profile = subject.profiles.first().map_or("release", String::as_str);
     let temporary = Temporary::new()?;
+    let watch = Watch::new()?;
     let mut made = Vec::new();
     for name in NAMES {
         let folder = temporary.0.join(name);
         let look = style::STRONG;
         writeln!(terminal.err, "{look}{:>12}{look:#} `{profile}` in {}", "Building", folder.display())?;
         copy(&project.root, &folder)?;
-        made.push(build(subject, folder, profile, is_offline)?);
+        made.push(build(subject, folder, profile, is_offline, &watch)?);
     }
     let [one, other] = [&made[0], &made[1]];
     let mut rebuilt = Rebuilt::default();
@@ -186,7 +189,13 @@ struct Target {
     name: String,
 }
 
-fn build(subject: &Subject<'_>, folder: PathBuf, profile: &str, is_offline: bool) -> Result<Made, Error> {
+fn build(
+    subject: &Subject<'_>,
+    folder: PathBuf,
+    profile: &str,
+    is_offline: bool,
+    watch: &Watch,
+) -> Result<Made, Error> {
     let is_locked = subject.project.lock.packages.is_some();
     let mut command = cargo::command("build");
     command.args(["--profile", profile, "--bins", "--quiet", "--message-format=json-render-diagnostics"]);
@@ -195,12 +204,14 @@ fn build(subject: &Subject<'_>, folder: PathBuf, profile: &str, is_offline: bool
         command.args(["--package", &member.package.name]);
     }
     command.current_dir(&folder).env("CARGO_TARGET_DIR", folder.join("target"));
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(cargo::not_run)?;
-    let output = child.stdout.take().map(BufReader::new);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut cargo = watch.start(&mut command, Signal::TERM).map_err(cargo::not_run)?;
+    let output = cargo.child().stdout.take().map(BufReader::new);
     let lines = output.into_iter().flat_map(|lines| lines.split(b'\n')).map_while(Result::ok);
     let messages: Vec<Message> = lines.filter_map(|line| serde_json::from_slice(&line).ok()).collect();
-    let status = child.wait().map_err(cargo::not_run)?;
-    if !status.success() {
+    let ended = cargo.wait(None).map_err(cargo::not_run)?;
+    watch.check()?;
+    if !ended.status.success() {
         return Err(Error::new(format!("cargo could not build the project under the profile `{profile}`")));
     }
     let mut made = Made { folder, programs: BTreeMap::new(), scripts: BTreeMap::new() };

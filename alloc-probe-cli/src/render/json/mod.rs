@@ -4,6 +4,7 @@
 //! stack would be a thousand times the dump. Lists are written as they are made, row by row, and no text of the whole is
 //! ever in memory.
 
+pub mod compare;
 pub mod diff;
 pub mod doctor;
 pub mod explain;
