@@ -3,7 +3,7 @@
 use super::diff;
 use super::pair::{MatchKind, Pair, Sites};
 use crate::profile::{Frame, FrameId, Profile, Role, Site};
-use alloc_probe_format::dump::{Dump, Figures};
+use alloc_probe_format::dump::{Dump, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 use std::path::PathBuf;
 
@@ -85,6 +85,36 @@ fn pairs(base: &Profile, new: &Profile) -> Vec<String> {
         .collect();
     lines.sort();
     lines
+}
+
+/// The same of two levels of one version, where all blocks of a stack have the size of its mean.
+fn matched_levels(base: &[(&str, u64, u64)], new: &[(&str, u64, u64)]) -> Vec<String> {
+    let [base, new] = [("0", base), ("3", new)].map(|(level, stacks)| {
+        let mut profile = profile(stacks);
+        profile.dump.build.opt_level = level.to_owned();
+        profile.dump.mode = Mode::Full;
+        for Site { sizes, figures, .. } in &mut profile.sites {
+            let mean = figures.total_bytes / figures.total_blocks;
+            *sizes = vec![(mean.ilog2() as u8 + 1, figures.total_blocks)];
+        }
+        profile
+    });
+    pairs(&base, &new)
+}
+
+#[test]
+fn as_many_blocks_of_other_sizes_are_others() {
+    // `f` lost its frame to `main`, and `g` lost its own to `f`.
+    let base = [("a::f:7 < a::main:3", 100, 600), ("a::g:2 < a::f:7 < a::main:3", 100, 900)];
+    let new = [("a::f:7 < a::main:3", 100, 900), ("a::main:3", 100, 600)];
+    assert_eq!(matched_levels(&base, &new), ["exact: 0,1 | 0,1"]);
+}
+
+#[test]
+fn a_frame_that_cannot_have_been_lost_makes_only_what_it_calls_loose() {
+    let base = [("a::f:1 < a::h:5 < a::main:3", 50, 500), ("a::g:2 < a::h:5 < a::main:3", 20, 800)];
+    let new = [("a::f:1 < a::h:5 < a::main:3", 50, 500), ("a::g:2 < a::k:9 < a::h:5 < a::main:3", 20, 800)];
+    assert_eq!(matched_levels(&base, &new), ["exact: 0 | 0", "subsequence: 1 | 1"]);
 }
 
 #[test]
