@@ -3,7 +3,7 @@
 
 use super::chunks::{Chunks, FLAGS, GRANULE, MAPPED, Span};
 use super::others::Others;
-use super::pages::Pages;
+use super::pages::{Pages, Place};
 use super::self_memory::{self, Window};
 use crate::os::{self, PAGE};
 use crate::spool::LiveSpool;
@@ -53,6 +53,10 @@ const WAITS: u32 = 5;
 
 /// The same as long as a thread that may be about to record one has had no processor.
 const WAITS_FOR_THREADS: u32 = 200;
+
+/// At how many places that were never touched is looked for heaps that have come since, in memory without a gap. Of reserved
+/// terabytes, most are such.
+const UNTOUCHED: u32 = 64;
 
 /// How often a heap is tried to be walked.
 const TRIES: usize = 4;
@@ -225,7 +229,18 @@ impl Finder<'_> {
     fn anonymous(&mut self, start: u64, end: u64) {
         let mut behind = start;
         let mut heap = start.next_multiple_of(HEAP_BYTES);
+        let mut untouched = 0;
         while heap < end {
+            if self.pages.place(heap) == Place::Untouched {
+                untouched += 1;
+                if untouched > UNTOUCHED {
+                    // No heap without its first page.
+                    let Some(next) = self.pages.next_resident(heap, end) else { break };
+                    heap = next.next_multiple_of(HEAP_BYTES);
+                    untouched = UNTOUCHED - 1;
+                    continue;
+                }
+            }
             if let Some((_, arena)) = heap_info(&mut self.window, self.pages, heap) {
                 if !self.malloc.arenas.contains(&arena) {
                     self.malloc.arenas.push(arena);
