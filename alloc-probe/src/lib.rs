@@ -86,6 +86,8 @@ pub use api::operation::{InOperation, Operated, Operation, operation, operation_
 pub use api::pprof::{PprofStart, pprof, pprof_since};
 #[cfg(not(portable))]
 pub use api::scope::{Entered, Here, Scope, here, measure};
+#[cfg(all(feature = "tracing", not(portable)))]
+pub use api::spans::SpanOperations;
 #[cfg(not(portable))]
 pub use probe::AllocProbe;
 #[cfg(not(portable))]
@@ -106,6 +108,8 @@ pub use portable::operation::{InOperation, Operated, Operation, operation, opera
 pub use portable::pprof::{PprofStart, pprof, pprof_since};
 #[cfg(portable)]
 pub use portable::scope::{Entered, Here, InScope, Scope, here, measure, measure_future};
+#[cfg(all(feature = "tracing", portable))]
+pub use portable::spans::SpanOperations;
 #[cfg(portable)]
 pub use portable::state::mode;
 pub use shared::mode::Mode;

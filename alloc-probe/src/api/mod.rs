@@ -9,3 +9,5 @@ pub(crate) mod operation;
 pub(crate) mod pprof;
 pub(crate) mod report;
 pub(crate) mod scope;
+#[cfg(feature = "tracing")]
+pub(crate) mod spans;

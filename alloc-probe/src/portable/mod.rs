@@ -13,4 +13,6 @@ pub(crate) mod operation;
 #[cfg(feature = "pprof")]
 pub(crate) mod pprof;
 pub(crate) mod scope;
+#[cfg(feature = "tracing")]
+pub(crate) mod spans;
 pub(crate) mod state;
