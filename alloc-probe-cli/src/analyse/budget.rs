@@ -12,12 +12,19 @@
 //! [[site]]
 //! function = "parse::read_all"
 //! peak_bytes = "12 MiB"
+//!
+//! [[operation]]
+//! name = "create_order"
+//! p99 = "50 ms"
 //! ```
 //!
 //! A limit is what [`Threshold`] takes, without its comparison: nothing may be above it.
 
 use super::diff::Diff;
 use super::diff::threshold::{Extent, Threshold};
+use super::operation_limits::OperationBudget;
+use super::operations::operations;
+use super::verdict::Verdict;
 use crate::profile::{Frame, FrameId, Profile, Site};
 use alloc_probe_format::dump::{Dump, Figures};
 use serde::Deserialize;
@@ -33,6 +40,8 @@ pub struct Budget {
     limits: Vec<Limit>,
     /// Those of functions.
     sites: Vec<SiteBudget>,
+    /// Those of operations.
+    operations: Vec<OperationBudget>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +68,15 @@ struct File {
     limits: BTreeMap<String, toml::Value>,
     #[serde(default)]
     site: Vec<FileSite>,
+    #[serde(default)]
+    operation: Vec<FileOperation>,
+}
+
+#[derive(Deserialize)]
+struct FileOperation {
+    name: String,
+    #[serde(flatten)]
+    limits: BTreeMap<String, toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -66,23 +84,6 @@ struct FileSite {
     function: String,
     #[serde(flatten)]
     limits: BTreeMap<String, toml::Value>,
-}
-
-/// One limit and what it was held against.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// The function that the limit is of, if it's not the whole program's.
-    pub function: Option<String>,
-    /// The figure's name.
-    pub figure: String,
-    /// The limit as the file has it.
-    pub limit: String,
-    /// What was measured, in words.
-    pub measured: String,
-    /// Whether it's within the limit.
-    pub met: bool,
-    /// Where the function is, as far as its frames tell.
-    pub place: Option<(String, u32)>,
 }
 
 impl Budget {
@@ -104,8 +105,10 @@ impl Budget {
             Ok(SiteBudget { function: site.function, limits })
         });
         let sites = sites.collect::<Result<Vec<_>, String>>()?;
-        let budget = Budget { base: file.base, limits: limits(file.limits)?, sites };
-        if budget.limits.is_empty() && budget.sites.is_empty() {
+        let operations = file.operation.into_iter().map(|of| OperationBudget::new(of.name, of.limits));
+        let operations = operations.collect::<Result<Vec<_>, String>>()?;
+        let budget = Budget { base: file.base, limits: limits(file.limits)?, sites, operations };
+        if budget.limits.is_empty() && budget.sites.is_empty() && budget.operations.is_empty() {
             return Err("it has no limit".to_owned());
         }
         Ok(budget)
@@ -154,6 +157,10 @@ impl Budget {
                     None => limit.verdict(function, "no stack has this function".to_owned(), false, None),
                 }
             }));
+        }
+        if !self.operations.is_empty() {
+            let operations = operations(new);
+            verdicts.extend(self.operations.iter().flat_map(|budget| budget.verdicts(&operations)));
         }
         verdicts
     }

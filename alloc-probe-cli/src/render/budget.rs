@@ -1,6 +1,6 @@
 //! A budget's verdicts: a table for people, and annotations for GitHub.
 
-use crate::analyse::budget::Verdict;
+use crate::analyse::verdict::Verdict;
 use crate::term::text::{printable, width};
 use crate::units;
 use std::io::{self, Write};

@@ -305,6 +305,11 @@ fn parse_value(text: &str, is_bytes: bool) -> Option<(Form, f64)> {
 }
 
 /// A number as people write it, with `_` between digits where they like; not `inf`, and no exponent.
+/// A limit that is neither a change nor a share: `64 MiB`, `1000`.
+pub(in crate::analyse) fn plain_limit(text: &str, is_bytes: bool) -> Option<f64> {
+    parse_value(text, is_bytes).and_then(|(form, limit)| (form == Form::Plain).then_some(limit))
+}
+
 fn parse_number(text: &str) -> Option<f64> {
     let digits = text.trim().replace('_', "");
     let plain = digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '+' | '-'));
