@@ -145,11 +145,11 @@ fn two_builds_of_one_program() {
 }
 
 #[test]
-fn an_interruption_leaves_no_process_and_no_half_file() {
+fn a_service_is_driven_and_an_interruption_leaves_no_process_and_no_half_file() {
     let directory = tempfile::tempdir().unwrap();
     let manifest = package(directory.path());
-    let main = "alloc_probe::install!();\nfn main() { loop { std::thread::park(); } }\n";
-    std::fs::write(directory.path().join("src/main.rs"), main).unwrap();
+    std::fs::write(directory.path().join("src/main.rs"), SERVICE).unwrap();
+    a_service_is_driven(&manifest, directory.path());
     let out = directory.path().join("out");
     let mut command = command("interrupted", &manifest, &out, &["--profiles", "dev,bare"]);
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -173,6 +173,56 @@ fn an_interruption_leaves_no_process_and_no_half_file() {
         program.contains("/interrupted/").then_some(program)
     });
     assert_eq!(programs.count(), 0);
+}
+
+/// Says that it is ready when it is, at a port as well where it has one, and never ends.
+const SERVICE: &str = r#"
+alloc_probe::install!();
+
+fn main() {
+    let port = std::env::args().nth(1).and_then(|port| port.parse::<u16>().ok());
+    let listener = port.map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
+    if let Some(file) = std::env::args().nth(2) {
+        std::fs::write(file, "").unwrap();
+    }
+    println!("now listening");
+    loop {
+        std::thread::park();
+        std::hint::black_box(&listener);
+    }
+}
+"#;
+
+fn a_service_is_driven(manifest: &Path, folder: &Path) {
+    let out = folder.join("driven");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let (by_port, file) = (format!("port={port}"), folder.join("is-ready"));
+    let file = file.to_str().unwrap();
+    // The driver finds what the service does before it is ready.
+    let driver = format!("test -e {file} && echo driven && rm {file}");
+    for ready in ["line=now listening", &by_port] {
+        let options = ["--profiles", "dev,bare", "--driver", &driver, "--ready", ready, "--json"];
+        let arguments = [&options[..], &["--", &port, file]].concat();
+        let driven = command("interrupted", manifest, &out, &arguments).output().unwrap();
+        let stderr = text(&driven.stderr);
+        assert_eq!(driven.status.code(), Some(0), "{stderr}");
+        let json: serde_json::Value = serde_json::from_slice(&driven.stdout).unwrap();
+        for (variant, name) in json["variants"].as_array().unwrap().iter().zip(["debug", "bare"]) {
+            let figures = &variant["figures"];
+            let is_known = |key: &str| figures[key]["median"].as_u64().is_some_and(|figure| figure > 0);
+            // Its heap is in the dump that it wrote when it was told to end.
+            assert!(["startup", "wall", "heap"].into_iter().all(is_known), "{figures}");
+            assert_eq!(std::fs::read_to_string(out.join(format!("{name}.driver.log"))).unwrap(), "driven\n");
+        }
+    }
+    let options = ["--profiles", "dev,bare", "--driver", "echo no; exit 3", "--ready", "line=now listening"];
+    let failed = command("interrupted", manifest, &out, &options).output().unwrap();
+    let stderr = text(&failed.stderr);
+    assert_eq!(failed.status.code(), Some(2), "{stderr}");
+    assert!(
+        stderr.contains("the driver `echo no; exit 3` failed: exit status 3; what it printed is in"),
+        "{stderr}"
+    );
 }
 
 /// As `size` counts, where it is there.

@@ -2,7 +2,7 @@
 //! they started.
 
 use crate::error::Error;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use std::io;
@@ -53,6 +53,8 @@ pub(super) struct Ended {
     pub(super) peak_rss_bytes: u64,
     /// When it was started, in nanoseconds since 1970.
     pub(super) started_unix_ns: u64,
+    /// How long a service took to be ready.
+    pub(super) ready: Option<Duration>,
     /// Whether it was ended because it took too long.
     pub(super) is_late: bool,
 }
@@ -134,6 +136,18 @@ impl Watched<'_> {
         &mut self.child
     }
 
+    /// Whether it has ended already.
+    pub(super) fn has_ended(&self) -> bool {
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        matches!(waitid(WaitId::Pid(self.pid), ended), Ok(Some(_)))
+    }
+
+    /// Sends it a signal, and to nothing that it started.
+    pub(super) fn signal(&self, signal: Signal) {
+        // It has its number until its status is taken; one that is gone needs no signal.
+        let _ = kill_process(self.pid, signal);
+    }
+
     /// Waits for its end, which comes after so much time at the latest.
     ///
     /// # Errors
@@ -166,6 +180,7 @@ impl Watched<'_> {
             cpu: ended.rusage.utime + ended.rusage.stime,
             peak_rss_bytes: ended.rusage.maxrss,
             started_unix_ns: self.started_unix_ns,
+            ready: None,
             is_late: is_late.into_inner(),
         })
     }

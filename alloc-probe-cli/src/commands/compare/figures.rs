@@ -70,7 +70,10 @@ pub(super) fn table(
         row("text", "  text", Unit::Bytes, &size(|binary| binary.text_bytes)),
         row("data", "  data", Unit::Bytes, &size(|binary| binary.data_bytes)),
         row("debug", "  debug info", Unit::Bytes, &size(|binary| binary.debug_bytes)),
-        row("startup", "start-up", Unit::Nanoseconds, &|one| Value::of_runs(one.startups.clone())),
+        row("startup", "start-up", Unit::Nanoseconds, &|one| {
+            let ready: Vec<u64> = one.runs.iter().filter_map(|run| run.ready).map(nanos).collect();
+            Value::of_runs(if ready.is_empty() { one.startups.clone() } else { ready })
+        }),
         row("wall", "run time", Unit::Nanoseconds, &time(|run| run.wall)),
         row("cpu", "  of processors", Unit::Nanoseconds, &time(|run| run.cpu)),
         row("recorded", "  with recording", Unit::Nanoseconds, &|one| {

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod conditions;
+pub mod driver;
 mod figures;
 mod one_build;
 mod program;
@@ -30,6 +31,7 @@ use cargo::{Built, Workspace};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use conditions::{Conditions, Processors};
+use driver::{Driver, Ready};
 use one_build::Compared;
 use program::Program;
 use std::ffi::OsString;
@@ -46,6 +48,7 @@ Examples:
   alloc-probe compare --bin orders -- --requests 1000
   alloc-probe compare --profiles release,production --set lto=fat
   alloc-probe compare --profiles release,production --set production.codegen-units=1
+  alloc-probe compare --bin api --driver 'wrk -d10s http://127.0.0.1:8080/' --ready port=8080
   alloc-probe compare --matrix 'lto=off,thin,fat; codegen-units=16,1' --runs 10 --sort wall
 
 A program that does not use alloc-probe (`alloc_probe::install!()`) is measured from outside \
@@ -70,6 +73,12 @@ pub struct Arguments {
     /// The most that one run may take, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: Option<u64>,
+    /// The program is a service: run this command beside it once it is ready, then end it by SIGTERM
+    #[arg(long, value_name = "COMMAND", requires = "ready")]
+    pub driver: Option<String>,
+    /// How the service says that it is ready: port=8080, or line=TEXT for what it prints
+    #[arg(long, value_name = "HOW", requires = "driver")]
+    pub ready: Option<Ready>,
     /// The figures to show
     #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = PossibleValuesParser::new(figures::KEYS))]
     pub columns: Option<Vec<String>>,
@@ -189,7 +198,12 @@ fn measure(
     let timeout = args.timeout.map(Duration::from_secs);
     let program = |built| -> Program<'_> {
         let built: &Built = built;
-        Program { built, args: &args.args, log: file(&built.variant, "log"), timeout, watch }
+        let driver = args.driver.clone().zip(args.ready.clone()).map(|(command, ready)| Driver {
+            command,
+            ready,
+            log: file(&built.variant, "driver.log"),
+        });
+        Program { built, args: &args.args, log: file(&built.variant, "log"), timeout, driver, watch }
     };
     let programs: Vec<Program<'_>> = built.iter().map(program).collect();
     let names: Vec<&str> = built.iter().map(|built| built.variant.name.as_str()).collect();
@@ -233,6 +247,7 @@ fn measure(
             false => None,
         };
         let mut files = vec![log];
+        files.extend(args.driver.as_ref().map(|_| file(&built.variant, "driver.log")));
         files.extend(profile.is_some().then(|| dump_path.clone()));
         compared.push(Compared {
             built,

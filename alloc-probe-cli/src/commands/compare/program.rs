@@ -1,6 +1,7 @@
 //! Runs the program that was built, to time it or to record it.
 
 use super::cargo::Built;
+use super::driver::Driver;
 use crate::commands::run::described;
 use crate::commands::watch::{Ended, Watch};
 use crate::error::{Error, io_reason};
@@ -9,9 +10,11 @@ use crate::output_file::{self, Readers, Unfinished};
 use crate::units;
 use alloc_probe_format::dump::Dump;
 use rustix::process::Signal;
+use signal_hook::consts::SIGTERM;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -30,6 +33,8 @@ pub(super) struct Program<'a> {
     pub(super) log: PathBuf,
     /// How long it may run.
     pub(super) timeout: Option<Duration>,
+    /// What loads it, if it is a service.
+    pub(super) driver: Option<Driver>,
     /// What ends it where this program is interrupted.
     pub(super) watch: &'a Watch,
 }
@@ -82,14 +87,26 @@ impl Program<'_> {
         let name = self.built.executable.display();
         let not_run = |error| Error::new(format!("cannot run `{name}`: {}", io_reason(&error)));
         self.watch.check()?;
-        let ended = self
-            .watch
-            .start(&mut command, Signal::KILL)
-            .map_err(not_run)?
-            .wait(self.timeout)
-            .map_err(not_run)?;
+        if let Some(driver) = &self.driver {
+            driver.check()?;
+        }
+        let running = self.watch.start(&mut command, Signal::KILL).map_err(not_run)?;
+        let ended = match &self.driver {
+            Some(driver) => driver.drive(running, &unfinished.file, self.timeout, self.watch),
+            None => running.wait(self.timeout).map_err(not_run),
+        };
         self.watch.check()?;
         unfinished.finish().map_err(unwritable)?;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                self.show_end_of_log(err)?;
+                return Err(error);
+            }
+        };
+        if ended.is_late && self.driver.is_some() {
+            return Err(Error::new(format!("`{name}` did not end after SIGTERM, and was killed")));
+        }
         if ended.is_late {
             self.show_end_of_log(err)?;
             let most = units::duration(self.timeout.map_or(0, |most| most.as_nanos() as u64));
@@ -99,7 +116,9 @@ impl Program<'_> {
             ))
             .with_hint("`--timeout` says how long it may run"));
         }
-        if !ended.status.success() {
+        // A service ends as it was told to.
+        let is_told = self.driver.is_some() && ended.status.signal() == Some(SIGTERM);
+        if !ended.status.success() && !is_told {
             self.show_end_of_log(err)?;
             return Err(Error::new(format!(
                 "`{name}` failed: {}; what it printed is in `{}`",
