@@ -137,7 +137,7 @@ impl Merger {
     /// The rows of all dumps that those of one are.
     fn stacks(&mut self, dump: &mut Dump, images: &[u32], operations: &[u32]) -> Vec<u32> {
         let symbols = dump.symbols.take();
-        let Symbols { strings, mut frames, guessed, tail_calls, missing } = symbols.unwrap_or_default();
+        let Symbols { strings, frames, guessed, tail_calls, missing } = symbols.unwrap_or_default();
         let strings: Vec<u32> = strings.iter().map(|text| self.string(text)).collect();
         self.guessed.extend(guessed.iter().filter_map(|string| strings.get(*string as usize)));
         for MissingImage { image, reason } in missing {
@@ -158,7 +158,7 @@ impl Merger {
                 let number = usize::try_from(node.address).ok().and_then(|number| operations.get(number));
                 node.address = number.map_or(u64::MAX, |number| u64::from(*number));
             }
-            let mut frames = frames.get_mut(index).map(std::mem::take).unwrap_or_default();
+            let mut frames = frames.get(index).map(<[_]>::to_vec).unwrap_or_default();
             let mut tail_calls = tail_calls.remove(&(index as u32)).unwrap_or_default();
             renumber(&mut frames);
             renumber(&mut tail_calls);
@@ -210,8 +210,8 @@ impl Merger {
         let tail_calls =
             tail_calls.map(|(row, tail)| TailCalls { row: row as u32, frames: tail.tail_calls.clone() });
         let tail_calls = tail_calls.collect();
-        let (nodes, frames): (Vec<StackNode>, Vec<Vec<SymbolFrame>>) =
-            self.rows.into_iter().map(|row| (row.node, row.frames)).unzip();
+        let frames = self.rows.iter().map(|row| &row.frames).collect();
+        let nodes = self.rows.into_iter().map(|row| row.node).collect();
         sum.symbols = has_names.then(|| Symbols {
             strings: self.strings,
             frames,
@@ -422,7 +422,7 @@ mod tests {
             }],
             symbols: (!names.is_empty()).then(|| Symbols {
                 strings: names.iter().map(|name| (*name).to_owned()).collect(),
-                frames: vec![Vec::new(), frame(0), frame(1)],
+                frames: [Vec::new(), frame(0), frame(1)].iter().collect(),
                 ..Symbols::default()
             }),
             ..Dump::default()

@@ -127,7 +127,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
 /// Writes the diff where it is wanted, and what makes its figures less than they seem.
 fn show(args: &Arguments, view: &mut View<'_>, terminal: &mut Terminal<'_>) -> Result<(), Error> {
     if args.list.json {
-        json::diff::write(view, args.list.top, terminal.out.as_mut())?;
+        json::diff::write(view, args.list.top, terminal.out.bytes()?)?;
     } else {
         text::write(view, terminal.out.as_mut())?;
     }

@@ -59,7 +59,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     if args.list.json {
         let top = args.list.top.unwrap_or(shown.len()).min(shown.len());
         let explanation = explain(&profile, &shown, None);
-        json::show::write(&profile, &shown, top, &explanation, terminal.out.as_mut())?;
+        json::show::write(&profile, &shown, top, &explanation, terminal.out.bytes()?)?;
         return Ok(exit::SUCCESS);
     }
     let options = sites::Options {

@@ -159,8 +159,8 @@ impl Builder {
             unnamed.filter(|place| place.frames.is_empty()).filter_map(|place| place.image).collect();
         let has_names = self.places.iter().any(|place| !place.frames.is_empty());
         let frames = |place: &Option<PlaceId>| match place {
-            Some(place) => self.places[place.0 as usize].frames.clone(),
-            None => Vec::new(),
+            Some(place) => self.places[place.0 as usize].frames.as_slice(),
+            None => &[],
         };
         let missing = |image| MissingImage { image, reason: "the file has no names for it".to_owned() };
         // Without any, they are all looked up.

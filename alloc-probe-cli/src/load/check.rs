@@ -1,7 +1,7 @@
 //! Whether a dump holds together. What is checked here, later stages rely on.
 
 use super::refusal::Refusal;
-use alloc_probe_format::dump::{Dump, FrameKind, Histogram, Symbols};
+use alloc_probe_format::dump::{Dump, FrameKind, Histogram, SymbolFrame, Symbols};
 
 /// All sites' stacks together, in frames: memory for as many is had, and real dumps have a hundredth of it.
 const MAX_FRAMES: u64 = 1 << 28;
@@ -91,13 +91,8 @@ fn check_symbols(symbols: &Symbols, dump: &Dump) -> Result<(), Refusal> {
     }
     let known = |string: u32| (string as usize) < symbols.strings.len();
     let lost = symbols.tail_calls.iter().map(|lost| &lost.frames);
-    if symbols
-        .frames
-        .iter()
-        .chain(lost)
-        .flatten()
-        .all(|frame| known(frame.function) && frame.file.is_none_or(known))
-    {
+    let is_sound = |frame: &SymbolFrame| known(frame.function) && frame.file.is_none_or(known);
+    if symbols.frames.runs().iter().flatten().all(is_sound) && lost.flatten().all(is_sound) {
         Ok(())
     } else {
         damaged("its symbols refer to a string that is missing")

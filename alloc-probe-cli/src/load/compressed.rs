@@ -48,7 +48,8 @@ pub(super) fn stream<T>(
     read(&mut BufReader::with_capacity(1 << 16, limited), &|error| refusal(format, error))
 }
 
-fn reader(bytes: &[u8]) -> Box<dyn Read + '_> {
+/// A file's text as a stream.
+pub(super) fn reader(bytes: &[u8]) -> Box<dyn Read + '_> {
     if bytes.starts_with(GZIP_MAGIC) {
         Box::new(MultiGzDecoder::new(bytes))
     } else if bytes.starts_with(ZSTD_MAGIC) {

@@ -15,6 +15,7 @@ mod pprof;
 pub mod process;
 mod read;
 mod refusal;
+mod streamed;
 
 use crate::error::{Error, io_reason};
 use alloc_probe_format::dump::Dump;
@@ -23,7 +24,7 @@ use read::{LIMIT_BYTES, monotonic_ns, read_within};
 use refusal::Refusal;
 use rustix::fs::FlockOperation;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
@@ -35,7 +36,10 @@ const ELF_MAGIC: &[u8] = b"\x7fELF";
 /// Where the file can't be read or is no sound dump, with the reason.
 pub fn load(path: &Path) -> Result<Dump, Error> {
     let cannot = |error: io::Error| Error::read(path, io_reason(&error));
-    let file = File::open(path).map_err(cannot)?;
+    let mut file = File::open(path).map_err(cannot)?;
+    if let Some(dump) = of_stream(&mut file).map_err(cannot)? {
+        return finish(dump).map_err(|refusal| refusal.of(path));
+    }
     let bytes = read_within(&file, LIMIT_BYTES).map_err(cannot)?;
     let running = SpoolFile::is_spool(&bytes) && is_locked(&file);
     parse(&bytes, LIMIT_BYTES, running).map_err(|refusal| refusal.of(path))
@@ -50,6 +54,25 @@ pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Dump, Error> {
     parse(bytes, LIMIT_BYTES, false).map_err(|refusal| refusal.of(path))
 }
 
+/// The dump of a file that is one in JSON as it is. Of any other, nothing is lost.
+fn of_stream(file: &mut File) -> io::Result<Option<Dump>> {
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let mut head = [0; streamed::HEAD_BYTES];
+    let is_dump = match file.read_exact(&mut head) {
+        Ok(()) => streamed::is_one(&head),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+        Err(error) => return Err(error),
+    };
+    file.rewind()?;
+    let dump = if is_dump { streamed::parse(&mut *file, LIMIT_BYTES) } else { None };
+    if dump.is_none() {
+        file.rewind()?;
+    }
+    Ok(dump)
+}
+
 /// Whether a process still records into a spool: its lock is gone with it.
 fn is_locked(spool: &File) -> bool {
     let asked = rustix::fs::flock(spool, FlockOperation::NonBlockingLockShared);
@@ -60,11 +83,14 @@ fn is_locked(spool: &File) -> bool {
 /// running.
 fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
     // Of all files, this may be too large to be held as it is.
-    if heaptrack::is_one(&compressed::head(bytes)) {
-        let mut dump = compressed::stream(bytes, heaptrack::LIMIT_BYTES, heaptrack::parse)?;
-        main_program::name(&mut dump);
-        check::check(&dump)?;
-        return Ok(dump);
+    let head = compressed::head(bytes);
+    if heaptrack::is_one(&head) {
+        return finish(compressed::stream(bytes, heaptrack::LIMIT_BYTES, heaptrack::parse)?);
+    }
+    if streamed::is_one(&head) {
+        if let Some(dump) = streamed::parse(compressed::reader(bytes), limit) {
+            return finish(dump);
+        }
     }
     let text = compressed::decompress(bytes, limit)?;
     if text.is_empty() {
@@ -75,7 +101,7 @@ fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
             .with_hint("`alloc-probe run -- PROGRAM` runs a program and leaves a dump"));
     }
     // A program that was killed leaves its spool behind.
-    let mut dump = if SpoolFile::is_spool(&text) {
+    let dump = if SpoolFile::is_spool(&text) {
         let spool = SpoolFile::parse(&text).map_err(Refusal::new)?;
         if running { spool.dump_of_running(monotonic_ns(), &[]) } else { of_killed(&spool) }
     } else if jemalloc::is_one(&text) {
@@ -85,6 +111,11 @@ fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
     } else {
         json::parse(&text)?
     };
+    finish(dump)
+}
+
+/// Names a dump's main program, and checks it.
+fn finish(mut dump: Dump) -> Result<Dump, Refusal> {
     main_program::name(&mut dump);
     check::check(&dump)?;
     Ok(dump)

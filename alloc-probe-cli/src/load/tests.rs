@@ -131,7 +131,7 @@ fn parts_that_do_not_fit_together_are_damage() {
         (Box::new(|dump| dump.symbols = Some(Symbols::default())), "it has symbols for 0 rows of 41"),
         (
             Box::new(|dump| {
-                let frames = vec![vec![SymbolFrame::default()]; 41];
+                let frames = [[SymbolFrame::default()]; 41].iter().collect();
                 dump.symbols = Some(Symbols { frames, ..Symbols::default() });
             }),
             "its symbols refer to a string that is missing",

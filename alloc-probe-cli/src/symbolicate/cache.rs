@@ -126,13 +126,13 @@ impl Entry {
         let is_sound = entry.release == RELEASE
             && frames.len() == entry.addresses.len()
             && entry.addresses.is_sorted()
-            && frames.iter().flatten().all(is_sound);
+            && frames.runs().iter().flatten().all(is_sound);
         is_sound.then_some(entry)
     }
 
     fn new(known: &BTreeMap<u64, Vec<RawFrame>>) -> Entry {
         let mut table = super::table::Table::new(None, known.len());
-        for (row, frames) in known.values().enumerate() {
+        for (row, frames) in (0..).zip(known.values()) {
             table.set(&[row], frames);
         }
         Entry {

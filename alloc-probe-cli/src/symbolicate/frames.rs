@@ -71,18 +71,23 @@ fn operation_name(dump: &Dump, number: u64) -> String {
     }
 }
 
+/// Runs of the same symbols, by the functions that a jump left out.
+type RunsByLost = FxHashMap<Box<[SymbolFrame]>, u32>;
+
 /// Every distinct frame, and every distinct run of them, once.
 #[derive(Default)]
 struct FrameTable {
     frames: Vec<Frame>,
     ids: FxHashMap<Frame, FrameId>,
     runs: Vec<Box<[FrameId]>>,
-    /// The runs of one frame, as most are, by their image and what the symbols say.
-    single: FxHashMap<(Option<u32>, SymbolFrame), u32>,
-    /// The others by what they were made from.
-    known: FxHashMap<Box<[u64]>, u32>,
-    /// What the run that is looked for is made from.
-    wanted: Vec<u64>,
+    /// Runs by their image and what the symbols say.
+    of_symbols: FxHashMap<(Option<u32>, u32), u32>,
+    /// The same of rows from which a jump left functions out, by these.
+    with_lost: FxHashMap<(Option<u32>, u32), RunsByLost>,
+    /// Those of rows without symbols, by their image and address, and of operations.
+    unnamed: FxHashMap<(Option<u32>, u64, bool), u32>,
+    /// The run of rows that are no frames.
+    nothing: Option<u32>,
 }
 
 impl FrameTable {
@@ -99,42 +104,32 @@ impl FrameTable {
 
     /// The run that a row stands for.
     fn row(&mut self, dump: &Dump, symbols: &Symbols, row: usize, node: &StackNode) -> u32 {
-        let carried = symbols.frames.get(row).map_or(&[][..], Vec::as_slice);
+        let carried = symbols.frames.get(row).unwrap_or_default();
         let lost = symbols.tail_calls.binary_search_by_key(&row, |lost| lost.row as usize);
         let lost = lost.map_or(&[][..], |lost| &symbols.tail_calls[lost].frames);
         let is_frame = !matches!(node.kind, FrameKind::Root | FrameKind::Cut);
-        let is_operation = node.kind == FrameKind::Operation;
-        if let (true, false, [frame], []) = (is_frame, is_operation, carried, lost) {
-            let key = (node.image, *frame);
-            if let Some(run) = self.single.get(&key) {
-                return *run;
-            }
-            let frames = self.new_run(dump, symbols, node, (carried, lost));
-            let run = self.add(frames);
-            self.single.insert(key, run);
+        if !is_frame {
+            let run = self.nothing.unwrap_or_else(|| self.add(Box::default()));
+            self.nothing = Some(run);
             return run;
         }
-        self.wanted.clear();
-        if is_frame {
-            let number = |number: Option<u32>| number.map_or(0, |number| u64::from(number) + 1);
-            self.wanted.extend([number(node.image), carried.len() as u64]);
-            if carried.is_empty() || is_operation {
-                self.wanted.extend([node.address, u64::from(is_operation)]);
-            } else {
-                self.wanted.extend(carried.iter().chain(lost).flat_map(|frame| {
-                    [u64::from(frame.function), number(frame.file), number(frame.line), number(frame.column)]
-                }));
-            }
-        }
-        if let Some(run) = self.known.get(self.wanted.as_slice()) {
+        let is_operation = node.kind == FrameKind::Operation;
+        let of_symbols = symbols.frames.run(row).filter(|_| !carried.is_empty() && !is_operation);
+        let known = match of_symbols {
+            Some(run) if lost.is_empty() => self.of_symbols.get(&(node.image, run)),
+            Some(run) => self.with_lost.get(&(node.image, run)).and_then(|known| known.get(lost)),
+            None => self.unnamed.get(&(node.image, node.address, is_operation)),
+        };
+        if let Some(run) = known {
             return *run;
         }
-        let frames = match is_frame {
-            true => self.new_run(dump, symbols, node, (carried, lost)),
-            false => Box::default(),
-        };
+        let frames = self.new_run(dump, symbols, node, (carried, lost));
         let run = self.add(frames);
-        self.known.insert(self.wanted.as_slice().into(), run);
+        match of_symbols {
+            Some(of) if lost.is_empty() => self.of_symbols.insert((node.image, of), run),
+            Some(of) => self.with_lost.entry((node.image, of)).or_default().insert(lost.into(), run),
+            None => self.unnamed.insert((node.image, node.address, is_operation), run),
+        };
         run
     }
 

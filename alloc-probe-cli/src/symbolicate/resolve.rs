@@ -94,7 +94,7 @@ pub fn resolve(dump: &mut Dump, options: &Options, progress: &mut dyn FnMut(&Ste
             table.set(rows, frames);
         }
         let Some(mut missing) = missing::of(image, found, &rows, &looked_up.why, earlier) else { continue };
-        let lacks = |row: &usize| table.frames(*row).iter().all(|frame| frame.line.is_none());
+        let lacks = |row: &u32| table.frames(*row as usize).iter().all(|frame| frame.line.is_none());
         missing.bytes = hidden_bytes(dump, wanted.values().flatten().copied().filter(lacks));
         let image = image_index.unwrap_or_default();
         missing_images.push(MissingImage { image, reason: missing.reason.clone() });
@@ -106,11 +106,11 @@ pub fn resolve(dump: &mut Dump, options: &Options, progress: &mut dyn FnMut(&Ste
 }
 
 /// The rows to look up, by image and instruction: a return address's call is just before it.
-type Wanted = BTreeMap<Option<u32>, BTreeMap<u64, Vec<usize>>>;
+type Wanted = BTreeMap<Option<u32>, BTreeMap<u64, Vec<u32>>>;
 
 fn wanted(dump: &Dump, missing: &[MissingImage], all: bool) -> Wanted {
     let mut wanted = Wanted::new();
-    for (row, node) in dump.stacks.iter().enumerate() {
+    for (row, node) in (0..).zip(&dump.stacks) {
         let instruction = match node.kind {
             FrameKind::Call => node.address.saturating_sub(1),
             FrameKind::Exact => node.address,
@@ -157,15 +157,11 @@ impl Place {
 }
 
 /// The rows of an image whose parents are calls in it, by where frames may be lost.
-fn between(
-    dump: &Dump,
-    image: Option<u32>,
-    wanted: &BTreeMap<u64, Vec<usize>>,
-) -> BTreeMap<Place, Vec<usize>> {
-    let mut between = BTreeMap::<Place, Vec<usize>>::new();
+fn between(dump: &Dump, image: Option<u32>, wanted: &BTreeMap<u64, Vec<u32>>) -> BTreeMap<Place, Vec<u32>> {
+    let mut between = BTreeMap::<Place, Vec<u32>>::new();
     for (inner, rows) in wanted {
         for row in rows {
-            let parent = &dump.stacks[dump.stacks[*row].parent as usize];
+            let parent = &dump.stacks[dump.stacks[*row as usize].parent as usize];
             if parent.kind == FrameKind::Call && parent.image == image {
                 let place = Place::Between { return_address: parent.address, inner: *inner };
                 between.entry(place).or_default().push(*row);
@@ -297,9 +293,9 @@ pub(super) fn unnamed(address: u64, image: Option<&Image>) -> String {
 }
 
 /// The bytes that were allocated by stacks with one of these rows.
-fn hidden_bytes(dump: &Dump, rows: impl Iterator<Item = usize>) -> u64 {
+fn hidden_bytes(dump: &Dump, rows: impl Iterator<Item = u32>) -> u64 {
     let mut hidden = vec![false; dump.stacks.len()];
-    rows.for_each(|row| hidden[row] = true);
+    rows.for_each(|row| hidden[row as usize] = true);
     for (row, StackNode { parent, .. }) in dump.stacks.iter().enumerate() {
         hidden[row] |= hidden[*parent as usize];
     }

@@ -1,7 +1,7 @@
 //! The table of symbols while it is filled.
 
 use super::binary::RawFrame;
-use alloc_probe_format::dump::{MissingImage, SymbolFrame, Symbols, TailCalls};
+use alloc_probe_format::dump::{MissingImage, SymbolFrame, SymbolRows, Symbols, TailCalls};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Symbols of a dump, with a way to find a string that is there already.
@@ -9,7 +9,7 @@ pub(super) struct Table {
     strings: Vec<String>,
     ids: HashMap<String, u32>,
     /// For each row of the stacks, its frames.
-    frames: Vec<Vec<SymbolFrame>>,
+    frames: SymbolRows,
     /// For rows of the stacks, those of functions between them and their parents that left none.
     tail_calls: BTreeMap<u32, Vec<SymbolFrame>>,
     /// The strings that are names whose path was made from a file.
@@ -26,7 +26,7 @@ impl Table {
         let is_new = symbols.is_none();
         let symbols = symbols.unwrap_or_default();
         let mut frames = symbols.frames;
-        frames.resize(rows, Vec::new());
+        frames.resize(rows);
         Table {
             ids: (0..).zip(&symbols.strings).map(|(id, text)| (text.clone(), id)).collect(),
             strings: symbols.strings,
@@ -44,17 +44,15 @@ impl Table {
     }
 
     /// Gives rows of one address its frames.
-    pub(super) fn set(&mut self, rows: &[usize], raw: &[RawFrame]) {
+    pub(super) fn set(&mut self, rows: &[u32], raw: &[RawFrame]) {
         let frames = self.frames_of(raw);
-        for row in rows {
-            self.frames[*row].clone_from(&frames);
-        }
+        self.frames.set(rows, &frames);
     }
 
     /// Gives rows the frames of functions between them and their parents.
-    pub(super) fn set_tail_calls(&mut self, rows: &[usize], raw: &[RawFrame]) {
+    pub(super) fn set_tail_calls(&mut self, rows: &[u32], raw: &[RawFrame]) {
         let frames = self.frames_of(raw);
-        self.tail_calls.extend(rows.iter().map(|row| (*row as u32, frames.clone())));
+        self.tail_calls.extend(rows.iter().map(|row| (*row, frames.clone())));
     }
 
     fn frames_of(&mut self, raw: &[RawFrame]) -> Vec<SymbolFrame> {

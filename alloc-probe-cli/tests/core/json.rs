@@ -68,14 +68,14 @@ fn sites_add_up_to_the_summary() {
             ["total_bytes", "total_blocks", "peak_bytes", "peak_blocks", "end_bytes", "temporary_blocks"]
         {
             let sites = json["sites"].as_array().unwrap().iter();
-            let sum: u64 = sites.map(|site| site[figure].as_u64().unwrap()).sum();
+            let sum: u64 = sites.map(|site| site[figure].as_u64().unwrap_or(0)).sum();
             assert_eq!(json["summary"][figure], sum, "{figure}");
         }
     }
 }
 
 #[test]
-fn nothing_is_left_out_for_being_zero() {
+fn only_sites_leave_out_what_is_zero() {
     let directory = directory();
     let mut dump = orders();
     dump.totals = Figures::default();
@@ -94,12 +94,11 @@ fn nothing_is_left_out_for_being_zero() {
     for part in ["process", "build", "summary", "memory", "timeline", "lost"] {
         assert_eq!(fields(&zero[part]), fields(&whole[part]));
     }
-    for list in ["sites", "threads"] {
-        assert_eq!(fields(&zero[list][0]), fields(&whole[list][0]), "{list}");
-    }
+    assert_eq!(fields(&zero["threads"][0]), fields(&whole["threads"][0]));
     assert_eq!(fields(&zero["frames"][0]), fields(&whole["frames"][0]));
+    assert_eq!(fields(&zero["sites"][0]), ["stack", "stacks", "turns"]);
     // Their number tells whether it is the promise that both keep.
-    assert_eq!((fields(&zero["summary"]).len(), fields(&zero["sites"][0]).len()), (17, 22));
+    assert_eq!(fields(&zero["summary"]).len(), 17);
 }
 
 #[test]

@@ -210,7 +210,7 @@ struct Stacks {
 impl Default for Stacks {
     fn default() -> Stacks {
         let root = StackNode { kind: FrameKind::Root, ..StackNode::default() };
-        let frames = vec![Vec::new()];
+        let frames = [[]].iter().collect();
         Stacks { rows: vec![root], symbols: Symbols { frames, ..Symbols::default() } }
     }
 }
@@ -235,7 +235,7 @@ impl Stacks {
             let file = file.map(|file| self.string(file));
             // Lines are the lengths of the names: any that stay the same will do.
             let line = file.map(|_| self.symbols.strings[function as usize].len() as u32);
-            self.symbols.frames.push(vec![SymbolFrame { function, file, line, column: None }]);
+            self.symbols.frames.push(&[SymbolFrame { function, file, line, column: None }]);
         }
         parent
     }

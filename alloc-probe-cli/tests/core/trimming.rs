@@ -22,7 +22,7 @@ fn line(text: &str) -> Line<'_> {
 
 /// A dump of one stack that carries its symbols: a row for each function that has code of its own.
 fn dump(lines: &[Line<'_>]) -> Dump {
-    let mut symbols = Symbols { frames: vec![Vec::new()], ..Symbols::default() };
+    let mut symbols = Symbols { frames: [[]].iter().collect(), ..Symbols::default() };
     let mut stacks = vec![StackNode { kind: FrameKind::Root, ..StackNode::default() }];
     // From the outside inwards, as the tree has it.
     let rows = lines.split_inclusive(|(_, inlined, ..)| !inlined).rev();
@@ -37,7 +37,7 @@ fn dump(lines: &[Line<'_>]) -> Dump {
             ..SymbolFrame::default()
         });
         let frames = if row[0].2.contains(" in unknown code") { Vec::new() } else { frames.collect() };
-        symbols.frames.push(frames);
+        symbols.frames.push(&frames);
         // Nobody knows whose code an address outside of all images is.
         let image = (!row[0].2.contains(" in unknown code")).then_some(0);
         let parent = stacks.len() as u32 - 1;

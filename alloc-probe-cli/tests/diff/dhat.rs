@@ -98,7 +98,7 @@ fn a_file_of_valgrind_has_its_figures() {
             "orders::main program"
         ]
     );
-    assert!(sites.iter().all(|site| site["truncated"] == false));
+    assert!(sites.iter().all(|site| site.get("truncated").is_none()));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_file_of_the_crate_has_times_and_columns() {
         ]
     );
     assert_eq!(frames(&shown, &sites[0])[1]["column"], 9);
-    assert_eq!((&sites[0]["truncated"], &sites[1]["truncated"]), (&false.into(), &true.into()));
+    assert_eq!((sites[0].get("truncated"), &sites[1]["truncated"]), (None, &true.into()));
     assert_eq!(shown["lost"]["truncated_stacks"], 1);
 }
 

@@ -80,7 +80,7 @@ fn run(program: &[Blocks], seed: u64) -> Dump {
     let mut whole = dump("3", false, 0x5555_0000, &[]);
     (whole.mode, whole.sample_bytes) = (Mode::Sample, Some(MEAN));
     whole.memory = Memory::default();
-    let mut symbols = Symbols { frames: vec![Vec::new()], ..Symbols::default() };
+    let mut symbols = Symbols { frames: [[]].iter().collect(), ..Symbols::default() };
     let mut string = |text: String| {
         symbols.strings.push(text);
         symbols.strings.len() as u32 - 1

@@ -121,7 +121,7 @@ pub(crate) fn dump(opt_level: &str, debug_assertions: bool, load_address: u64, s
         },
         ..Dump::default()
     };
-    let mut symbols = Symbols { frames: vec![Vec::new()], ..Symbols::default() };
+    let mut symbols = Symbols { frames: [[]].iter().collect(), ..Symbols::default() };
     for (stack, total_blocks, total_bytes, peak_bytes, end_bytes) in stacks {
         let mut parent = 0;
         for frame in stack.iter().rev() {
@@ -136,7 +136,7 @@ pub(crate) fn dump(opt_level: &str, debug_assertions: bool, load_address: u64, s
                 symbols.strings.len() as u32 - 1
             };
             let (function, file) = (string(function.to_owned()), file.map(&mut string));
-            symbols.frames.push(vec![SymbolFrame { function, file, line, column: None }]);
+            symbols.frames.push(&[SymbolFrame { function, file, line, column: None }]);
             let address = load_address / 16 + dump.stacks.len() as u64;
             dump.stacks.push(StackNode { parent, image: Some(0), address, kind: FrameKind::Call });
             parent = dump.stacks.len() as u32 - 1;

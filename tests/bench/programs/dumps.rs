@@ -49,7 +49,7 @@ impl Builder {
         let mut dump = Dump { format: FORMAT.into(), version: VERSION, mode: Mode::Full, ..Dump::default() };
         dump.stacks.push(StackNode { kind: FrameKind::Root, ..StackNode::default() });
         dump.images.push(Image { path: "/home/me/program/program".into(), ..Image::default() });
-        let symbols = Symbols { strings, frames: vec![Vec::new()], ..Symbols::default() };
+        let symbols = Symbols { strings, frames: [[]].iter().collect(), ..Symbols::default() };
         Builder { dump, symbols, rows: HashMap::new() }
     }
 
@@ -63,7 +63,7 @@ impl Builder {
                 let node =
                     StackNode { parent, image: Some(0), address: frame * 16 + 1, kind: FrameKind::Call };
                 self.dump.stacks.push(node);
-                self.symbols.frames.push(vec![SymbolFrame {
+                self.symbols.frames.push(&[SymbolFrame {
                     function: function as u32,
                     file: Some((FUNCTIONS + function % 200) as u32),
                     line: Some((function / 200 * 10 + frame % 3 + 1) as u32),

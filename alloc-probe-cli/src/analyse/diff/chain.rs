@@ -95,14 +95,20 @@ pub(super) fn shown_frames(site: &Site, keys: &[Key], functions: &Functions, det
     if detail.all_stacks {
         return shown.collect();
     }
+    // PERF: numbers of this stack alone: there are thousands of functions, and room for all of them would be had each time.
+    let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
+    let with_numbers = shown.rev().map(|frame| {
+        let key = &keys[frame.0 as usize];
+        let function = recurring(functions, key.function).filter(|_| wanted(key.role));
+        let next = numbers.len() as u32;
+        (frame, function.map(|function| *numbers.entry(function).or_insert(next)))
+    });
+    let with_numbers: Vec<(FrameId, Option<u32>)> = with_numbers.collect();
     let mut folded = Vec::new();
-    Folding::new(functions.count).fold(
-        shown.rev(),
-        |frame| {
-            let key = &keys[frame.0 as usize];
-            recurring(functions, key.function).filter(|_| wanted(key.role))
-        },
-        |frames| folded.extend(frames.iter().rev()),
+    Folding::new(numbers.len()).fold(
+        with_numbers.into_iter(),
+        |(_, number)| *number,
+        |frames| folded.extend(frames.iter().rev().map(|(frame, _)| *frame)),
     );
     folded
 }

@@ -26,6 +26,8 @@ struct Calls {
     callees: FxHashMap<(u32, u32), Vec<u32>>,
     /// By a function, whom it calls from wherever.
     all_callees: FxHashMap<u32, Vec<u32>>,
+    /// By a function, who calls it.
+    callers: FxHashMap<u32, Vec<u32>>,
     /// By two functions, from where the one calls the other.
     places: FxHashMap<(u32, u32), Vec<(u32, u32)>>,
 }
@@ -53,11 +55,14 @@ pub(super) fn lost(
 impl Calls {
     fn of(profile: &Profile, keys: &[Key], line: impl Fn(Key) -> u32) -> Calls {
         let mut calls = Calls::default();
+        // PERF: who called a frame last, calls it again and again.
+        let mut last = vec![u32::MAX; keys.len()];
         for site in &profile.sites {
             let mut outer: Option<u32> = None;
             for frame in program_frames(site, keys).rev() {
-                if let Some(outer) = outer {
+                if let Some(outer) = outer.filter(|outer| last[frame.0 as usize] != *outer) {
                     calls.frames.insert((outer, frame.0));
+                    last[frame.0 as usize] = outer;
                 }
                 outer = Some(frame.0);
             }
@@ -67,6 +72,7 @@ impl Calls {
             let (caller, callee) = (outer.function.0, inner.function.0);
             calls.callees.entry((caller, line(outer))).or_default().push(callee);
             calls.all_callees.entry(caller).or_default().push(callee);
+            calls.callers.entry(callee).or_default().push(caller);
             calls.places.entry((caller, callee)).or_default().push((line(outer), outer.column));
         }
         let tidy = |callees: &mut Vec<u32>| {
@@ -75,6 +81,7 @@ impl Calls {
         };
         calls.callees.values_mut().for_each(tidy);
         calls.all_callees.values_mut().for_each(tidy);
+        calls.callers.values_mut().for_each(tidy);
         calls.places.values_mut().for_each(|places| {
             places.sort_unstable();
             places.dedup();
@@ -101,10 +108,11 @@ impl Calls {
     /// The only way from a call to a function that it does not call itself; empty where there's none, or more than one.
     fn only_way(&self, call: (u32, u32), to: u32) -> Box<[Step]> {
         let Some(first) = self.callees.get(&call) else { return Box::default() };
-        if first.contains(&to) || first.len() > MAX_CALLEES {
+        if first.binary_search(&to).is_ok() || first.len() > MAX_CALLEES {
             return Box::default();
         }
-        let calls = |one: u32| self.places.contains_key(&(one, to));
+        let Some(callers) = self.callers.get(&to) else { return Box::default() };
+        let calls = |one: u32| callers.binary_search(&one).is_ok();
         let is_new = |function: u32| function != call.0 && function != to;
         let mut ways = first.iter().filter(|one| is_new(**one) && calls(**one));
         match (ways.next(), ways.next()) {
@@ -115,11 +123,11 @@ impl Calls {
         let mut found = None;
         for one in first.iter().filter(|one| is_new(**one)) {
             let Some(second) = self.all_callees.get(one) else { continue };
-            for two in second.iter().filter(|two| *two != one && is_new(**two) && calls(**two)) {
+            for two in common(second, callers).filter(|two| two != one && is_new(*two)) {
                 if found.is_some() {
                     return Box::default();
                 }
-                found = Some([self.step(*one, *two), self.step(*two, to)]);
+                found = Some([self.step(*one, two), self.step(two, to)]);
             }
         }
         found.map_or_else(Box::default, Box::from)
@@ -133,4 +141,10 @@ impl Calls {
         };
         Step { function: super::key::FunctionId(function), line, column }
     }
+}
+
+/// The numbers that two ascending lists have in common.
+fn common<'a>(one: &'a [u32], other: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+    let (few, many) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    few.iter().copied().filter(|number| many.binary_search(number).is_ok())
 }

@@ -72,7 +72,7 @@ impl Tree {
             stacks: vec![StackNode { kind: FrameKind::Root, ..StackNode::default() }],
             symbols: Symbols {
                 strings: strings.texts,
-                frames: vec![Vec::new()],
+                frames: [[]].iter().collect(),
                 guessed: guessed.into_iter().collect(),
                 missing: Vec::new(),
                 tail_calls: Vec::new(),
@@ -119,8 +119,9 @@ impl Tree {
         }
         let outermost = frames.last().map(|frame| &self.known[*frame as usize]);
         let (address, image) = outermost.map_or((0, None), |known| (known.address, known.image));
-        let symbols = frames.iter().filter_map(|frame| self.known[*frame as usize].frame).collect();
-        let row = self.push(StackNode { parent, image, address, kind: FrameKind::Call }, symbols);
+        let symbols: Vec<SymbolFrame> =
+            frames.iter().filter_map(|frame| self.known[*frame as usize].frame).collect();
+        let row = self.push(StackNode { parent, image, address, kind: FrameKind::Call }, &symbols);
         self.rows.insert(key, row);
         row
     }
@@ -129,12 +130,12 @@ impl Tree {
         if let Some(row) = self.cut {
             return row;
         }
-        let row = self.push(StackNode { kind: FrameKind::Cut, ..StackNode::default() }, Vec::new());
+        let row = self.push(StackNode { kind: FrameKind::Cut, ..StackNode::default() }, &[]);
         self.cut = Some(row);
         row
     }
 
-    fn push(&mut self, node: StackNode, symbols: Vec<SymbolFrame>) -> u32 {
+    fn push(&mut self, node: StackNode, symbols: &[SymbolFrame]) -> u32 {
         // There are at most as many as there are numbers in a file of limited size.
         let row = u32::try_from(self.stacks.len()).unwrap_or(u32::MAX);
         self.stacks.push(node);

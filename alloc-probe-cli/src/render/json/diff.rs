@@ -1,6 +1,6 @@
 //! `diff --json`.
 
-use super::figures::{AllFigures, Errors, Summary};
+use super::figures::{Errors, SomeFigures, Summary};
 use super::frames::{FrameRow, FrameTable, Numbers};
 use super::rows::{self, Rows, SCHEMA_VERSION};
 use crate::analyse::diff::Diff;
@@ -157,15 +157,21 @@ struct ClassSum {
 
 #[derive(Serialize)]
 struct Site<'a> {
-    #[serde(rename = "match")]
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     matched: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     only_in: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<&'static str>,
     difference: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<u64>,
     told: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     per_unit: Option<BothPerUnit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<SiteSide<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     new: Option<SiteSide<'a>>,
 }
 
@@ -173,7 +179,8 @@ struct Site<'a> {
 #[derive(Serialize)]
 struct SiteSide<'a> {
     #[serde(flatten)]
-    figures: AllFigures<'a>,
+    figures: SomeFigures<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Errors>,
     stacks: usize,
     turns: [u32; 2],
@@ -226,7 +233,7 @@ pub fn write<'a>(view: &View<'a>, top: Option<usize>, out: &mut dyn Write) -> io
                 numbers: &Numbers<'_>|
      -> Option<SiteSide<'a>> {
         sites.map(|of| SiteSide {
-            figures: AllFigures::of(profile, of.figures),
+            figures: SomeFigures::of(profile, of.figures),
             errors: Errors::of_blocks(
                 (of.sites.iter().filter_map(|site| profile.sites.get(*site as usize)))
                     .map(|site| (&site.sizes, &site.figures)),

@@ -4,31 +4,29 @@ use crate::analyse::sampling::{Variance, error_of_sum, mean};
 use crate::profile::Profile;
 use alloc_probe_format::dump::{Dump, Figures, Histogram};
 use alloc_probe_format::metric::Metric;
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-/// All figures that are known, also those that are zero, which a dump leaves out.
+/// All figures of a process that are known, also those that are zero, which a dump leaves out.
 #[derive(Debug)]
-pub(super) struct AllFigures<'a> {
+struct AllFigures<'a> {
     figures: Figures,
     unknown: &'a [String],
 }
 
 impl<'a> AllFigures<'a> {
-    /// Of a profile, or of one of its sites.
-    pub(super) fn of(profile: &'a Profile, figures: Figures) -> AllFigures<'a> {
+    fn of(profile: &'a Profile, figures: Figures) -> AllFigures<'a> {
         AllFigures { figures, unknown: &profile.dump.unknown_figures }
+    }
+
+    fn known(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let is_known = |name: &str| !self.unknown.iter().any(|unknown| unknown == name);
+        self.figures.each().filter(move |(name, _)| is_known(name))
     }
 }
 
 impl Serialize for AllFigures<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_map(None)?;
-        let is_known = |name: &str| !self.unknown.iter().any(|unknown| unknown == name);
-        for (name, value) in self.figures.each().filter(|(name, _)| is_known(name)) {
-            fields.serialize_entry(name, &value)?;
-        }
-        fields.end()
+        serializer.collect_map(self.known())
     }
 }
 
@@ -84,6 +82,23 @@ fn key(metric: Metric) -> &'static str {
 impl Serialize for Errors {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+/// The figures of a site that are not zero: most are, at most sites.
+#[derive(Debug)]
+pub(super) struct SomeFigures<'a>(AllFigures<'a>);
+
+impl<'a> SomeFigures<'a> {
+    /// Of some of a profile's sites.
+    pub(super) fn of(profile: &'a Profile, figures: Figures) -> SomeFigures<'a> {
+        SomeFigures(AllFigures::of(profile, figures))
+    }
+}
+
+impl Serialize for SomeFigures<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.known().filter(|(_, value)| *value > 0))
     }
 }
 

@@ -1,12 +1,12 @@
 //! What every `--json` about one run has: the process, its memory, findings, and sites.
 
-use super::figures::{AllFigures, Errors};
+use super::figures::{Errors, SomeFigures};
 use super::frames::Numbers;
 use crate::analyse::account::{Account, Line};
 use crate::analyse::explain::finding::Finding;
 use crate::analyse::sites::ShownSite;
 use crate::profile::Profile;
-use alloc_probe_format::dump::{Ended, Histogram, Memory, Process};
+use alloc_probe_format::dump::{Ended, Memory, Process};
 use serde::Serialize;
 
 /// Which process it was.
@@ -55,12 +55,17 @@ pub(super) struct FindingOf<'a> {
 #[derive(Serialize)]
 pub(super) struct Site<'a> {
     #[serde(flatten)]
-    figures: AllFigures<'a>,
+    figures: SomeFigures<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Errors>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
-    sizes: &'a Histogram,
-    lifetimes: &'a Histogram,
-    ages: &'a Histogram,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    sizes: &'a [(u8, u64)],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    lifetimes: &'a [(u8, u64)],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ages: &'a [(u8, u64)],
     stacks: u64,
     turns: [u32; 2],
     stack: Vec<u32>,
@@ -95,7 +100,7 @@ impl<'a> Site<'a> {
     /// One of a run.
     pub(super) fn new(profile: &'a Profile, site: &'a ShownSite, numbers: &Numbers<'_>) -> Site<'a> {
         Site {
-            figures: AllFigures::of(profile, site.sum.figures),
+            figures: SomeFigures::of(profile, site.sum.figures),
             errors: Errors::of_blocks(
                 [(&site.sum.sizes, &site.sum.figures)],
                 &site.sum.figures,

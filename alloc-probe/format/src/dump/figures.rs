@@ -43,6 +43,14 @@ macro_rules! figures {
                 }
             }
 
+            /// The figure of a name, but for that which no dump has.
+            pub(super) fn by_name(&mut self, name: &str) -> Option<&mut u64> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)+
+                    _ => None,
+                }
+            }
+
             /// Every figure with the name that it has in JSON, also those that are zero.
             pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name)),+, ("growth_bytes", self.growth_bytes)].into_iter()

@@ -1,13 +1,15 @@
 //! The allocation sites.
 
 use super::figures::{Figures, is_zero};
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 
 /// A histogram by powers of two: pairs of a bucket and a count, by ascending bucket, none of them zero.
 pub type Histogram = Vec<(u8, u64)>;
 
 /// One allocation site: all blocks allocated with one whole stack.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Site {
     /// The row of [`Dump::stacks`](super::Dump::stacks) of its innermost frame.
     pub stack: u32,
@@ -45,6 +47,15 @@ pub struct SitePages {
 }
 
 impl SitePages {
+    fn by_name(&mut self, name: &str) -> Option<&mut u64> {
+        match name {
+            "slack_bytes" => Some(&mut self.slack_bytes),
+            "fragmented_bytes" => Some(&mut self.fragmented_bytes),
+            "untouched_bytes" => Some(&mut self.untouched_bytes),
+            _ => None,
+        }
+    }
+
     /// Adds another site's to these.
     pub fn add(&mut self, other: &SitePages) {
         self.slack_bytes = self.slack_bytes.saturating_add(other.slack_bytes);
@@ -78,6 +89,136 @@ impl Site {
                     Err(place) => mine.insert(place, (bucket, count)),
                 }
             }
+        }
+    }
+}
+
+/// Reads a site without keeping what `flatten` has to keep: most of a large dump is sites.
+impl<'de> Deserialize<'de> for Site {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Site, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Site;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a site")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Site, A::Error> {
+                let mut site = Site::default();
+                let mut has_stack = false;
+                while let Some(field) = map.next_key_seed(FieldOf(&mut site))? {
+                    match field {
+                        Field::Stack(stack) => {
+                            *stack = map.next_value()?;
+                            has_stack = true;
+                        }
+                        Field::Figure(figure) => *figure = map.next_value()?,
+                        Field::Histogram(histogram) => *histogram = map.next_value::<Buckets>()?.0,
+                        Field::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                if has_stack { Ok(site) } else { Err(A::Error::missing_field("stack")) }
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// Where a field of a site goes.
+enum Field<'s> {
+    Stack(&'s mut u32),
+    Figure(&'s mut u64),
+    Histogram(&'s mut Histogram),
+    Other,
+}
+
+struct FieldOf<'s>(&'s mut Site);
+
+impl<'de, 's> DeserializeSeed<'de> for FieldOf<'s> {
+    type Value = Field<'s>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Field<'s>, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl<'s> Visitor<'_> for FieldOf<'s> {
+    type Value = Field<'s>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field of a site")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Field<'s>, E> {
+        let Site { stack, figures, sizes, lifetimes, ages, pages } = self.0;
+        Ok(match name {
+            "stack" => Field::Stack(stack),
+            "sizes" => Field::Histogram(sizes),
+            "lifetimes" => Field::Histogram(lifetimes),
+            "ages" => Field::Histogram(ages),
+            _ => match figures.by_name(name).or_else(|| pages.by_name(name)) {
+                Some(figure) => Field::Figure(figure),
+                None => Field::Other,
+            },
+        })
+    }
+}
+
+/// A histogram that has no more room than it needs, and never had: there are three at each site.
+struct Buckets(Histogram);
+
+impl<'de> Deserialize<'de> for Buckets {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Buckets, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Buckets;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("pairs of a bucket and a count")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Buckets, A::Error> {
+                let mut few = [(0, 0); 8];
+                for known in 0..few.len() {
+                    let Some(pair) = seq.next_element()? else { return Ok(Buckets(few[..known].to_vec())) };
+                    few[known] = pair;
+                }
+                let mut histogram = few.to_vec();
+                while let Some(pair) = seq.next_element()? {
+                    histogram.push(pair);
+                }
+                histogram.shrink_to_fit();
+                Ok(Buckets(histogram))
+            }
+        }
+        deserializer.deserialize_seq(Pairs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sites_are_read_back_as_written() {
+        let mut site = Site { stack: 7, sizes: vec![(3, 1), (9, 2)], ages: vec![(0, 4)], ..Site::default() };
+        let names: Vec<&str> = site.figures.each().map(|(name, _)| name).collect();
+        for (name, number) in names.into_iter().zip(1..) {
+            site.figures.by_name(name).into_iter().for_each(|figure| *figure = number);
+        }
+        site.pages = SitePages { slack_bytes: 21, fragmented_bytes: 22, untouched_bytes: 23 };
+        let text = serde_json::to_string(&site).unwrap();
+        assert_eq!(serde_json::from_str::<Site>(&text).unwrap(), site);
+        let more = text.replace("\"stack\":7", "\"later\":{\"x\":[1]},\"stack\":7");
+        assert_eq!(serde_json::from_str::<Site>(&more).unwrap(), site, "unknown fields are passed over");
+        site.lifetimes = (0..20).map(|bucket| (bucket, 1 + u64::from(bucket))).collect();
+        let text = serde_json::to_string(&site).unwrap();
+        assert_eq!(serde_json::from_str::<Site>(&text).unwrap(), site);
+        for text in [r#"{"total_bytes":1}"#, r#"{"stack":-1}"#, r#"{"stack":1,"sizes":[[1]]}"#, "[]", "7"] {
+            assert!(serde_json::from_str::<Site>(text).is_err(), "{text}");
         }
     }
 }

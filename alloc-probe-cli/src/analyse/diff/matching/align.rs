@@ -8,6 +8,7 @@
 use super::amount::Amount;
 use super::below::Calls;
 use super::builds::Builds;
+use super::few::Few;
 use super::node::{Node, ROOT};
 use crate::analyse::diff::key::FunctionId;
 use crate::analyse::diff::pair::MatchKind;
@@ -21,11 +22,22 @@ pub(super) struct Place {
     /// The place of the caller; the root's is its own.
     pub(super) parent: u32,
     /// The nodes of the base, and those of the new build.
-    pub(super) nodes: [Vec<u32>; 2],
-    /// Nodes of either that have no counterpart.
-    pub(super) left: [Vec<u32>; 2],
+    pub(super) nodes: [Few; 2],
+    /// Nodes of either that have no counterpart, where there are any.
+    left: Option<Box<[Vec<u32>; 2]>>,
     /// How sure it is that they are the same.
     pub(super) kind: MatchKind,
+}
+
+impl Place {
+    fn new(parent: u32, nodes: [Few; 2], kind: MatchKind) -> Place {
+        Place { parent, nodes, left: None, kind }
+    }
+
+    /// Nodes of a side that have no counterpart.
+    pub(super) fn left(&self, side: usize) -> &[u32] {
+        self.left.as_ref().map_or(&[], |left| &left[side])
+    }
 }
 
 /// All places; each comes after its caller's.
@@ -48,21 +60,25 @@ const LEAST_ROOM: f32 = 0.8;
 
 impl Alignment {
     pub(super) fn of(builds: &Builds<'_>) -> Alignment {
-        let root = Place {
-            parent: 0,
-            nodes: [vec![ROOT], vec![ROOT]],
-            left: Default::default(),
-            kind: MatchKind::Exact,
-        };
-        let mut places = vec![root];
+        let mut places = vec![Place::new(0, [Few::One(ROOT), Few::One(ROOT)], MatchKind::Exact)];
         let mut at = 0;
         while at < places.len() {
+            // PERF: nearly everywhere, one call goes on to one call, the same in both.
+            if let Some(next) = only_call(builds, &places[at]) {
+                let kind = places[at].kind;
+                places.extend(next.map(|[base, new]| {
+                    Place::new(at as u32, [Few::One(base), Few::One(new)], kind.max(MatchKind::Exact))
+                }));
+                at += 1;
+                continue;
+            }
             let mut compared = Compared::at(builds, &places[at]);
             compared.explain();
             let Compared { nodes, classes, open, kind, loose, .. } = compared;
             let place = &mut places[at];
             let callers = place.kind;
-            (place.nodes, place.left, place.kind) = (nodes, open, kind);
+            (place.nodes, place.kind) = (nodes.map(Few::from), kind);
+            place.left = open.iter().any(|side| !side.is_empty()).then(|| Box::new(open));
             let kind = |class: &Class| {
                 let mut nodes = (0..)
                     .zip(&class.nodes)
@@ -70,15 +86,29 @@ impl Alignment {
                 let is_loose = nodes.any(|node| loose.contains(&node));
                 class.kind.max(callers).max(if is_loose { MatchKind::Subsequence } else { MatchKind::Exact })
             };
-            places.extend(classes.into_iter().map(|class| Place {
-                parent: at as u32,
-                kind: kind(&class),
-                nodes: class.nodes,
-                left: Default::default(),
+            places.extend(classes.into_iter().map(|class| {
+                let kind = kind(&class);
+                Place::new(at as u32, class.nodes.map(Few::from), kind)
             }));
             at += 1;
         }
         Alignment { places }
+    }
+}
+
+/// What the calls from a place are where each side has none, or the very same one: there is nothing to be explained.
+fn only_call(builds: &Builds<'_>, place: &Place) -> Option<Option<[u32; 2]>> {
+    let children = |side: usize| match place.nodes[side][..] {
+        [node] => Some(&builds.trees[side].node(node).children[..]),
+        _ => None,
+    };
+    match (children(0)?, children(1)?) {
+        ([], []) => Some(None),
+        (&[base], &[new]) => {
+            let step = |side: usize, node| builds.trees[side].node(node).step;
+            (step(0, base) == step(1, new)).then_some(Some([base, new]))
+        }
+        _ => None,
     }
 }
 
@@ -119,7 +149,7 @@ impl<'a> Compared<'a> {
     fn at(builds: &'a Builds<'a>, place: &Place) -> Compared<'a> {
         let mut compared = Compared {
             builds,
-            nodes: place.nodes.clone(),
+            nodes: [0, 1].map(|side| place.nodes[side].to_vec()),
             kind: place.kind,
             loose: FxHashSet::default(),
             classes: Vec::new(),
@@ -173,9 +203,8 @@ impl<'a> Compared<'a> {
             }
             for (open, mut gone) in self.open.iter_mut().zip(gone) {
                 gone.sort_unstable();
-                gone.into_iter().rev().for_each(|at| {
-                    open.remove(at);
-                });
+                let mut at = 0..;
+                open.retain(|_| at.next().is_some_and(|at| gone.binary_search(&at).is_err()));
             }
         }
     }
@@ -229,7 +258,7 @@ impl<'a> Compared<'a> {
                         let is_sure =
                             self.builds.may_lose[1 - side] && (self.builds.is_by_optimiser || is_entry);
                         let Node { children, groups, .. } = self.builds.trees[side].node(node);
-                        let children = children.clone();
+                        let children = children.to_vec();
                         if !is_sure {
                             self.loose.extend(children.iter().map(|child| (side, *child)));
                             if !groups.is_empty() {
@@ -393,10 +422,10 @@ impl<'a> Compared<'a> {
             let mut next = Vec::new();
             for node in &frontier {
                 let node = tree.node(*node);
-                for group in &node.groups {
+                for group in node.groups.iter() {
                     met += tree.below.of_group(*group).common(&there.own);
                 }
-                for child in &node.children {
+                for child in node.children.iter() {
                     let step = tree.node(*child).step;
                     if there.keys.has(step) || called_keys.has(step) {
                         met += tree.node(*child).blocks;

@@ -3,23 +3,18 @@
 use crate::analyse::diff::chain::Group;
 use crate::profile::Profile;
 
-/// Size classes are powers of two of 64 bits, and zero.
-const CLASSES: usize = 65;
+/// The highest size class: they are powers of two of 64 bits, and zero.
+const LAST: u8 = 64;
 
-/// Blocks by size.
-#[derive(Clone, Debug)]
+/// Blocks by size: most sites have blocks of one or two size classes.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Amount {
-    classes: [u64; CLASSES],
+    /// Size classes in ascending order, with the blocks of each, of which there are some.
+    classes: Vec<(u8, u64)>,
     /// All of them.
     pub(super) blocks: u64,
     /// Their bytes.
     pub(super) bytes: u64,
-}
-
-impl Default for Amount {
-    fn default() -> Amount {
-        Amount { classes: [0; CLASSES], blocks: 0, bytes: 0 }
-    }
 }
 
 impl Amount {
@@ -32,60 +27,86 @@ impl Amount {
         };
         let mut known = 0_u64;
         for (class, blocks) in group.sites.iter().flat_map(|site| &profile.sites[*site as usize].sizes) {
-            if let Some(sum) = amount.classes.get_mut(usize::from(*class)) {
-                *sum = sum.saturating_add(*blocks);
+            if *class <= LAST && *blocks > 0 {
+                let at = amount.classes.binary_search_by_key(class, |known| known.0);
+                match at {
+                    Ok(at) => amount.classes[at].1 = amount.classes[at].1.saturating_add(*blocks),
+                    Err(at) => amount.classes.insert(at, (*class, *blocks)),
+                }
                 known = known.saturating_add(*blocks);
             }
         }
         if known == 0 && amount.blocks > 0 {
             let mean = amount.bytes / amount.blocks;
-            amount.classes[mean.checked_ilog2().map_or(0, |class| class as usize + 1)] = amount.blocks;
+            amount.classes = vec![(mean.checked_ilog2().map_or(0, |class| class as u8 + 1), amount.blocks)];
         }
         amount
     }
 
     /// So many blocks of one size class.
     #[cfg(test)]
-    pub(super) fn of_blocks(blocks: u64, class: usize) -> Amount {
-        let mut amount = Amount { blocks, bytes: blocks << class, ..Amount::default() };
-        amount.classes[class] = blocks;
-        amount
+    pub(super) fn of_blocks(blocks: u64, class: u8) -> Amount {
+        let classes = (blocks > 0).then_some((class, blocks)).into_iter().collect();
+        Amount { blocks, bytes: blocks << class, classes }
     }
 
     /// What has come to an earlier sum.
     pub(super) fn since(&self, earlier: &Amount) -> Amount {
-        let mut since = self.clone();
-        since.classes.iter_mut().zip(&earlier.classes).for_each(|(sum, before)| *sum -= before);
-        since.blocks -= earlier.blocks;
-        since.bytes -= earlier.bytes;
-        since
+        Amount {
+            classes: self.without(earlier, |sum, before| sum - before),
+            blocks: self.blocks - earlier.blocks,
+            bytes: self.bytes - earlier.bytes,
+        }
+    }
+
+    /// The classes less another's.
+    fn without(&self, other: &Amount, mut less: impl FnMut(u64, u64) -> u64) -> Vec<(u8, u64)> {
+        let mut theirs = other.classes.iter().peekable();
+        let left = self.classes.iter().filter_map(|&(class, blocks)| {
+            while theirs.next_if(|their| their.0 < class).is_some() {}
+            let common = theirs.next_if(|their| their.0 == class).map_or(0, |their| their.1);
+            let left = less(blocks, common);
+            (left > 0).then_some((class, left))
+        });
+        left.collect()
     }
 
     /// Adds another.
     pub(super) fn add(&mut self, other: &Amount) {
-        self.classes.iter_mut().zip(&other.classes).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
         self.blocks = self.blocks.saturating_add(other.blocks);
         self.bytes = self.bytes.saturating_add(other.bytes);
+        // From here on, classes that both have come in the same order.
+        let mut at = 0;
+        for &(class, blocks) in &other.classes {
+            while self.classes.get(at).is_some_and(|known| known.0 < class) {
+                at += 1;
+            }
+            match self.classes.get_mut(at).filter(|known| known.0 == class) {
+                Some((_, sum)) => *sum = sum.saturating_add(blocks),
+                None => self.classes.insert(at, (class, blocks)),
+            }
+        }
     }
 
     /// What this has beyond another. `sizes_tell`: a block has the same size in both, so what one has more of a size is
     /// not what the other has more of another. Otherwise, where they have as many blocks, the same blocks have other sizes,
     /// and it's nothing.
     pub(super) fn beyond(&self, other: &Amount, sizes_tell: bool) -> Amount {
-        let mut left = Amount::default();
-        let mut blocks = if sizes_tell { self.blocks } else { self.blocks.saturating_sub(other.blocks) };
+        let more_alone = self.blocks.saturating_sub(other.blocks);
+        let mut blocks = if sizes_tell { self.blocks } else { more_alone };
         if blocks == 0 {
-            return left;
+            return Amount::default();
         }
-        for class in 0..CLASSES {
-            let more = self.classes[class].saturating_sub(other.classes[class]).min(blocks);
-            left.classes[class] = more;
-            left.blocks += more;
+        let mut of_classes = 0;
+        let classes = self.without(other, |ours, theirs| {
+            let more = ours.saturating_sub(theirs).min(blocks);
+            of_classes += more;
             blocks -= more;
-        }
-        let is_more_alone = self.blocks.saturating_sub(other.blocks) == left.blocks;
-        if !sizes_tell || is_more_alone {
-            left.blocks = self.blocks.saturating_sub(other.blocks);
+            more
+        });
+        let mut left = Amount { classes, blocks: of_classes, bytes: 0 };
+        if !sizes_tell || more_alone == of_classes {
+            left.blocks = more_alone;
             left.bytes = self.bytes.saturating_sub(other.bytes);
         } else {
             left.bytes = left.bytes_by_class();
@@ -93,15 +114,24 @@ impl Amount {
         left
     }
 
+    /// The blocks of each class that both have.
+    fn both<'a>(&'a self, other: &'a Amount) -> impl Iterator<Item = (u64, u64)> + 'a {
+        let mut theirs = other.classes.iter().peekable();
+        self.classes.iter().filter_map(move |&(class, blocks)| {
+            while theirs.next_if(|their| their.0 < class).is_some() {}
+            theirs.next_if(|their| their.0 == class).map(|their| (blocks, their.1))
+        })
+    }
+
     /// How many bytes blocks of these size classes have, about: three quarters of the most.
     fn bytes_by_class(&self) -> u64 {
-        let of = |(class, blocks): (usize, &u64)| blocks.saturating_mul((3_u128 << class >> 2) as u64);
-        self.classes.iter().enumerate().map(of).fold(0, u64::saturating_add)
+        let of = |(class, blocks): &(u8, u64)| blocks.saturating_mul((3_u128 << class >> 2) as u64);
+        self.classes.iter().map(of).fold(0, u64::saturating_add)
     }
 
     /// How many blocks of the same sizes both have.
     pub(super) fn common(&self, other: &Amount) -> u64 {
-        self.classes.iter().zip(&other.classes).map(|(a, b)| *a.min(b)).fold(0, u64::saturating_add)
+        self.both(other).map(|(a, b)| a.min(b)).fold(0, u64::saturating_add)
     }
 
     /// Which share of its blocks finds blocks of the same sizes in another.
@@ -118,11 +148,44 @@ impl Amount {
     /// Takes out what another has of the same sizes.
     pub(super) fn take(&mut self, other: &Amount) {
         let mean = self.bytes.checked_div(self.blocks).unwrap_or(0);
-        for (class, theirs) in self.classes.iter_mut().zip(&other.classes) {
-            let common = (*class).min(*theirs);
-            *class -= common;
+        for (ours, theirs) in self.both(other).collect::<Vec<_>>() {
+            let common = ours.min(theirs);
             self.blocks = self.blocks.saturating_sub(common);
             self.bytes = self.bytes.saturating_sub(mean.saturating_mul(common));
         }
+        self.classes = self.without(other, |ours, theirs| ours - ours.min(theirs));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amount(classes: &[(u8, u64)]) -> Amount {
+        let mut sum = Amount::default();
+        classes.iter().for_each(|(class, blocks)| sum.add(&Amount::of_blocks(*blocks, *class)));
+        sum
+    }
+
+    #[test]
+    fn sizes_are_told_apart() {
+        let (one, other) = (amount(&[(9, 2), (3, 5), (63, 0)]), amount(&[(3, 4), (9, 7), (5, 1)]));
+        assert_eq!((one.blocks, one.classes.as_slice()), (7, &[(3, 5), (9, 2)][..]));
+        assert_eq!((one.common(&other), other.common(&one)), (6, 6));
+        let mut sum = one.clone();
+        sum.add(&other);
+        assert_eq!((sum.blocks, sum.classes.as_slice()), (19, &[(3, 9), (5, 1), (9, 9)][..]));
+        assert_eq!(sum.since(&other).classes, one.classes);
+        assert_eq!(sum.since(&one).classes, other.classes);
+        assert_eq!(one.beyond(&other, false).blocks, 0);
+        assert_eq!(one.beyond(&other, true).classes, [(3, 1)]);
+        let beyond = other.beyond(&one, true);
+        assert_eq!((beyond.blocks, beyond.classes.as_slice()), (6, &[(5, 1), (9, 5)][..]));
+        let beyond = other.beyond(&one, false);
+        assert_eq!((beyond.blocks, beyond.classes.as_slice()), (5, &[(5, 1), (9, 4)][..]));
+        let mut left = other.clone();
+        left.take(&one);
+        assert_eq!((left.blocks, left.classes.as_slice()), (6, &[(5, 1), (9, 5)][..]));
+        assert_eq!((one.fits_into(&sum), sum.likeness(&sum)), (1.0, 1.0));
     }
 }

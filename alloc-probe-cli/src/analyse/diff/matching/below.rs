@@ -4,6 +4,10 @@
 use super::amount::Amount;
 use super::node::{Node, ROOT};
 use rustc_hash::FxHashMap;
+use std::ops::Range;
+
+/// So many groups' sum is known at once.
+const STRIDE: usize = 64;
 
 /// Sums of a tree, in the order of a walk in which each call is followed by all that is below it.
 #[derive(Debug, Default)]
@@ -14,8 +18,10 @@ pub(super) struct Below {
     /// before it.
     groups_before: Vec<u32>,
     weight_before: Vec<f64>,
-    /// For each number of groups: the sum of so many, and their weight.
+    /// The groups' amounts in the order of the walk, and the sum of so many strides of them.
     amounts: Vec<Amount>,
+    strides: Vec<Amount>,
+    /// For each number of groups, their weight.
     weights: Vec<f64>,
     /// For each group, how many come before it.
     place: Vec<u32>,
@@ -30,7 +36,7 @@ impl Below {
     pub(super) fn of(nodes: &[Node], groups: &[Amount]) -> Below {
         let mut below = Below { span: vec![(0, 0); nodes.len()], ..Below::default() };
         below.place = vec![0; groups.len()];
-        below.amounts.push(Amount::default());
+        let mut strides = Amount::default();
         below.weights.push(0.0);
         let mut walk = Vec::with_capacity(nodes.len());
         let mut next = vec![ROOT];
@@ -38,19 +44,22 @@ impl Below {
             below.span[node as usize].0 = walk.len() as u32;
             walk.push(node);
             let Node { groups: own, children, step, .. } = &nodes[node as usize];
-            below.groups_before.push(below.amounts.len() as u32 - 1);
+            below.groups_before.push(below.amounts.len() as u32);
             below.function.push(step.function.0);
-            for group in own {
-                let (amount, before) = (&groups[*group as usize], below.amounts.len() - 1);
+            for group in own.iter() {
+                let (amount, before) = (&groups[*group as usize], below.amounts.len());
                 below.place[*group as usize] = before as u32;
                 below.weights.push(below.weights[before] + f64::from(weight(amount)));
-                let mut sum = below.amounts[before].clone();
-                sum.add(amount);
-                below.amounts.push(sum);
+                if before % STRIDE == 0 {
+                    below.strides.push(strides.clone());
+                }
+                strides.add(amount);
+                below.amounts.push(amount.clone());
             }
             next.extend(children.iter().rev());
         }
-        below.groups_before.push(below.amounts.len() as u32 - 1);
+        below.groups_before.push(below.amounts.len() as u32);
+        below.strides.push(strides);
         // From the last to the first: what is below a call ends where that of its last callee does.
         for node in walk.iter().rev() {
             let last = nodes[*node as usize].children.last();
@@ -77,22 +86,39 @@ impl Below {
     }
 
     /// What a group allocated.
-    pub(super) fn of_group(&self, group: u32) -> Amount {
-        let place = self.place[group as usize] as usize;
-        self.amounts[place + 1].since(&self.amounts[place])
+    pub(super) fn of_group(&self, group: u32) -> &Amount {
+        &self.amounts[self.place[group as usize] as usize]
+    }
+
+    /// The sum of some groups that follow each other.
+    fn sum(&self, groups: Range<usize>) -> Amount {
+        let sum = |groups: Range<usize>| {
+            let mut sum = Amount::default();
+            self.amounts[groups].iter().for_each(|amount| sum.add(amount));
+            sum
+        };
+        // Whole strides are known; what is between them and either end is added up.
+        let [first, last] = [groups.start.div_ceil(STRIDE), groups.end / STRIDE];
+        if first >= last {
+            return sum(groups);
+        }
+        let mut all = self.strides[last].since(&self.strides[first]);
+        all.add(&sum(groups.start..first * STRIDE));
+        all.add(&sum(last * STRIDE..groups.end));
+        all
     }
 
     /// What a node allocates itself.
     pub(super) fn own(&self, node: u32) -> Amount {
         let first = self.span[node as usize].0 as usize;
         let [from, to] = [first, first + 1].map(|number| self.groups_before[number] as usize);
-        self.amounts[to].since(&self.amounts[from])
+        self.sum(from..to)
     }
 
     /// What is allocated at a node and below it.
     pub(super) fn amount(&self, node: u32) -> Amount {
         let (from, to) = self.groups(node);
-        self.amounts[to].since(&self.amounts[from])
+        self.sum(from..to)
     }
 
     fn weight(&self, node: u32) -> f64 {
@@ -201,6 +227,7 @@ impl Calls<'_> {
 mod tests {
     use super::*;
     use crate::analyse::diff::key::FunctionId;
+    use crate::analyse::diff::matching::few::Few;
     use crate::analyse::diff::step::Step;
 
     /// A tree by the number of each node's caller and its function, in which each node has a group of so many blocks.
@@ -208,8 +235,12 @@ mod tests {
         let step = |function| Step { function: FunctionId(function), line: 1, column: 1 };
         let node = |number: usize| Node {
             step: step(nodes[number].1),
-            children: (1..nodes.len() as u32).filter(|at| nodes[*at as usize].0 as usize == number).collect(),
-            groups: vec![number as u32],
+            children: Few::from(
+                (1..nodes.len() as u32)
+                    .filter(|at| nodes[*at as usize].0 as usize == number)
+                    .collect::<Vec<_>>(),
+            ),
+            groups: Few::One(number as u32),
             blocks: 0,
         };
         let amounts = nodes.iter().map(|node| Amount::of_blocks(node.2, 6)).collect();

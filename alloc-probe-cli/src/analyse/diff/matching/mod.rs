@@ -11,6 +11,7 @@ mod align;
 mod amount;
 mod below;
 mod builds;
+mod few;
 mod likeness;
 mod node;
 mod residue;

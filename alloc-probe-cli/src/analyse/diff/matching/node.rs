@@ -1,5 +1,6 @@
 //! A call in a tree of calls.
 
+use super::few::Few;
 use crate::analyse::diff::key::FunctionId;
 use crate::analyse::diff::step::Step;
 
@@ -12,9 +13,9 @@ pub(super) struct Node {
     /// The function, and the line of the call in it, as the new build numbers its lines.
     pub(super) step: Step,
     /// Whom it calls.
-    pub(super) children: Vec<u32>,
+    pub(super) children: Few,
     /// The groups whose blocks it allocates itself.
-    pub(super) groups: Vec<u32>,
+    pub(super) groups: Few,
     /// Blocks that are allocated here and below.
     pub(super) blocks: u64,
 }

@@ -46,6 +46,9 @@ struct Item {
     place: u32,
     /// What either side has beyond the other.
     rest: [Amount; 2],
+    /// The place at which it was last compared with all others there, if nothing speaks for any of them, and nothing has become
+    /// of it since.
+    compared: Option<u32>,
 }
 
 struct Residue<'a> {
@@ -76,20 +79,26 @@ enum Pass {
 /// Pairs everything that can be, and gives all groups.
 pub(super) fn settle(builds: &Builds<'_>, alignment: &Alignment) -> Vec<Matched> {
     let mut residue = Residue { builds, items: Vec::new(), joined: Vec::new() };
-    let mut own: Vec<Vec<u32>> = vec![Vec::new(); alignment.places.len()];
+    let mut own: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
     for (at, place) in alignment.places.iter().enumerate().rev() {
-        own[at] = residue.items_of(at as u32, place);
+        let here = residue.items_of(at as u32, place);
+        if !here.is_empty() {
+            own.insert(at as u32, here);
+        }
     }
     for pass in [Pass::Telling, Pass::All] {
-        let mut waiting: Vec<Vec<u32>> = vec![Vec::new(); alignment.places.len()];
+        let mut waiting: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
         for (at, place) in alignment.places.iter().enumerate().rev() {
-            own[at].retain(|item| residue.is_waiting(*item));
-            let mut here = std::mem::take(&mut waiting[at]);
-            here.extend(&own[at]);
-            residue.settle_at(&here, at as u32, pass);
+            let at = at as u32;
+            let mut here = waiting.remove(&at).unwrap_or_default();
+            if let Some(own) = own.get_mut(&at) {
+                own.retain(|item| residue.is_waiting(*item));
+                here.extend(own.iter());
+            }
+            residue.settle_at(&here, at, pass);
             here.retain(|item| residue.is_waiting(*item));
-            if at > 0 {
-                waiting[place.parent as usize].append(&mut here);
+            if at > 0 && !here.is_empty() {
+                waiting.entry(place.parent).or_default().append(&mut here);
             }
         }
     }
@@ -118,11 +127,11 @@ impl<'a> Residue<'a> {
             found.extend(base.into_iter().map(|group| self.add(at, [vec![group], vec![]], None)));
             found.extend(new.into_iter().map(|group| self.add(at, [vec![], vec![group]], None)));
         }
-        for node in &place.left[0] {
+        for node in place.left(0) {
             let below = builds.trees[0].groups_below(*node);
             found.extend(below.into_iter().map(|group| self.add(at, [vec![group], vec![]], None)));
         }
-        for node in &place.left[1] {
+        for node in place.left(1) {
             let below = builds.trees[1].groups_below(*node);
             found.extend(below.into_iter().map(|group| self.add(at, [vec![], vec![group]], None)));
         }
@@ -132,12 +141,12 @@ impl<'a> Residue<'a> {
     fn add(&mut self, place: u32, groups: [Vec<u32>; 2], kind: Option<MatchKind>) -> u32 {
         let amounts = [0, 1].map(|side: usize| {
             let mut sum = Amount::default();
-            groups[side].iter().for_each(|group| sum.add(&self.builds.trees[side].below.of_group(*group)));
+            groups[side].iter().for_each(|group| sum.add(self.builds.trees[side].below.of_group(*group)));
             sum
         });
         let sizes_tell = self.builds.sizes_tell;
         let rest = [0, 1].map(|side| amounts[side].beyond(&amounts[1 - side], sizes_tell));
-        self.items.push(Item { groups, kind, place, rest });
+        self.items.push(Item { groups, kind, place, rest, compared: None });
         self.joined.push(self.items.len() as u32 - 1);
         self.items.len() as u32 - 1
     }
@@ -153,7 +162,19 @@ impl<'a> Residue<'a> {
         }
         let [base, new] = &sides;
         let mut candidates: Vec<Candidate> = Vec::new();
-        self.each_comparable(base, new, |b, n| candidates.extend(self.candidate(b, n)));
+        let are_all = self.each_comparable(base, new, |b, n| {
+            let [of_base, of_new] = [b, n].map(|item| self.items[item as usize].compared);
+            if of_base.is_none() || of_base != of_new {
+                candidates.extend(self.candidate(b, n));
+            }
+        });
+        // PERF: those of a place are among those of its callers', and would be compared again at each of these.
+        for item in here.iter().filter(|_| are_all) {
+            self.items[*item as usize].compared = Some(at);
+        }
+        for item in candidates.iter().flat_map(|candidate| candidate.items) {
+            self.items[item as usize].compared = None;
+        }
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.items.cmp(&b.items)));
         if pass == Pass::Telling {
             self.join_all(at, &candidates, pass);
@@ -183,11 +204,12 @@ impl<'a> Residue<'a> {
         }
     }
 
-    /// Calls back with items of both sides that are worth comparing: all of them, or those that share a key.
-    fn each_comparable(&self, base: &[u32], new: &[u32], mut found: impl FnMut(u32, u32)) {
+    /// Calls back with items of both sides that are worth comparing: all of them, or those that share a key. Whether it was
+    /// all.
+    fn each_comparable(&self, base: &[u32], new: &[u32], mut found: impl FnMut(u32, u32)) -> bool {
         if base.len() * new.len() <= MAX_COMPARED {
             base.iter().for_each(|b| new.iter().for_each(|n| found(*b, *n)));
-            return;
+            return true;
         }
         let mut by_key: FxHashMap<(u64, u64), Vec<u32>> = FxHashMap::default();
         for n in new {
@@ -202,6 +224,7 @@ impl<'a> Residue<'a> {
             seen.dedup();
             seen.into_iter().for_each(|n| found(*b, n));
         }
+        false
     }
 
     /// What an item must share with another to be compared: its innermost functions, or its figures.
@@ -299,6 +322,7 @@ impl<'a> Residue<'a> {
             [self.items[base as usize].rest[0].clone(), self.items[new as usize].rest[1].clone()];
         self.items[base as usize].rest[0].take(&ours);
         self.items[new as usize].rest[1].take(&theirs);
+        [base, new].into_iter().for_each(|item| self.items[item as usize].compared = None);
         self.unite(at, base, new, kind);
     }
 
@@ -307,6 +331,7 @@ impl<'a> Residue<'a> {
         let kinds = [self.items[root as usize].kind, self.items[other as usize].kind];
         self.items[root as usize].kind = kinds.into_iter().flatten().chain([kind]).max();
         self.items[root as usize].place = at;
+        self.items[root as usize].compared = None;
         if root != other {
             self.joined[other as usize] = root;
         }
@@ -329,6 +354,7 @@ impl<'a> Residue<'a> {
         for (side, items) in sides.iter().enumerate() {
             for item in items {
                 self.items[*item as usize].rest[side] = Amount::default();
+                self.items[*item as usize].compared = None;
                 self.unite(at, first, *item, MatchKind::Site);
             }
         }

@@ -2,6 +2,7 @@
 
 use super::amount::Amount;
 use super::below::{Below, Calls};
+use super::few::Few;
 use super::node::{NOBODY, Node, ROOT};
 use crate::analyse::diff::chain::Group;
 use crate::analyse::diff::step::Step;
@@ -29,7 +30,7 @@ impl Tree {
     ) -> Tree {
         let root = Step { function: NOBODY, line: 0, column: 0 };
         let mut tree = Tree {
-            nodes: vec![Node { step: root, children: Vec::new(), groups: Vec::new(), blocks: 0 }],
+            nodes: vec![Node { step: root, children: Few::None, groups: Few::None, blocks: 0 }],
             below: Below::default(),
             shows: vec![false; functions],
         };
@@ -44,7 +45,7 @@ impl Tree {
                 let next = tree.nodes.len() as u32;
                 let child = *known.entry((at, step)).or_insert(next);
                 if child == next {
-                    tree.nodes.push(Node { step, children: Vec::new(), groups: Vec::new(), blocks: 0 });
+                    tree.nodes.push(Node { step, children: Few::None, groups: Few::None, blocks: 0 });
                     tree.nodes[at as usize].children.push(child);
                 }
                 at = child;
@@ -81,8 +82,8 @@ impl Tree {
         let mut next = vec![node];
         while let Some(node) = next.pop() {
             let node = self.node(node);
-            found.extend(&node.groups);
-            next.extend(&node.children);
+            found.extend(node.groups.iter());
+            next.extend(node.children.iter());
         }
         found
     }

@@ -66,11 +66,18 @@ fn called(site: &Site, keys: &[Key]) -> Option<FrameId> {
 /// Puts the frames of one function next to each other, as many as can be without changing either's order.
 fn align(functions: &Functions, base: &[FrameId], new: &[FrameId]) -> Vec<Step> {
     let function = |keys: &[Key], frame: FrameId| -> FunctionId { keys[frame.0 as usize].function };
-    let same = |b: usize, n: usize| function(&functions.base, base[b]) == function(&functions.new, new[n]);
+    let is_same =
+        |base: FrameId, new: FrameId| function(&functions.base, base) == function(&functions.new, new);
     if base.len().max(new.len()) > MAX_ALIGNED {
         let base = base.iter().map(|frame| Step { base: Some(*frame), new: None });
         return base.chain(new.iter().map(|frame| Step { base: None, new: Some(*frame) })).collect();
     }
+    // Nearly all stacks of a pair are the same as far as that.
+    let common = base.iter().zip(new).take_while(|(base, new)| is_same(**base, **new)).count();
+    let both = base.iter().zip(new).take(common);
+    let mut steps: Vec<Step> = both.map(|(base, new)| Step { base: Some(*base), new: Some(*new) }).collect();
+    let (base, new) = (&base[common..], &new[common..]);
+    let same = |b: usize, n: usize| is_same(base[b], new[n]);
     // `longest[b][n]`: the most frames that the stacks share from there outwards.
     let mut longest = vec![vec![0_u32; new.len() + 1]; base.len() + 1];
     for b in (0..base.len()).rev() {
@@ -80,7 +87,6 @@ fn align(functions: &Functions, base: &[FrameId], new: &[FrameId]) -> Vec<Step> 
         }
     }
     let (mut b, mut n) = (0, 0);
-    let mut steps = Vec::new();
     while b < base.len() || n < new.len() {
         let both = b < base.len() && n < new.len();
         let take_both = both && same(b, n);
