@@ -229,8 +229,13 @@ impl<'a> Writer<'a> {
     /// The location of a row, without so many of its inlined calls; none where nothing of it is left.
     fn location(&mut self, row: usize, frames: &[FrameId], skipped: usize) -> Option<u64> {
         let node = self.profile.stacks.nodes[row];
-        // A return address is just behind the call.
-        let instruction = node.address.saturating_sub(u64::from(node.kind == FrameKind::Call));
+        let instruction = match node.kind {
+            // A return address is just behind the call.
+            FrameKind::Call => node.address.saturating_sub(1),
+            // That of an operation is no address.
+            FrameKind::Operation => 0,
+            _ => node.address,
+        };
         let key = (node.image, instruction, self.profile.stacks.run[row], skipped);
         if let Some(id) = self.locations.get(&key) {
             return *id;
