@@ -40,6 +40,7 @@ macro_rules! commands {
     ($($(#[$help:meta])* $name:ident = $file:ident;)+) => {
         /// The commands.
         #[derive(Debug, Subcommand)]
+        #[allow(clippy::large_enum_variant, reason = "a process has one of them")]
         pub enum Command {
             $($(#[$help])* $name(commands::$file::Arguments),)+
         }
