@@ -207,9 +207,10 @@ fn new_peak(sum: i64, alive: i64) {
         bump(&header[header::EPOCH], 1);
     } else {
         // The thread may have been away since it flushed. Then the moment is over, and to take what is live now for the
-        // peak could be wrong by any amount, where a peak that is missed is one of no more than the thresholds.
-        let over = (header[header::FLUSHED].load(Relaxed) as i64) < sum - flush_threshold(sum, alive);
-        if over || header[header::PEAK].fetch_max(sum as u64, Relaxed) as i64 >= sum {
+        // peak could be wrong by any amount; but what is live now may be more than at any peak before.
+        let now = header[header::FLUSHED].load(Relaxed) as i64;
+        let sum = if now < sum - flush_threshold(sum, alive) { now } else { sum };
+        if header[header::PEAK].fetch_max(sum as u64, Relaxed) as i64 >= sum {
             return;
         }
         header[header::EPOCH].fetch_add(1, Relaxed);
