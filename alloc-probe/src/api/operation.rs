@@ -3,7 +3,7 @@
 use super::scope::this_thread;
 use crate::mode;
 use crate::profile::operations::{self, End, Instance, Outer};
-use crate::thread;
+use crate::thread::{self, Activity, Thread};
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -33,10 +33,11 @@ use std::task::{Context, Poll};
 /// It takes some 80 nanoseconds, and the next stack is unwound as a whole if the last was taken in another operation. It
 /// allocates nothing. There is room for 256 names, of which the first 128 bytes are kept; operations of further names are counted as
 /// lost, and the dump says so. Does nothing where nothing is recorded: without [`install!`](crate::install), with recording
-/// off, and in the forked child of a process that records.
+/// off, in the forked child of a process that records, and in a signal handler that interrupted the probe.
 pub fn operation(name: &str) -> Operation {
-    let begun = operations::begin(name).and_then(|instance| {
-        let outer = instance.enter(this_thread()?);
+    let begun = idle_thread().and_then(|thread| {
+        let instance = operations::begin(name)?;
+        let outer = instance.enter(thread);
         Some((instance, outer))
     });
     Operation { begun, was_panicking: std::thread::panicking(), _not_send: PhantomData }
@@ -151,7 +152,7 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn of(instance: &mut Instance) -> Turn<'_> {
-        let outer = this_thread().map(|thread| instance.enter(thread));
+        let outer = idle_thread().map(|thread| instance.enter(thread));
         Turn { instance, outer }
     }
 }
@@ -163,6 +164,11 @@ impl Drop for Turn<'_> {
             self.instance.leave(thread, outer);
         }
     }
+}
+
+/// The calling thread's state, unless a signal handler interrupted the probe: what it does is in no operation then.
+pub(super) fn idle_thread() -> Option<&'static Thread> {
+    this_thread().filter(|thread| thread.activity.get() == Activity::Idle)
 }
 
 /// Says that the operation which the thread does now has failed. It goes on. Does nothing outside of one.

@@ -1,6 +1,6 @@
 //! The spans of `tracing` as operations.
 
-use super::scope::this_thread;
+use super::operation::idle_thread;
 use crate::mode;
 use crate::profile::operations::{self, End, Instance, Outer};
 use crate::thread;
@@ -70,7 +70,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanOperations {
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let extensions = span.extensions();
-        let (Some(instance), Some(thread)) = (extensions.get::<Instance>(), this_thread()) else { return };
+        let (Some(instance), Some(thread)) = (extensions.get::<Instance>(), idle_thread()) else { return };
         // Room is made before: what this takes is not the operation's.
         let has_room = INSIDE.try_with(|inside| inside.borrow_mut().reserve(1)).is_ok();
         if has_room {
