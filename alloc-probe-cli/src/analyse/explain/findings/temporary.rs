@@ -1,5 +1,6 @@
 //! *Temporary work*: a site that allocates and frees at once, again and again.
 
+use crate::analyse::evidence::activity::Activity;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::{Run, largest_first};
 use crate::units::{bytes, count, duration, percent, plural};
@@ -8,16 +9,18 @@ use crate::units::{bytes, count, duration, percent, plural};
 const COST_NS: (u64, u64) = (10, 100);
 /// It is worth to be said where that may be more than this part of the time in which the run allocated.
 const PART: u64 = 20;
+/// And where it may be as long as this, which is a part of a tenth of a second.
+const LEAST_COST_NS: u64 = 100_000_000 / PART;
 /// Sites that have less than this part of all temporary blocks are not listed.
 const LISTED: u64 = 20;
 
 /// So many temporary blocks that they may cost a part of the run's time.
 pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
-    let Some(growth) = &run.growth else { return Vec::new() };
-    let active_ns = growth.activity.active_ns();
+    let Some(activity) = Activity::of(&run.profile.dump) else { return Vec::new() };
+    let active_ns = activity.active_ns();
     let totals = &run.profile.dump.totals;
     let blocks = totals.temporary_blocks;
-    if blocks.saturating_mul(COST_NS.1) < active_ns / PART {
+    if blocks.saturating_mul(COST_NS.1) < LEAST_COST_NS.max(active_ns / PART) {
         return Vec::new();
     }
     let temporary = run.sites.iter().map(|site| site.sum.figures.temporary_blocks).enumerate();
