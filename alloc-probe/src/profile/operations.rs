@@ -142,8 +142,7 @@ impl Instance {
         let took = Some(now.wrapping_sub(self.began)).filter(|took| *took <= i64::MAX as u64).unwrap_or(0);
         place[word::TICKS].fetch_add(took, Relaxed);
         place[word::LONGEST].fetch_max(took, Relaxed);
-        let bucket = latency::bucket(took);
-        histogram(self.number)[bucket / 2].fetch_add(1 << (bucket % 2 * 32), Relaxed);
+        histogram(self.number)[latency::bucket(took)].fetch_add(1, Relaxed);
         if end == End::Failed || self.failed {
             place[word::FAILED].fetch_add(1, Relaxed);
         }

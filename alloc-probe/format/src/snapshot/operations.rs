@@ -56,11 +56,8 @@ fn read(spool: &impl Spool, place: &[AtomicU64], clock: &ClockScale) -> Option<O
 fn latencies(spool: &impl Spool, number: usize, clock: &ClockScale) -> Vec<(u64, u64)> {
     let histograms = spool.words(Section::LATENCIES);
     let from = number * latency::WORDS;
-    let words = histograms.get(from..).unwrap_or_default().iter().take(latency::WORDS).enumerate();
-    let counts = words.flat_map(|(index, word)| {
-        let both = word.load(std::sync::atomic::Ordering::Relaxed);
-        [(2 * index, both & 0xffff_ffff), (2 * index + 1, both >> 32)]
-    });
+    let words = histograms.get(from..).unwrap_or_default().iter().take(latency::WORDS);
+    let counts = words.map(|word| word.load(std::sync::atomic::Ordering::Relaxed)).enumerate();
     let mut latencies: Vec<(u64, u64)> = Vec::new();
     for (bucket, count) in counts.filter(|(_, count)| *count > 0) {
         let ns = clock.nanos(latency::middle(bucket));

@@ -243,8 +243,8 @@ pub mod latency {
     const LAST: u32 = 43;
     /// How many buckets there are.
     pub const BUCKETS: usize = ((LAST - LINEAR + 1) << LINEAR) as usize;
-    /// Words of a histogram: two counts each, the earlier bucket's in the lower half.
-    pub const WORDS: usize = BUCKETS / 2;
+    /// Words of a histogram: a count for each bucket.
+    pub const WORDS: usize = BUCKETS;
 
     /// The bucket of a value.
     pub const fn bucket(ticks: u64) -> usize {
