@@ -1,13 +1,13 @@
 //! *Growth without end*: each request leaves a block behind.
 
 use super::Variant;
+use super::pace::Pace;
 use crate::truth;
 use std::collections::VecDeque;
 use std::hint::black_box;
-use std::thread;
 use std::time::Duration;
 
-/// Requests, and how long each takes at least: more than half a second in all.
+/// Requests, and how long after each the next one comes: half a second in all.
 const REQUESTS: usize = 2_000;
 const REQUEST: Duration = Duration::from_micros(250);
 /// What a request makes.
@@ -22,6 +22,7 @@ type Page = Box<[u8; SIZE]>;
 pub fn run(variant: Variant) {
     let mut filled: Vec<Page> = Vec::with_capacity(CACHED);
     let mut latest: VecDeque<Page> = VecDeque::with_capacity(CACHED);
+    let pace = Pace::of(REQUEST);
     for request in 0..REQUESTS {
         let page = black_box(remember(request));
         match variant {
@@ -37,7 +38,7 @@ pub fn run(variant: Variant) {
                 latest.push_back(page);
             }
         }
-        thread::sleep(REQUEST);
+        pace.wait_for(request);
     }
     std::mem::forget(black_box((filled, latest)));
     truth!(REQUESTS * SIZE, remember);

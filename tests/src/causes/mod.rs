@@ -14,6 +14,7 @@ pub mod growth;
 pub mod hunger;
 pub mod lifetimes;
 pub mod more_work;
+mod pace;
 pub mod reserved;
 pub mod retained;
 pub mod service;

@@ -1,6 +1,7 @@
 //! A service with a leak, a cache that filled and settled, a spike that is over, and a pool of threads: all at once.
 
 use super::Variant;
+use super::pace::Pace;
 use crate::truth;
 use std::hint::black_box;
 use std::io::Write as _;
@@ -8,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Requests, and how long each takes at least: a second in all.
+/// Requests, and how long after each the next one comes: a second in all.
 const REQUESTS: usize = 4_000;
 const REQUEST: Duration = Duration::from_micros(250);
 /// What a request leaves behind.
@@ -34,6 +35,7 @@ pub fn run(variant: Variant) {
         })
         .collect();
     let mut cache = Vec::with_capacity(ENTRIES);
+    let pace = Pace::of(REQUEST);
     for request in 0..REQUESTS {
         let session = black_box(session(request));
         if variant == Variant::New {
@@ -52,7 +54,7 @@ pub fn run(variant: Variant) {
             std::mem::forget(black_box(blocks));
         }
         pool[request % WORKERS].send(request).expect("a worker");
-        thread::sleep(REQUEST);
+        pace.wait_for(request);
     }
     truth!(REQUESTS * LEFT, session);
     // What requests left behind after the spike lies in its memory.
