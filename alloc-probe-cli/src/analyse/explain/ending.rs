@@ -84,6 +84,8 @@ fn last_growth(run: &Run<'_>) -> Option<String> {
     let window = (2_f64.powi(i32::from(bucket)) * dump.clock.unit_ns) as u64;
     let start = dump.process.duration_ns.saturating_sub(window);
     let before = dump.timeline.samples.iter().rev().find(|sample| sample.time_ns <= start)?;
+    // The timeline may have nothing between that and the window, so this is what the growth is known for.
+    let known_ns = dump.process.duration_ns.saturating_sub(before.time_ns);
     let (from, to) = (before.live_bytes, dump.totals.end_bytes);
     let grown = to.saturating_sub(from);
     if grown < LEAST_BYTES.max(run.own_bytes() / LEAST_PART) {
@@ -100,11 +102,12 @@ fn last_growth(run: &Run<'_>) -> Option<String> {
     };
     let most = (0..run.sites.len()).map(|site| (site, young(site))).max_by_key(|(_, bytes)| *bytes);
     let place = most.filter(|(_, bytes)| *bytes > 0).map_or_else(String::new, |(site, young)| {
-        format!(", about {} of it at {}", bytes(young.min(grown)), run.place(site))
+        let about = if known_ns > window + window / 8 { "at least" } else { "about" };
+        format!(", {about} {} of it at {}", bytes(young.min(grown)), run.place(site))
     });
     Some(format!(
         "In its last {} live bytes grew from {} to {}{place}.",
-        duration(window),
+        duration(known_ns),
         bytes(from),
         bytes(to)
     ))
@@ -113,7 +116,42 @@ fn last_growth(run: &Run<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyse::evidence::fixtures::run;
+    use crate::analyse::evidence::fixtures::{profile, run};
+    use crate::analyse::fold::Detail;
+    use crate::analyse::sites::shown;
+    use crate::profile::Site;
+    use alloc_probe_format::dump::Figures;
+    use alloc_probe_format::metric::Metric;
+
+    /// What is said of the end of a run of four seconds, with a block of 1 KiB in each millisecond, all at one site.
+    fn growth_of(dump: Dump) -> String {
+        let end_bytes = dump.totals.end_bytes;
+        let figures = Figures { end_bytes, end_blocks: 4_000, ..Figures::default() };
+        let ages = vec![(9, 512), (12, 4_000 - 512)];
+        let profile = profile(dump, vec![("app::leak:1", Site { figures, ages, ..Site::default() })]);
+        let sites = shown(&profile, Metric::EndBytes, Detail::default());
+        last_growth(&Run::new(&profile, &sites, None, None)).unwrap()
+    }
+
+    #[test]
+    fn the_time_that_is_named_is_the_one_that_the_growth_is_known_for() {
+        let mut dump = run(4_000);
+        dump.totals.end_bytes = 4_000 << 10;
+        let sentence = growth_of(dump.clone());
+        assert!(
+            sentence.starts_with("In its last 512.0 ms live bytes grew from 3.4 MiB to 3.9 MiB"),
+            "{sentence}"
+        );
+        assert!(sentence.contains("about 512.0 KiB of it at `app::leak`"), "{sentence}");
+        // From 2 to 3.9 s the timeline has nothing.
+        dump.timeline.samples.retain(|sample| !(2_001_000_000..3_900_000_000).contains(&sample.time_ns));
+        let sentence = growth_of(dump);
+        assert!(
+            sentence.starts_with("In its last 2.0 s live bytes grew from 2.0 MiB to 3.9 MiB"),
+            "{sentence}"
+        );
+        assert!(sentence.contains("at least 512.0 KiB of it at `app::leak`"), "{sentence}");
+    }
 
     /// A run that ended with 1,000 KiB live, of which 900 were resident when that was last read.
     fn ended(limit_bytes: u64, at_start: Option<u64>, now: Option<u64>) -> String {
