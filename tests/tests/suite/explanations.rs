@@ -11,6 +11,10 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// The programs that run the cases: with glibc's allocator, and with jemalloc.
+const PROGRAMS: &[&str] =
+    if cfg!(feature = "allocators") { &["installed", "installed_jemalloc"] } else { &["installed"] };
+
 /// How far a finding's figure may be from the truth.
 const TOLERANCE: f64 = 0.1;
 
@@ -70,11 +74,13 @@ fn temporary_work_is_named() {
 /// Blocks as large as what lies between two samples are nearly all known, and glibc's chunks tell what is free.
 #[test]
 fn a_sampled_run_is_explained_too() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for case in ["retained", "fragmentation", "reserved"] {
-        let mut faults = Faults::of(format_args!("{case}, sampled"));
+    let cases = ["retained", "fragmentation", "reserved"];
+    for (program, case) in PROGRAMS.iter().flat_map(|program| cases.map(|case| (*program, case))) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut faults = Faults::of(format_args!("{program} {case}, sampled"));
         let dump = folder.path().join(format!("{case}.json"));
-        let output = start(case, "new", &dump).env("ALLOC_PROBE", "sample").output().expect("it runs");
+        let output =
+            start(program, case, "new", &dump).env("ALLOC_PROBE", "sample").output().expect("it runs");
         let truths: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().filter_map(truth).collect();
         let found = explained(&[&dump]);
         let first = &found["findings"][0];
@@ -96,9 +102,15 @@ fn check(case: &str, kind: &str, times: f64, control: &str) {
 
 /// The same where the figure is within a range, as a multiple of what the case has.
 fn check_within(case: &str, kind: &str, times: RangeInclusive<f64>, control: &str) {
+    for program in PROGRAMS {
+        check_program(program, case, kind, &times, control);
+    }
+}
+
+fn check_program(program: &'static str, case: &str, kind: &str, times: &RangeInclusive<f64>, control: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut faults = Faults::of(case);
-    let (dump, truths) = run(case, "new", folder.path());
+    let mut faults = Faults::of(format_args!("{program} {case}"));
+    let (dump, truths) = run(program, case, "new", folder.path());
     let found = explained(&[&dump]);
     let first = &found["findings"][0];
     faults.check(first["kind"] == kind, format_args!("the first is {first:#}"));
@@ -106,7 +118,7 @@ fn check_within(case: &str, kind: &str, times: RangeInclusive<f64>, control: &st
     holds_within(&found, first, range, truths[0].1.as_deref(), &mut faults);
 
     let control = control.strip_prefix("control of ").unwrap_or(case);
-    let (dump, _) = run(control, "control", folder.path());
+    let (dump, _) = run(program, control, "control", folder.path());
     let named = finding(&explained(&[&dump]), kind).cloned();
     faults.check(named.is_none(), format_args!("the control: {named:#?}"));
 }
@@ -117,7 +129,7 @@ fn check_within(case: &str, kind: &str, times: RangeInclusive<f64>, control: &st
 fn of_a_service_the_leak_is_named_and_the_cache_is_not() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut faults = Faults::of("service");
-    let (dump, truths) = run("service", "new", folder.path());
+    let (dump, truths) = run("installed", "service", "new", folder.path());
     let [(leak, leaks), (spike, spikes)] = &truths[..] else { panic!("{truths:?}") };
     let of_leak = |whole: &Value, faults: &mut Faults| match finding(whole, "growth") {
         Some(growth) => {
@@ -137,7 +149,7 @@ fn of_a_service_the_leak_is_named_and_the_cache_is_not() {
     of_spike(&at_end, &mut faults);
 
     let path = folder.path().join("killed.json");
-    let mut child = start("service", "new", &path).env("WAITS", "1").spawn().expect("it starts");
+    let mut child = start("installed", "service", "new", &path).env("WAITS", "1").spawn().expect("it starts");
     wait_for_truths(&mut child, 2);
     let running = explained(&[Path::new(&child.id().to_string())]);
     of_leak(&running, &mut faults);
@@ -155,7 +167,7 @@ fn of_a_service_the_leak_is_named_and_the_cache_is_not() {
     of_leak(&killed, &mut faults);
     faults.check(killed["process"]["ended"] == "killed", format_args!("{:#}", killed["process"]));
 
-    let (dump, _) = run("service", "control", folder.path());
+    let (dump, _) = run("installed", "service", "control", folder.path());
     let named = finding(&explained(&[&dump]), "growth").cloned();
     faults.check(named.is_none(), format_args!("without a leak: {named:#?}"));
 }
@@ -191,16 +203,21 @@ fn holds_within(
     faults.check(evidence, format_args!("no evidence"));
 }
 
-fn start(case: &str, variant: &str, dump: &Path) -> Command {
-    let mut command = Command::new(binaries::subject("installed", Profile::Release));
+fn start(program: &'static str, case: &str, variant: &str, dump: &Path) -> Command {
+    let mut command = Command::new(binaries::subject(program, Profile::Release));
     command.args(["causes", case, variant]).env_clear().env("ALLOC_PROBE_OUT", dump).stdout(Stdio::piped());
     command
 }
 
 /// Runs a variant of a case to its end; returns where its dump is, and what it says of itself.
-fn run(case: &str, variant: &str, folder: &Path) -> (PathBuf, Vec<(f64, Option<String>)>) {
+fn run(
+    program: &'static str,
+    case: &str,
+    variant: &str,
+    folder: &Path,
+) -> (PathBuf, Vec<(f64, Option<String>)>) {
     let dump = folder.join(format!("{case}.{variant}.json"));
-    let output = start(case, variant, &dump).output().expect("it runs");
+    let output = start(program, case, variant, &dump).output().expect("it runs");
     assert!(output.status.success(), "{case} {variant}: {}", output.status);
     (dump, String::from_utf8_lossy(&output.stdout).lines().filter_map(truth).collect())
 }
