@@ -29,4 +29,4 @@ pub(crate) use process::{has_more_rights, limit};
 #[cfg(feature = "pprof")]
 pub(crate) use region::Region;
 pub(crate) use signals::SignalsBlocked;
-pub(crate) use time::{monotonic_ns, sleep_ns, unix_ns};
+pub(crate) use time::{monotonic_ns, sleep_ns, thread_cpu_ns, unix_ns};

@@ -12,6 +12,11 @@ pub(crate) fn monotonic_ns() -> u64 {
     clock_ns(libc::CLOCK_MONOTONIC)
 }
 
+/// The processor time of the calling thread, in nanoseconds.
+pub(crate) fn thread_cpu_ns() -> u64 {
+    clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
 /// Nanoseconds since 1970.
 pub(crate) fn unix_ns() -> u64 {
     clock_ns(libc::CLOCK_REALTIME)

@@ -25,7 +25,9 @@ static LOOK_TICKS: AtomicU64 = AtomicU64::new(0);
 /// What such a thread waits at: it changes with each wake.
 pub(crate) static WAKES: AtomicU32 = AtomicU32::new(0);
 
-/// Where taking samples takes long, as with ten thousand threads, it gets this share of the time at the most.
+/// Where taking samples takes long, as with ten thousand threads, it gets this share of the time at the most. What counts is
+/// the processor time that it takes: a thread that had to wait for a processor would leave a gap in the timeline, and a
+/// gap looks like a pause in the program's work.
 const SHARE: u64 = 128;
 
 /// Prepares the table. Called once.
@@ -88,6 +90,7 @@ fn take(now: u64, last: bool) {
         halve();
     }
     let index = count.load(Relaxed) as usize;
+    let before_ns = os::thread_cpu_ns();
     let resident = resident::now();
     let words = sample_at(now, resident);
     for (word, value) in words.into_iter().enumerate() {
@@ -98,7 +101,8 @@ fn take(now: u64, last: bool) {
 
     header[header::LAST_MONO_NS].store(os::monotonic_ns(), Relaxed);
     header[header::LAST_TICKS].store(clock::ticks(), Relaxed);
-    let took = clock::ticks().wrapping_sub(now);
+    let took_ns = os::thread_cpu_ns().saturating_sub(before_ns);
+    let took = (took_ns / 1000).saturating_mul(clock::MILLISECOND_TICKS / 1000);
     let interval = header[header::TIMELINE_TICKS].load(Relaxed).max(took.saturating_mul(SHARE));
     let due = now.saturating_add(interval);
     SAMPLE_DUE.store(due, Relaxed);

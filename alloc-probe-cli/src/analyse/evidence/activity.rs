@@ -96,7 +96,8 @@ impl Part {
 struct Pace {
     /// What a pause counts for at the most.
     longest_ns: u64,
-    /// Blocks for each nanosecond of what is no pause.
+    /// Blocks for each nanosecond of what is no pause. Bursts of work are to count no more than what goes on between them,
+    /// so it's the median.
     blocks_per_ns: f64,
 }
 
@@ -105,10 +106,11 @@ impl Pace {
         let mut lengths: Vec<u64> = parts.iter().map(Part::length_ns).collect();
         lengths.sort_unstable();
         let longest_ns = lengths[lengths.len() / 2].saturating_mul(LONGEST_PAUSE);
-        let ordinary = || parts.iter().filter(|part| part.length_ns() <= longest_ns);
-        let blocks: f64 = ordinary().map(|part| part.blocks as f64).sum();
-        let ns: f64 = ordinary().map(|part| part.length_ns() as f64).sum();
-        Pace { longest_ns, blocks_per_ns: blocks / ns.max(1.0) }
+        let ordinary = parts.iter().filter(|part| part.length_ns() <= longest_ns);
+        let mut paces: Vec<f64> =
+            ordinary.map(|part| part.blocks as f64 / part.length_ns().max(1) as f64).collect();
+        paces.sort_unstable_by(f64::total_cmp);
+        Pace { longest_ns, blocks_per_ns: paces.get(paces.len() / 2).copied().unwrap_or(0.0) }
     }
 
     /// In how much of a part something was allocated.
@@ -148,6 +150,18 @@ mod tests {
         let idle = without_samples(200);
         assert_eq!(idle.active_ns(), 803_000_000);
         assert!((idle.share_up_to(9) - (400.0 + 4.0 * 112.0 / 201.0) / 803.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn bursts_do_not_make_a_pause_of_what_goes_on_between_them() {
+        let mut dump = run(1_000);
+        // A burst of a thousand blocks in each hundredth millisecond, and no samples from 405 to 495 ms.
+        for (number, sample) in (0..).zip(&mut dump.timeline.samples) {
+            sample.total_blocks += number / 100 * 1_000;
+        }
+        let samples = &mut dump.timeline.samples;
+        samples.retain(|sample| !(405_000_000..495_000_000).contains(&sample.time_ns));
+        assert_eq!(Activity::of(&dump).unwrap().active_ns(), 1_000_000_000);
     }
 
     #[test]
