@@ -77,6 +77,18 @@ pub fn percent(part: u64, whole: u64) -> String {
     if part > 0 && percent < 0.05 { "<0.1%".to_owned() } else { format!("{percent:.1}%") }
 }
 
+/// How often something is in a second: whole, or with the digits that tell rare things apart.
+pub fn rate(per_second: f64) -> String {
+    match per_second {
+        99.95.. => count(per_second.round() as u64),
+        10.0.. => format!("{per_second:.1}"),
+        _ => {
+            let text = format!("{per_second:.2}");
+            text.strip_suffix('0').map_or(text.clone(), str::to_owned)
+        }
+    }
+}
+
 /// A figure in its unit: bytes, or a count of blocks.
 pub fn figure(value: u64, is_bytes: bool) -> String {
     if is_bytes { bytes(value) } else { count(value) }
@@ -124,6 +136,15 @@ mod tests {
         let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (123_456, "123,456"), (1_234_567, "1,234,567")];
         for (value, text) in cases {
             assert_eq!(count(value), text);
+        }
+    }
+
+    #[test]
+    fn rates_have_digits_where_there_are_few() {
+        let cases =
+            [(0.25, "0.25"), (1.5, "1.5"), (0.0, "0.0"), (12.345, "12.3"), (1234.5, "1,235"), (99.97, "100")];
+        for (value, text) in cases {
+            assert_eq!(rate(value), text);
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Allocates 64 KiB that live to the end, in both builds; `black_box` keeps the optimiser from seeing that nobody
-/// needs them. Fails where it is told to.
+/// needs them. Fails or hangs where it is told to: in all builds, or in one.
 const MAIN: &str = r#"
 alloc_probe::install!();
 
@@ -16,9 +16,17 @@ fn keep() -> Vec<u8> {
 fn main() {
     let kept = keep();
     println!("kept {}", kept.capacity());
-    if std::env::args().any(|argument| argument == "--fail") {
+    let program = std::env::args().next().unwrap();
+    let is_told = |what: &str| {
+        let mut after = std::env::args().skip_while(|argument| argument != what);
+        after.next().is_some() && after.next().is_none_or(|folder| program.contains(&folder))
+    };
+    if is_told("--fail") {
         eprintln!("as you wish");
         std::process::exit(3);
+    }
+    while is_told("--hang") {
+        std::thread::park();
     }
     std::mem::forget(kept);
 }
@@ -120,6 +128,7 @@ fn two_builds_of_one_program() {
     assert_eq!(failed.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("as you wish\nerror: "), "{stderr}");
     assert!(stderr.contains("failed: exit status 3; what it printed is in"), "{stderr}");
+    one_of_two_fails(&manifest, &out);
 
     std::fs::write(directory.path().join("src/main.rs"), "fn main() { nonsense }").unwrap();
     let broken = compare(&manifest, &out, &[]);
@@ -142,6 +151,49 @@ fn two_builds_of_one_program() {
     let stderr = text(&late.stderr);
     assert_eq!(late.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("ran for more than 1.0 s and was ended"), "{stderr}");
+}
+
+/// What one build does wrong is said, and the rest is measured.
+fn one_of_two_fails(manifest: &Path, out: &Path) {
+    let failed = compare(manifest, out, &["--json", "--", "--fail", "/bare/"]);
+    let stderr = text(&failed.stderr);
+    assert_eq!(failed.status.code(), Some(0), "{stderr}");
+    assert!(
+        stderr.contains("as you wish\nwarning: ") && stderr.contains("failed: exit status 3; "),
+        "{stderr}"
+    );
+    let json: serde_json::Value = serde_json::from_slice(&failed.stdout).unwrap();
+    let [debug, bare] = [&json["variants"][0], &json["variants"][1]];
+    assert_eq!((&debug["failed"], &bare["failed"]), (&false.into(), &true.into()));
+    // It came to its end, and left a dump.
+    for key in ["file", "wall", "cpu", "rss", "heap"] {
+        assert!(debug["figures"][key].is_object() && bare["figures"][key].is_object(), "{key}: {json}");
+    }
+    let caveats = json["caveats"].to_string();
+    assert!(
+        caveats.contains("`bare` failed: ") && caveats.contains("its figures are those of such runs"),
+        "{caveats}"
+    );
+    let recommended = json["recommendations"].to_string();
+    assert!(!recommended.contains("`bare`"), "{recommended}");
+
+    let hung = compare(manifest, out, &["--json", "--timeout", "20", "--", "--hang", "/bare/"]);
+    let stderr = text(&hung.stderr);
+    assert_eq!(hung.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("ran for more than 20.0 s and was ended"), "{stderr}");
+    let json: serde_json::Value = serde_json::from_slice(&hung.stdout).unwrap();
+    let [debug, bare] = [&json["variants"][0], &json["variants"][1]];
+    for key in ["wall", "cpu", "heap"] {
+        assert!(debug["figures"][key].is_object() && bare["figures"][key].is_null(), "{key}: {json}");
+    }
+    for key in ["file", "stripped"] {
+        assert!(bare["figures"][key].is_object(), "{key}: {json}");
+    }
+    let caveats = json["caveats"].to_string();
+    assert!(
+        caveats.contains("its times are unknown") && caveats.contains("of its heap nothing is known"),
+        "{caveats}"
+    );
 }
 
 #[test]
@@ -185,7 +237,12 @@ fn main() {
     if let Some(file) = std::env::args().nth(2) {
         std::fs::write(file, "").unwrap();
     }
+    for _ in 0..3 {
+        let _operation = alloc_probe::operation("open");
+        drop(std::hint::black_box(vec![0u8; 100]));
+    }
     println!("now listening");
+    alloc_probe::mark("ready");
     loop {
         std::thread::park();
         std::hint::black_box(&listener);
@@ -200,7 +257,7 @@ fn a_service_is_driven(manifest: &Path, folder: &Path) {
     let file = file.to_str().unwrap();
     // The driver finds what the service does before it is ready.
     let driver = format!("test -e {file} && echo driven && rm {file}");
-    for ready in ["line=now listening", &by_port] {
+    for ready in ["line=now listening", &by_port, "mark=ready"] {
         let options = ["--profiles", "dev,bare", "--driver", &driver, "--ready", ready, "--json"];
         let arguments = [&options[..], &["--", &port, file]].concat();
         let driven = command("interrupted", manifest, &out, &arguments).output().unwrap();
@@ -212,6 +269,10 @@ fn a_service_is_driven(manifest: &Path, folder: &Path) {
             let is_known = |key: &str| figures[key]["median"].as_u64().is_some_and(|figure| figure > 0);
             // Its heap is in the dump that it wrote when it was told to end.
             assert!(["startup", "wall", "heap"].into_iter().all(is_known), "{figures}");
+            let open = &variant["operations"]["open"];
+            assert!(open["throughput"]["median"].as_f64().is_some_and(|rate| rate > 0.0), "{open}");
+            assert!(open["p50"]["median"].as_u64() <= open["max"]["median"].as_u64(), "{open}");
+            assert_eq!(open["p99"]["unit"], "ns");
             assert_eq!(std::fs::read_to_string(out.join(format!("{name}.driver.log"))).unwrap(), "driven\n");
         }
     }
@@ -265,6 +326,8 @@ fn a_matrix_of_builds_as_json() {
         assert!(out.join(format!("{name}.json")).exists() && out.join(format!("{name}.svg")).exists());
     }
     assert!(out.join("diff.svg").exists());
+    let picture = std::fs::read_to_string(out.join("trade-off.svg")).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.contains("O2-abort"), "{picture}");
     assert_eq!(json["recommendations"].as_array().unwrap().len(), 4, "{json}");
     let leftovers: Vec<_> = std::fs::read_dir(&out)
         .unwrap()

@@ -13,6 +13,9 @@ pub struct Table {
     pub runs: u32,
     /// What may skew the figures, a sentence each.
     pub caveats: Vec<String>,
+    /// Whether the program of a build failed, for each: nothing is held against it, and it is recommended for nothing. Empty
+    /// where none did.
+    pub failed: Vec<bool>,
 }
 
 /// A figure of every build.
@@ -21,7 +24,9 @@ pub struct Row {
     /// What `--columns` and JSON call it.
     pub key: &'static str,
     /// What it is.
-    pub name: &'static str,
+    pub name: String,
+    /// The operation that it is of; none where it is of the whole program.
+    pub operation: Option<String>,
     /// What it counts.
     pub unit: Unit,
     /// One for each build; none where it is not known.
@@ -35,6 +40,8 @@ pub enum Unit {
     Bytes,
     /// Time.
     Nanoseconds,
+    /// How often in 1,000 seconds. More of it is better; of all others, less is.
+    PerThousandSeconds,
     /// Anything else.
     Count,
 }
@@ -84,103 +91,144 @@ impl Row {
         self.values.iter().enumerate().filter_map(|(build, value)| Some((build, (*value)?)))
     }
 
-    /// The build with the least, if it has less than some other beyond noise.
-    pub fn least(&self) -> Option<usize> {
-        let (build, least) = self.known().min_by_key(|(_, value)| value.figure)?;
-        let (_, most) = self.known().max_by_key(|(_, value)| value.figure)?;
-        (least.figure < most.figure && !least.is_noise(most)).then_some(build)
+    /// Whether the first figure is better than the second.
+    fn is_better(&self, one: Value, other: Value) -> bool {
+        match self.unit {
+            Unit::PerThousandSeconds => one.figure > other.figure,
+            Unit::Bytes | Unit::Nanoseconds | Unit::Count => one.figure < other.figure,
+        }
     }
 
-    /// The build with the most, likewise.
-    pub fn most(&self) -> Option<usize> {
-        self.least()?;
-        Some(self.known().max_by_key(|(_, value)| value.figure)?.0)
+    /// The builds that have a figure, the best first.
+    fn ranked(&self, table: &Table) -> Vec<(usize, Value)> {
+        let mut ranked: Vec<(usize, Value)> =
+            self.known().filter(|(build, _)| !table.has_failed(*build)).collect();
+        ranked.sort_by_key(|(_, value)| match self.unit {
+            Unit::PerThousandSeconds => u64::MAX - value.figure,
+            Unit::Bytes | Unit::Nanoseconds | Unit::Count => value.figure,
+        });
+        ranked
+    }
+
+    /// The builds with the best figure and with the worst, if these differ beyond noise.
+    pub fn best_and_worst(&self, table: &Table) -> Option<(usize, usize)> {
+        let ranked = self.ranked(table);
+        let (best, worst) = (ranked.first()?, ranked.last()?);
+        (self.is_better(best.1, worst.1) && !best.1.is_noise(worst.1)).then_some((best.0, worst.0))
     }
 }
 
 impl Table {
-    /// A row by its key.
+    /// A row by its key: of those of operations, that of the first.
     pub fn row(&self, key: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.key == key)
     }
 
-    /// Puts the builds in the order of a figure; the first stays what it is, and those without the figure come last.
+    /// Whether the program of a build failed.
+    pub fn has_failed(&self, build: usize) -> bool {
+        self.failed.get(build) == Some(&true)
+    }
+
+    /// What a build's figure is held against: the first build's. None where one of both failed or does not know it, and of
+    /// the first itself.
+    pub fn pair(&self, row: &Row, build: usize) -> Option<(Value, Value)> {
+        let is_told = build > 0 && !self.has_failed(0) && !self.has_failed(build);
+        Some((row.values.first().copied()??, row.values.get(build).copied()??)).filter(|_| is_told)
+    }
+
+    /// The builds in the order of a figure, the best first, and last those without it and those that failed.
     pub fn order(&self, key: &str) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.builds.len()).collect();
-        if let Some(row) = self.row(key) {
-            order.sort_by_key(|build| row.values[*build].map_or(u64::MAX, |value| value.figure));
-        }
+        let mut order: Vec<usize> = self
+            .row(key)
+            .map_or_else(Vec::new, |row| row.ranked(self).into_iter().map(|(build, _)| build).collect());
+        let rest: Vec<usize> = (0..self.builds.len()).filter(|build| !order.contains(build)).collect();
+        order.extend(rest);
         order
     }
 }
 
 /// The figures that somebody decides by, and what the best build of each is best at.
-const GOALS: [(&str, &str); 4] = [
+const GOALS: [(&str, &str); 6] = [
     ("wall", "least run time"),
+    ("throughput", "most throughput"),
+    ("p99", "least latency (p99)"),
     ("rss", "least memory (peak resident)"),
     ("heap", "least heap at the peak"),
     ("stripped", "smallest program"),
 ];
+
+/// What the best of one figure may cost in others.
+const COSTS: [&str; 6] = ["build", "wall", "throughput", "p99", "rss", "stripped"];
 
 /// Less than one part in so many is no reason for anything.
 const WORTH_A_WORD: u64 = 200;
 
 /// What the figures recommend, a sentence each: from what was measured and beyond noise alone.
 pub fn recommend(table: &Table) -> Vec<String> {
-    let mut sentences = Vec::new();
-    for (key, goal) in GOALS {
-        let Some(row) = table.row(key) else { continue };
-        let Some(base) = row.values.first().copied().flatten() else { continue };
-        let is_better = |value: &Value| {
-            let less = base.figure.saturating_sub(value.figure);
-            !value.is_noise(base) && less > 0 && less.saturating_mul(WORTH_A_WORD) >= base.figure
-        };
-        let better = row.known().filter(|(_, value)| is_better(value));
-        let Some((build, value)) = better.min_by_key(|(_, value)| value.figure) else {
-            sentences.push(format!("{goal}: no build does better than `{}` beyond noise", table.builds[0]));
-            continue;
-        };
-        // Those that chance alone tells from the best are as good.
-        let as_good: Vec<String> = row
-            .known()
-            .filter(|(other, one)| {
-                *other != build && *other != 0 && (one.is_noise(value) || one.figure == value.figure)
-            })
-            .map(|(other, _)| format!("`{}`", table.builds[other]))
-            .collect();
-        let as_good =
-            if as_good.is_empty() { String::new() } else { format!(", and as good: {}", as_good.join(", ")) };
-        let costs: Vec<String> = ["build", "wall", "rss", "stripped"]
-            .into_iter()
-            .filter(|other| *other != key)
-            .filter_map(|other| cost(table.row(other)?, build))
-            .collect();
-        let costs = if costs.is_empty() { "nothing that was measured".to_owned() } else { costs.join(", ") };
-        sentences.push(format!(
-            "{goal}: `{}`, {} less than `{}`{as_good}; it costs {costs}",
-            table.builds[build],
-            percent(base.figure, base.figure - value.figure),
-            table.builds[0]
-        ));
+    if table.has_failed(0) {
+        let first = &table.builds[0];
+        return vec![format!("nothing is recommended: `{first}`, which the others are held against, failed")];
     }
-    sentences
+    GOALS.iter().filter_map(|(key, goal)| recommendation(table, table.row(key)?, goal)).collect()
 }
 
-/// What a build has more of than the first, beyond noise.
+/// Which build is the best by a figure, and what that costs. None where the first build does not know it.
+fn recommendation(table: &Table, row: &Row, goal: &str) -> Option<String> {
+    let base = row.values.first().copied()??;
+    let goal = row.operation.as_ref().map_or_else(|| goal.to_owned(), |name| format!("{goal} of `{name}`"));
+    let is_better = |value: Value| {
+        let by = value.figure.abs_diff(base.figure);
+        row.is_better(value, base) && !value.is_noise(base) && by.saturating_mul(WORTH_A_WORD) >= base.figure
+    };
+    let ranked = row.ranked(table);
+    let Some((build, value)) = ranked.iter().copied().find(|(_, value)| is_better(*value)) else {
+        return Some(format!("{goal}: no build does better than `{}` beyond noise", table.builds[0]));
+    };
+    // Those that chance alone tells from the best are as good.
+    let as_good: Vec<String> = row
+        .known()
+        .filter(|(other, one)| {
+            let is_same = one.is_noise(value) || one.figure == value.figure;
+            *other != build && *other != 0 && !table.has_failed(*other) && is_same
+        })
+        .map(|(other, _)| format!("`{}`", table.builds[other]))
+        .collect();
+    let as_good =
+        if as_good.is_empty() { String::new() } else { format!(", and as good: {}", as_good.join(", ")) };
+    let costs: Vec<String> = COSTS
+        .into_iter()
+        .filter(|other| *other != row.key)
+        .filter_map(|other| cost(table.row(other)?, build))
+        .collect();
+    let costs = if costs.is_empty() { "nothing that was measured".to_owned() } else { costs.join(", ") };
+    Some(format!(
+        "{goal}: `{}`, {} than `{}`{as_good}; it costs {costs}",
+        table.builds[build],
+        more_or_less(base.figure, value.figure),
+        table.builds[0]
+    ))
+}
+
+/// What a build has worse than the first, beyond noise.
 fn cost(row: &Row, build: usize) -> Option<String> {
     let (base, value) = (row.values.first().copied()??, row.values.get(build).copied()??);
-    let is_more = value.figure > base.figure && !value.is_noise(base);
-    let more = value.figure.saturating_sub(base.figure);
-    (is_more && more.saturating_mul(WORTH_A_WORD) >= base.figure).then(|| {
-        match more >= base.figure.saturating_mul(2) {
-            true => format!(
-                "{:.1} times the {}",
-                value.figure as f64 / base.figure.max(1) as f64,
-                row.name.trim()
-            ),
-            false => format!("{} more {}", percent(base.figure, more), row.name.trim()),
+    let by = value.figure.abs_diff(base.figure);
+    let is_worse = row.is_better(base, value) && !value.is_noise(base);
+    (is_worse && by.saturating_mul(WORTH_A_WORD) >= base.figure).then(|| {
+        let what = match &row.operation {
+            Some(name) => format!("{} of `{name}`", row.key),
+            None => row.name.trim().to_owned(),
+        };
+        match value.figure >= base.figure.saturating_mul(3) {
+            true => format!("{:.1} times the {what}", value.figure as f64 / base.figure.max(1) as f64),
+            false => format!("{} {what}", more_or_less(base.figure, value.figure)),
         }
     })
+}
+
+fn more_or_less(base: u64, figure: u64) -> String {
+    let percent = percent(base, figure.abs_diff(base));
+    format!("{percent} {}", if figure > base { "more" } else { "less" })
 }
 
 fn percent(of: u64, part: u64) -> String {
@@ -198,7 +246,7 @@ mod tests {
     fn row(key: &'static str, values: &[[u64; 3]]) -> Row {
         let values =
             values.iter().map(|[low, figure, high]| Some(Value { figure: *figure, low: *low, high: *high }));
-        Row { key, name: key, unit: Unit::Nanoseconds, values: values.collect() }
+        Row { key, name: key.to_owned(), operation: None, unit: Unit::Nanoseconds, values: values.collect() }
     }
 
     #[test]
@@ -245,8 +293,41 @@ mod tests {
                 "smallest program: `small`, 50% less than `base`; it costs 50% more wall",
             ]
         );
-        assert_eq!((table.rows[0].least(), table.rows[0].most()), (Some(1), Some(3)));
-        assert_eq!((table.rows[1].least(), table.rows[1].most()), (None, None));
+        assert_eq!(table.rows[0].best_and_worst(&table), Some((1, 3)));
+        assert_eq!(table.rows[1].best_and_worst(&table), None);
         assert_eq!(table.order("stripped"), [3, 1, 2, 0]);
+    }
+
+    #[test]
+    fn more_throughput_is_better() {
+        let mut throughput = row("throughput", &[[90, 100, 110], [190, 200, 210], [40, 50, 60]]);
+        (throughput.unit, throughput.operation) = (Unit::PerThousandSeconds, Some("serve".to_owned()));
+        let mut p99 = row("p99", &[[10; 3], [20; 3], [9; 3]]);
+        p99.operation = Some("serve".to_owned());
+        let mut table = Table {
+            builds: ["base", "fast", "quick"].map(str::to_owned).to_vec(),
+            rows: vec![throughput, p99],
+            ..Table::default()
+        };
+        assert_eq!(
+            recommend(&table),
+            [
+                "most throughput of `serve`: `fast`, 100% more than `base`; it costs 100% more p99 of `serve`",
+                "least latency (p99) of `serve`: `quick`, 10% less than `base`; it costs 50% less throughput of `serve`",
+            ]
+        );
+        assert_eq!(table.rows[0].best_and_worst(&table), Some((1, 2)));
+        assert_eq!(table.order("throughput"), [1, 0, 2]);
+        // What failed is best at nothing, and nothing is held against it.
+        table.failed = vec![false, true, false];
+        assert_eq!(table.order("throughput"), [0, 2, 1]);
+        assert!(recommend(&table)[0].ends_with("no build does better than `base` beyond noise"));
+        assert_eq!(table.pair(&table.rows[0], 1), None);
+        table.failed = vec![true, false, false];
+        assert_eq!(
+            recommend(&table),
+            ["nothing is recommended: `base`, which the others are held against, failed"]
+        );
+        assert_eq!(table.pair(&table.rows[0], 2), None);
     }
 }

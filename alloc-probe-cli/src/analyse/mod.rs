@@ -1,6 +1,7 @@
 //! Figures from profiles: pure functions that open no files and print nothing.
 
 pub mod account;
+pub mod between;
 pub mod budget;
 pub mod compared;
 pub mod diff;

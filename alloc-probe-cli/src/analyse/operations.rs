@@ -61,13 +61,14 @@ pub fn operations(profile: &Profile) -> Vec<Operated<'_>> {
     operations
 }
 
-fn per_second(recorded: &Operation) -> Option<f64> {
+/// How many ended in a second, from when the first began to when the last ended; none where that is not known.
+pub fn per_second(recorded: &Operation) -> Option<f64> {
     let over = recorded.last_ns.checked_sub(recorded.first_ns).filter(|over| *over > 0)?;
     (recorded.finished > 0).then(|| recorded.finished as f64 * 1e9 / over as f64)
 }
 
-/// The percentiles of a dump's histogram. No one is beyond the longest, which is known exactly.
-fn latency(recorded: &Operation) -> Option<Latency> {
+/// The percentiles of a dump's histogram; none where none ended. No one is beyond the longest, which is known exactly.
+pub fn latency(recorded: &Operation) -> Option<Latency> {
     let mut histogram = Histogram::<u64>::new(DIGITS).ok()?;
     for (ns, count) in &recorded.latencies {
         histogram.record_n(*ns, *count).ok()?;

@@ -1,5 +1,6 @@
 //! The timeline in equal steps.
 
+use super::between::Between;
 use alloc_probe_format::dump::TimelineSample;
 
 /// Live bytes in each of `steps` equal parts of the run: the most there were. A part without a sample had no
@@ -19,6 +20,15 @@ pub fn live_bytes(samples: &[TimelineSample], duration_ns: u64, steps: usize) ->
         live.push(most.unwrap_or(last));
     }
     live
+}
+
+/// The same between two marks, from what was live at the first of both.
+pub fn live_bytes_between(between: &Between, steps: usize) -> Vec<u64> {
+    let start = between.from.time_ns;
+    let samples = [between.from].into_iter().chain(between.samples.iter().copied()).chain([between.to]);
+    let shifted =
+        samples.map(|sample| TimelineSample { time_ns: sample.time_ns.saturating_sub(start), ..sample });
+    live_bytes(&shifted.collect::<Vec<_>>(), between.duration_ns(), steps)
 }
 
 #[cfg(test)]

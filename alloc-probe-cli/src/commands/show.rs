@@ -2,6 +2,7 @@
 
 use super::args::{Listing, Reading};
 use super::open::Opener;
+use crate::analyse::between::between;
 use crate::analyse::explain::explain;
 use crate::analyse::fold;
 use crate::analyse::sites::{ShownSite, shown};
@@ -10,7 +11,7 @@ use crate::error::{Error, io_reason};
 use crate::exit;
 use crate::profile::{Frame, Profile};
 use crate::render::explain::head;
-use crate::render::{json, operations, sites, source, summary};
+use crate::render::{self, json, operations, sites, source, summary};
 use crate::source::names;
 use crate::term::Terminal;
 use alloc_probe_format::dump::Mode;
@@ -26,7 +27,8 @@ Examples:
   alloc-probe show release.json --by total-blocks --top 20
   alloc-probe show release.json --json | jq '.sites[0]'
   alloc-probe show release.json --binary dist/orders --debug-dir dist/debug
-  alloc-probe show release.json --focus cache --source 1")]
+  alloc-probe show release.json --focus cache --source 1
+  alloc-probe show release.json --from ready --to drained")]
 pub struct Arguments {
     /// The dump: JSON, plain or compressed (.gz, .zst)
     pub file: PathBuf,
@@ -36,6 +38,12 @@ pub struct Arguments {
     /// Print the source lines of one site: its place in the list, from 1, or part of its function's name
     #[arg(long, value_name = "SITE", conflicts_with = "json")]
     pub source: Option<String>,
+    /// Show what happened from when this mark was first passed
+    #[arg(long, value_name = "MARK", conflicts_with = "source")]
+    pub from: Option<String>,
+    /// Show what happened until this mark was first passed
+    #[arg(long, value_name = "MARK", conflicts_with = "source")]
+    pub to: Option<String>,
     /// How it is read.
     #[command(flatten)]
     pub reading: Reading,
@@ -54,12 +62,26 @@ const TIMELINE_STEPS: usize = 40;
 /// Where the file is no sound dump, or the output can't be written.
 pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let profile = Opener::new(&args.reading).open(&args.file, terminal)?;
+    let marks = (args.from.as_deref(), args.to.as_deref());
+    let between = match marks {
+        (None, None) => None,
+        (from, to) => Some(between(&profile.dump, from, to).map_err(|reason| {
+            let file = args.file.display();
+            Error::new(format!("`{file}` does not tell the figures between these marks: {reason}"))
+        })?),
+    };
     let metric = args.list.by.of(&[&profile], terminal)?;
     let shown = shown(&profile, metric, args.reading.frames.detail());
     if args.list.json {
         let top = args.list.top.unwrap_or(shown.len()).min(shown.len());
         let explanation = explain(&profile, &shown, None);
-        json::show::write(&profile, &shown, top, &explanation, terminal.out.bytes()?)?;
+        json::show::write(&profile, &shown, top, &explanation, between.as_ref(), terminal.out.bytes()?)?;
+        return Ok(exit::SUCCESS);
+    }
+    if let Some(between) = between {
+        let steps = timeline::live_bytes_between(&between, TIMELINE_STEPS);
+        render::between::write(&profile, &between, &steps, terminal.width, terminal.out.as_mut())?;
+        terminal.out.flush()?;
         return Ok(exit::SUCCESS);
     }
     let options = sites::Options {

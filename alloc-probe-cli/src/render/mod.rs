@@ -1,5 +1,6 @@
 //! Text, JSON and pictures from figures that are already known.
 
+pub mod between;
 pub mod budget;
 pub mod compare;
 pub mod diff;
@@ -15,3 +16,4 @@ pub mod sites;
 pub mod source;
 pub mod sources;
 pub mod summary;
+pub mod trade_off;

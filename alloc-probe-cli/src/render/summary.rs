@@ -132,7 +132,8 @@ pub fn caveat(dump: &Dump) -> Option<String> {
     }
 }
 
-fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
+/// Writes what the process was.
+pub(super) fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let (build, process) = (&dump.build, &dump.process);
     let (strong, faint) = (style::STRONG, style::FAINT);
     let name = program(dump);
@@ -338,13 +339,13 @@ fn marks(marks: &[Mark]) -> String {
 }
 
 /// Rows of a name, a figure, and what there is to say of it.
-struct Rows<'a> {
-    width: usize,
-    out: &'a mut dyn Write,
+pub(super) struct Rows<'a> {
+    pub(super) width: usize,
+    pub(super) out: &'a mut dyn Write,
 }
 
 impl Rows<'_> {
-    fn row(&mut self, name: &str, figure: String, remark: &str) -> io::Result<()> {
+    pub(super) fn row(&mut self, name: &str, figure: String, remark: &str) -> io::Result<()> {
         let (strong, faint) = (style::STRONG, style::FAINT);
         let lines = wrap(remark, self.width.saturating_sub(INDENT));
         let first = lines.first().map_or("", String::as_str);
@@ -356,7 +357,7 @@ impl Rows<'_> {
     }
 
     /// A row of bars, as many as leave room for the remark.
-    fn bars(&mut self, name: &str, values: &[u64], remark: &str) -> io::Result<()> {
+    pub(super) fn bars(&mut self, name: &str, values: &[u64], remark: &str) -> io::Result<()> {
         const BARS: usize = 12;
         let bars = text::sparkline(values, self.width.saturating_sub(BARS + 2 + text::width(remark)));
         let (bar, faint) = (style::BAR, style::FAINT);

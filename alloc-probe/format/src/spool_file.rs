@@ -3,7 +3,7 @@
 use crate::cgroup::Noted;
 use crate::dump::{Build, Dump, Ended, SitePages};
 use crate::snapshot::facts::Facts;
-use crate::snapshot::{Now, snapshot};
+use crate::snapshot::{Now, has_passed, snapshot};
 use crate::spool::{
     EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MAGIC, Section, Spool, VERSION, header, thread,
 };
@@ -118,6 +118,11 @@ impl SpoolFile {
         let rate = if nanos > 0.0 { ticks / nanos } else { 1.0 };
         let ticks = start_ticks.wrapping_add((mono_ns.saturating_sub(start_ns) as f64 * rate) as u64);
         snapshot(self, Now { ticks, mono_ns, ended: Ended::Running, signal: None, from_spool: true }, pages)
+    }
+
+    /// Whether the program has passed a mark: a name as the spool keeps it.
+    pub fn has_passed(&self, mark: &str) -> bool {
+        has_passed(self, mark)
     }
 
     /// How its program was built.

@@ -1,11 +1,13 @@
 //! The figures of the process as metrics.
 
 use super::control::{self, stats};
+use crate::os::{clock, monotonic_ns};
+use crate::profile::operations::{self, Reading};
 use crate::profile::resident;
 use crate::shared::exposition::Exposition;
 use crate::shared::mode::Mode;
 use crate::spool;
-use alloc_probe_format::spool::{Section, header};
+use alloc_probe_format::spool::{Section, header, operation as word};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The figures of the process in [Prometheus' text format], version 0.0.4: what a service answers at `/metrics`, with the
@@ -27,7 +29,7 @@ use std::sync::atomic::Ordering::Relaxed;
 pub fn metrics() -> String {
     let stats = stats();
     let resident = resident::now();
-    let mut metrics = Exposition::new(stats.mode);
+    let mut metrics = Exposition::new(stats.mode, operations::readings().count());
     if !control::prepared() {
         return metrics.finish();
     }
@@ -70,5 +72,82 @@ pub fn metrics() -> String {
             header(header::SAMPLE_BYTES),
         );
     }
+    add_operations(&mut metrics);
     metrics.finish()
+}
+
+/// What the program does by name: nothing, where it gave none.
+fn add_operations(metrics: &mut Exposition) {
+    let operations = operations::readings();
+    if operations.clone().next().is_none() {
+        return;
+    }
+    for (head, word) in OF_OPERATIONS {
+        metrics.by_operation(
+            head,
+            operations.clone().map(|operation| {
+                let value = operation.word(word);
+                (operation, value)
+            }),
+        );
+    }
+    let tick_ns = tick_ns();
+    metrics.histogram("operation_seconds", "How long operations took that ended.");
+    for operation in operations {
+        let within = BOUNDS.into_iter().map(|(text, ns)| (text, operation.within((ns / tick_ns) as u64)));
+        let count = operation.within(u64::MAX);
+        let seconds = operation.word(word::TICKS) as f64 * tick_ns / 1e9;
+        metrics.seconds_of("operation_seconds", operation.name(), within, (count, seconds));
+    }
+}
+
+/// The figures of an operation, and where they are.
+const OF_OPERATIONS: [((&str, &str, &str), usize); 7] = [
+    (("operations_started_total", "counter", "How often operations began."), word::STARTED),
+    (
+        ("operations_finished_total", "counter", "How often they ended, but by being cancelled."),
+        word::FINISHED,
+    ),
+    (("operations_failed_total", "counter", "How often of these they failed."), word::FAILED),
+    (
+        ("operations_cancelled_total", "counter", "How often their futures were dropped early."),
+        word::CANCELLED,
+    ),
+    (("operation_allocated_bytes_total", "counter", "Bytes allocated in operations."), word::TOTAL_BYTES),
+    (("operation_allocated_blocks_total", "counter", "The same in blocks."), word::TOTAL_BLOCKS),
+    (("operation_peak_bytes", "gauge", "The most that one made live bytes grow."), word::PEAK_BYTES),
+];
+
+/// Bounds of the histogram: in seconds, as text, and in nanoseconds.
+const BOUNDS: [(&str, f64); 16] = [
+    ("0.0001", 1e5),
+    ("0.00025", 2.5e5),
+    ("0.0005", 5e5),
+    ("0.001", 1e6),
+    ("0.0025", 2.5e6),
+    ("0.005", 5e6),
+    ("0.01", 1e7),
+    ("0.025", 2.5e7),
+    ("0.05", 5e7),
+    ("0.1", 1e8),
+    ("0.25", 2.5e8),
+    ("0.5", 5e8),
+    ("1", 1e9),
+    ("2.5", 2.5e9),
+    ("5", 5e9),
+    ("10", 1e10),
+];
+
+/// How long a tick of the clock is, in nanoseconds: from now and the start on both clocks.
+fn tick_ns() -> f64 {
+    let header_word = |word: usize| spool::header()[word].load(Relaxed);
+    let ticks = clock::ticks().wrapping_sub(header_word(header::START_TICKS));
+    let nanos = monotonic_ns().wrapping_sub(header_word(header::START_MONO_NS));
+    if header_word(header::CLOCK) == 2 || ticks == 0 { 1.0 } else { nanos as f64 / ticks as f64 }
+}
+
+impl AsRef<str> for Reading {
+    fn as_ref(&self) -> &str {
+        self.name()
+    }
 }

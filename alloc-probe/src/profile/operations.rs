@@ -150,6 +150,52 @@ impl Instance {
     }
 }
 
+/// What an operation's place says now, without what threads that are in it have allocated since they entered.
+#[cfg(feature = "metrics")]
+pub(crate) struct Reading {
+    place: &'static Place<{ word::WORDS }>,
+    name: [u8; word::NAME_BYTES],
+    length: usize,
+}
+
+/// All operations that have a name by now, and how many there may be at most. Makes no table.
+#[cfg(feature = "metrics")]
+pub(crate) fn readings() -> impl Iterator<Item = Reading> + Clone {
+    let has_any = !spool::base(Section::OPERATIONS).is_null();
+    has_any.then(places).flatten().unwrap_or_default().iter().filter_map(Reading::of)
+}
+
+#[cfg(feature = "metrics")]
+impl Reading {
+    /// None where the place is free, or not yet whole.
+    fn of(place: &'static Place<{ word::WORDS }>) -> Option<Reading> {
+        let length = place[word::LENGTH].load(std::sync::atomic::Ordering::Acquire).checked_sub(1)? as usize;
+        let mut name = [0; word::NAME_BYTES];
+        for (to, from) in name.chunks_exact_mut(8).zip(&place[word::NAME..]) {
+            to.copy_from_slice(&from.load(Relaxed).to_le_bytes());
+        }
+        (place[word::NUMBER].load(Relaxed) > 0).then_some(Reading { place, name, length })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        let kept = self.name.get(..self.length).unwrap_or(&self.name);
+        std::str::from_utf8(kept).unwrap_or_default()
+    }
+
+    /// A word of its place.
+    pub(crate) fn word(&self, word: usize) -> u64 {
+        self.place[word].load(Relaxed)
+    }
+
+    /// How many took at most so many ticks, as far as buckets tell them apart.
+    pub(crate) fn within(&self, ticks: u64) -> u64 {
+        let counts = histogram((self.word(word::NUMBER) - 1) as u32);
+        let within = counts.iter().enumerate().take_while(|(bucket, _)| latency::middle(*bucket) <= ticks);
+        within.map(|(_, count)| count.load(Relaxed)).sum()
+    }
+}
+
 fn histogram(number: u32) -> &'static Histogram {
     // SAFETY: whoever has a number made room for the entry, at an address that stays, and zero is a valid value of every word.
     unsafe { &*spool::base(Section::LATENCIES).cast::<Histogram>().add(number as usize) }

@@ -2,7 +2,7 @@
 
 use super::mode::Mode;
 use super::stats::Stats;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// Metrics, as text. The figures are read before there is memory for it, so they don't have it.
 pub(crate) struct Exposition(String);
@@ -10,20 +10,23 @@ pub(crate) struct Exposition(String);
 /// More than all metrics take, so that the text is one block.
 const BYTES: usize = 8 << 10;
 
+/// More than those of one operation take, whose name may have 128 bytes, and as many again if each of them is escaped.
+const OPERATION_BYTES: usize = 10 << 10;
+
 const MODES: [(Mode, &str); 4] =
     [(Mode::Off, "off"), (Mode::Count, "count"), (Mode::Sample, "sample"), (Mode::Full, "full")];
 
 impl Exposition {
-    /// What can be said whether or not anything is recorded.
-    pub(crate) fn new(mode: Mode) -> Exposition {
-        let mut metrics = Exposition(String::with_capacity(BYTES));
+    /// What can be said whether or not anything is recorded, with room for the figures of so many operations.
+    pub(crate) fn new(mode: Mode, operations: usize) -> Exposition {
+        let mut metrics = Exposition(String::with_capacity(BYTES + operations * OPERATION_BYTES));
         metrics.head("build_info", "gauge", "The version of alloc-probe, and how it was compiled.");
         let [version, opt_level, rustc] =
             [env!("CARGO_PKG_VERSION"), env!("ALLOC_PROBE_OPT_LEVEL"), env!("ALLOC_PROBE_RUSTC")];
         metrics.value("build_info", &[("version", version), ("opt_level", opt_level), ("rustc", rustc)], 1);
         metrics.head("mode", "gauge", "1 for how much is recorded now, 0 for the others.");
         for (one, name) in MODES {
-            metrics.value("mode", &[("mode", name)], (one == mode).into());
+            metrics.value("mode", &[("mode", name)], u64::from(one == mode));
         }
         metrics
     }
@@ -61,6 +64,42 @@ impl Exposition {
         self.value(name, &[], value);
     }
 
+    /// A family of figures with a value for each operation, by its name.
+    #[cfg(not(portable))]
+    pub(crate) fn by_operation<Name: AsRef<str>>(
+        &mut self,
+        (name, kind, help): (&str, &str, &str),
+        values: impl Iterator<Item = (Name, u64)>,
+    ) {
+        self.head(name, kind, help);
+        for (operation, value) in values {
+            self.value(name, &[("operation", operation.as_ref())], value);
+        }
+    }
+
+    /// The head of a histogram, whose parts follow.
+    #[cfg(not(portable))]
+    pub(crate) fn histogram(&mut self, name: &str, help: &str) {
+        self.head(name, "histogram", help);
+    }
+
+    /// A histogram of one operation, in seconds: how many took no longer than a bound, in ascending order, how many there
+    /// were, and how long they took together.
+    #[cfg(not(portable))]
+    pub(crate) fn seconds_of(
+        &mut self,
+        name: &str,
+        operation: &str,
+        within: impl Iterator<Item = (&'static str, u64)>,
+        (count, sum_seconds): (u64, f64),
+    ) {
+        for (bound, count) in within.chain([("+Inf", count)]) {
+            self.part(name, "_bucket", &[("operation", operation), ("le", bound)], count);
+        }
+        self.part(name, "_sum", &[("operation", operation)], sum_seconds);
+        self.part(name, "_count", &[("operation", operation)], count);
+    }
+
     /// The text.
     pub(crate) fn finish(self) -> String {
         self.0
@@ -70,8 +109,12 @@ impl Exposition {
         self.write(format_args!("# HELP alloc_probe_{name} {help}\n# TYPE alloc_probe_{name} {kind}\n"));
     }
 
-    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
-        self.write(format_args!("alloc_probe_{name}"));
+    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.part(name, "", labels, value);
+    }
+
+    fn part(&mut self, name: &str, part: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.write(format_args!("alloc_probe_{name}{part}"));
         for (index, (label, text)) in labels.iter().enumerate() {
             let before = if index == 0 { '{' } else { ',' };
             self.write(format_args!("{before}{label}=\""));

@@ -10,10 +10,11 @@ use std::hint::black_box;
 pub(crate) const CASES: Cases = Cases {
     checks: cases![
         metrics_have_the_figures_of_the_process,
+        operations_have_their_figures,
         what_is_not_known_is_not_there,
         threads_that_end_are_counted_once,
     ],
-    scenarios: cases![scrapes, is_off, threads_end],
+    scenarios: cases![scrapes, operates, is_off, threads_end],
 };
 
 /// The metrics of a text by name, those with labels with them. It fails where the text is not as the format says.
@@ -31,11 +32,20 @@ fn read(text: &str) -> BTreeMap<String, u64> {
         assert!(!families.contains(&name), "{name} is there twice");
         families.push(name);
         let kind = lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} "))).expect(line);
-        assert_eq!(kind, if name.ends_with("_total") { "counter" } else { "gauge" }, "{name}");
+        let expected = match () {
+            () if name.ends_with("_total") => "counter",
+            () if name.ends_with("_seconds") => "histogram",
+            () => "gauge",
+        };
+        assert_eq!(kind, expected, "{name}");
         let mut count = 0;
         while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
             let (key, value) = line.rsplit_once(' ').expect(line);
             let labels = key.strip_prefix(name).expect(line);
+            let is_part = kind == "histogram";
+            let part = ["_bucket", "_sum", "_count"].iter().find_map(|part| labels.strip_prefix(part));
+            assert_eq!(part.is_some(), is_part, "{line}");
+            let labels = part.unwrap_or(labels);
             if !labels.is_empty() {
                 let labels = labels.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).expect(line);
                 for label in labels.split("\",") {
@@ -43,7 +53,9 @@ fn read(text: &str) -> BTreeMap<String, u64> {
                     assert!(is_name(label) && !value.contains('\\'), "{line}");
                 }
             }
-            assert_eq!(values.insert(key.to_owned(), value.parse().expect(line)), None, "{line}");
+            // Seconds are not whole; nanoseconds are.
+            let whole = value.parse().unwrap_or_else(|_| (value.parse::<f64>().expect(line) * 1e9) as u64);
+            assert_eq!(values.insert(key.to_owned(), whole), None, "{line}");
             count += 1;
         }
         assert!(count > 0, "{name} has no value");
@@ -103,6 +115,68 @@ fn scrapes() {
 fn metrics_have_the_figures_of_the_process() {
     for mode in ["count", "sample", "full"] {
         Child::new("scrapes", mode).succeed();
+    }
+}
+
+/// Does one operation a hundred times, fails once, and is in another one as it scrapes.
+fn operates() {
+    const BYTES: usize = 5000;
+    for round in 0..100 {
+        let _operation = alloc_probe::operation("make \"it\"");
+        drop(black_box(vec![1u8; BYTES]));
+        if round == 7 {
+            alloc_probe::operation_failed();
+        }
+    }
+    let _operation = alloc_probe::operation("scrape");
+    let before = stats();
+    let text = metrics();
+    assert_eq!(stats().total_blocks, before.total_blocks + 1, "the text is one block");
+    let rows = |name: &str| -> Vec<(String, String)> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("alloc_probe_"));
+        let of_name = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('{'));
+        of_name
+            .map(|line| {
+                let (labels, value) = line.rsplit_once("} ").expect(line);
+                (labels.to_owned(), value.to_owned())
+            })
+            .collect()
+    };
+    let value = |name: &str, labels: &str| {
+        let rows = rows(name);
+        let row = rows.iter().find(|(other, _)| other == labels);
+        row.unwrap_or_else(|| panic!("{name} {labels}: {rows:?}")).1.clone()
+    };
+    const MADE: &str = "operation=\"make \\\"it\\\"\"";
+    const SCRAPE: &str = "operation=\"scrape\"";
+    for (name, made, scrape) in [
+        ("operations_started_total", "100", "1"),
+        ("operations_finished_total", "100", "0"),
+        ("operations_failed_total", "1", "0"),
+        ("operations_cancelled_total", "0", "0"),
+        ("operation_allocated_bytes_total", "500000", "0"),
+        ("operation_allocated_blocks_total", "100", "0"),
+        ("operation_peak_bytes", "5000", "0"),
+        ("operation_seconds_count", "100", "0"),
+        ("operation_seconds_sum", "", "0"),
+    ] {
+        assert!(made.is_empty() || value(name, MADE) == made, "{name}: {}", value(name, MADE));
+        assert_eq!(value(name, SCRAPE), scrape, "{name}");
+    }
+    let sum: f64 = value("operation_seconds_sum", MADE).parse().expect("it is a number");
+    assert!(sum > 0.0);
+    let buckets = rows("operation_seconds_bucket");
+    let of_made: Vec<u64> = buckets
+        .iter()
+        .filter(|(labels, _)| labels.starts_with(MADE))
+        .map(|(_, count)| count.parse().expect("it is a number"))
+        .collect();
+    assert!(of_made.is_sorted() && of_made.last() == Some(&100) && of_made.len() == 17, "{of_made:?}");
+}
+
+fn operations_have_their_figures() {
+    for mode in ["count", "sample", "full"] {
+        Child::new("operates", mode).succeed();
     }
 }
 

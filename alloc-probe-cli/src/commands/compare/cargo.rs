@@ -80,6 +80,8 @@ pub(super) struct Built {
     pub(super) executable: PathBuf,
     /// Its sizes, as its profile has it.
     pub(super) binary: Binary,
+    /// Whether what runs knows its source lines.
+    pub(super) has_lines: bool,
     /// How long the build took from nothing; none where a part of it was there and nobody knows.
     pub(super) build_time: Option<Duration>,
 }
@@ -149,14 +151,18 @@ impl Workspace {
         let mut artifact = self.program(artifacts)?;
         // What ships is what the profile makes.
         let binary = Binary::read(artifact.path())?;
-        if !binary.has_lines || !artifact.has_debug_info() {
+        let mut has_lines = binary.has_lines;
+        if !has_lines || !artifact.has_debug_info() {
             configs.push(config(profile, "strip", "none"));
             if !artifact.has_debug_info() {
                 configs.push(config(profile, "debug", "line-tables-only"));
             }
             artifact = self.program(build(args, variant, &configs, folder.as_deref(), watch)?)?;
+            let with_lines = Binary::read(artifact.path())?;
+            has_lines = with_lines.has_lines || with_lines.is_split;
         }
-        Ok(Built { variant: variant.clone(), executable: artifact.path().to_owned(), binary, build_time })
+        let executable = artifact.path().to_owned();
+        Ok(Built { variant: variant.clone(), executable, binary, has_lines, build_time })
     }
 
     /// The one program among what was built: the only one, or the one that `cargo run` would take.

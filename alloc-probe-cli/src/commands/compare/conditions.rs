@@ -100,6 +100,79 @@ impl Processors {
     }
 }
 
+/// How often, and where known how long, this process's group and the processors were slowed down. What the system does not
+/// tell is not known, and not told of.
+#[derive(Debug, Default)]
+pub(super) struct Throttling {
+    /// Microseconds for which the control group had to wait, as its processor time was limited.
+    group_us: Option<u64>,
+    /// How often processors were slowed down as they were too hot.
+    hot: Option<u64>,
+    /// The least share of their highest frequency that processors are allowed now.
+    allowed: Option<f64>,
+}
+
+impl Throttling {
+    /// Looks now.
+    pub(super) fn now() -> Throttling {
+        Throttling::of(Path::new("/sys"), fs::read_to_string("/proc/self/cgroup").ok().as_deref())
+    }
+
+    fn of(sys: &Path, groups: Option<&str>) -> Throttling {
+        let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+        let group = groups.and_then(|groups| groups.lines().find_map(|line| line.strip_prefix("0::/")));
+        let stat = group
+            .and_then(|group| fs::read_to_string(sys.join("fs/cgroup").join(group).join("cpu.stat")).ok());
+        let waited = stat.as_ref().and_then(|stat| {
+            stat.lines().find_map(|line| line.strip_prefix("throttled_usec ")?.trim().parse().ok())
+        });
+        let processors: Vec<PathBuf> = fs::read_dir(sys.join("devices/system/cpu"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| {
+                let name = entry.file_name();
+                let number = name.to_string_lossy().strip_prefix("cpu").map(str::to_owned);
+                number.is_some_and(|number| {
+                    number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty()
+                })
+            })
+            .map(|entry| entry.path())
+            .collect();
+        let hot =
+            processors.iter().filter_map(|cpu| number(&cpu.join("thermal_throttle/core_throttle_count")));
+        let allowed = processors.iter().filter_map(|cpu| {
+            let of = |file: &str| number(&cpu.join("cpufreq").join(file));
+            Some(of("scaling_max_freq")? as f64 / of("cpuinfo_max_freq").filter(|most| *most > 0)? as f64)
+        });
+        Throttling { group_us: waited, hot: hot.reduce(|a, b| a + b), allowed: allowed.reduce(f64::min) }
+    }
+
+    /// Sentences about what slowed things down since `earlier`.
+    pub(super) fn since(&self, earlier: &Throttling) -> Vec<String> {
+        let more =
+            |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then?)).filter(|more| *more > 0);
+        let mut sentences = Vec::new();
+        if let Some(us) = more(self.group_us, earlier.group_us) {
+            let waited = crate::units::duration(us.saturating_mul(1000));
+            sentences.push(format!(
+                "the control group's limit of processor time held the runs up for {waited}: times are longer by that"
+            ));
+        }
+        if more(self.hot, earlier.hot).is_some() {
+            sentences.push("processors were too hot and slowed down during the timed runs".to_owned());
+        }
+        if let Some(share) = self.allowed.filter(|share| *share < SLOWED) {
+            let percent = share * 100.0;
+            sentences.push(format!("processors are held to {percent:.0}% of their highest frequency"));
+        }
+        sentences
+    }
+}
+
+/// The share of the highest frequency below which a limit is told of.
+const SLOWED: f64 = 0.99;
+
 /// Forgets the most resident memory that this process had, where the system can: of a program that it starts, the system
 /// counts as much, from the moment before that becomes itself.
 pub(super) fn forget_own_peak() {
@@ -117,6 +190,39 @@ pub(super) fn own_peak_bytes() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_slows_processors_down_is_told() {
+        let sys = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = sys.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let now = || Throttling::of(sys.path(), Some("1:name=x:/y\n0::/a/b\n"));
+        // What the system does not tell is not made up.
+        assert!(now().since(&now()).is_empty() && now().group_us.is_none() && now().hot.is_none());
+        write("fs/cgroup/a/b/cpu.stat", "usage_usec 9\nnr_throttled 1\nthrottled_usec 1000\n");
+        for cpu in ["cpu0", "cpu1"] {
+            write(&format!("devices/system/cpu/{cpu}/thermal_throttle/core_throttle_count"), "3\n");
+            write(&format!("devices/system/cpu/{cpu}/cpufreq/cpuinfo_max_freq"), "4000000\n");
+            write(&format!("devices/system/cpu/{cpu}/cpufreq/scaling_max_freq"), "4000000\n");
+        }
+        write("devices/system/cpu/cpufreq/boost", "1\n");
+        let before = now();
+        assert!(now().since(&before).is_empty());
+        write("fs/cgroup/a/b/cpu.stat", "throttled_usec 251000\n");
+        write("devices/system/cpu/cpu1/thermal_throttle/core_throttle_count", "4\n");
+        write("devices/system/cpu/cpu0/cpufreq/scaling_max_freq", "2000000\n");
+        assert_eq!(
+            now().since(&before),
+            [
+                "the control group's limit of processor time held the runs up for 250.0 ms: times are longer by that",
+                "processors were too hot and slowed down during the timed runs",
+                "processors are held to 50% of their highest frequency",
+            ]
+        );
+    }
 
     #[test]
     fn work_of_others_is_told_from_our_own() {

@@ -3,6 +3,7 @@
 use crate::commands::run::described;
 use crate::commands::watch::{Ended, Watch, Watched};
 use crate::error::{Error, io_reason};
+use crate::load::process::has_passed;
 use crate::output_file::{Readers, Unfinished};
 use rustix::process::Signal;
 use std::fs::File;
@@ -21,6 +22,8 @@ pub enum Ready {
     Port(u16),
     /// It prints this.
     Line(String),
+    /// It passes this mark.
+    Mark(String),
 }
 
 impl FromStr for Ready {
@@ -32,7 +35,8 @@ impl FromStr for Ready {
                 port.parse().map(Ready::Port).map_err(|error| error.to_string())
             }
             Some(("line", line)) if !line.is_empty() => Ok(Ready::Line(line.to_owned())),
-            _ => Err("write it like port=8080 or line='listening on'".to_owned()),
+            Some(("mark", mark)) if !mark.is_empty() => Ok(Ready::Mark(mark.to_owned())),
+            _ => Err("write it like port=8080, line='listening on' or mark=ready".to_owned()),
         }
     }
 }
@@ -47,11 +51,18 @@ pub(super) struct Driver {
     pub(super) log: PathBuf,
 }
 
-/// How often a service is asked whether it is ready.
+/// How often a service is asked whether it is ready. To look at its marks takes it some time of a processor.
 const PERIOD: Duration = Duration::from_millis(2);
+const PERIOD_OF_MARKS: Duration = Duration::from_millis(10);
 
 /// How long a service may take to be ready where nothing else was said, and how long to end.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a service that was loaded ended: where something went wrong, with what.
+pub(super) struct Driven {
+    pub(super) ended: Ended,
+    pub(super) failure: Option<String>,
+}
 
 impl Driver {
     /// Makes sure that nobody else answers in the service's place.
@@ -73,15 +84,23 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// Where the service is not ready in time, or the driver fails or takes too long.
+    /// Where the driver can't be run, or this program is interrupted.
     pub(super) fn drive(
         &self,
         service: Watched<'_>,
         output: &File,
         most: Option<Duration>,
         watch: &Watch,
-    ) -> Result<Ended, Error> {
-        let ready = self.wait(&service, output, most.unwrap_or(PATIENCE), watch)?;
+    ) -> Result<Driven, Error> {
+        let not_run = |error| Error::new(format!("cannot run `{}`: {}", self.command, io_reason(&error)));
+        let ready = match self.wait(&service, output, most.unwrap_or(PATIENCE), watch)? {
+            Ok(ready) => ready,
+            Err(failure) => {
+                service.signal(Signal::KILL);
+                let ended = service.wait(None).map_err(not_run)?;
+                return Ok(Driven { ended, failure: Some(failure) });
+            }
+        };
         let unwritable = |error| Error::write(&self.log, &error);
         let log = Unfinished::new(&self.log, Readers::Usual).map_err(unwritable)?;
         let mut command = Command::new("sh");
@@ -89,56 +108,59 @@ impl Driver {
         command
             .stdout(log.file.try_clone().map_err(unwritable)?)
             .stderr(log.file.try_clone().map_err(unwritable)?);
-        let not_run = |error| Error::new(format!("cannot run `{}`: {}", self.command, io_reason(&error)));
         let driven = watch.start(&mut command, Signal::KILL).map_err(not_run)?.wait(most).map_err(not_run)?;
         watch.check()?;
         log.finish().map_err(unwritable)?;
-        if driven.is_late || !driven.status.success() {
-            let how = if driven.is_late { "takes too long".to_owned() } else { described(driven.status) };
-            return Err(Error::new(format!(
-                "the driver `{}` failed: {how}; what it printed is in `{}`",
-                self.command,
-                self.log.display()
-            )));
-        }
         service.signal(Signal::TERM);
         let ended = service.wait(Some(PATIENCE)).map_err(not_run)?;
-        Ok(Ended { wall: driven.wall, ready: Some(ready), ..ended })
+        let failure = if driven.is_late || !driven.status.success() {
+            let how = if driven.is_late { "takes too long".to_owned() } else { described(driven.status) };
+            let (command, log) = (&self.command, self.log.display());
+            Some(format!("the driver `{command}` failed: {how}; what it printed is in `{log}`"))
+        } else if ended.is_late {
+            Some("the program did not end after SIGTERM, and was killed".to_owned())
+        } else {
+            None
+        };
+        Ok(Driven { ended: Ended { wall: driven.wall, ready: Some(ready), ..ended }, failure })
     }
 
+    /// How long the service took to be ready, or why it is not.
     fn wait(
         &self,
         service: &Watched<'_>,
         output: &File,
         most: Duration,
         watch: &Watch,
-    ) -> Result<Duration, Error> {
+    ) -> Result<Result<Duration, String>, Error> {
         let started = Instant::now();
-        let what = match &self.ready {
-            Ready::Port(port) => format!("accepts connections at port {port}"),
-            Ready::Line(line) => format!("prints `{line}`"),
+        let (what, period) = match &self.ready {
+            Ready::Port(port) => (format!("accepts connections at port {port}"), PERIOD),
+            Ready::Line(line) => (format!("prints `{line}`"), PERIOD),
+            Ready::Mark(mark) => (format!("passes the mark `{mark}`"), PERIOD_OF_MARKS),
         };
         loop {
             watch.check()?;
-            if self.is_ready(output) {
-                return Ok(started.elapsed());
+            // Before the question: what it did last, it did before its end.
+            let has_ended = service.has_ended();
+            if self.is_ready(service, output) {
+                return Ok(Ok(started.elapsed()));
             }
-            if service.has_ended() {
-                return Err(Error::new(format!("the program ended before it {what}")));
+            if has_ended {
+                return Ok(Err(format!("the program ended before it {what}")));
             }
             if started.elapsed() > most {
-                return Err(Error::new(format!(
-                    "the program was not ready in time: nothing showed that it {what}"
-                )));
+                return Ok(Err(format!("the program was not ready in time: nothing showed that it {what}")));
             }
-            std::thread::sleep(PERIOD);
+            std::thread::sleep(period);
         }
     }
 
-    fn is_ready(&self, output: &File) -> bool {
+    fn is_ready(&self, service: &Watched<'_>, output: &File) -> bool {
         match &self.ready {
             Ready::Port(port) => accepts(*port),
             Ready::Line(line) => text(output).is_some_and(|text| text.contains(line)),
+            Ready::Mark(mark) => has_passed(service.id(), mark),
         }
     }
 }
@@ -166,7 +188,8 @@ mod tests {
     fn a_service_is_ready_by_a_port_or_a_line() {
         assert_eq!("port=8080".parse(), Ok(Ready::Port(8080)));
         assert_eq!("line=a=b c".parse(), Ok(Ready::Line("a=b c".to_owned())));
-        for wrong in ["", "port", "port=", "port=0", "port=70000", "line=", "mark=ready"] {
+        assert_eq!("mark=ready".parse(), Ok(Ready::Mark("ready".to_owned())));
+        for wrong in ["", "port", "port=", "port=0", "port=70000", "line=", "mark=", "ready"] {
             assert!(wrong.parse::<Ready>().is_err(), "{wrong}");
         }
     }

@@ -3,16 +3,40 @@
 use super::one_build::Compared;
 use crate::analyse::compared::{Row, Table, Unit, Value};
 use crate::analyse::doctor::settings;
+use crate::analyse::operations::{Latency, latency, per_second};
 use crate::commands::watch::Ended;
 use crate::project::Project;
 use crate::project::binary::Binary;
-use alloc_probe_format::dump::Dump;
+use alloc_probe_format::dump::{Dump, Operation};
+use std::cmp::Reverse;
 use std::time::Duration;
 
 /// What `--columns` and `--sort` take, in the order of the table.
-pub(super) const KEYS: [&str; 18] = [
-    "build", "file", "stripped", "code", "text", "data", "debug", "startup", "wall", "cpu", "recorded",
-    "rss", "heap", "total", "blocks", "end", "retained", "stack",
+pub(super) const KEYS: [&str; 24] = [
+    "build",
+    "file",
+    "stripped",
+    "code",
+    "text",
+    "data",
+    "debug",
+    "startup",
+    "wall",
+    "cpu",
+    "recorded",
+    "rss",
+    "heap",
+    "total",
+    "blocks",
+    "end",
+    "retained",
+    "stack",
+    "throughput",
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "max",
 ];
 
 /// Settings that are told of each build.
@@ -39,28 +63,29 @@ pub(super) fn table(
     runs: u32,
     mut caveats: Vec<String>,
 ) -> Table {
-    let row = |key, name, unit, of: &dyn Fn(&Compared) -> Option<Value>| Row {
+    let row = |key, name: &str, unit, of: &dyn Fn(&Compared) -> Option<Value>| Row {
         key,
-        name,
+        name: name.to_owned(),
+        operation: None,
         unit,
         values: compared.iter().map(of).collect(),
     };
     let size = |of: fn(&Binary) -> u64| move |one: &Compared| Some(Value::exact(of(&one.built.binary)));
     let time = |of: fn(&Ended) -> Duration| {
-        move |one: &Compared| Value::of_runs(one.runs.iter().map(|run| nanos(of(run))).collect())
+        move |one: &Compared| Value::of_runs(one.measured.runs.iter().map(|run| nanos(of(run))).collect())
     };
     let of_dump = |of: fn(&Dump) -> u64| {
         move |one: &Compared| one.profile.as_ref().map(|profile| Value::exact(of(&profile.dump)))
     };
     let rss = |one: &Compared| {
-        let seen: Vec<u64> = one.runs.iter().map(|run| run.peak_rss_bytes).collect();
+        let (seen, counted) = (&one.measured.rss_bytes, one.measured.counted_rss_bytes);
         match seen.iter().all(|bytes| *bytes > one.rss_floor_bytes) {
-            true => Value::of_runs(seen),
-            false => (one.counted_rss_bytes > 0).then(|| Value::exact(one.counted_rss_bytes)),
+            true => Value::of_runs(seen.clone()),
+            false => (counted > 0).then(|| Value::exact(counted)),
         }
     };
     let deepest = |dump: &Dump| dump.threads.iter().map(|thread| thread.stack_bytes).max().unwrap_or(0);
-    let rows = vec![
+    let mut rows = vec![
         row("build", "build time", Unit::Nanoseconds, &|one| {
             one.built.build_time.map(nanos).map(Value::exact)
         }),
@@ -71,13 +96,14 @@ pub(super) fn table(
         row("data", "  data", Unit::Bytes, &size(|binary| binary.data_bytes)),
         row("debug", "  debug info", Unit::Bytes, &size(|binary| binary.debug_bytes)),
         row("startup", "start-up", Unit::Nanoseconds, &|one| {
-            let ready: Vec<u64> = one.runs.iter().filter_map(|run| run.ready).map(nanos).collect();
-            Value::of_runs(if ready.is_empty() { one.startups.clone() } else { ready })
+            let measured = &one.measured;
+            let ready: Vec<u64> = measured.runs.iter().filter_map(|run| run.ready).map(nanos).collect();
+            Value::of_runs(if ready.is_empty() { measured.startups.clone() } else { ready })
         }),
         row("wall", "run time", Unit::Nanoseconds, &time(|run| run.wall)),
         row("cpu", "  of processors", Unit::Nanoseconds, &time(|run| run.cpu)),
         row("recorded", "  with recording", Unit::Nanoseconds, &|one| {
-            one.recorded.map(|run| Value::exact(nanos(run.wall)))
+            one.measured.recorded.map(|run| Value::exact(nanos(run.wall)))
         }),
         row("rss", "peak resident", Unit::Bytes, &rss),
         row("heap", "heap at peak", Unit::Bytes, &of_dump(|dump| dump.totals.peak_bytes)),
@@ -87,6 +113,7 @@ pub(super) fn table(
         row("retained", "resident then", Unit::Bytes, &of_dump(|dump| dump.memory.rss_bytes)),
         row("stack", "deepest stack", Unit::Bytes, &of_dump(deepest)),
     ];
+    rows.extend(operations(compared));
     let settings = settings_of(compared, project, profiles);
     let of = |key: &str| settings.iter().find(|(name, _)| *name == key);
     if let (Some((_, levels)), Some((_, assertions))) = (of("opt-level"), of("debug-assertions")) {
@@ -103,7 +130,12 @@ pub(super) fn table(
         settings,
         runs,
         caveats,
+        failed: compared.iter().map(|one| one.measured.failure.is_some()).collect(),
     };
+    for one in compared.iter().filter(|one| one.profile.is_some() && !one.built.has_lines) {
+        let name = &one.built.variant.name;
+        table.caveats.push(format!("`{name}` has no line tables: its sites have no lines"));
+    }
     let values = table.row("wall").into_iter().flat_map(|row| row.values.iter().flatten());
     let spread = values.map(|value| value.spread()).fold(0.0, f64::max);
     if spread > NOISY {
@@ -113,6 +145,47 @@ pub(super) fn table(
     }
     table
 }
+
+/// What each operation took in the runs that only counted: those first that took most time together.
+fn operations(compared: &[Compared]) -> Vec<Row> {
+    let mut took: Vec<(&str, u64)> = Vec::new();
+    let runs = compared.iter().flat_map(|one| &one.measured.operations);
+    for operation in runs.flatten().filter(|operation| operation.started > 0) {
+        match took.iter_mut().find(|(name, _)| *name == operation.name) {
+            Some((_, ns)) => *ns = ns.saturating_add(operation.duration_ns),
+            None => took.push((&operation.name, operation.duration_ns)),
+        }
+    }
+    took.sort_by_key(|(_, ns)| Reverse(*ns));
+    let row = |operation: &str, key, name: &str, unit, of: &dyn Fn(&Operation) -> Option<u64>| {
+        let value = |one: &Compared| {
+            let named = one.measured.operations.iter().flatten().filter(|done| done.name == operation);
+            Value::of_runs(named.filter_map(of).collect())
+        };
+        let values = compared.iter().map(value).collect();
+        Row { key, name: name.to_owned(), operation: Some(operation.to_owned()), unit, values }
+    };
+    let mut rows = Vec::new();
+    for (operation, _) in took {
+        let rate = |done: &Operation| per_second(done).map(|rate| (rate * 1000.0).round() as u64);
+        rows.push(row(operation, "throughput", "a second", Unit::PerThousandSeconds, &rate));
+        for (key, of) in TIMES {
+            rows.push(row(operation, key, key, Unit::Nanoseconds, &|done| latency(done).as_ref().map(of)));
+        }
+    }
+    rows
+}
+
+type OfLatency = fn(&Latency) -> u64;
+
+/// What of an operation's times.
+const TIMES: [(&str, OfLatency); 5] = [
+    ("p50", |latency| latency.p50_ns),
+    ("p90", |latency| latency.p90_ns),
+    ("p99", |latency| latency.p99_ns),
+    ("p99.9", |latency| latency.p99_9_ns),
+    ("max", |latency| latency.max_ns),
+];
 
 /// The settings of each build; none where the project can't be read.
 fn settings_of(

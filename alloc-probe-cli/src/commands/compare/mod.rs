@@ -4,6 +4,7 @@ mod cargo;
 mod conditions;
 pub mod driver;
 mod figures;
+mod measure;
 mod one_build;
 mod program;
 pub mod setting;
@@ -14,7 +15,7 @@ use self::setting::Setting;
 use self::variant::Matrix;
 use super::args::{By, Frames, Reading, SymbolArgs};
 use super::open::Opener;
-use super::watch::{Ended, Watch};
+use super::watch::Watch;
 use crate::analyse::compared::Table;
 use crate::analyse::diff::diff;
 use crate::error::Error;
@@ -26,12 +27,14 @@ use crate::render::compare::{self, Shown};
 use crate::render::diff::{self as text, View};
 use crate::render::flamegraph::{self, Place, Widths};
 use crate::render::json;
+use crate::render::trade_off;
 use crate::term::{Terminal, style};
 use cargo::{Built, Workspace};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use conditions::{Conditions, Processors};
+use conditions::Conditions;
 use driver::{Driver, Ready};
+use measure::Measured;
 use one_build::Compared;
 use program::Program;
 use std::ffi::OsString;
@@ -50,6 +53,7 @@ Examples:
   alloc-probe compare --profiles release,production --set production.codegen-units=1
   alloc-probe compare --bin api --driver 'wrk -d10s http://127.0.0.1:8080/' --ready port=8080
   alloc-probe compare --matrix 'lto=off,thin,fat; codegen-units=16,1' --runs 10 --sort wall
+  alloc-probe compare --bin api --driver ./load.sh --ready mark=ready --columns throughput,p50,p99
 
 A program that does not use alloc-probe (`alloc_probe::install!()`) is measured from outside \
 alone. It runs without standard input, and its output goes to a file beside its dump. Profiles \
@@ -76,7 +80,7 @@ pub struct Arguments {
     /// The program is a service: run this command beside it once it is ready, then end it by SIGTERM
     #[arg(long, value_name = "COMMAND", requires = "ready")]
     pub driver: Option<String>,
-    /// How the service says that it is ready: port=8080, or line=TEXT for what it prints
+    /// How the service says that it is ready: port=8080, line=TEXT for what it prints, mark=NAME for a mark
     #[arg(long, value_name = "HOW", requires = "driver")]
     pub ready: Option<Ready>,
     /// The figures to show
@@ -141,6 +145,12 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
         .extend(conditions.after(project.as_ref(), profile.map(|profile| profile.dump.build.rustc.as_str())));
     let table = figures::table(&compared, project.as_ref(), &profiles, args.runs, caveats);
     pictures(args, &mut compared, &out_dir, &watch, terminal)?;
+    let trade_off = out_dir.join("trade-off.svg");
+    let program = compared[0].built.executable.file_stem().unwrap_or_default().to_string_lossy();
+    let picture = trade_off::picture(&table, &program, args.driver.is_some());
+    if let Some(svg) = &picture {
+        output_file::write(&trade_off, Readers::Usual, |file| file.write_all(svg.as_bytes()))?;
+    }
     write_table(args, &table, &compared, terminal)?;
     let are_few = args.matrix.is_none() && !args.json && !args.markdown;
     for new in compared.iter().skip(1).filter(|_| are_few) {
@@ -151,6 +161,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     }
     terminal.out.flush()?;
     let mut written: Vec<&PathBuf> = compared.iter().flat_map(|one| &one.files).collect();
+    written.extend(picture.is_some().then_some(&trade_off));
     written.sort();
     writeln!(terminal.err)?;
     for path in written {
@@ -203,7 +214,8 @@ fn measure(
             ready,
             log: file(&built.variant, "driver.log"),
         });
-        Program { built, args: &args.args, log: file(&built.variant, "log"), timeout, driver, watch }
+        let (log, counts) = (file(&built.variant, "log"), file(&built.variant, "count.json"));
+        Program { built, args: &args.args, log, counts, timeout, driver, watch }
     };
     let programs: Vec<Program<'_>> = built.iter().map(program).collect();
     let names: Vec<&str> = built.iter().map(|built| built.variant.name.as_str()).collect();
@@ -211,98 +223,37 @@ fn measure(
         ..=3 => names.join(" and "),
         number => format!("{number} builds"),
     };
-    let mut timings: Vec<Vec<Ended>> = vec![Vec::new(); programs.len()];
+    let mut measured: Vec<Measured> = programs.iter().map(|_| Measured::default()).collect();
     status(terminal, "Timing", &format!("{names}, {} runs each without recording", args.runs))?;
-    for program in &programs {
-        // What it reads is in memory from then on, for all alike.
-        program.time(terminal.err.as_mut())?;
-    }
-    conditions::forget_own_peak();
-    let processors = Processors::now();
-    for _ in 0..args.runs {
-        // In turns: what disturbs the machine for a while disturbs them all.
-        for (program, timings) in programs.iter().zip(&mut timings) {
-            timings.push(program.time(terminal.err.as_mut())?);
-        }
-    }
-    let rss_floor_bytes = conditions::own_peak_bytes();
-    let own_seconds = timings.iter().flatten().map(|run| run.cpu.as_secs_f64()).sum();
-    let others = processors.zip(Processors::now());
-    let mut caveats: Vec<String> =
-        others.and_then(|(before, after)| after.others_since(before, own_seconds)).into_iter().collect();
+    let together = measure::time(args.runs, &programs, &mut measured, terminal)?;
     status(terminal, "Recording", &names)?;
-    let mut recorded = Vec::new();
-    for program in &programs {
-        recorded.push(record(program, &file(&program.built.variant, "count.json"), args.runs, terminal)?);
-    }
+    measure::record(args.runs, &programs, &mut measured, terminal)?;
     let logs: Vec<PathBuf> = programs.iter().map(|program| program.log.clone()).collect();
+    let mut caveats = together.caveats;
     let mut compared = Vec::new();
-    for ((built, log), (runs, mut recorded)) in
-        built.into_iter().zip(logs).zip(timings.into_iter().zip(recorded))
-    {
+    for ((built, log), measured) in built.into_iter().zip(logs).zip(measured) {
         let dump_path = file(&built.variant, "json");
         let reading = Reading { frames: args.frames.clone(), symbols: SymbolArgs::default() };
-        let profile = match recorded.holds_probe {
+        let profile = match measured.has_dump {
             true => Some(Opener::new(&reading).keep_symbols().open(&dump_path, terminal)?),
             false => None,
         };
         let mut files = vec![log];
-        files.extend(args.driver.as_ref().map(|_| file(&built.variant, "driver.log")));
+        let driver = args.driver.as_ref().map(|_| file(&built.variant, "driver.log"));
+        files.extend(driver.filter(|driver| driver.exists()));
         files.extend(profile.is_some().then(|| dump_path.clone()));
-        compared.push(Compared {
-            built,
-            dump_path,
-            runs,
-            startups: std::mem::take(&mut recorded.startups),
-            recorded: recorded.ended,
-            rss_floor_bytes,
-            counted_rss_bytes: recorded.rss_bytes,
-            profile,
-            files,
-        });
+        caveats.extend(measured.caveat(&built.variant.name));
+        let rss_floor_bytes = together.rss_floor_bytes;
+        compared.push(Compared { built, dump_path, measured, rss_floor_bytes, profile, files });
     }
-    if let Some(one) = compared.iter().find(|one| one.profile.is_none()) {
+    let without = |one: &&Compared| one.profile.is_none() && one.measured.failure.is_none();
+    if let Some(one) = compared.iter().find(without) {
         let name = one.built.executable.display();
         terminal.warn(&format!("`{name}` left no dump, so it is measured from outside alone"))?;
         terminal.hint("`alloc_probe::install!();` in its main.rs says what it allocates")?;
         caveats.push("without the probe, nothing is known of the heap, and start-up is not timed".to_owned());
     }
     Ok((compared, caveats))
-}
-
-/// What runs with the probe showed.
-#[derive(Default)]
-struct Recorded {
-    holds_probe: bool,
-    startups: Vec<u64>,
-    rss_bytes: u64,
-    ended: Option<Ended>,
-}
-
-/// Runs that only count, for what they say of the start: so many are enough for a median.
-const COUNTED_RUNS: u32 = 3;
-
-/// Runs a program to count, then to record. One that leaves no dump is not run again.
-fn record(
-    program: &Program<'_>,
-    counts: &Path,
-    runs: u32,
-    terminal: &mut Terminal<'_>,
-) -> Result<Recorded, Error> {
-    let mut recorded = Recorded::default();
-    for _ in 0..runs.min(COUNTED_RUNS) {
-        let (dump, ended) = program.record("count", counts, terminal.err.as_mut())?;
-        let Some(dump) = dump else { return Ok(recorded) };
-        output_file::remove_earlier(counts)?;
-        recorded.rss_bytes = recorded.rss_bytes.max(dump.memory.peak_rss_bytes);
-        let to_first = dump.process.start_unix_ns.saturating_sub(ended.started_unix_ns);
-        let ready = dump.marks.iter().find(|mark| mark.name == "ready");
-        recorded.startups.push(to_first + ready.map_or(0, |mark| mark.first_ns));
-    }
-    let (dump, ended) = program.record("full", &program.log.with_extension("json"), terminal.err.as_mut())?;
-    recorded.holds_probe = dump.is_some();
-    recorded.ended = Some(ended);
-    Ok(recorded)
 }
 
 /// Says what takes time, as cargo does just before.

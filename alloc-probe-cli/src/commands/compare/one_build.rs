@@ -1,7 +1,7 @@
 //! A build with all that was measured of it.
 
 use super::cargo::Built;
-use crate::commands::watch::Ended;
+use super::measure::Measured;
 use crate::profile::Profile;
 use std::path::PathBuf;
 
@@ -9,17 +9,10 @@ use std::path::PathBuf;
 pub(super) struct Compared {
     pub(super) built: Built,
     pub(super) dump_path: PathBuf,
-    /// Runs without recording.
-    pub(super) runs: Vec<Ended>,
-    /// From the start to the mark `ready`, or to the first allocation: of runs that only counted.
-    pub(super) startups: Vec<u64>,
-    /// The run that was recorded.
-    pub(super) recorded: Option<Ended>,
+    pub(super) measured: Measured,
     /// From which resident memory on the system's figure of a run is the run's own.
     pub(super) rss_floor_bytes: u64,
-    /// The most resident memory of a run that only counted, as the process itself saw it.
-    pub(super) counted_rss_bytes: u64,
-    /// None where the program does not hold the probe.
+    /// None where the program does not hold the probe, or left no dump.
     pub(super) profile: Option<Profile>,
     /// Where its files are.
     pub(super) files: Vec<PathBuf>,

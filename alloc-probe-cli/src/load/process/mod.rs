@@ -51,6 +51,13 @@ pub fn load(pid: u32) -> Result<Dump, Error> {
     Ok(dump)
 }
 
+/// Whether a process has passed a mark, as far as its spool can be read now.
+pub fn has_passed(pid: u32, mark: &str) -> bool {
+    let Ok(Some(file)) = spool_of(pid) else { return false };
+    let Ok(bytes) = read_within(file, LIMIT_BYTES) else { return false };
+    SpoolFile::parse(&bytes).is_ok_and(|spool| spool.has_passed(mark))
+}
+
 /// The spool among the files that a process has open, or else mapped.
 fn spool_of(pid: u32) -> io::Result<Option<File>> {
     let own = own_id(pid);

@@ -2,6 +2,7 @@
 
 use super::figures::{Errors, SomeFigures, Summary};
 use super::frames::{FrameRow, FrameTable, Numbers};
+use super::operations::OfBoth;
 use super::rows::{self, Rows, SCHEMA_VERSION};
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::account::{Account as Lines, Line};
@@ -29,6 +30,7 @@ struct DiffOf<'a, S> {
     caveats: &'a [String],
     work_factor: Option<f64>,
     unit: Option<PerUnit<'a>>,
+    operations: Vec<OfBoth<'a>>,
     classes: Vec<ClassSum>,
     memory: Memory<'a>,
     findings: Vec<FindingOf<'a>>,
@@ -272,6 +274,7 @@ pub fn write<'a>(view: &View<'a>, top: Option<usize>, out: &mut dyn Write) -> io
         caveats: &diff.caveats,
         work_factor: diff.work,
         unit: unit.map(|unit| PerUnit::new(unit, base, new)),
+        operations: OfBoth::all(base, new),
         classes: diff.sums().iter().map(ClassSum::new).collect(),
         memory: Memory::new(base, new, diff),
         findings: diff.findings.iter().map(|finding| FindingOf::new(finding, &places)).collect(),

@@ -11,5 +11,6 @@ pub mod explain;
 mod figures;
 mod frames;
 mod one_run;
+mod operations;
 mod rows;
 pub mod show;

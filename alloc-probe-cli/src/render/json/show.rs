@@ -3,12 +3,14 @@
 use super::figures::Summary;
 use super::frames::{FrameRow, FrameTable, Numbers};
 use super::one_run::{FindingOf, Listed, MemoryOf, ProcessOf, Site};
+use super::operations::Named;
 use super::rows::{self, Rows, SCHEMA_VERSION};
+use crate::analyse::between::Between;
 use crate::analyse::explain::Explanation;
-use crate::analyse::operations::{Operated, operations};
+use crate::analyse::operations::operations;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{FrameId, Profile};
-use alloc_probe_format::dump::{Build, Lost, Mark, Mode, Source, Thread, Timeline};
+use alloc_probe_format::dump::{Build, Lost, Mark, Mode, Source, Thread, Timeline, TimelineSample};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -30,67 +32,14 @@ struct Show<'a, S> {
     failures: Failures,
     timeline: &'a Timeline,
     marks: &'a [Mark],
-    operations: Vec<OperationOf<'a>>,
+    operations: Vec<Named<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    between: Option<BetweenOf<'a>>,
     lost: &'a Lost,
     missing_symbols: Vec<MissingSymbols<'a>>,
     findings: Vec<FindingOf<'a>>,
     frames: Vec<FrameRow<'a>>,
     sites: S,
-}
-
-#[derive(Serialize)]
-struct OperationOf<'a> {
-    name: &'a str,
-    started: u64,
-    finished: u64,
-    failed: u64,
-    cancelled: u64,
-    first_ns: u64,
-    last_ns: u64,
-    per_second: Option<f64>,
-    latency: Option<LatencyOf>,
-    total_bytes: u64,
-    total_blocks: u64,
-    own_peak_bytes: u64,
-    peak_bytes: Option<u64>,
-    end_bytes: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct LatencyOf {
-    p50_ns: u64,
-    p90_ns: u64,
-    p99_ns: u64,
-    p99_9_ns: u64,
-    max_ns: u64,
-}
-
-impl<'a> OperationOf<'a> {
-    fn new(operation: &Operated<'a>) -> OperationOf<'a> {
-        let Operated { recorded, figures, latency, per_second } = operation;
-        OperationOf {
-            name: &recorded.name,
-            started: recorded.started,
-            finished: recorded.finished,
-            failed: recorded.failed,
-            cancelled: recorded.cancelled,
-            first_ns: recorded.first_ns,
-            last_ns: recorded.last_ns,
-            per_second: *per_second,
-            latency: latency.map(|latency| LatencyOf {
-                p50_ns: latency.p50_ns,
-                p90_ns: latency.p90_ns,
-                p99_ns: latency.p99_ns,
-                p99_9_ns: latency.p99_9_ns,
-                max_ns: latency.max_ns,
-            }),
-            total_bytes: recorded.total_bytes,
-            total_blocks: recorded.total_blocks,
-            own_peak_bytes: recorded.peak_bytes,
-            peak_bytes: figures.map(|figures| figures.peak_bytes),
-            end_bytes: figures.map(|figures| figures.end_bytes),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -134,6 +83,57 @@ struct MissingSymbols<'a> {
     bytes: u64,
 }
 
+/// The figures between two marks.
+#[derive(Serialize)]
+struct BetweenOf<'a> {
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    from_ns: u64,
+    to_ns: u64,
+    duration_ns: u64,
+    total_bytes: u64,
+    total_blocks: u64,
+    freed_bytes: u64,
+    freed_blocks: u64,
+    live_bytes: Ends<u64>,
+    live_blocks: Ends<u64>,
+    resident_bytes: Ends<Option<u64>>,
+    peak_bytes: Option<u64>,
+    peak_at_least_bytes: u64,
+}
+
+/// A figure at both ends.
+#[derive(Serialize)]
+struct Ends<T> {
+    from: T,
+    to: T,
+}
+
+impl<'a> BetweenOf<'a> {
+    fn new(between: &'a Between) -> BetweenOf<'a> {
+        let (start, end) = (&between.from, &between.to);
+        let (total_bytes, total_blocks) = between.total();
+        let (freed_bytes, freed_blocks) = between.freed();
+        let resident = |sample: &TimelineSample| Some(sample.resident_bytes).filter(|bytes| *bytes > 0);
+        BetweenOf {
+            from: between.from_mark.as_deref(),
+            to: between.to_mark.as_deref(),
+            from_ns: start.time_ns,
+            to_ns: end.time_ns,
+            duration_ns: between.duration_ns(),
+            total_bytes,
+            total_blocks,
+            freed_bytes,
+            freed_blocks,
+            live_bytes: Ends { from: start.live_bytes, to: end.live_bytes },
+            live_blocks: Ends { from: start.live_blocks, to: end.live_blocks },
+            resident_bytes: Ends { from: resident(start), to: resident(end) },
+            peak_bytes: between.peak_bytes,
+            peak_at_least_bytes: between.peak_bytes.unwrap_or(between.at_least_bytes),
+        }
+    }
+}
+
 /// Writes a profile with so many of its sites, the largest first, and with those that a finding is about.
 ///
 /// # Errors
@@ -144,6 +144,7 @@ pub fn write(
     sites: &[ShownSite],
     top: usize,
     explanation: &Explanation,
+    between: Option<&Between>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let dump = &profile.dump;
@@ -181,7 +182,8 @@ pub fn write(
         },
         timeline: &dump.timeline,
         marks: &dump.marks,
-        operations: operations(profile).iter().map(OperationOf::new).collect(),
+        operations: operations(profile).iter().map(Named::new).collect(),
+        between: between.map(BetweenOf::new),
         lost: &dump.lost,
         missing_symbols: profile
             .missing_symbols

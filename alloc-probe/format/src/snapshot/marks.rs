@@ -30,6 +30,15 @@ fn read(place: &[AtomicU64], clock: &ClockScale) -> Option<Mark> {
     })
 }
 
+/// Whether a mark was passed.
+pub(crate) fn has_passed(spool: &impl Spool, name: &str) -> bool {
+    let mut places = spool.words(Section::MARKS).chunks_exact(mark::WORDS).take(MARKS);
+    places.any(|place| {
+        let length = load(place, mark::LENGTH).checked_sub(1).filter(|_| load(place, mark::COUNT) > 0);
+        length.is_some_and(|length| name_of(&place[mark::NAME..], length) == name)
+    })
+}
+
 /// The name that words hold, of so many bytes.
 pub(super) fn name_of(words: &[AtomicU64], length: u64) -> String {
     let mut name: Vec<u8> = words.iter().flat_map(word_bytes).collect();

@@ -28,6 +28,7 @@ mod words;
 pub use blocks::{for_each_live_block, sample_weight};
 pub use clock::Now;
 pub use lists::{SitesOf, StacksOf, TotalsOf};
+pub(crate) use marks::has_passed;
 pub use mode::{mode_number, mode_of};
 pub use part::part;
 
