@@ -281,7 +281,7 @@ fn opens_scopes() {
     const THREADS: usize = 1000;
     // Tables of blocks grow in leaps, and leave what is too little for the next; stacks then take the rest, bit by bit.
     // Once refused, the probe doesn't ask for a tenth of a second: so stacks are asked for until they were refused, too.
-    let mut kept: Vec<Vec<usize>> = (0..30_000).map(|number| vec![number]).collect();
+    let kept: Vec<Vec<usize>> = (0..30_000).map(|number| vec![number]).collect();
     for _ in 0..3 {
         std::thread::sleep(std::time::Duration::from_millis(150));
         calls_itself_from_two_places(15, &mut Vec::new());
