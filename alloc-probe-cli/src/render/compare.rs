@@ -52,7 +52,7 @@ pub fn write(table: &Table, shown: &Shown<'_>, out: &mut dyn Write) -> io::Resul
         if table.runs == 1 { "one run".to_owned() } else { format!("the median of {} runs", table.runs) };
     writeln!(out, "{faint}Times and peak resident: {times} without recording.{faint:#}")?;
     if table.row("heap").is_some_and(Row::is_known) {
-        writeln!(out, "{faint}Heap: of a run with full recording.{faint:#}")?;
+        writeln!(out, "{faint}Heap: medians of runs that count or record.{faint:#}")?;
     }
     if rows.iter().any(|row| row.operation.is_some()) {
         writeln!(out, "{faint}Operations: medians of runs that only count.{faint:#}")?;

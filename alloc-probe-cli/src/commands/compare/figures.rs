@@ -7,7 +7,7 @@ use crate::analyse::operations::{Latency, latency, per_second};
 use crate::commands::watch::Ended;
 use crate::project::Project;
 use crate::project::binary::Binary;
-use alloc_probe_format::dump::{Dump, Operation};
+use alloc_probe_format::dump::{Dump, Figures, Operation};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -77,12 +77,17 @@ pub(super) fn table(
     let of_dump = |of: fn(&Dump) -> u64| {
         move |one: &Compared| one.profile.as_ref().map(|profile| Value::exact(of(&profile.dump)))
     };
-    let rss = |one: &Compared| {
-        let (seen, counted) = (&one.measured.rss_bytes, one.measured.counted_rss_bytes);
-        match seen.iter().all(|bytes| *bytes > one.rss_floor_bytes) {
-            true => Value::of_runs(seen.clone()),
-            false => (counted > 0).then(|| Value::exact(counted)),
+    // What a run does by chance, others do in another way: the one with full recording alone knows nothing of noise.
+    let of_totals = |of: fn(&Figures) -> u64| {
+        move |one: &Compared| {
+            let recorded = one.profile.as_ref().map(|profile| &profile.dump.totals);
+            Value::of_runs(one.measured.totals.iter().chain(recorded).map(of).collect())
         }
+    };
+    let rss = |one: &Compared| {
+        let (seen, counted) = (&one.measured.rss_bytes, &one.measured.counted_rss_bytes);
+        let is_own = seen.iter().all(|bytes| *bytes > one.rss_floor_bytes);
+        Value::of_runs(if is_own { seen.clone() } else { counted.clone() })
     };
     let deepest = |dump: &Dump| dump.threads.iter().map(|thread| thread.stack_bytes).max().unwrap_or(0);
     let mut rows = vec![
@@ -106,10 +111,10 @@ pub(super) fn table(
             one.measured.recorded.map(|run| Value::exact(nanos(run.wall)))
         }),
         row("rss", "peak resident", Unit::Bytes, &rss),
-        row("heap", "heap at peak", Unit::Bytes, &of_dump(|dump| dump.totals.peak_bytes)),
-        row("total", "heap in total", Unit::Bytes, &of_dump(|dump| dump.totals.total_bytes)),
-        row("blocks", "  in blocks", Unit::Count, &of_dump(|dump| dump.totals.total_blocks)),
-        row("end", "heap at the end", Unit::Bytes, &of_dump(|dump| dump.totals.end_bytes)),
+        row("heap", "heap at peak", Unit::Bytes, &of_totals(|totals| totals.peak_bytes)),
+        row("total", "heap in total", Unit::Bytes, &of_totals(|totals| totals.total_bytes)),
+        row("blocks", "  in blocks", Unit::Count, &of_totals(|totals| totals.total_blocks)),
+        row("end", "heap at the end", Unit::Bytes, &of_totals(|totals| totals.end_bytes)),
         row("retained", "resident then", Unit::Bytes, &of_dump(|dump| dump.memory.rss_bytes)),
         row("stack", "deepest stack", Unit::Bytes, &of_dump(deepest)),
     ];

@@ -5,7 +5,7 @@ use super::program::{Program, Run, since_start, to_first_allocation};
 use crate::commands::watch::Ended;
 use crate::error::Error;
 use crate::term::Terminal;
-use alloc_probe_format::dump::{Dump, Operation};
+use alloc_probe_format::dump::{Dump, Figures, Operation};
 
 /// What the runs of a program showed.
 #[derive(Default)]
@@ -18,8 +18,10 @@ pub(super) struct Measured {
     pub(super) startups: Vec<u64>,
     /// What was done by name in each of these.
     pub(super) operations: Vec<Vec<Operation>>,
-    /// The most resident memory of these, as the process itself saw it.
-    pub(super) counted_rss_bytes: u64,
+    /// The most resident memory of each of these, as the process itself saw it.
+    pub(super) counted_rss_bytes: Vec<u64>,
+    /// The figures of the whole process of each of these.
+    pub(super) totals: Vec<Figures>,
     /// The run that was recorded.
     pub(super) recorded: Option<Ended>,
     /// Whether that left a dump.
@@ -75,7 +77,8 @@ impl Measured {
 
     /// What a run that only counted says.
     fn count(&mut self, dump: Dump, ended: &Ended) {
-        self.counted_rss_bytes = self.counted_rss_bytes.max(dump.memory.peak_rss_bytes);
+        self.counted_rss_bytes.extend(Some(dump.memory.peak_rss_bytes).filter(|bytes| *bytes > 0));
+        self.totals.push(dump.totals);
         let startup = since_start(&dump, ended, "ready");
         self.startups.push(startup.unwrap_or_else(|| to_first_allocation(&dump, ended)));
         self.operations.push(dump.operations);
