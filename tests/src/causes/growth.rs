@@ -22,7 +22,7 @@ type Page = Box<[u8; SIZE]>;
 pub fn run(variant: Variant) {
     let mut filled: Vec<Page> = Vec::with_capacity(CACHED);
     let mut latest: VecDeque<Page> = VecDeque::with_capacity(CACHED);
-    let pace = Pace::of(REQUEST);
+    let mut pace = Pace::of(REQUEST);
     for request in 0..REQUESTS {
         let page = black_box(remember(request));
         match variant {
@@ -41,6 +41,7 @@ pub fn run(variant: Variant) {
         pace.wait_for(request);
     }
     std::mem::forget(black_box((filled, latest)));
+    pace.tell();
     truth!(REQUESTS * SIZE, remember);
 }
 

@@ -3,19 +3,31 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// Whoever is later than this had to wait for a processor: its requests come in a burst then.
+const LATE: Duration = Duration::from_millis(100);
+
 pub(super) struct Pace {
     start: Instant,
     each: Duration,
+    late: bool,
 }
 
 impl Pace {
     pub(super) fn of(each: Duration) -> Pace {
-        Pace { start: Instant::now(), each }
+        Pace { start: Instant::now(), each, late: false }
     }
 
     /// Waits until the request after this one comes; not at all if it is late.
-    pub(super) fn wait_for(&self, request: usize) {
-        let due = self.each * (request as u32 + 1);
-        thread::sleep(due.saturating_sub(self.start.elapsed()));
+    pub(super) fn wait_for(&mut self, request: usize) {
+        let (due, now) = (self.each * (request as u32 + 1), self.start.elapsed());
+        self.late |= now > due + LATE;
+        thread::sleep(due.saturating_sub(now));
+    }
+
+    /// Says if the requests did not come evenly: then nobody can tell what grows with them.
+    pub(super) fn tell(&self) {
+        if self.late {
+            println!("late");
+        }
     }
 }

@@ -35,7 +35,7 @@ pub fn run(variant: Variant) {
         })
         .collect();
     let mut cache = Vec::with_capacity(ENTRIES);
-    let pace = Pace::of(REQUEST);
+    let mut pace = Pace::of(REQUEST);
     for request in 0..REQUESTS {
         let session = black_box(session(request));
         if variant == Variant::New {
@@ -56,6 +56,7 @@ pub fn run(variant: Variant) {
         pool[request % WORKERS].send(request).expect("a worker");
         pace.wait_for(request);
     }
+    pace.tell();
     truth!(REQUESTS * LEFT, session);
     // What requests left behind after the spike lies in its memory.
     truth!((BLOCKS - BLOCKS / KEPT) * BLOCK - (REQUESTS - REQUESTS / 3) * LEFT, batch);
