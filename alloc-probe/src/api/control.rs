@@ -1,6 +1,6 @@
 //! What a program can ask and tell the probe while it runs.
 
-use crate::lifecycle::threads;
+use crate::lifecycle::{fork, threads};
 use crate::mode::{self, State};
 use crate::os::lock::Lock;
 use crate::profile::totals::Sum;
@@ -41,6 +41,7 @@ pub fn stats() -> Stats {
 
 /// The figures of the calling thread. Its peak is the thread's own, not its share of the process's.
 pub fn thread_stats() -> Stats {
+    fork::notice();
     let Some(thread) = thread::current() else { return Stats::of(mode(), (0, 0), (0, 0), (0, 0), 0) };
     let record = thread.record;
     let own_peak = (&record.own_peak_bytes, &record.own_peak_blocks);
@@ -128,6 +129,7 @@ pub(super) const NOTHING: &str = "nothing is recorded here: alloc_probe::install
 
 /// Whether recording was ever prepared in this process. Asking has the first allocation made, if there was none.
 pub(crate) fn prepared() -> bool {
+    fork::notice();
     if mode::state() == State::UNSTARTED {
         drop(std::hint::black_box(Box::new(0u8)));
     }

@@ -3,7 +3,7 @@
 //! See the module [`scope`](crate::scope) for how they are counted.
 
 use super::control;
-use crate::lifecycle::threads;
+use crate::lifecycle::{fork, threads};
 use crate::mode;
 use crate::mode::State;
 use crate::record::prepare;
@@ -274,8 +274,11 @@ pub fn measure<T>(f: impl FnOnce() -> T) -> (T, Usage) {
     (value, scope.usage())
 }
 
-/// The calling thread's state, made if need be. None where nothing is recorded, and where there is no memory for it.
+/// The calling thread's state, made if need be. None where nothing is recorded, as in the child of a fork, and where there is
+/// no memory for it.
 pub(super) fn this_thread() -> Option<&'static Thread> {
+    // A child that nobody told must not use what is its parent's, nor wait for a lock of it.
+    fork::notice();
     thread::current().or_else(|| if control::prepared() { threads::attach() } else { None })
 }
 

@@ -2,7 +2,7 @@
 //! spool.
 //!
 //! The C library tells of a fork that it makes itself. A child of `_Fork`, or of a system call of the program's own, finds the
-//! state wiped at its first call of the allocator, or at its end.
+//! state wiped at its first call of the allocator or of the API, or at its end.
 
 use super::{signals, threads, triggers};
 use crate::os::arena;
@@ -17,8 +17,7 @@ pub(crate) fn install() {
 }
 
 /// Has a child find out that it is one, if its state was wiped and nobody has told it.
-#[cold]
-#[inline(never)]
+#[inline]
 pub(crate) fn notice() {
     // Its process id tells nothing: in a namespace of its own it may be the parent's.
     if mode::is_wiped() {
@@ -26,6 +25,7 @@ pub(crate) fn notice() {
     }
 }
 
+#[cold]
 extern "C" fn in_child() {
     mode::set_forked();
     signals::restore();

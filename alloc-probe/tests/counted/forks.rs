@@ -322,7 +322,7 @@ fn asks_among_threads() {
         let pid = in_child(|| {
             // What hangs is ended by it.
             // SAFETY: it has no preconditions.
-            unsafe { libc::alarm(10) };
+            unsafe { libc::alarm(120) };
             let usage = scope.usage();
             assert!(usage.total_blocks >= usage.live_blocks || usage.lost > 0);
             black_box((scope.clone(), alloc_probe::here(), alloc_probe::stats(), alloc_probe::mode()));

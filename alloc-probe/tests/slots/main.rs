@@ -1,5 +1,6 @@
 //! Whole processes whose allocator has no locks, so that signal handlers may call it, and gives addresses out again at once.
 
+mod forks;
 mod modes;
 mod signals;
 #[path = "../support/mod.rs"]
@@ -16,5 +17,5 @@ use support::truth::Truth;
 static ALLOC: AllocProbe<Truth<Slots>> = AllocProbe::new(Truth(Slots));
 
 fn main() -> ExitCode {
-    support::main(&groups![modes, signals])
+    support::main(&groups![forks, modes, signals])
 }
