@@ -1,13 +1,12 @@
 //! What the heap of a running process holds, as far as it can be told from outside: which pages are resident, and which of
 //! them live blocks lie on. What the allocator has on the other pages, only the process itself can look at.
 
+use super::page_map::PageMap;
 use alloc_probe_format::dump::{Heap, HeapBasis, SitePages};
 use alloc_probe_format::mappings::Mapping;
 use alloc_probe_format::snapshot::for_each_live_block;
 use alloc_probe_format::spool::{Section, Spool as _};
 use alloc_probe_format::spool_file::SpoolFile;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 
 /// The account of the heap, and its parts by the numbers of the sites.
 pub(super) struct Account {
@@ -62,10 +61,10 @@ pub(super) fn account(
     if rustix::param::page_size() as u64 != PAGE {
         return None;
     }
-    let file = File::open(format!("/proc/{pid}/pagemap")).ok()?;
+    let map = PageMap::open(&pid.to_string()).ok()?;
     let mut pages = Vec::new();
     for (index, mapping) in mappings.iter().enumerate().filter(|(_, mapping)| mapping.may_hold_blocks()) {
-        read(&file, index, mapping, &mut pages)?;
+        read(&map, index, mapping, &mut pages)?;
     }
     let basis = if rounding.is_some() { HeapBasis::Classes } else { HeapBasis::Pages };
     let sites = spool.words(Section::SITES).len().min(spool.count(Section::SITES) as usize).max(1);
@@ -133,33 +132,36 @@ pub(super) fn account(
 }
 
 /// Reads which pages of a mapping are there. A page that was read and never written to is the one page of zeros, which is no
-/// process's own: the mapping's figure tells how many of the shared ones are not.
-fn read(file: &File, index: usize, mapping: &Mapping, pages: &mut Vec<Page>) -> Option<()> {
+/// process's own: where the system does not leave it out, the mapping's figure tells how many of the shared ones are not.
+fn read(map: &PageMap, index: usize, mapping: &Mapping, pages: &mut Vec<Page>) -> Option<()> {
     const PRESENT: u64 = 1 << 63;
     const SWAPPED: u64 = 1 << 62;
     const EXCLUSIVE: u64 = 1 << 56;
-    let (mut number, end) = (mapping.start as u64 / PAGE, mapping.end as u64 / PAGE);
     let expected = (mapping.resident + mapping.swapped) / PAGE;
+    if expected == 0 {
+        return Some(());
+    }
     let from = pages.len();
     let mut shared = Vec::new();
-    let mut buffer = [0; 1 << 15];
-    // The process may go on: one part more than what there was is looked at.
-    let mut more = expected > 0;
-    while number < end && more {
-        more = (pages.len() - from) as u64 - (shared.len() as u64) < expected;
-        let wanted = buffer.len().min((end - number) as usize * 8);
-        let got = file.read_at(&mut buffer[..wanted], number * 8).ok().filter(|got| *got >= 8)?;
-        for entry in buffer[..got].chunks_exact(8) {
-            let entry = u64::from_ne_bytes(entry.try_into().unwrap_or_default());
-            if entry & (PRESENT | SWAPPED) != 0 {
+    let addresses = mapping.start as u64..mapping.end as u64;
+    let touched = map.touched(&addresses);
+    let without_zeros = touched.is_some();
+    for range in touched.unwrap_or_else(|| vec![addresses]) {
+        let mut more = true;
+        map.entries(&range, |first, entries| {
+            // The process may go on: one part more than what there was is looked at.
+            more = without_zeros || (pages.len() - from) as u64 - (shared.len() as u64) < expected;
+            for (number, entry) in
+                (first..).zip(entries).filter(|(_, entry)| entry & (PRESENT | SWAPPED) != 0)
+            {
                 let is_swapped = entry & PRESENT == 0;
-                if !is_swapped && entry & EXCLUSIVE == 0 {
+                if !is_swapped && entry & EXCLUSIVE == 0 && !without_zeros {
                     shared.push(number);
                 }
                 pages.push(Page { number, live: 0, slack: 0, blocks: 0, is_swapped, mapping: index });
             }
-            number += 1;
-        }
+            more
+        })?;
     }
     let zeros = ((pages.len() - from) as u64).saturating_sub(expected);
     shared.truncate(zeros as usize);

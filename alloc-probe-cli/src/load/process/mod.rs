@@ -3,6 +3,7 @@
 //! A process that records has its spool open: beside its output path, or as a file without a name. `/proc` leads there.
 
 mod heap;
+mod page_map;
 mod stacks;
 
 use super::read::{LIMIT_BYTES, monotonic_ns, read_within};
