@@ -7,6 +7,7 @@ mod flamegraph;
 mod imports;
 mod json;
 mod merge;
+mod outputs;
 mod recursion;
 mod run;
 mod show;

@@ -8,6 +8,9 @@ fn rebuilt(main: &str, script: &str, more: &[(&str, &str)]) -> Vec<Found> {
     let project = Project::new(&[&changes, more].concat());
     // The toolchain of the test builds it, whatever the project's file says.
     std::fs::remove_file(project.path().join("rust-toolchain.toml")).unwrap();
+    // No file, so no part of a build.
+    let pipe = project.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
     let found = project.found_with(&["--rebuild", "--offline"], &[]);
     assert!(!project.path().join("target").exists(), "nothing is built in the project itself");
     found.into_iter().filter(|one| one.check == "reproducible").collect()

@@ -4,6 +4,7 @@ use super::setting::config;
 use super::variant::Variant;
 use crate::commands::watch::Watch;
 use crate::error::Error;
+use crate::output_file::{self, Readers};
 use crate::project::binary::Binary;
 use crate::project::cargo::{self, not_run};
 use clap::Args;
@@ -220,7 +221,7 @@ fn build_time(folder: &Path, artifacts: &[Artifact], took: Duration) -> Option<D
         return None;
     }
     // A time that can't be kept is told once.
-    let _ = std::fs::write(&memory, took.as_nanos().to_string());
+    let _ = output_file::write(&memory, Readers::Usual, |file| write!(file, "{}", took.as_nanos()));
     Some(took)
 }
 

@@ -125,6 +125,9 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     for file in listed(from).map_or_else(|| walk(from), Ok)? {
         let (source, target) = (from.join(&file), to.join(&file));
         let Ok(metadata) = fs::symlink_metadata(&source) else { continue };
+        if !metadata.is_symlink() && !metadata.is_file() {
+            continue; // A pipe is never at its end.
+        }
         let folder = target.parent().unwrap_or(to);
         fs::create_dir_all(folder).map_err(|error| Error::write(folder, &error))?;
         let copied = match metadata.is_symlink() {
