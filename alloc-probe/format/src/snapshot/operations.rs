@@ -63,7 +63,7 @@ fn latencies(spool: &impl Spool, number: usize, clock: &ClockScale) -> Vec<(u64,
         let ns = clock.nanos(latency::middle(bucket));
         match latencies.last_mut() {
             // Buckets of a few ticks can be the same nanosecond.
-            Some(last) if last.0 == ns => last.1 += count,
+            Some(last) if last.0 == ns => last.1 = last.1.wrapping_add(count),
             _ => latencies.push((ns, count)),
         }
     }
@@ -78,8 +78,10 @@ fn add_unflushed(spool: &impl Spool, numbers: &[Option<usize>], operations: &mut
         let number = place.and_then(|place| *numbers.get(place.checked_sub(1)?)?);
         let Some(operation) = number.map(|number| &mut operations[number]) else { continue };
         let since = |total, before| load(record, total).saturating_sub(load(inside, before));
-        operation.total_bytes += since(thread::TOTAL_BYTES, operating::BYTES);
-        operation.total_blocks += since(thread::TOTAL_BLOCKS, operating::BLOCKS);
+        operation.total_bytes =
+            operation.total_bytes.wrapping_add(since(thread::TOTAL_BYTES, operating::BYTES));
+        operation.total_blocks =
+            operation.total_blocks.wrapping_add(since(thread::TOTAL_BLOCKS, operating::BLOCKS));
     }
 }
 
@@ -90,5 +92,40 @@ pub(super) fn lost(spool: &impl Spool) -> Option<String> {
         lost => Some(format!(
             "operations were begun {lost} times that there was no room for: there is for {OPERATIONS} names"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    struct Sections([Vec<AtomicU64>; Section::LIMIT]);
+
+    impl Spool for Sections {
+        fn words(&self, section: Section) -> &[AtomicU64] {
+            &self.0[section.0]
+        }
+    }
+
+    /// One operation, with everything that was ever counted as high as can be, and a thread in it.
+    #[test]
+    fn a_damaged_spool_gives_some_figures() {
+        let words = |count, value| (0..count).map(|_| AtomicU64::new(value)).collect::<Vec<_>>();
+        let mut spool = Sections([const { Vec::new() }; Section::LIMIT]);
+        spool.0[Section::OPERATIONS.0] = words(operation::WORDS, u64::MAX);
+        spool.0[Section::OPERATIONS.0][operation::NUMBER].store(1, Relaxed);
+        spool.0[Section::OPERATIONS.0][operation::LENGTH].store(3, Relaxed);
+        spool.0[Section::LATENCIES.0] = words(latency::WORDS, u64::MAX);
+        spool.0[Section::THREADS.0] = words(thread::WORDS, u64::MAX);
+        spool.0[Section::OPERATING.0] = words(operating::WORDS, 0);
+        spool.0[Section::OPERATING.0][operating::OPERATION].store(1, Relaxed);
+        // Many buckets are one nanosecond.
+        let clock = ClockScale { start_ticks: 0, now_ticks: 0, tick_ns: 0.01 };
+        let found = operations(&spool, &clock);
+        assert_eq!((found.len(), found[0].started), (1, u64::MAX));
+        // What has a number that none can have is left out.
+        spool.0[Section::OPERATIONS.0][operation::NUMBER].store(1 << 40, Relaxed);
+        assert_eq!(operations(&spool, &clock), []);
     }
 }
