@@ -13,7 +13,7 @@ use crate::spool;
 use crate::thread::{Thread, recording};
 use alloc_probe_format::spool::{OPERATIONS, Section, header, latency, operating, operation as word};
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// One doing of an operation, by a guard or a future.
 #[derive(Debug)]
@@ -72,10 +72,11 @@ pub(crate) fn begin(name: &str) -> Option<Instance> {
 
 /// The number of an operation, which is that of its histogram; made when it is first needed. None where there is no room.
 fn number(place: &Place<{ word::WORDS }>) -> Option<u32> {
-    let mut number = place[word::NUMBER].load(Relaxed);
+    // Whoever sees the number sees where the section is, too.
+    let mut number = place[word::NUMBER].load(Acquire);
     if number == 0 {
         number = spool::add_entry(Section::LATENCIES, size_of::<Histogram>())? + 1;
-        if let Err(faster) = place[word::NUMBER].compare_exchange(0, number, Relaxed, Relaxed) {
+        if let Err(faster) = place[word::NUMBER].compare_exchange(0, number, AcqRel, Acquire) {
             number = faster;
         }
     }
@@ -102,8 +103,7 @@ impl Instance {
                 failed: thread.operation_failed.replace(false),
                 live,
             };
-            let has_tree = !spool::base(Section::NODES).is_null();
-            let root = if has_tree { tree::operation(outer.root, self.number) } else { 0 };
+            let root = if tree::exists() { tree::operation(outer.root, self.number) } else { 0 };
             switch(thread, self.place + 1, root);
             thread.operation_high.set(live);
             peak::set_mark(thread);

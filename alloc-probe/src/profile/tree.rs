@@ -12,7 +12,7 @@ use crate::capture::{FrameKey, Tree};
 use crate::spool;
 use alloc_probe_format::spool::{NODE_WORDS, SITE_LIMIT, Section, header};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 /// The process's tree.
 pub(crate) struct StackTree;
@@ -25,6 +25,9 @@ const NEAR: usize = 8;
 
 /// Children of long chains, at the hash of parent and frame; whatever was found there last.
 static FOUND: [AtomicU32; 1 << 14] = [const { AtomicU32::new(0) }; 1 << 14];
+
+/// Whether the root was made. Before that, a first node would take its number.
+static CREATED: AtomicBool = AtomicBool::new(false);
 
 /// A node, in the spool.
 #[repr(C)]
@@ -41,8 +44,15 @@ const _: () = assert!(size_of::<Node>() == NODE_WORDS * 8);
 /// Makes the root. Called once, before any stack is taken. False where there is no memory.
 pub(crate) fn create() -> bool {
     // Node 0 is the root, site 0 stands for no stack; both are all zeros.
-    spool::add_entry(Section::NODES, size_of::<Node>()).is_some()
-        && spool::add_entry(Section::SITES, 8).is_some()
+    let made = spool::add_entry(Section::NODES, size_of::<Node>()).is_some()
+        && spool::add_entry(Section::SITES, 8).is_some();
+    CREATED.store(made, Release);
+    made
+}
+
+/// Whether there is a tree.
+pub(super) fn exists() -> bool {
+    CREATED.load(Acquire)
 }
 
 #[inline(always)]
@@ -104,7 +114,7 @@ impl Tree for StackTree {
 fn find_far(parent: u32, mut child: u32, key: u64) -> Option<u32> {
     let mixed = (key ^ u64::from(parent).rotate_left(40)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let found = &FOUND[(mixed >> 50) as usize];
-    let remembered = found.load(Relaxed);
+    let remembered = found.load(Acquire);
     if remembered != 0 && node(remembered).is(key) && node(remembered).parent() == parent {
         return Some(remembered);
     }
@@ -112,7 +122,7 @@ fn find_far(parent: u32, mut child: u32, key: u64) -> Option<u32> {
         child = node(child).next_sibling();
     }
     let child = if child == 0 { add(parent, key)? } else { child };
-    found.store(child, Relaxed);
+    found.store(child, Release);
     Some(child)
 }
 

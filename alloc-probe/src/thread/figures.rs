@@ -109,3 +109,41 @@ impl ThreadFigures {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures() -> ThreadFigures {
+        let [total_bytes, total_blocks, freed_bytes, freed_blocks, peak_bytes, peak_blocks, epoch] =
+            [const { AtomicU64::new(0) }; 7];
+        ThreadFigures { total_bytes, total_blocks, freed_bytes, freed_blocks, peak_bytes, peak_blocks, epoch }
+    }
+
+    /// What was live at the latest peak is what was live before the first change after it.
+    #[test]
+    fn a_peak_is_settled_by_the_next_change() {
+        let figures = figures();
+        assert_eq!(figures.add(100, 1, 0), 1);
+        assert_eq!(figures.add(50, 2, 0), 3);
+        assert_eq!((figures.live(), figures.at_peak(1)), ((150, 3), (150, 3)));
+        figures.remove(100, 1, 1);
+        assert_eq!((figures.live(), figures.at_peak(1)), ((50, 2), (150, 3)));
+        figures.add(70, 1, 1);
+        assert_eq!((figures.live(), figures.at_peak(1), figures.at_peak(2)), ((120, 3), (150, 3), (120, 3)));
+        // It freed what others allocated.
+        figures.remove(1000, 5, 2);
+        assert_eq!((figures.live(), figures.at_peak(2)), ((-880, -2), (120, 3)));
+    }
+
+    #[test]
+    fn figures_that_go_to_others_keep_their_peak() {
+        let (mine, theirs) = (figures(), figures());
+        mine.add(100, 1, 0);
+        theirs.add(30, 1, 0);
+        theirs.remove(30, 1, 1);
+        mine.absorb(&theirs, 1);
+        assert_eq!((mine.total(), mine.live(), mine.at_peak(1)), ((130, 2), (100, 1), (130, 2)));
+        assert_eq!(mine.freed(), (30, 1));
+    }
+}

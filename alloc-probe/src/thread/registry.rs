@@ -87,7 +87,7 @@ pub(crate) fn take_slot() -> Option<&'static Thread> {
     record.name_thread();
     record.threads.store(1, Relaxed);
     if u64::from(slot) >= count.load(Relaxed) {
-        count.store(u64::from(slot) + 1, Relaxed);
+        count.store(u64::from(slot) + 1, Release);
     }
     // SAFETY: it was just written, and the registry hands the slot to nobody else until the thread ends.
     unsafe { state.as_ref() }
@@ -147,7 +147,7 @@ pub(crate) fn ended_record(name: &[AtomicU64; 2]) -> Option<(usize, &'static Rec
     }
     let new = record(used);
     new.name.iter().zip(name).for_each(|(to, from)| to.store(from.load(Relaxed), Relaxed));
-    count.store(used as u64 + 1, Relaxed);
+    count.store(used as u64 + 1, Release);
     Some((used, new))
 }
 
@@ -173,7 +173,8 @@ pub(crate) fn while_none_ends<T>(mut f: impl FnMut() -> T) -> T {
 /// The figures of every thread, alive or ended. To be called while none ends.
 pub(crate) fn for_each_record(mut f: impl FnMut(&Record)) {
     for section in [Section::THREADS, Section::ENDED] {
-        let count = spool::header()[header::COUNTS + section.0].load(Relaxed) as usize;
+        // Whoever sees an entry counted sees where the section is, too.
+        let count = spool::header()[header::COUNTS + section.0].load(Acquire) as usize;
         for index in 0..count {
             // SAFETY: entries below the count have memory, at addresses that stay.
             f(unsafe { &*spool::base(section).cast::<Record>().add(index) });
@@ -183,7 +184,7 @@ pub(crate) fn for_each_record(mut f: impl FnMut(&Record)) {
 
 /// Reads the names of the live threads anew: a thread is often named after its first allocation.
 pub(crate) fn refresh_names() {
-    let count = spool::header()[header::COUNTS + Section::THREADS.0].load(Relaxed) as usize;
+    let count = spool::header()[header::COUNTS + Section::THREADS.0].load(Acquire) as usize;
     for index in 0..count {
         // SAFETY: as in `for_each_record`.
         let record = unsafe { &*spool::base(Section::THREADS).cast::<Record>().add(index) };
@@ -198,5 +199,31 @@ pub(crate) fn refresh_names() {
         let mut name = os::ThreadName::default();
         name[..length].copy_from_slice(&comm[..length]);
         record.set_name(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// While figures move from one record to another, whoever adds up sees each of them once.
+    #[test]
+    fn what_moves_is_seen_once() {
+        const ROUNDS: usize = if cfg!(miri) { 20 } else { 20_000 };
+        static HERE: AtomicU64 = AtomicU64::new(100);
+        static THERE: AtomicU64 = AtomicU64::new(0);
+        let mover = std::thread::spawn(|| {
+            for (from, to) in [(&HERE, &THERE), (&THERE, &HERE)].into_iter().cycle().take(ROUNDS) {
+                let _held = lock();
+                moving(|| {
+                    to.store(to.load(Relaxed) + from.load(Relaxed), Relaxed);
+                    from.store(0, Relaxed);
+                });
+            }
+        });
+        while !mover.is_finished() {
+            assert_eq!(while_none_ends(|| HERE.load(Relaxed) + THERE.load(Relaxed)), 100);
+        }
+        mover.join().unwrap();
     }
 }
