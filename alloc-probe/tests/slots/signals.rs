@@ -2,7 +2,7 @@
 //! inner allocator that can stand that, as some can.) Nothing hangs, nothing is corrupted, and what a handler did while
 //! it interrupted the probe is in the figures, or in what is said to be lost.
 
-use crate::support::child::Child;
+use crate::support::child::{Child, Outcome};
 use crate::support::figures::{figures_of_size, of_dump};
 use crate::support::truth::Counted;
 use crate::support::{Cases, cases, tell};
@@ -29,6 +29,7 @@ const BOXES: usize = 16;
 /// Boxes that the program and its handlers take from each other: each frees what the other allocated.
 static SHARED: [AtomicPtr<[u8; 24]>; BOXES] = [const { AtomicPtr::new(null_mut()) }; BOXES];
 static HANDLED: AtomicU64 = AtomicU64::new(0);
+static ROUNDS: AtomicU64 = AtomicU64::new(0);
 
 fn exchange(index: usize) {
     let new = Box::into_raw(Box::new([index as u8; 24]));
@@ -67,6 +68,11 @@ fn handle() {
     let errno = unsafe { *libc::__errno_location() };
     let number = HANDLED.fetch_add(1, SeqCst) as usize;
     alloc_probe::mark("handled");
+    // None where it interrupted the probe.
+    let _operation = alloc_probe::operation("handler");
+    black_box((alloc_probe::stats(), alloc_probe::thread_stats()));
+    #[cfg(feature = "metrics")]
+    drop(alloc_probe::metrics());
     // A block that stays until the next time, one that doesn't, and one that grows.
     exchange(number * 7);
     drop(black_box(Box::new([1u8; 100])));
@@ -84,7 +90,13 @@ fn take_all() {
 
 /// What the program itself does: blocks of all kinds, some kept for a while.
 fn allocate(round: usize, kept: &mut Vec<Vec<u8>>) {
+    ROUNDS.fetch_add(1, SeqCst);
     alloc_probe::mark("round");
+    let _round = alloc_probe::operation("round");
+    let _inner = alloc_probe::operation("inner");
+    if round % 2 == 0 {
+        alloc_probe::operation_failed();
+    }
     exchange(round * 5);
     kept.push(vec![round as u8; 1 + round % 60]);
     if kept.len() > 30 {
@@ -129,6 +141,7 @@ fn interrupted(signals: u64, mut round: impl FnMut(usize)) {
         rounds += 1;
     }
     tell("handled", HANDLED.load(SeqCst));
+    tell("rounds", ROUNDS.load(SeqCst));
     take_all();
     Counted::tell_at_exit();
 }
@@ -213,6 +226,7 @@ fn step(rounds: usize) {
         trap(false);
     }
     tell("handled", HANDLED.load(SeqCst));
+    tell("rounds", ROUNDS.load(SeqCst));
     drop(kept);
     take_all();
     Counted::tell_at_exit();
@@ -240,7 +254,36 @@ fn adds_up(scenario: &str) {
         no_block_is_left(&dump);
         let handled = dump.marks.iter().find(|mark| mark.name == "handled").map(|mark| mark.count);
         assert_eq!(handled, Some(outcome.told("handled")), "{mode}: {:?}", dump.marks);
+        operations_add_up(&dump, &outcome);
     }
+}
+
+/// Each operation of the program's ended as often as it began, in the place that it has in the other, whatever interrupted
+/// it. None of a handler's is still there.
+fn operations_add_up(dump: &Dump, outcome: &Outcome) {
+    let (rounds, mut sum) = (outcome.told("rounds"), (0, 0));
+    for operation in &dump.operations {
+        assert_eq!((operation.started, operation.cancelled), (operation.finished, 0), "{operation:?}");
+        match operation.name.as_str() {
+            "round" => assert_eq!((operation.started, operation.failed), (rounds, 0), "{operation:?}"),
+            // Every other round says so.
+            "inner" => {
+                assert_eq!(
+                    (operation.started, operation.failed),
+                    (rounds, rounds.div_ceil(2)),
+                    "{operation:?}"
+                );
+            }
+            _ => assert!(operation.started <= outcome.told("handled"), "{operation:?}"),
+        }
+        sum = (sum.0 + operation.total_bytes, sum.1 + operation.total_blocks);
+    }
+    // What is in several at once is in the innermost.
+    assert!(
+        sum.0 <= dump.totals.total_bytes && sum.1 <= dump.totals.total_blocks,
+        "{sum:?} {:?}",
+        dump.operations
+    );
 }
 
 /// The boxes that are exchanged: their sites have none left.
