@@ -110,7 +110,7 @@ mod tests {
 
     /// One operation, with everything that was ever counted as high as can be, and a thread in it.
     #[test]
-    fn a_damaged_spool_gives_some_figures() {
+    fn figures_that_can_not_be_are_read_all_the_same() {
         let words = |count, value| (0..count).map(|_| AtomicU64::new(value)).collect::<Vec<_>>();
         let mut spool = Sections([const { Vec::new() }; Section::LIMIT]);
         spool.0[Section::OPERATIONS.0] = words(operation::WORDS, u64::MAX);
