@@ -1,4 +1,5 @@
-//! The heap over time, in a table of fixed size: when it is full, every second sample goes and the interval doubles.
+//! The heap over time, in a table of fixed size: when it is full, the interval doubles, and samples that are nearer to each
+//! other go.
 //!
 //! Nobody wakes up for it: whichever thread allocates first after the interval takes the sample. In the same way, and by the
 //! same comparison, whoever waits for the heap to grow is woken: at the first allocation after so many milliseconds.
@@ -87,7 +88,7 @@ fn take(now: u64, last: bool) {
     let header = spool::header();
     let count = &header[header::COUNTS + Section::TIMELINE.0];
     if count.load(Relaxed) as usize == TIMELINE_LIMIT {
-        halve();
+        thin();
     }
     let index = count.load(Relaxed) as usize;
     let before_ns = os::thread_cpu_ns();
@@ -122,20 +123,76 @@ pub(crate) fn sample_at(now: u64, resident: Option<Resident>) -> [u64; sample::R
     words
 }
 
-fn halve() {
+/// Makes room in a table that is full.
+fn thin() {
     let header = spool::header();
-    for index in 0..TIMELINE_LIMIT / 2 {
+    let ticks = |index| place(index, sample::TICKS).load(Relaxed);
+    let interval = coarser(header[header::TIMELINE_TICKS].load(Relaxed), ticks);
+    let mut kept = 0;
+    for index in far_enough(interval, ticks) {
         for word in 0..sample::WORDS {
-            // The later of two: what is counted since the start stays right.
-            place(index, word).store(place(2 * index + 1, word).load(Relaxed), Relaxed);
+            place(kept, word).store(place(index, word).load(Relaxed), Relaxed);
+        }
+        kept += 1;
+    }
+    header[header::COUNTS + Section::TIMELINE.0].store(kept as u64, Release);
+    header[header::TIMELINE_TICKS].store(interval, Relaxed);
+}
+
+/// Doubles an interval until at most half of the samples are that far from each other: every second one, or fewer where
+/// older ones are further apart than later ones, as of a program that did little then. So the timeline is as fine
+/// everywhere.
+fn coarser(mut interval: u64, ticks: impl Fn(usize) -> u64 + Copy) -> u64 {
+    loop {
+        interval = interval.saturating_mul(2);
+        if far_enough(interval, ticks).count() <= TIMELINE_LIMIT / 2 {
+            return interval;
         }
     }
-    header[header::COUNTS + Section::TIMELINE.0].store(TIMELINE_LIMIT as u64 / 2, Release);
-    let interval = &header[header::TIMELINE_TICKS];
-    interval.store(interval.load(Relaxed).saturating_mul(2), Relaxed);
+}
+
+/// The first of all samples, and each that is so far from the last of these.
+fn far_enough(interval: u64, ticks: impl Fn(usize) -> u64) -> impl Iterator<Item = usize> {
+    let mut last = None;
+    (0..TIMELINE_LIMIT).filter(move |&index| {
+        let far = last.is_none_or(|last| ticks(index).saturating_sub(last) >= interval);
+        last = if far { Some(ticks(index)) } else { last };
+        far
+    })
 }
 
 fn place(index: usize, word: usize) -> &'static AtomicU64 {
     // SAFETY: `create` made room for `TIMELINE_LIMIT` samples, and both indexes are below their limits.
     unsafe { &*spool::base(Section::TIMELINE).add(index * sample::WORDS + word) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The interval after a full table was thinned, and the longest gap in what was kept.
+    fn thinned(ticks: impl Fn(usize) -> u64 + Copy) -> (u64, u64) {
+        let interval = coarser(1, ticks);
+        let kept: Vec<u64> = far_enough(interval, ticks).map(ticks).collect();
+        assert!((1..=TIMELINE_LIMIT / 2).contains(&kept.len()), "{}", kept.len());
+        let gaps = kept.windows(2).map(|pair| pair[1] - pair[0]);
+        (interval, gaps.max().unwrap_or(0))
+    }
+
+    #[test]
+    fn no_part_of_the_timeline_is_coarser_than_another() {
+        assert_eq!(thinned(|index| index as u64), (2, 2));
+        // A program that did something each five ticks for a while, and then all the time.
+        let then_busy = |slow: usize| move |index: usize| (index + index.min(slow) * 4) as u64;
+        assert_eq!(thinned(then_busy(100)), (4, 5));
+        assert_eq!(thinned(then_busy(400)), (8, 10));
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_or_goes_back_leaves_something() {
+        assert_eq!(thinned(|_| 7).1, 0);
+        assert_eq!(coarser(u64::MAX, |index| index as u64), u64::MAX);
+        let back = |index: usize| 1_000 - index as u64;
+        assert_eq!(far_enough(coarser(1, back), back).count(), 1);
+    }
 }
