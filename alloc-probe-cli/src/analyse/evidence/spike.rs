@@ -13,13 +13,23 @@ pub(in crate::analyse) struct Spike {
     pub(in crate::analyse) run_ns: u64,
 }
 
+/// So many times what was freed after a peak can free pages come to that it left behind: small blocks take up to twice
+/// their size, with what the allocator adds to them.
+const OF_FREED: u64 = 2;
+
 impl Spike {
+    /// The peak that so many bytes of free pages may come from. None where less was freed after it.
+    pub(in crate::analyse) fn behind(profile: &Profile, free_bytes: u64) -> Option<Spike> {
+        Spike::of(profile)
+            .filter(|spike| (spike.peak_bytes - spike.end_bytes).saturating_mul(OF_FREED) >= free_bytes)
+    }
+
     /// None where the end is not much below the peak.
-    pub(in crate::analyse) fn of(profile: &Profile) -> Option<Spike> {
+    fn of(profile: &Profile) -> Option<Spike> {
         let dump = &profile.dump;
         let (peak_bytes, end_bytes) = (dump.totals.peak_bytes, dump.totals.end_bytes);
         let middle = end_bytes + peak_bytes.saturating_sub(end_bytes) / 2;
-        if peak_bytes < end_bytes + end_bytes / 4 {
+        if peak_bytes <= end_bytes.saturating_add(end_bytes / 4) {
             return None;
         }
         let samples = &dump.timeline.samples;
@@ -45,5 +55,20 @@ impl Spike {
             duration(self.over_ns),
             duration(self.run_ns)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::evidence::fixtures::{profile, run};
+
+    #[test]
+    fn a_spike_leaves_no_more_behind_than_was_freed_after_it() {
+        let mut dump = run(1_000);
+        (dump.totals.peak_bytes, dump.totals.end_bytes) = (1_100, 200);
+        let profile = profile(dump, Vec::new());
+        assert_eq!(Spike::behind(&profile, 1_800).map(|spike| spike.peak_bytes), Some(1_100));
+        assert!(Spike::behind(&profile, 4_500).is_none(), "what thread arenas keep of their own");
     }
 }

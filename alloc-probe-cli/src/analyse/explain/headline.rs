@@ -78,7 +78,8 @@ fn parts(run: &Run<'_>, account: &Account) -> Vec<(i64, String)> {
     let dump = &run.profile.dump;
     let name = dump.memory.allocator.as_ref().map_or("the allocator", |facts| &facts.name);
     let sum = |names: &[&str]| names.iter().map(|name| account.bytes(name)).sum::<i64>();
-    let spike = Spike::of(run.profile).map_or_else(String::new, |spike| {
+    let retained = sum(&["retained"]).max(0).unsigned_abs();
+    let spike = Spike::behind(run.profile, retained).map_or_else(String::new, |spike| {
         format!(" since a spike of {} at {}", bytes(spike.peak_bytes), duration(spike.peak_ns))
     });
     let threads = plural(dump.memory.threads, "thread");

@@ -33,7 +33,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
             units::bytes(dump.memory.heap.as_ref().map_or(0, |heap| heap.live_bytes))
         ),
     ];
-    let spike = Spike::of(profile);
+    let spike = Spike::behind(profile, base.max(new));
     evidence.extend(spike.as_ref().map(Spike::sentence));
     if let Some(facts) = &dump.memory.allocator {
         evidence.extend(facts.trimmed_bytes.map(|trimmed| {

@@ -20,7 +20,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     }
     let allocator = Allocator::of(run.profile);
     let name = memory.allocator.as_ref().map_or("the allocator", |facts| &facts.name);
-    let spike = Spike::of(run.profile);
+    let spike = Spike::behind(run.profile, retained);
     let mut evidence = vec![format!(
         "{} of the heap are resident: {} hold blocks in use, {} hold none",
         bytes(heap.resident_bytes),
@@ -64,7 +64,7 @@ fn by_allocator(run: &Run<'_>) -> Option<Finding> {
     if free < run.large_bytes() {
         return None;
     }
-    let spike = Spike::of(run.profile);
+    let spike = Spike::behind(run.profile, free);
     let mut evidence = vec![format!(
         "{} has {} in use and {} free; {} of memory without a file are resident",
         facts.name,
