@@ -13,15 +13,18 @@ pub(in crate::analyse) struct Spike {
     pub(in crate::analyse) run_ns: u64,
 }
 
-/// So many times what was freed after a peak can free pages come to that it left behind: small blocks take up to twice
-/// their size, with what the allocator adds to them.
-const OF_FREED: u64 = 2;
+/// What an allocator may add to a block, in bytes: glibc makes no chunk of less than 32.
+const ADDED: u64 = 32;
 
 impl Spike {
-    /// The peak that so many bytes of free pages may come from. None where less was freed after it.
+    /// The peak that so many bytes of free pages may come from. None where what was freed after it is much less.
     pub(in crate::analyse) fn behind(profile: &Profile, free_bytes: u64) -> Option<Spike> {
-        Spike::of(profile)
-            .filter(|spike| (spike.peak_bytes - spike.end_bytes).saturating_mul(OF_FREED) >= free_bytes)
+        let totals = &profile.dump.totals;
+        let blocks = totals.peak_blocks.saturating_sub(totals.end_blocks);
+        let freed = totals.peak_bytes.saturating_sub(totals.end_bytes);
+        let freed = freed.saturating_add(blocks.saturating_mul(ADDED));
+        // Half as much again may be left of earlier peaks, whose blocks lay elsewhere.
+        Spike::of(profile).filter(|_| freed.saturating_add(freed / 2) >= free_bytes)
     }
 
     /// None where the end is not much below the peak.
@@ -68,7 +71,7 @@ mod tests {
         let mut dump = run(1_000);
         (dump.totals.peak_bytes, dump.totals.end_bytes) = (1_100, 200);
         let profile = profile(dump, Vec::new());
-        assert_eq!(Spike::behind(&profile, 1_800).map(|spike| spike.peak_bytes), Some(1_100));
+        assert_eq!(Spike::behind(&profile, 1_300).map(|spike| spike.peak_bytes), Some(1_100));
         assert!(Spike::behind(&profile, 4_500).is_none(), "what thread arenas keep of their own");
     }
 }
