@@ -32,16 +32,16 @@ pub(super) struct Group {
 pub(super) fn groups(sites: &[Site], keys: &[Key], functions: &Functions, lost: &Lost) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut by_chain: FxHashMap<Box<[Step]>, usize> = FxHashMap::default();
-    let mut folding = Folding::new(functions.count);
+    let mut folding = Folding::new(functions.types);
     let (mut stack, mut chain) = (Vec::new(), Vec::new());
     for (index, site) in sites.iter().enumerate() {
         let is_restored = read_stack(site, keys, lost, &mut stack);
         let turns = folding.fold(
             stack.iter().copied(),
-            |step| recurring(functions, step.function),
+            |(step, of_type)| recurring(functions, step.function, *of_type),
             |kept| {
                 chain.clear();
-                chain.extend_from_slice(kept);
+                chain.extend(kept.iter().map(|(step, _)| *step));
             },
         );
         let at = by_chain.get(chain.as_slice()).copied().unwrap_or_else(|| {
@@ -64,26 +64,27 @@ pub(super) fn groups(sites: &[Site], keys: &[Key], functions: &Functions, lost: 
     groups
 }
 
-/// The program's part of a stack, from the outermost frame inwards, with what was lost put back. Whether anything was.
-fn read_stack(site: &Site, keys: &[Key], lost: &Lost, stack: &mut Vec<Step>) -> bool {
+/// The program's part of a stack, from the outermost frame inwards, with what was lost put back: each call with its
+/// function by type. Whether anything was.
+fn read_stack(site: &Site, keys: &[Key], lost: &Lost, stack: &mut Vec<(Step, u32)>) -> bool {
     stack.clear();
     let mut is_restored = false;
     let mut outer: Option<FrameId> = None;
     for frame in program_frames(site, keys).rev() {
-        if let Some(between) = outer.and_then(|outer| lost.get(&(outer.0, frame.0))) {
+        if let Some(between) = outer.and_then(|outer| lost.between(outer.0, frame.0)) {
             stack.extend_from_slice(between);
             is_restored = true;
         }
         let key = keys[frame.0 as usize];
-        stack.push(Step { function: key.function, line: key.line, column: key.column });
+        stack.push((Step { function: key.function, line: key.line, column: key.column }, key.of_type));
         outer = Some(frame);
     }
     is_restored
 }
 
-/// The number of a function where it can be seen to recur.
-fn recurring(functions: &Functions, function: FunctionId) -> Option<u32> {
-    functions.known[function.0 as usize].is_named.then_some(function.0)
+/// The number of a function by its type, where it can be seen to recur.
+fn recurring(functions: &Functions, function: FunctionId, of_type: u32) -> Option<u32> {
+    functions.known[function.0 as usize].is_named.then_some(of_type)
 }
 
 /// The program's frames of a stack, or all of them, from the allocation outwards; with recursion folded, unless each stack
@@ -99,7 +100,7 @@ pub(super) fn shown_frames(site: &Site, keys: &[Key], functions: &Functions, det
     let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
     let with_numbers = shown.rev().map(|frame| {
         let key = &keys[frame.0 as usize];
-        let function = recurring(functions, key.function).filter(|_| wanted(key.role));
+        let function = recurring(functions, key.function, key.of_type).filter(|_| wanted(key.role));
         let next = numbers.len() as u32;
         (frame, function.map(|function| *numbers.entry(function).or_insert(next)))
     });
@@ -120,7 +121,7 @@ mod tests {
     use crate::profile::Role;
 
     fn key(function: u32, line: u32, role: Role) -> Key {
-        Key { function: FunctionId(function), line, column: 0, role }
+        Key { function: FunctionId(function), of_type: function, line, column: 0, role }
     }
 
     fn site(frames: &[u32], total_bytes: u64) -> Site {
@@ -133,7 +134,7 @@ mod tests {
 
     fn functions(count: usize) -> Functions {
         let known = vec![Function { file: None, is_named: true, is_known: true }; count];
-        Functions { base: Vec::new(), new: Vec::new(), count, known }
+        Functions { base: Vec::new(), new: Vec::new(), count, types: count, known }
     }
 
     #[test]
@@ -173,5 +174,20 @@ mod tests {
         let shown = |detail| shown_frames(&sites[2], &keys, &functions(4), detail);
         assert_eq!(shown(Detail::default()), [0, 1, 3].map(FrameId));
         assert_eq!(shown(Detail { all_stacks: true, all_frames: false }), sites[2].frames);
+    }
+    #[test]
+    fn functions_of_one_name_and_two_types_are_no_recursion() {
+        let program = |function, line| key(function, line, Role::Program);
+        // frames: leaf:1, Ident::fmt:2, write:3, Statement::fmt:4
+        let keys = [program(0, 1), program(1, 2), program(2, 3), Key { of_type: 3, ..program(1, 4) }];
+        let functions = Functions { types: 4, ..functions(3) };
+        let group = |frames: &[u32]| {
+            let groups = groups(&[site(frames, 1)], &keys, &functions, &Lost::default());
+            (groups[0].chain.len(), groups[0].turns.most)
+        };
+        assert_eq!(group(&[0, 1, 2, 3]), (4, 0));
+        assert_eq!(group(&[0, 1, 2, 1, 2, 3]), (4, 1));
+        let shown = shown_frames(&site(&[0, 1, 2, 3], 1), &keys, &functions, Detail::default());
+        assert_eq!(shown, [0, 1, 2, 3].map(FrameId));
     }
 }

@@ -99,9 +99,9 @@ impl Diff {
 
 /// Compares two profiles.
 pub fn diff(base: &Profile, new: &Profile) -> Diff {
-    let functions = Functions::of(&base.frames, &new.frames);
-    let lines = Lines::of(&functions);
     let order = class::optimisation(&base.dump.build, &new.dump.build);
+    let functions = Functions::of(&base.frames, &new.frames, order != Ordering::Equal);
+    let lines = Lines::of(&functions);
     // An unoptimised build loses nothing.
     let may_lose = [base, new].map(|profile| profile.dump.build.opt_level != "0");
     let [base_lost, new_lost] = lost::lost([base, new], &functions, &lines, may_lose);

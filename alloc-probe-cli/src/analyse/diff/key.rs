@@ -11,6 +11,8 @@ pub(super) use crate::analyse::functions::FunctionId;
 pub(super) struct Key {
     /// The function.
     pub(super) function: FunctionId,
+    /// The function by its type, which says whether it comes again on a stack.
+    pub(super) of_type: u32,
     /// The line in it, from 1; 0 where it is not known.
     pub(super) line: u32,
     /// The column, from 1; 0 where it is not known.
@@ -28,15 +30,17 @@ pub(super) struct Functions {
     pub(super) new: Vec<Key>,
     /// How many functions there are in both.
     pub(super) count: usize,
+    /// How many there are by type.
+    pub(super) types: usize,
     /// What is known of each.
     pub(super) known: Vec<Function>,
 }
 
 impl Functions {
-    /// Numbers the functions of two profiles' frames.
-    pub(super) fn of(base: &[Frame], new: &[Frame]) -> Functions {
-        let functions::Functions { mut of_frames, functions: known, .. } =
-            functions::Functions::of(&[base, new]);
+    /// Numbers the functions of two profiles' frames. `is_one_code`: both are of one version.
+    pub(super) fn of(base: &[Frame], new: &[Frame], is_one_code: bool) -> Functions {
+        let functions::Functions { mut of_frames, functions: known, by_type, types } =
+            functions::Functions::of(&[base, new], is_one_code);
         let same = of_one_code([base, new], &of_frames, &known);
         of_frames.iter_mut().flatten().for_each(|function| *function = same[function.0 as usize]);
         let sides = [base, new].into_iter().zip(&of_frames);
@@ -49,21 +53,22 @@ impl Functions {
                 }
             }
         }
-        let mut keys = sides.map(|(frames, ids)| {
-            let key = |(frame, function): (&Frame, &FunctionId)| {
+        let mut keys = sides.zip(by_type).map(|((frames, ids), by_type)| {
+            let key = |((frame, function), of_type): ((&Frame, &FunctionId), u32)| {
                 let role = roles[function.0 as usize].unwrap_or(frame.role);
                 Key {
                     function: *function,
+                    of_type,
                     line: frame.line.unwrap_or(0),
                     column: frame.line.and(frame.column).unwrap_or(0),
                     // Of code that was merged from several places, the compiler keeps neither line nor file.
                     role: if is_nowhere(frame) { role.min(Role::Standard) } else { role },
                 }
             };
-            frames.iter().zip(ids).map(key).collect()
+            frames.iter().zip(ids).zip(by_type).map(key).collect()
         });
         let (base, new) = (keys.next().unwrap_or_default(), keys.next().unwrap_or_default());
-        Functions { base, new, count: known.len(), known }
+        Functions { base, new, count: known.len(), types, known }
     }
 }
 
@@ -126,7 +131,7 @@ mod tests {
             frame("a::other", 76, 5),
         ];
         let new = [frame("a::right", 70, 9)];
-        let functions = Functions::of(&base, &new);
+        let functions = Functions::of(&base, &new, false);
         let of = |key: &Key| key.function;
         assert_eq!(of(&functions.base[0]), of(&functions.base[2]));
         assert_eq!(of(&functions.base[0]), of(&functions.new[0]));
@@ -135,13 +140,13 @@ mod tests {
 
     #[test]
     fn a_function_of_another_name_in_the_other_version_is_another() {
-        let functions = Functions::of(&[frame("a::note", 7, 5)], &[frame("a::remark", 7, 5)]);
+        let functions = Functions::of(&[frame("a::note", 7, 5)], &[frame("a::remark", 7, 5)], false);
         assert_ne!(functions.base[0].function, functions.new[0].function);
     }
 
     #[test]
     fn a_closure_is_no_function_around_it() {
-        let functions = Functions::of(&[frame("a::f", 7, 5), frame("a::f::{closure#0}", 7, 5)], &[]);
+        let functions = Functions::of(&[frame("a::f", 7, 5), frame("a::f::{closure#0}", 7, 5)], &[], false);
         assert_ne!(functions.base[0].function, functions.base[1].function);
     }
 }

@@ -83,11 +83,16 @@ mod tests {
 
     fn check(base: &[u32], new: &[u32], pairs: &[(u32, u32)]) {
         let keys = |lines: &[u32]| {
-            let key =
-                |line: &u32| Key { function: FunctionId(0), line: *line, column: 0, role: Role::Program };
+            let key = |line: &u32| Key {
+                function: FunctionId(0),
+                of_type: 0,
+                line: *line,
+                column: 0,
+                role: Role::Program,
+            };
             lines.iter().map(key).collect()
         };
-        let functions = Functions { base: keys(base), new: keys(new), count: 1, known: Vec::new() };
+        let functions = Functions { base: keys(base), new: keys(new), count: 1, types: 1, known: Vec::new() };
         let lines = Lines::of(&functions);
         for &(base, new) in pairs {
             assert_eq!(lines.in_new(FunctionId(0), base), new, "{base}");

@@ -24,7 +24,7 @@ pub type SiteKey = Vec<(FunctionId, Option<u32>, Option<u32>)>;
 impl<'a> Stacks<'a> {
     /// Those of a profile, in so much detail.
     pub fn of(profile: &'a Profile, detail: Detail) -> Stacks<'a> {
-        let functions = Functions::of(&[&profile.frames]);
+        let functions = Functions::of(&[&profile.frames], true);
         let folding = Folding::new(functions.types);
         Stacks { profile, functions, folding, detail }
     }

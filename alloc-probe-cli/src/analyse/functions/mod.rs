@@ -6,6 +6,7 @@
 //! the lines from which they call.
 
 mod name;
+mod types;
 
 use crate::profile::Frame;
 use crate::source::paths::{self, Origin};
@@ -24,7 +25,7 @@ pub struct Functions {
     /// What is known of each function.
     pub functions: Vec<Function>,
     /// For each profile, a number of each of its frames that only those have which may be of one function: of functions of one
-    /// name in one file, those whose types are known are told apart.
+    /// name in one file, those of several types are told apart, by their paths or else by the lines from which they call.
     pub by_type: Vec<Vec<u32>>,
     /// How many of these numbers there are.
     pub types: usize,
@@ -53,8 +54,8 @@ enum Identity<'s> {
 type File<'a> = (&'a str, &'a str);
 
 impl Functions {
-    /// Numbers the functions of frames.
-    pub fn of(profiles: &[&[Frame]]) -> Functions {
+    /// Numbers the functions of frames. `is_one_code`: a line of one profile is the same line of the others.
+    pub fn of(profiles: &[&[Frame]], is_one_code: bool) -> Functions {
         let all = || profiles.iter().flat_map(|frames| frames.iter());
         let mut texts: FxHashMap<&str, usize> = FxHashMap::default();
         let mut names: Vec<Name> = Vec::new();
@@ -111,55 +112,9 @@ impl Functions {
             let name = &names[texts[frame.function.as_str()]];
             (name.qualified && !frame.path_guessed).then_some(name.path.as_str())
         };
-        let (by_type, types) = by_type(profiles, &of_frames, path);
+        let (by_type, types) = types::by_type(profiles, &of_frames, &functions, path, is_one_code);
         Functions { of_frames, functions, by_type, types }
     }
-}
-
-/// Numbers functions by their whole paths, where these are known. One without is the only one of its name and file, or that
-/// which makes a call at the same place, or else it is taken for another.
-fn by_type<'n>(
-    profiles: &[&[Frame]],
-    of_frames: &[Vec<FunctionId>],
-    path: impl Fn(&Frame) -> Option<&'n str>,
-) -> (Vec<Vec<u32>>, usize) {
-    let all = || {
-        profiles
-            .iter()
-            .zip(of_frames)
-            .flat_map(|(frames, functions)| frames.iter().zip(functions.iter().copied()))
-    };
-    let mut numbers: FxHashMap<(FunctionId, Option<&str>), u32> = FxHashMap::default();
-    let mut only: FxHashMap<FunctionId, Option<u32>> = FxHashMap::default();
-    let mut by_place: FxHashMap<(FunctionId, u32, Option<u32>), Option<u32>> = FxHashMap::default();
-    let agree = |known: &mut Option<u32>, number| {
-        if *known != Some(number) {
-            *known = None;
-        }
-    };
-    for (frame, function) in all() {
-        let Some(path) = path(frame) else { continue };
-        let next = numbers.len() as u32;
-        let number = *numbers.entry((function, Some(path))).or_insert(next);
-        agree(only.entry(function).or_insert(Some(number)), number);
-        if let Some(line) = frame.line {
-            agree(by_place.entry((function, line, frame.column)).or_insert(Some(number)), number);
-        }
-    }
-    let mut number = |frame: &Frame, function: FunctionId| {
-        let known = path(frame).and_then(|path| numbers.get(&(function, Some(path))).copied());
-        let of_only = || only.get(&function).copied().flatten();
-        let of_place = || by_place.get(&(function, frame.line?, frame.column)).copied().flatten();
-        known.or_else(of_only).or_else(of_place).unwrap_or_else(|| {
-            let next = numbers.len() as u32;
-            *numbers.entry((function, None)).or_insert(next)
-        })
-    };
-    let by_type = profiles.iter().zip(of_frames).map(|(frames, functions)| {
-        frames.iter().zip(functions).map(|(frame, function)| number(frame, *function)).collect()
-    });
-    let by_type = by_type.collect();
-    (by_type, numbers.len())
 }
 
 /// The key of a file, wherever its package lay and whichever version it is of. Of the program's own files, the last two
@@ -191,7 +146,7 @@ mod tests {
 
     #[track_caller]
     fn check(base: (&str, &str), new: (&str, &str), same: bool) {
-        let functions = Functions::of(&[&[frame(base.0, base.1)], &[frame(new.0, new.1)]]);
+        let functions = Functions::of(&[&[frame(base.0, base.1)], &[frame(new.0, new.1)]], false);
         assert_eq!(functions.of_frames[0] == functions.of_frames[1], same, "{base:?} and {new:?}");
     }
 
@@ -211,31 +166,15 @@ mod tests {
     fn a_whole_path_finds_its_file() {
         let base = [frame("a::f", "src/a.rs"), frame("a::g", "src/a.rs"), frame("a::g", "src/b.rs")];
         let new = [frame("a::f", ""), frame("a::g", "")];
-        let functions = Functions::of(&[&base, &new]);
+        let functions = Functions::of(&[&base, &new], false);
         assert_eq!(functions.of_frames[1][0], functions.of_frames[0][0]);
         assert!(!functions.of_frames[0].contains(&functions.of_frames[1][1]), "it is in two files");
     }
 
     #[test]
-    fn functions_of_one_name_are_told_apart_by_their_types() {
-        let at = |name: &str, line: u32| Frame {
-            line: Some(line),
-            path_guessed: name == "m::new",
-            ..frame(name, "src/m.rs")
-        };
-        let one = [at("m::A::new", 1), at("m::new", 2)];
-        let functions = Functions::of(&[&one]);
-        assert_eq!(functions.by_type[0], [0, 0], "there is no other");
-        let two = [at("m::A::new", 1), at("m::B<T>::new", 5), at("m::new", 5), at("m::new", 7)];
-        let functions = Functions::of(&[&two]);
-        assert_eq!((functions.by_type[0].as_slice(), functions.types), ([0, 1, 1, 2].as_slice(), 3));
-        assert!(functions.of_frames[0].iter().all(|id| id.0 == 0));
-    }
-
-    #[test]
     fn closures_have_no_name_of_their_own() {
         let functions =
-            Functions::of(&[&[frame("a::f::{closure#0}", "src/a.rs"), frame("a::f", "src/a.rs")]]);
+            Functions::of(&[&[frame("a::f::{closure#0}", "src/a.rs"), frame("a::f", "src/a.rs")]], false);
         assert_eq!(functions.functions.iter().map(|it| it.is_named).collect::<Vec<_>>(), [false, true]);
     }
 }

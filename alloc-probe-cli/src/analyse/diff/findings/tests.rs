@@ -59,7 +59,7 @@ fn found(base: &Profile, new: &Profile) -> Vec<Finding> {
         Pair { kind: base.as_ref().and(new.as_ref()).map(|_| MatchKind::Exact), base, new }
     };
     let pairs: Vec<Pair> = (0..base.sites.len().max(new.sites.len())).map(pair).collect();
-    let functions = Functions::of(&base.frames, &new.frames);
+    let functions = Functions::of(&base.frames, &new.frames, false);
     findings(&Runs { base, new, pairs: &pairs, functions: &functions })
 }
 

@@ -106,10 +106,16 @@ mod tests {
     fn functions(base: &[u32], new: &[u32]) -> Functions {
         let keys = |ids: &[u32]| -> Vec<Key> {
             ids.iter()
-                .map(|id| Key { function: FunctionId(*id), line: 0, column: 0, role: Role::Program })
+                .map(|id| Key {
+                    function: FunctionId(*id),
+                    of_type: *id,
+                    line: 0,
+                    column: 0,
+                    role: Role::Program,
+                })
                 .collect()
         };
-        Functions { base: keys(base), new: keys(new), count: 9, known: Vec::new() }
+        Functions { base: keys(base), new: keys(new), count: 9, types: 9, known: Vec::new() }
     }
 
     /// Aligns two stacks of functions; frames are written by their place in their own stack.
