@@ -1,6 +1,6 @@
 //! What the diff says of two builds, held against the truth: the pairs.
 
-use super::blocks::{Counterpart, Known, blocks};
+use super::blocks::{Counterpart, Known, Surplus, blocks};
 use super::claims::{self, Claims};
 use super::describe::describe;
 use super::recording::Recording;
@@ -195,13 +195,19 @@ impl Verdict {
     }
 
     /// How much was matched. What has no counterpart can't be, unless its site has other blocks, and nothing is asked of what
-    /// isn't judged.
+    /// isn't judged. Of blocks of which nothing is known, those can't be that one build has beyond the other.
     fn cover(&mut self, diff: &Diff, blocks: &[Vec<Known>; 2], pairs: &[Vec<usize>; 2]) {
         let (mut all, mut matched, mut exact) = ([0_u64; 2], [0_u64; 2], [0_u64; 2]);
         for side in [0, 1] {
+            let mut surplus = Surplus::of(blocks, side);
             for block in &blocks[side] {
                 let kind = diff.pairs[pairs[side][block.site]].kind;
-                let nothing_to_match = block.counterpart == Counterpart::Missing && kind.is_none();
+                let nothing_to_match = kind.is_none()
+                    && match block.counterpart {
+                        Counterpart::Missing => true,
+                        Counterpart::Unknown => surplus.take(block),
+                        _ => false,
+                    };
                 if nothing_to_match || block.counterpart == Counterpart::Unjudged {
                     continue;
                 }
