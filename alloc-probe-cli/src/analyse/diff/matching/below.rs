@@ -2,8 +2,7 @@
 //! those of a call are differences.
 
 use super::amount::Amount;
-use super::node::{Node, ROOT};
-use rustc_hash::FxHashMap;
+use super::node::{NOBODY, Node, ROOT};
 use std::ops::Range;
 
 /// So many groups' sum is known at once.
@@ -27,13 +26,15 @@ pub(super) struct Below {
     place: Vec<u32>,
     /// For each number of the walk, the function.
     function: Vec<u32>,
-    /// For each function, the numbers of its calls in the walk, each with the weight of those up to it.
-    calls: FxHashMap<u32, Vec<(u32, f64)>>,
+    /// By function, the numbers of its calls in the walk, each with the weight of those up to it; and for each function,
+    /// where its calls begin, and where the last one's end.
+    calls: Vec<(u32, f64)>,
+    calls_of: Vec<u32>,
 }
 
 impl Below {
     /// Takes the sums of a tree whose groups allocated so much.
-    pub(super) fn of(nodes: &[Node], groups: &[Amount]) -> Below {
+    pub(super) fn of(nodes: &[Node], mut groups: Vec<Amount>) -> Below {
         let mut below = Below { span: vec![(0, 0); nodes.len()], ..Below::default() };
         below.place = vec![0; groups.len()];
         let mut strides = Amount::default();
@@ -47,14 +48,14 @@ impl Below {
             below.groups_before.push(below.amounts.len() as u32);
             below.function.push(step.function.0);
             for group in own.iter() {
-                let (amount, before) = (&groups[*group as usize], below.amounts.len());
+                let (amount, before) = (std::mem::take(&mut groups[*group as usize]), below.amounts.len());
                 below.place[*group as usize] = before as u32;
-                below.weights.push(below.weights[before] + f64::from(weight(amount)));
+                below.weights.push(below.weights[before] + f64::from(weight(&amount)));
                 if before % STRIDE == 0 {
                     below.strides.push(strides.clone());
                 }
-                strides.add(amount);
-                below.amounts.push(amount.clone());
+                strides.add(&amount);
+                below.amounts.push(amount);
             }
             next.extend(children.iter().rev());
         }
@@ -66,17 +67,39 @@ impl Below {
             let first = below.span[*node as usize].0;
             below.span[*node as usize].1 = last.map_or(first + 1, |last| below.span[*last as usize].1);
         }
+        below.count_calls();
+        let mut next = below.calls_of.clone();
         let mut sum = 0.0;
         for (number, node) in (0..).zip(&walk) {
             below.weight_before.push(sum);
             let weight = below.weight(*node);
             sum += weight;
-            let calls = below.calls.entry(below.function[number as usize]).or_default();
-            let before = calls.last().map_or(0.0, |call| call.1);
-            calls.push((number, before + weight));
+            // The root is nobody's call.
+            let Some(next) = next.get_mut(below.function[number as usize] as usize) else { continue };
+            let is_first = *next == below.calls_of[below.function[number as usize] as usize];
+            let before = if is_first { 0.0 } else { below.calls[*next as usize - 1].1 };
+            below.calls[*next as usize] = (number, before + weight);
+            *next += 1;
         }
         below.weight_before.push(sum);
         below
+    }
+
+    /// Finds room for the calls of each function.
+    fn count_calls(&mut self) {
+        let functions = || self.function.iter().filter(|function| **function != NOBODY.0);
+        let count = functions().max().map_or(0, |most| *most as usize + 1);
+        let mut calls_of = vec![0_u32; count + 1];
+        functions().for_each(|function| calls_of[*function as usize + 1] += 1);
+        (0..count).for_each(|function| calls_of[function + 1] += calls_of[function]);
+        self.calls = vec![(0, 0.0); calls_of[count] as usize];
+        self.calls_of = calls_of;
+    }
+
+    /// The calls of a function.
+    fn calls(&self, function: u32) -> &[(u32, f64)] {
+        let bound = |function: usize| self.calls_of.get(function).map_or(0, |bound| *bound as usize);
+        self.calls.get(bound(function as usize)..bound(function as usize + 1)).unwrap_or_default()
     }
 
     /// The groups at and below a node, by how many come before.
@@ -175,7 +198,7 @@ impl Calls<'_> {
         let Some(function) = function else {
             return self.nodes.iter().map(|node| self.below.own_weight(*node)).sum();
         };
-        let Some(calls) = self.below.calls.get(&function) else { return 0.0 };
+        let calls = self.below.calls(function);
         let before = |number: u32| match calls.partition_point(|call| call.0 < number) {
             0 => 0.0,
             count => calls[count - 1].1,
@@ -251,7 +274,7 @@ mod tests {
     fn sums_below_a_call_are_those_of_a_walk_below_it() {
         let shape = [(0, 9, 1), (0, 5, 2), (1, 6, 3), (1, 5, 0), (3, 7, 4), (0, 6, 5), (5, 5, 6)];
         let (nodes, amounts) = tree(&shape);
-        let below = Below::of(&nodes, &amounts);
+        let below = Below::of(&nodes, amounts);
         for (node, blocks) in [(0, 21), (1, 9), (2, 3), (3, 4), (4, 4), (5, 11), (6, 6)] {
             assert_eq!(below.amount(node).blocks, blocks, "{node}");
             assert_eq!(below.own(node).blocks, shape[node as usize].2, "{node}");

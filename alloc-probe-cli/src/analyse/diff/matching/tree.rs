@@ -9,6 +9,9 @@ use crate::analyse::diff::step::Step;
 use crate::profile::Profile;
 use rustc_hash::FxHashMap;
 
+/// The children of a node are searched one by one, up to so many.
+const MAX_SEARCHED: usize = 8;
+
 /// The tree of one build.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -42,21 +45,39 @@ impl Tree {
             for step in &group.chain {
                 tree.shows[step.function.0 as usize] = true;
                 let step = Step { line: line(*step), ..*step };
-                let next = tree.nodes.len() as u32;
-                let child = *known.entry((at, step)).or_insert(next);
-                if child == next {
-                    tree.nodes.push(Node { step, children: Few::None, groups: Few::None, blocks: 0 });
-                    tree.nodes[at as usize].children.push(child);
-                }
-                at = child;
+                at = tree.child(&mut known, at, step);
                 let sum = &mut tree.nodes[at as usize].blocks;
                 *sum = sum.saturating_add(blocks);
             }
             tree.nodes[at as usize].groups.push(number);
         }
-        let amounts: Vec<Amount> = groups.iter().map(|group| Amount::of(group, profile)).collect();
-        tree.below = Below::of(&tree.nodes, &amounts);
+        let amounts = groups.iter().map(|group| Amount::of(group, profile)).collect();
+        tree.below = Below::of(&tree.nodes, amounts);
         tree
+    }
+
+    /// The call of a node at a step, which is added if it's new.
+    fn child(&mut self, known: &mut FxHashMap<(u32, Step), u32>, at: u32, step: Step) -> u32 {
+        // PERF: nearly all nodes have a child or two, and a table of all would be too large for the caches.
+        let children = &self.nodes[at as usize].children;
+        let found = if children.len() <= MAX_SEARCHED {
+            children.iter().copied().find(|child| self.nodes[*child as usize].step == step)
+        } else {
+            known.get(&(at, step)).copied()
+        };
+        if let Some(child) = found {
+            return child;
+        }
+        let next = self.nodes.len() as u32;
+        self.nodes.push(Node { step, children: Few::None, groups: Few::None, blocks: 0 });
+        let children = &mut self.nodes[at as usize].children;
+        children.push(next);
+        if children.len() > MAX_SEARCHED {
+            let new = if children.len() == MAX_SEARCHED + 1 { 0 } else { children.len() - 1 };
+            let new = self.nodes[at as usize].children[new..].iter();
+            known.extend(new.map(|child| ((at, self.nodes[*child as usize].step), *child)));
+        }
+        next
     }
 
     /// A node.
