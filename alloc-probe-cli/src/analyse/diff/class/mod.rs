@@ -26,8 +26,10 @@ pub(super) use sums::Places;
 /// Counts that differ by less than this share of the larger are the same: with several threads, they never are to the
 /// last block.
 const SAME_COUNT: f64 = 0.02;
+/// Less than this share of a site's blocks is not worth a word.
+const NOTABLE: f64 = 0.1;
 /// From this share of the blocks on that have another size, or this share of the bytes, sizes changed.
-const OTHER_SIZES: f64 = 0.1;
+const OTHER_SIZES: f64 = NOTABLE;
 const OTHER_BYTES: f64 = 0.05;
 /// From this share of the blocks on that live at another time, lives changed; and so many of them at least: one block
 /// more or less at the instant of the peak is a matter of that instant.
@@ -50,8 +52,9 @@ const TELLING_BLOCKS: u64 = 8;
 /// Functions of the C library in which threads begin. The standard library's is `thread_start`.
 const THREAD_STARTS: [&str; 5] = ["start_thread", "clone", "clone3", "__clone", "__clone3"];
 
-/// So much of a difference must be left when others' have been made up for.
-const SAID: f64 = 0.9;
+/// So much of a difference must be left when others' have been made up for: whoever reads that a site's blocks were
+/// elided takes it for all of them, so what is not so has to be too little to be worth a word.
+const SAID: f64 = 1.0 - NOTABLE;
 
 /// What is counted by a figure of when blocks live.
 #[derive(Clone, Copy)]

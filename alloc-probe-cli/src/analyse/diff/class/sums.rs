@@ -5,14 +5,12 @@
 //! of one size cancel each other below the innermost callers that they have in common, and what is said of a site is said
 //! of what is left.
 
+use super::NOTABLE;
 use super::lives::Buckets;
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::profile::Profile;
 use alloc_probe_format::dump::Figures;
 use rustc_hash::FxHashMap;
-
-/// Of different code, a lack and a surplus that differ by more than this share are no site that was moved.
-const AS_MUCH: f64 = 0.1;
 
 /// What can differ between the sides of a pair: blocks of one size class, or else a figure.
 type Kind = u8;
@@ -105,7 +103,8 @@ fn cancel_sizes(left: &mut FxHashMap<u32, Vec<Difference>>, here: &[u32], is_sam
         sums.entry(difference.kind).or_default()[usize::from(difference.left > 0.0)] += difference.left.abs();
     }
     sums.retain(|_, [less, more]| {
-        let is_as_much = (*less - *more).abs() <= AS_MUCH * less.max(*more);
+        // Of different code, a site that was moved has as many blocks as before, but for what is not worth a word.
+        let is_as_much = (*less - *more).abs() <= NOTABLE * less.max(*more);
         less.min(*more) > 0.0 && (is_same_code || is_as_much)
     });
     if sums.is_empty() {
