@@ -332,6 +332,10 @@ impl<'a> Compared<'a> {
                     if fits < LEAST_ROOM {
                         continue;
                     }
+                    // A call of a call of theirs is no call beside it: frames between the two may be lost.
+                    if relation >= Relation::Other && self.is_further_in(side, open, of_class) {
+                        continue;
+                    }
                     let theirs = self.calls(1 - side, &of_class.nodes[1 - side]);
                     let likeness = (self.calls(side, &[open]).is_within(&theirs) + fits) / 2.0;
                     found.extend(
@@ -347,6 +351,26 @@ impl<'a> Compared<'a> {
             }
         }
         found
+    }
+
+    /// Whether the other side shows a call below those of a class, and this side may have lost what is between.
+    fn is_further_in(&self, side: usize, node: u32, class: &Class) -> bool {
+        if !self.builds.may_lose[side] {
+            return false;
+        }
+        let (step, theirs) = (self.step(side, node), self.builds.trees[1 - side]);
+        let mut frontier = class.nodes[1 - side].clone();
+        for _ in 0..MAX_LOST {
+            frontier = frontier.iter().flat_map(|node| theirs.node(*node).children.iter().copied()).collect();
+            let is_it = |node: &u32| {
+                let Step { function, line, .. } = theirs.node(*node).step;
+                function == step.function && (line == step.line || line == 0 || step.line == 0)
+            };
+            if frontier.iter().any(is_it) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether a class still lacks most of what a call has: what it has too much may be somebody else's by now.
