@@ -1,6 +1,7 @@
 //! Deep recursion: what a person calls one site is one row, in every command.
 
 use crate::support::{alloc_probe, directory, frames, parser, write};
+use alloc_probe_format::dump::{Figures, Site};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -123,4 +124,22 @@ fn pictures_and_folded_stacks_fold_recursion_too() {
     let dhat = alloc_probe(&["export", &file, "--format", "dhat"]).out;
     let dhat: Value = serde_json::from_str(&dhat).unwrap();
     assert_eq!(dhat["pps"].as_array().unwrap().len(), 2);
+}
+
+/// A parser that allocates at each of five hundred depths: no site repeats the frames of those outward of it.
+#[test]
+fn json_is_no_larger_than_three_times_the_dump() {
+    let directory = directory();
+    let mut dump = parser(&["esb".repeat(167)]);
+    let site = dump.sites[0].clone();
+    dump.sites = (3..dump.stacks.len() as u32).map(|row| Site { stack: row, ..site.clone() }).collect();
+    dump.totals = Figures::default();
+    dump.sites.iter().for_each(|site| dump.totals.add(&site.figures));
+    assert!(dump.sites.len() > 500);
+    let path = write(&dump, &directory.path().join("deep.json"));
+    let (file, bytes) = (path.to_str().unwrap(), std::fs::metadata(&path).unwrap().len() as usize);
+    let show = alloc_probe(&["show", file, "--json"]);
+    assert!(show.status == 0 && show.out.len() <= 3 * bytes, "{} of {bytes}: {}", show.out.len(), show.err);
+    let diff = alloc_probe(&["diff", file, file, "--json"]);
+    assert!(diff.status == 0 && diff.out.len() <= 6 * bytes, "{} of {bytes}: {}", diff.out.len(), diff.err);
 }

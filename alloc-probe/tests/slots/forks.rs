@@ -77,6 +77,7 @@ const WORK: &[fn(&Scope)] = &[
         alloc_probe::set_mode(Mode::Sample).expect("it was prepared");
         alloc_probe::set_mode(Mode::Full).expect("it was prepared");
     },
+    |scope| scope.dump("of-a-scope.json").expect("a dump"),
     #[cfg(feature = "metrics")]
     |_| drop(alloc_probe::metrics()),
     #[cfg(feature = "pprof")]
@@ -167,7 +168,9 @@ fn asks_everything() {
         }
         DONE.store(true, SeqCst);
     });
-    std::fs::remove_file("another.json").expect("the dump");
+    for dump in ["another.json", "of-a-scope.json"] {
+        std::fs::remove_file(dump).expect("the dump");
+    }
 }
 
 fn a_child_calls_the_whole_api() {
