@@ -5,17 +5,15 @@
 //! not known. Functions of one name in one file, as of a trait that several types implement there, are told apart by
 //! the lines from which they call.
 
+mod function;
 mod name;
 mod types;
 
 use crate::profile::Frame;
 use crate::source::paths::{self, Origin};
+pub use function::{Function, FunctionId};
 use name::Name;
 use rustc_hash::FxHashMap;
-
-/// A function, by the numbering of one [`Functions`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FunctionId(pub u32);
 
 /// The functions of some profiles' frames.
 #[derive(Debug, Default)]
@@ -29,18 +27,6 @@ pub struct Functions {
     pub by_type: Vec<Vec<u32>>,
     /// How many of these numbers there are.
     pub types: usize,
-}
-
-/// What is known of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Function {
-    /// The number of its file; none where it is not known.
-    pub file: Option<u32>,
-    /// Whether it has a name of its own. All closures of a file share one, and so do all functions of an image whose names are
-    /// not known, so two of them on a stack are no recursion.
-    pub is_named: bool,
-    /// Whether its name is known.
-    pub is_known: bool,
 }
 
 /// What makes a function: its own name and its file, or else all of its path.

@@ -5,7 +5,7 @@
 //! then: the text of a function has lines that no other has. Functions that a macro made of one text have the same lines;
 //! they are one.
 
-use super::{Function, FunctionId};
+use super::function::{Function, FunctionId};
 use crate::profile::{Frame, Role};
 use rustc_hash::FxHashMap;
 

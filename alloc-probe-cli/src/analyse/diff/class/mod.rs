@@ -20,14 +20,12 @@ use alloc_probe_format::metric::Metric;
 use debug_only::{debug_only, is_one_version};
 use lives::{Buckets, TELLING_LIFETIMES, lifetime_change, typical_change};
 use std::cmp::Ordering;
-use sums::Left;
 pub(super) use sums::Places;
+use sums::{Left, NOTABLE};
 
 /// Counts that differ by less than this share of the larger are the same: with several threads, they never are to the
 /// last block.
 const SAME_COUNT: f64 = 0.02;
-/// Less than this share of a site's blocks is not worth a word.
-const NOTABLE: f64 = 0.1;
 /// From this share of the blocks on that have another size, or this share of the bytes, sizes changed.
 const OTHER_SIZES: f64 = NOTABLE;
 const OTHER_BYTES: f64 = 0.05;

@@ -5,12 +5,14 @@
 //! of one size cancel each other below the innermost callers that they have in common, and what is said of a site is said
 //! of what is left.
 
-use super::NOTABLE;
 use super::lives::Buckets;
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::profile::Profile;
 use alloc_probe_format::dump::Figures;
 use rustc_hash::FxHashMap;
+
+/// Less than this share of a site's blocks is not worth a word.
+pub(super) const NOTABLE: f64 = 0.1;
 
 /// What can differ between the sides of a pair: blocks of one size class, or else a figure.
 type Kind = u8;
