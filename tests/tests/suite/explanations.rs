@@ -65,9 +65,10 @@ fn what_is_reserved_and_not_used_is_named() {
     check("reserved", "reserved", 1.0, "control");
 }
 
+/// jemalloc adds nothing to blocks of eight bytes.
 #[test]
 fn many_small_blocks_are_named() {
-    check("small-blocks", "small-blocks", 1.0, "control");
+    check_program("installed", "small-blocks", "small-blocks", &(1.0..=1.0), "control");
 }
 
 #[test]
@@ -75,16 +76,16 @@ fn temporary_work_is_named() {
     check("temporary-work", "temporary-work", 1.0, "control");
 }
 
-/// Blocks as large as what lies between two samples are nearly all known, and glibc's chunks tell what is free.
+/// Blocks as large as what lies between two samples are nearly all known, and glibc's chunks tell what is free. Of jemalloc's
+/// memory a sampled run does not know that.
 #[test]
 fn a_sampled_run_is_explained_too() {
-    let cases = ["retained", "fragmentation", "reserved"];
-    for (program, case) in PROGRAMS.iter().flat_map(|program| cases.map(|case| (*program, case))) {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut faults = Faults::of(format_args!("{program} {case}, sampled"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for case in ["retained", "fragmentation", "reserved"] {
+        let mut faults = Faults::of(format_args!("{case}, sampled"));
         let dump = folder.path().join(format!("{case}.json"));
         let output =
-            start(program, case, "new", &dump).env("ALLOC_PROBE", "sample").output().expect("it runs");
+            start("installed", case, "new", &dump).env("ALLOC_PROBE", "sample").output().expect("it runs");
         let truths: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().filter_map(truth).collect();
         let found = explained(&[&dump]);
         let first = &found["findings"][0];
