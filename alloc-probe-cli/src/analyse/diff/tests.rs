@@ -201,6 +201,28 @@ fn an_arm_that_ends_in_a_jump_loses_its_frame() {
 }
 
 #[test]
+fn a_few_blocks_wait_until_what_figures_tell_has_its_place() {
+    // Merged code: what `g` allocates is another line of `f` in the new build, and what that line of `f` allocated is gone.
+    let few = ("a::y:1 < a::x:1 < a::w:1 < a::v:1 < a::f:2 < a::main:3", 3, 48);
+    let many = ("a::y:1 < a::x:1 < a::w:1 < a::v:1 < a::g:2 < a::other:4", 100, 1600);
+    let (same, beside) = (("a::n:1 < a::other:8", 50, 5000), ("a::m:1 < a::f:2 < a::main:3", 50, 5000));
+    let moved = ("a::y:1 < a::x:1 < a::w:1 < a::v:1 < a::f:9 < a::main:3", 100, 1600);
+    // The few look more like it, and are found there first: three of its blocks could be theirs.
+    assert_eq!(
+        matched_levels(&[few, many, same, beside], &[moved, same, beside]),
+        ["-: 0 | ", "exact: 2 | 1", "exact: 3 | 2", "site: 1 | 0"]
+    );
+}
+
+#[test]
+fn a_call_that_ends_in_a_jump_for_some_callees_is_the_same_for_the_others() {
+    let one = ("a::x:1 < a::one:5 < a::dispatch:4 < a::main:3", 50, 500);
+    let whole = ("a::y:1 < a::two:6 < a::inner:7 < a::call:8 < a::dispatch:4 < a::main:3", 40, 4000);
+    let lost = ("a::y:1 < a::two:6 < a::main:3", 40, 4000);
+    assert_eq!(matched_levels(&[one, whole], &[one, lost]), ["exact: 0 | 0", "exact: 1 | 1"]);
+}
+
+#[test]
 fn calls_merged_into_one_are_counted_together() {
     let base =
         [("a::f:1 < a::main:3", 10, 1000), ("a::f:1 < a::main:5", 30, 3000), ("a::f:1 < a::main:7", 2, 20)];
