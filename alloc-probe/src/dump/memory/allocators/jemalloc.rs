@@ -62,8 +62,8 @@ impl Jemalloc {
         (status == 0 && length == size_of::<T>()).then_some(value)
     }
 
-    /// What it says of itself; and how much its own tables take, where it counts that.
-    fn facts(self) -> (AllocatorFacts, Option<u64>) {
+    /// What it says of itself.
+    fn facts(self) -> AllocatorFacts {
         let epoch = 1u64;
         // SAFETY: it takes any number, and counts anew.
         unsafe {
@@ -72,7 +72,7 @@ impl Jemalloc {
         let bytes = |name: &CStr| self.get::<usize>(name).map(|bytes| bytes as u64);
         let [in_use, metadata, mapped] = [c"stats.allocated", c"stats.metadata", c"stats.mapped"].map(bytes);
         let own = in_use.unwrap_or(0) + metadata.unwrap_or(0);
-        let facts = AllocatorFacts {
+        AllocatorFacts {
             name: self.name(),
             arenas: self.arenas(),
             system_bytes: mapped.unwrap_or(0),
@@ -80,8 +80,7 @@ impl Jemalloc {
             free_bytes: mapped.unwrap_or(0).saturating_sub(own),
             mapped_bytes: 0,
             trimmed_bytes: None,
-        };
-        (facts, metadata)
+        }
     }
 
     fn name(self) -> String {
@@ -119,15 +118,17 @@ impl Allocator for Jemalloc {
     }
 
     fn report(&self) -> Report {
-        let (facts, metadata) = self.facts();
+        let facts = self.facts();
         let active = self.get::<usize>(c"stats.active").map(|bytes| bytes as u64);
         let in_use_bytes = facts.in_use_bytes;
-        let why = "jemalloc was built without statistics: what its own tables take counts as retained";
         Report {
             facts: Some(facts),
-            metadata_bytes: metadata.unwrap_or(0),
+            // `stats.metadata` is what it has set aside for them, most of which may never have been touched.
+            metadata_bytes: 0,
             between_bytes: active.map(|active| active.saturating_sub(in_use_bytes)),
-            unknown: if metadata.is_none() { Some(why) } else { None },
+            unknown: Some(
+                "jemalloc doesn't say how much of its own tables is resident: they count as retained",
+            ),
         }
     }
 
