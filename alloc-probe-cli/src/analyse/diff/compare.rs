@@ -7,7 +7,7 @@ use super::coverage::Coverage;
 use super::findings::finding::Finding;
 use super::findings::findings;
 use super::findings::runs::Runs;
-use super::key::Functions;
+use super::key::{Functions, TypesTold};
 use super::lines::Lines;
 use super::pair::{Pair, Sites};
 use super::work::Unit;
@@ -100,10 +100,16 @@ impl Diff {
 /// Compares two profiles.
 pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let order = class::optimisation(&base.dump.build, &new.dump.build);
-    let functions = Functions::of(&base.frames, &new.frames, order != Ordering::Equal);
-    let lines = Lines::of(&functions);
     // An unoptimised build loses nothing.
     let may_lose = [base, new].map(|profile| profile.dump.build.opt_level != "0");
+    let told = match may_lose {
+        [false, false] => TypesTold::ByEach,
+        [true, true] => TypesTold::InPart,
+        _ if order == Ordering::Equal => TypesTold::InPart,
+        _ => TypesTold::ByEither,
+    };
+    let functions = Functions::of(&base.frames, &new.frames, told);
+    let lines = Lines::of(&functions);
     let [base_lost, new_lost] = lost::lost([base, new], &functions, &lines, may_lose);
     let (base_groups, new_groups) = join(
         || chain::groups(&base.sites, &functions.base, &functions, &base_lost),

@@ -22,6 +22,18 @@ pub(super) struct Key {
 }
 
 /// The functions of two profiles.
+/// How far the two builds tell which type each function is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TypesTold {
+    /// One is not optimised, and so tells it of every function: the other is of the same version, so its lines are the same.
+    ByEither,
+    /// Neither is optimised.
+    ByEach,
+    /// Where one is optimised, and the other is too, or is another version, each knows it of other functions, and would fold
+    /// stacks otherwise. So functions are told apart by name and file alone.
+    InPart,
+}
+
 #[derive(Debug)]
 pub(super) struct Functions {
     /// For each frame of the base, its key.
@@ -37,12 +49,16 @@ pub(super) struct Functions {
 }
 
 impl Functions {
-    /// Numbers the functions of two profiles' frames. `is_one_code`: both are of one version.
-    pub(super) fn of(base: &[Frame], new: &[Frame], is_one_code: bool) -> Functions {
-        let functions::Functions { mut of_frames, functions: known, by_type, types } =
-            functions::Functions::of(&[base, new], is_one_code);
+    /// Numbers the functions of two profiles' frames.
+    pub(super) fn of(base: &[Frame], new: &[Frame], told: TypesTold) -> Functions {
+        let functions::Functions { mut of_frames, functions: known, mut by_type, mut types } =
+            functions::Functions::of(&[base, new], told == TypesTold::ByEither);
         let same = of_one_code([base, new], &of_frames, &known);
         of_frames.iter_mut().flatten().for_each(|function| *function = same[function.0 as usize]);
+        if told == TypesTold::InPart {
+            by_type = of_frames.iter().map(|ids| ids.iter().map(|function| function.0).collect()).collect();
+            types = known.len();
+        }
         let sides = [base, new].into_iter().zip(&of_frames);
         // A name that lost its path may have been taken for somebody else's: the best-informed frame decides.
         let mut roles = vec![None; known.len()];
@@ -131,7 +147,7 @@ mod tests {
             frame("a::other", 76, 5),
         ];
         let new = [frame("a::right", 70, 9)];
-        let functions = Functions::of(&base, &new, false);
+        let functions = Functions::of(&base, &new, TypesTold::ByEach);
         let of = |key: &Key| key.function;
         assert_eq!(of(&functions.base[0]), of(&functions.base[2]));
         assert_eq!(of(&functions.base[0]), of(&functions.new[0]));
@@ -140,13 +156,15 @@ mod tests {
 
     #[test]
     fn a_function_of_another_name_in_the_other_version_is_another() {
-        let functions = Functions::of(&[frame("a::note", 7, 5)], &[frame("a::remark", 7, 5)], false);
+        let functions =
+            Functions::of(&[frame("a::note", 7, 5)], &[frame("a::remark", 7, 5)], TypesTold::ByEach);
         assert_ne!(functions.base[0].function, functions.new[0].function);
     }
 
     #[test]
     fn a_closure_is_no_function_around_it() {
-        let functions = Functions::of(&[frame("a::f", 7, 5), frame("a::f::{closure#0}", 7, 5)], &[], false);
+        let functions =
+            Functions::of(&[frame("a::f", 7, 5), frame("a::f::{closure#0}", 7, 5)], &[], TypesTold::ByEach);
         assert_ne!(functions.base[0].function, functions.base[1].function);
     }
 }

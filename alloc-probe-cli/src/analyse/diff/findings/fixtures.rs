@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::runs::Runs;
-use crate::analyse::diff::key::Functions;
+use crate::analyse::diff::key::{Functions, TypesTold};
 use crate::analyse::diff::pair::{MatchKind, Pair, Sites};
 pub(super) use crate::analyse::evidence::fixtures::{profile, run, stack};
 use crate::profile::Profile;
@@ -18,6 +18,6 @@ pub(super) fn found(find: fn(&Runs<'_>) -> Vec<Finding>, base: &Profile, new: &P
         Pair { kind: (base.is_some() && new.is_some()).then_some(MatchKind::Exact), base, new }
     };
     let pairs: Vec<Pair> = (0..base.sites.len().max(new.sites.len())).map(pair).collect();
-    let functions = Functions::of(&base.frames, &new.frames, false);
+    let functions = Functions::of(&base.frames, &new.frames, TypesTold::ByEach);
     find(&Runs { base, new, pairs: &pairs, functions: &functions })
 }

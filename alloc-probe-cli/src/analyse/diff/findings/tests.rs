@@ -3,7 +3,7 @@
 use super::finding::{Finding, Kind};
 use super::findings;
 use super::runs::Runs;
-use crate::analyse::diff::key::Functions;
+use crate::analyse::diff::key::{Functions, TypesTold};
 use crate::analyse::diff::pair::{MatchKind, Pair, Sites};
 use crate::profile::{Frame, FrameId, Profile, Role, Site};
 use alloc_probe_format::dump::{
@@ -59,7 +59,7 @@ fn found(base: &Profile, new: &Profile) -> Vec<Finding> {
         Pair { kind: base.as_ref().and(new.as_ref()).map(|_| MatchKind::Exact), base, new }
     };
     let pairs: Vec<Pair> = (0..base.sites.len().max(new.sites.len())).map(pair).collect();
-    let functions = Functions::of(&base.frames, &new.frames, false);
+    let functions = Functions::of(&base.frames, &new.frames, TypesTold::ByEach);
     findings(&Runs { base, new, pairs: &pairs, functions: &functions })
 }
 

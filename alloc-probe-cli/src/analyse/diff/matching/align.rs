@@ -353,9 +353,10 @@ impl<'a> Compared<'a> {
         found
     }
 
-    /// Whether the other side shows a call below those of a class, and this side may have lost what is between.
+    /// Whether the other side shows a call below those of a class, and this side may have lost what is between. A side that may
+    /// have lost frames itself shows calls below others that are not.
     fn is_further_in(&self, side: usize, node: u32, class: &Class) -> bool {
-        if !self.builds.may_lose[side] {
+        if !self.builds.may_lose[side] || self.builds.may_lose[1 - side] {
             return false;
         }
         let (step, theirs) = (self.step(side, node), self.builds.trees[1 - side]);
