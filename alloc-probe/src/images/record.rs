@@ -28,7 +28,7 @@ pub(crate) fn record() {
             if let (true, Some(hash)) = (image.build_id.is_empty(), text::hash(&image)) {
                 spool::add_fact(fact::TEXT, &[&number.to_le_bytes(), &hash]);
             }
-            if number == 0 && super::executable_has_no_table() {
+            if number == 0 && list::executable_has_no_table() {
                 spool::add_fact(fact::NOTE, &[NO_TABLE]);
             }
             RECORDED.store(number + 1, Relaxed);
