@@ -1,7 +1,7 @@
 //! What the system tells in `/proc`, read without an allocation.
 
-/// Calls `f` with the id of each thread of the process, as long as the system tells them. `std` and the C library would
-/// take memory from `malloc` for this.
+/// Calls `f` with the id of each thread of the process, as far as the system tells them: it leaves some out where others
+/// end meanwhile. `std` and the C library would take memory from `malloc` for this.
 pub(crate) fn for_each_task(mut f: impl FnMut(u64)) {
     // As the system fills it: entries of 19 bytes and a name, at multiples of 8. The length is at byte 16.
     const LENGTH: usize = 16;

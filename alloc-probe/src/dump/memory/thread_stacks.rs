@@ -30,11 +30,16 @@ mod tests {
 
     #[test]
     fn threads_are_told_by_the_system() {
-        let mut tasks = Vec::new();
-        os::for_each_task(|task| tasks.push(task));
         // SAFETY: it has no preconditions.
-        let own = unsafe { libc::gettid() } as u64;
-        assert_eq!(tasks.iter().filter(|task| **task == own).count(), 1);
-        assert!(tasks.contains(&u64::from(std::process::id())));
+        let own = u64::from(unsafe { libc::gettid() }.unsigned_abs());
+        // The system leaves some out while others end, as other tests' threads do.
+        let told = (0..10_000).any(|_| {
+            let mut tasks = Vec::new();
+            os::for_each_task(|task| tasks.push(task));
+            let times = |id: u64| tasks.iter().filter(|task| **task == id).count();
+            assert!(times(own) <= 1, "{tasks:?}");
+            times(own) == 1 && times(u64::from(std::process::id())) == 1
+        });
+        assert!(told);
     }
 }
