@@ -138,7 +138,7 @@ fn limits_on_files_below_what_a_profile_takes() {
 /// What has room is right, and what has not is said.
 fn limits_on_files_that_the_profile_reaches() {
     // The spool of the whole is some 7 MB, its dump some 4.6 MB.
-    for kib in [1024, 1100, 1400, 2000, 3000, 4000, 5000] {
+    for kib in [1024, 1400, 3000, 5000] {
         let outcome = Child::new("works", "full").limit(libc::RLIMIT_FSIZE, kib << 10).run();
         let complaints = result_is_right(&outcome);
         says(
@@ -231,7 +231,7 @@ fn a_program_that_closes_every_descriptor() {
 
 /// What the probe reserves for itself leaves the program's to the program.
 fn a_limit_on_the_address_space() {
-    for mib in [400, 600, 1000, 4000] {
+    for mib in [400, 1000] {
         for mode in ["count", "full"] {
             let limited = |child: Child| child.limit(libc::RLIMIT_AS, mib << 20).run();
             let outcome = limited(Child::new("works_with_much_memory", mode));
@@ -337,7 +337,7 @@ fn dumps_at_two_sizes() {
     // What is made once is made.
     memory_of_a_dump();
     tell("few", memory_of_a_dump());
-    calls_itself_from_two_places(16, &mut kept);
+    calls_itself_from_two_places(15, &mut kept);
     tell("sites", kept.len() as u64);
     tell("many", memory_of_a_dump());
     drop(kept);
@@ -348,7 +348,7 @@ fn dumps_at_two_sizes() {
 fn a_dump_takes_little_memory() {
     let outcome = Child::new("dumps_at_two_sizes", "full").succeed();
     let [few, many, sites] = ["few", "many", "sites"].map(|name| outcome.told(name));
-    assert!(sites > 100_000);
+    assert!(sites > 60_000);
     // For each site, what its blocks mean for resident memory, and the ages of those of a part of the sites.
     assert!(many < few + sites * 32 + (8 << 20), "{few} and {many} bytes for {sites} sites");
     assert!(outcome.dump_named("another.json").sites.len() as u64 > sites / 2);

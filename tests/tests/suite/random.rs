@@ -20,7 +20,7 @@ fn one_thread_call_by_call() {
 
 #[test]
 fn blocks_that_change_threads() {
-    for threads in 2..=8 {
+    for threads in [2, 3, 8] {
         subjects::check_all(Threads::Several(threads), |profile, mode| {
             random(profile, mode, &[threads, 4_000, threads])
         });
