@@ -5,5 +5,4 @@ mod command;
 mod pinned;
 mod probe;
 mod profiles;
-mod rebuild;
 mod support;

@@ -1,6 +1,9 @@
 //! `--rebuild`: two real builds of small programs without dependencies.
 
-use crate::support::{Found, Project, manifest_with};
+#[allow(dead_code, reason = "other tests use the rest")]
+mod support;
+
+use support::{Found, Project, manifest_with};
 
 fn rebuilt(main: &str, script: &str, more: &[(&str, &str)]) -> Vec<Found> {
     let manifest = manifest_with("alloc-probe = \"0.1\"\n", "") + "opt-level = 1\n";

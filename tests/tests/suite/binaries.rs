@@ -26,6 +26,12 @@ impl Profile {
         }
     }
 
+    /// Whether there is a program that `dhat` profiles: that crate is built for the suite's own profile, and for the other
+    /// one where packages beyond the subjects' own are built anyway.
+    pub(crate) fn has_dhat(self) -> bool {
+        own_folder().ends_with(self.folder()) || cfg!(feature = "real-input")
+    }
+
     /// The name of its folder below the target folder.
     pub(crate) fn folder(self) -> &'static str {
         match self {
@@ -74,8 +80,11 @@ fn build(what: &[&str], profile: Profile) {
         cargo.arg("--release");
     }
     if what == SUBJECTS {
-        let features =
-            [("allocators", cfg!(feature = "allocators")), ("real-input", cfg!(feature = "real-input"))];
+        let features = [
+            ("allocators", cfg!(feature = "allocators")),
+            ("dhat", profile.has_dhat()),
+            ("real-input", cfg!(feature = "real-input")),
+        ];
         let features = features.iter().filter(|(_, is_on)| *is_on);
         cargo.args(features.flat_map(|(name, _)| ["--features", name]));
     }

@@ -24,11 +24,13 @@ fn printed(program: &'static str, profile: Profile, mode: &str) -> String {
 #[test]
 fn all_see_the_same_program() {
     for profile in Profile::ALL {
-        let dhat = printed("with_dhat", profile, "off");
-        assert!(dhat.starts_with("total "), "{dhat}");
-        assert_eq!(printed("no_probe", profile, "off"), dhat, "{profile:?}");
+        let bare = printed("no_probe", profile, "off");
+        assert!(bare.starts_with("total "), "{bare}");
         for mode in ["count", "full"] {
-            assert_eq!(printed("subjects", profile, mode), dhat, "{profile:?}, {mode}");
+            assert_eq!(printed("subjects", profile, mode), bare, "{profile:?}, {mode}");
+        }
+        if profile.has_dhat() {
+            assert_eq!(printed("with_dhat", profile, "off"), bare, "{profile:?}");
         }
     }
 }
@@ -73,9 +75,7 @@ fn dhat_file(profile: Profile, folder: &Path) -> PathBuf {
 
 #[test]
 fn a_file_of_dhat_is_the_profile_of_the_same_program() {
-    for profile in Profile::ALL {
-        same_profile(profile);
-    }
+    Profile::ALL.into_iter().filter(|profile| profile.has_dhat()).for_each(same_profile);
 }
 
 fn same_profile(profile: Profile) {
