@@ -79,8 +79,14 @@ fn run(path: &Path) -> Vec<u8> {
     let commands = [
         vec!["show".as_ref(), file],
         vec!["show".as_ref(), file, "--json".as_ref()],
+        vec!["explain".as_ref(), file],
+        vec!["explain".as_ref(), file, file, "--json".as_ref()],
         vec!["flamegraph".as_ref(), file, "-o".as_ref(), picture, "--by".as_ref(), "total-bytes".as_ref()],
         vec!["diff".as_ref(), file, file],
+        vec!["merge".as_ref(), file, file, "-o".as_ref(), picture],
+        vec!["symbolize".as_ref(), file, "-o".as_ref(), picture],
+        vec!["export".as_ref(), file, "--format".as_ref(), "pprof".as_ref(), "-o".as_ref(), picture],
+        vec!["export".as_ref(), file, "--format".as_ref(), "firefox".as_ref(), "-o".as_ref(), picture],
     ];
     let status = commands.map(|arguments| {
         let (mut out, mut err) = (Vec::new(), Vec::new());

@@ -4,6 +4,8 @@ use crate::binaries::{self, Profile};
 use crate::tool::{alloc_probe, frames, json};
 use alloc_probe_format::dump::{Dump, Ended, Figures};
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -142,6 +144,35 @@ fn a_process_is_read_with_and_without_an_output_path() {
             });
             assert!(of_stacks.count() >= 1000);
         }
+    }
+}
+
+/// What stands at the path and is no regular file stays what it is.
+#[test]
+fn a_process_is_written_to_what_stands_there() {
+    let service = Service::start(&["1"], &[("ALLOC_PROBE", "count")]);
+    let pid = service.process.id().to_string();
+    let is_dump = |bytes: &[u8]| serde_json::from_slice::<Dump>(bytes).is_ok();
+
+    let printed = dump(&pid, Path::new("/dev/stdout"));
+    assert!(printed.status.success() && is_dump(&printed.stdout));
+
+    let pipe = service.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read(pipe).expect("the pipe")
+    });
+    assert!(dump(&pid, &pipe).status.success());
+    assert!(is_dump(&reader.join().expect("it returns")));
+    assert!(pipe.symlink_metadata().expect("it is there").file_type().is_fifo());
+
+    let _listener = UnixListener::bind(service.path("socket")).expect("a socket");
+    for (path, reason) in [(service.path("socket"), "it is a socket"), (service.path("."), "is a directory")] {
+        let Output { status, stderr, .. } = dump(&pid, &path);
+        let message = String::from_utf8_lossy(&stderr);
+        assert_eq!(status.code(), Some(2), "{message}");
+        assert_eq!(message, format!("error: cannot write `{}`: {reason}\n", path.display()));
     }
 }
 
