@@ -168,7 +168,8 @@ fn a_process_is_written_to_what_stands_there() {
     assert!(pipe.symlink_metadata().expect("it is there").file_type().is_fifo());
 
     let _listener = UnixListener::bind(service.path("socket")).expect("a socket");
-    for (path, reason) in [(service.path("socket"), "it is a socket"), (service.path("."), "is a directory")] {
+    for (path, reason) in [(service.path("socket"), "it is a socket"), (service.path("."), "is a directory")]
+    {
         let Output { status, stderr, .. } = dump(&pid, &path);
         let message = String::from_utf8_lossy(&stderr);
         assert_eq!(status.code(), Some(2), "{message}");

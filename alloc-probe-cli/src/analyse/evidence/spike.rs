@@ -49,6 +49,11 @@ impl Spike {
         })
     }
 
+    /// How much more was live than at the end.
+    pub(in crate::analyse) fn height(&self) -> u64 {
+        self.peak_bytes - self.end_bytes
+    }
+
     pub(in crate::analyse) fn sentence(&self) -> String {
         format!(
             "live bytes were {} at their peak after {}, and nearer to the {} of the end from {} on, in a run of {}",

@@ -6,6 +6,7 @@ use crate::analyse::evidence::words::Allocator;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::{Run, largest_first};
 use crate::units::{bytes, duration};
+use alloc_probe_format::dump::TimelineSample;
 
 /// Parts of a spike that are less than this part of it are not listed.
 const LISTED: u64 = 100;
@@ -13,7 +14,10 @@ const LISTED: u64 = 100;
 /// A large part of the program's memory is of this kind.
 pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     let memory = &run.profile.dump.memory;
-    let Some(heap) = &memory.heap else { return by_allocator(run).into_iter().collect() };
+    let Some(heap) = &memory.heap else {
+        let other = if run.account.is_some() { by_allocator(run) } else { by_timeline(run) };
+        return other.into_iter().collect();
+    };
     let retained = heap.retained_bytes;
     if retained < run.large_bytes() {
         return Vec::new();
@@ -86,6 +90,55 @@ fn by_allocator(run: &Run<'_>) -> Option<Finding> {
     })
 }
 
+/// So many samples after a spike show what it left behind.
+const SOON: usize = 20;
+
+/// Of a process that could not say what it had, as one that was killed, the timeline may: what was resident beyond live bytes
+/// soon after the first burst, and at the end, against what was before it. All that the recording has by the end is taken
+/// off, as it may have come in between.
+fn by_timeline(run: &Run<'_>) -> Option<Finding> {
+    let dump = &run.profile.dump;
+    let spike = Spike::behind(run.profile, 0)?;
+    let samples: Vec<_> = dump.timeline.samples.iter().filter(|sample| sample.resident_bytes > 0).collect();
+    let is_low =
+        |sample: &TimelineSample| sample.live_bytes.saturating_sub(spike.end_bytes) <= spike.height() / 2;
+    let beyond = |sample: &TimelineSample| sample.resident_bytes.saturating_sub(sample.live_bytes);
+    let first = samples.iter().position(|sample| !is_low(sample))?;
+    let (earlier, later) = samples.split_at(first);
+    let before = earlier.iter().map(|sample| beyond(sample)).max()?;
+    let after = later.iter().filter(|sample| is_low(sample)).take(SOON).map(|sample| beyond(sample)).max()?;
+    let last = later.last().filter(|sample| is_low(sample))?;
+    let stayed = after.min(beyond(last)).saturating_sub(before.saturating_add(dump.probe.spool_bytes));
+    if stayed < run.large_bytes() {
+        return None;
+    }
+    let spike = Spike::behind(run.profile, stayed)?;
+    let since = format!("since a spike of {} at {}", bytes(spike.peak_bytes), duration(spike.peak_ns));
+    Some(Finding {
+        kind: Kind::Retained,
+        bytes: stayed,
+        short: format!("about {} more beyond live blocks {since}", bytes(stayed)),
+        sentence: format!(
+            "About {} more were resident beyond live blocks {since}: free memory that was not given back, most likely.",
+            bytes(stayed)
+        ),
+        evidence: vec![
+            format!(
+                "by the timeline, {} were resident beyond live blocks before the first burst, {} soon after it, and {} at {}",
+                bytes(before),
+                bytes(after),
+                bytes(beyond(last)),
+                duration(last.time_ns)
+            ),
+            spike.sentence(),
+            "whether the allocator has it free, or on pages with blocks in use, only a dump of the running process tells"
+                .to_owned(),
+        ],
+        sites: spike_sites(run),
+        advice: advice::retained(Allocator::of(run.profile), true),
+    })
+}
+
 /// What was live at the peak and is no more: it was on these pages, as far as can be known.
 fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
     let over =
@@ -94,4 +147,55 @@ fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
     let whole: u64 = parts.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
     parts.retain(|(_, bytes)| *bytes > 0 && *bytes >= whole / LISTED);
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::evidence::fixtures::{profile, run};
+    use alloc_probe_format::dump::Dump;
+
+    const MIB: u64 = 1 << 20;
+
+    /// A run of a second with a megabyte live, and 40 more from 300 to 400 ms. `extra` is resident beyond live blocks at each
+    /// of its milliseconds.
+    fn found(extra: impl Fn(u64) -> u64, change: impl Fn(&mut Dump)) -> Vec<Finding> {
+        let mut dump = run(1_000);
+        for (ms, sample) in dump.timeline.samples.iter_mut().enumerate() {
+            sample.live_bytes = if (300..400).contains(&ms) { 41 * MIB } else { MIB };
+            sample.resident_bytes = sample.live_bytes + extra(ms as u64);
+        }
+        (dump.totals.peak_bytes, dump.totals.end_bytes, dump.peak_time_ns) = (41 * MIB, MIB, 300_000_000);
+        change(&mut dump);
+        let profile = profile(dump, Vec::new());
+        find(&Run::new(&profile, &[], None, None))
+    }
+
+    #[test]
+    fn what_a_spike_left_is_seen_in_the_timeline() {
+        let stays = |ms| if ms < 400 { 3 * MIB } else { 39 * MIB };
+        let [finding] = found(stays, |dump| dump.probe.spool_bytes = MIB).try_into().unwrap();
+        assert_eq!(finding.bytes, 35 * MIB);
+        assert!(
+            finding.sentence.starts_with(
+                "About 35.0 MiB more were resident beyond live blocks since a spike of 41.0 MiB"
+            ),
+            "{}",
+            finding.sentence
+        );
+        let nothing =
+            |extra: &dyn Fn(u64) -> u64, why: &str| assert!(found(extra, |_| ()).is_empty(), "{why}");
+        nothing(&|ms| if ms < 400 { 3 * MIB } else { 5 * MIB }, "it was given back");
+        nothing(
+            &|ms| if (400..900).contains(&ms) { 39 * MIB } else { 3 * MIB },
+            "it was given back in the end",
+        );
+        nothing(&|ms| if ms < 600 { 3 * MIB } else { 39 * MIB }, "it came long after the spike");
+        nothing(&|_| 39 * MIB, "it was there before");
+        nothing(&|ms| if ms < 400 { 3 * MIB } else { 90 * MIB }, "more than the spike could leave");
+        assert!(found(stays, |dump| dump.probe.spool_bytes = 40 * MIB).is_empty(), "it may be the recording");
+        let unread =
+            |dump: &mut Dump| dump.timeline.samples.iter_mut().for_each(|sample| sample.resident_bytes = 0);
+        assert!(found(stays, unread).is_empty(), "nobody read it");
+    }
 }
