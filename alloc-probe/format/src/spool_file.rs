@@ -104,7 +104,17 @@ impl SpoolFile {
             _ => (Ended::Killed, None),
         };
         let (ticks, mono_ns) = (self.header(header::LAST_TICKS), self.header(header::LAST_MONO_NS));
-        snapshot(self, Now { ticks, mono_ns, ended, signal, from_spool: true }, &[])
+        let mut dump = snapshot(self, Now { ticks, mono_ns, ended, signal, from_spool: true }, &[]);
+        dump.probe.spool_bytes = self.written_bytes();
+        dump
+    }
+
+    /// The bytes of pages that anything was written to: so much of the file was resident, at the most.
+    fn written_bytes(&self) -> u64 {
+        const PAGE_BYTES: usize = 4096;
+        let pages = self.sections.iter().flat_map(|words| words.chunks(PAGE_BYTES / 8));
+        let written = pages.filter(|page| page.iter().any(|word| word.load(Relaxed) != 0));
+        (written.count() * PAGE_BYTES) as u64
     }
 
     /// The same of a process that is still running, which the spool itself can't tell: as of an instant on the

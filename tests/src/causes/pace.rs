@@ -3,8 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Whoever is later than this had to wait for a processor: its requests come in a burst then.
-const LATE: Duration = Duration::from_millis(100);
+/// Whoever is later than this had to wait for a processor. The requests after it come that much later, as bursts of them
+/// are no even pace.
+const LATE: Duration = Duration::from_millis(20);
+/// One who had to wait for so long, between one request and the next, did not work at the pace that the case is about.
+const FAR_TOO_LATE: Duration = Duration::from_millis(400);
 
 pub(super) struct Pace {
     start: Instant,
@@ -20,7 +23,10 @@ impl Pace {
     /// Waits until the request after this one comes; not at all if it is late.
     pub(super) fn wait_for(&mut self, request: usize) {
         let (due, now) = (self.each * (request as u32 + 1), self.start.elapsed());
-        self.late |= now > due + LATE;
+        if now > due + LATE {
+            self.late |= now > due + FAR_TOO_LATE;
+            self.start += now - due;
+        }
         thread::sleep(due.saturating_sub(now));
     }
 

@@ -50,7 +50,8 @@ pub struct Lost {
 /// What the probe used for itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeUse {
-    /// Bytes of the spool, whose pages are shared with its file.
+    /// Bytes of the spool, whose pages are shared with its file. Of a spool that was read after the process ended: the
+    /// pages with anything in them.
     pub spool_bytes: u64,
     /// Bytes beside it.
     pub private_bytes: u64,

@@ -124,11 +124,13 @@ fn by_timeline(run: &Run<'_>) -> Option<Finding> {
         ),
         evidence: vec![
             format!(
-                "by the timeline, {} were resident beyond live blocks before the first burst, {} soon after it, and {} at {}",
+                "by the timeline, {} were resident beyond live blocks before the first burst, {} soon after it, and {} at \
+                 {}; the recording has {} at the most",
                 bytes(before),
                 bytes(after),
                 bytes(beyond(last)),
-                duration(last.time_ns)
+                duration(last.time_ns),
+                bytes(dump.probe.spool_bytes)
             ),
             spike.sentence(),
             "whether the allocator has it free, or on pages with blocks in use, only a dump of the running process tells"
