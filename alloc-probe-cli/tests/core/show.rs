@@ -194,3 +194,55 @@ fn names_from_a_file_cannot_steer_the_terminal() {
     assert!(plain.contains("line break"), "{plain}");
     assert!(plain.contains("\u{fffd}[2Jorders"), "{plain}");
 }
+
+/// Marks whose figures differ: `ready` with 100 KiB live of 300 allocated, and `drained` with 20 of 5,000.
+fn drained() -> Dump {
+    let mut dump = orders_with_marks();
+    let [ready, drained] = &mut dump.marks[..] else { panic!("two marks") };
+    (drained.name, drained.count) = ("drained".to_owned(), 1);
+    (drained.first_ns, drained.first.time_ns) = (2_020_000_000, 2_020_000_000);
+    (ready.first.total_bytes, ready.first.total_blocks, ready.first.live_blocks) = (300 << 10, 3, 2);
+    (drained.first.total_bytes, drained.first.total_blocks) = (5_000 << 10, 803);
+    (drained.first.live_bytes, drained.first.live_blocks) = (20 << 10, 1);
+    dump
+}
+
+#[test]
+fn figures_between_marks() {
+    let directory = directory();
+    let file = write(&drained(), &directory.path().join("orders.json"));
+    let file = file.to_str().expect("UTF-8");
+    let shown = alloc_probe(&["show", file, "--from", "ready", "--to", "drained"]);
+    assert_eq!((shown.status, shown.err.as_str()), (0, ""));
+    for expected in [
+        "\nFrom `ready` to `drained`\n",
+        "time       2.0 s  from 20.0 ms to 2.0 s\n",
+        "total     4.6 MiB  in 800 blocks; a second: 2.3 MiB in 400 blocks\n",
+        "freed     4.7 MiB  in 801 blocks\n",
+        "live   −80.0 KiB  from 100.0 KiB in 2 to 20.0 KiB in 1 block\n",
+        "peak   768.5 KiB  live at most: the peak of the whole run\n",
+    ] {
+        let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(squeezed(&shown.out).contains(&squeezed(expected)), "{expected}: {}", shown.out);
+    }
+
+    let shown = alloc_probe(&["show", file, "--from", "ready", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&shown.out).expect("JSON");
+    let between = &json["between"];
+    assert_eq!((&between["from"], &between["to"]), (&"ready".into(), &serde_json::Value::Null));
+
+    for (marks, reason) in [
+        (
+            ["--from", "drained", "--to", "ready"],
+            "the program first passed the mark `ready` before it passed `drained`",
+        ),
+        (
+            ["--from", "steady", "--to", "ready"],
+            "the program never passed the mark `steady`; it passed `ready`, `drained`",
+        ),
+    ] {
+        let refused = alloc_probe(&[&["show", file], &marks[..]].concat());
+        assert_eq!(refused.status, 2);
+        assert!(refused.err.contains(reason), "{}", refused.err);
+    }
+}

@@ -1,7 +1,7 @@
 //! Tables, lists, headline and JSON agree: what is said twice is the same.
 
 use crate::support::{debug, diff_at, release};
-use alloc_probe_format::dump::{Dump, Figures};
+use alloc_probe_format::dump::{Dump, Figures, Operation};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -137,4 +137,34 @@ fn where_nothing_differs_that_is_said() {
     }
     let page = diff_at(100, &debug(), &debug(), &["--only", "gone"]).out;
     assert!(page.ends_with("\n\nNo site is “gone”.\n"), "{page}");
+}
+
+/// Operations of both runs come in pairs, by name; one that only one run did has none on the other side.
+#[test]
+fn operations_are_paired() {
+    let operation = |name: &str, finished, total_bytes| Operation {
+        name: name.to_owned(),
+        started: finished,
+        finished,
+        total_bytes,
+        duration_ns: finished * 1_000_000,
+        latencies: vec![(1_000_000, finished)],
+        ..Operation::default()
+    };
+    let (mut base, mut new) = (debug(), release());
+    base.operations = vec![operation("browse", 10, 100), operation("create", 40, 4_000)];
+    new.operations = vec![operation("create", 40, 3_000), operation("report", 1, 70)];
+    let json: Value = serde_json::from_str(&diff_at(100, &base, &new, &["--json"]).out).unwrap();
+    let told: Vec<_> = json["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|operation| {
+            let figure = |side: &str| operation[side]["total_bytes"].as_u64();
+            (operation["name"].as_str().unwrap(), figure("base"), figure("new"))
+        })
+        .collect();
+    let expected =
+        [("create", Some(4_000), Some(3_000)), ("browse", Some(100), None), ("report", None, Some(70))];
+    assert_eq!(told, expected);
 }
