@@ -117,17 +117,20 @@ fn seen(dump: &Dump, figures: &Figures) -> u64 {
     }
 }
 
-/// Whether the process's live bytes rose by what a site must have added that holds so much at the end: from the lowest
-/// of the second quarter of the samples to the lowest of the last, half of it would be even growth, and a quarter is
-/// enough.
+/// Whether the process's live bytes rose by what a site must have added that holds so much at the end: half of it would be
+/// even growth from the second quarter to the last, and a quarter is enough.
 fn rises_with(dump: &Dump, end_bytes: u64) -> bool {
+    floors(dump).is_some_and(|(second, last)| last.saturating_sub(second) >= end_bytes / 4)
+}
+
+/// The least that was live in the second quarter of the timeline's samples, and in the last.
+pub(in crate::analyse) fn floors(dump: &Dump) -> Option<(u64, u64)> {
     let samples = &dump.timeline.samples;
     let lowest = |quarter: usize| {
         let samples = &samples[samples.len() * (quarter - 1) / 4..samples.len() * quarter / 4];
         samples.iter().map(|sample| sample.live_bytes).min()
     };
-    let (Some(second), Some(last)) = (lowest(2), lowest(4)) else { return false };
-    last.saturating_sub(second) >= end_bytes / 4
+    Some((lowest(2)?, lowest(4)?))
 }
 
 /// What that is for each time that the program passed one of its marks.

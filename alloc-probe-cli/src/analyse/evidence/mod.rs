@@ -9,7 +9,7 @@ pub(in crate::analyse) mod capacity;
 pub(in crate::analyse) mod fixtures;
 pub(in crate::analyse) mod growing;
 pub mod kind;
-pub(in crate::analyse) mod place;
+pub(crate) mod place;
 pub(in crate::analyse) mod pools;
 pub(in crate::analyse) mod spike;
 pub(in crate::analyse) mod words;

@@ -5,7 +5,7 @@ use crate::profile::{Frame, FrameId, Profile};
 use crate::source::{names, paths};
 
 /// What a stack is named after.
-pub(in crate::analyse) fn of_stack(profile: &Profile, stack: &[FrameId]) -> String {
+pub(crate) fn of_stack(profile: &Profile, stack: &[FrameId]) -> String {
     let frames: Vec<&Frame> = stack.iter().map(|frame| fold::frame(profile, *frame)).collect();
     fold::headline(&frames).map_or_else(|| UNKNOWN.to_owned(), |frame| of_frame(frames[frame]))
 }

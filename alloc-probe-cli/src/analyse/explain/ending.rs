@@ -33,7 +33,7 @@ fn killed(dump: &Dump) -> String {
     match (group.oom_kills, group.oom_kills_at_start) {
         (Some(now), Some(before)) if now > before => format!(
             "It was killed for memory, as far as can be known: of its control group, {limit}, the kernel has killed {} for \
-             memory since it started.",
+             memory since the process started.",
             match now - before {
                 1 => "one process".to_owned(),
                 more => format!("{} processes", count(more)),
@@ -41,7 +41,7 @@ fn killed(dump: &Dump) -> String {
         ),
         (Some(now), Some(before)) if now == before => format!(
             "It was killed, crashed, or called `_exit`, but not for memory, as far as can be known: of its control group, \
-             {limit}, the kernel has killed no process since it started."
+             {limit}, the kernel has killed no process since this one started."
         ),
         _ if group.limit_bytes == 0 => unknown.to_owned(),
         _ => format!(

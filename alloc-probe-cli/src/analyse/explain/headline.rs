@@ -4,6 +4,7 @@ use super::ending;
 use super::finding::{Finding, Kind};
 use super::run::Run;
 use crate::analyse::account::Account;
+use crate::analyse::evidence::growing::floors;
 use crate::analyse::evidence::spike::Spike;
 use crate::units::{bytes, duration, plural};
 use alloc_probe_format::dump::{Dump, Mode};
@@ -43,7 +44,10 @@ const NAMED: usize = 4;
 pub(super) fn of(run: &Run<'_>, findings: &[Finding]) -> Headline {
     let dump = &run.profile.dump;
     let growth = findings.iter().find(|finding| finding.kind == Kind::Growth);
-    let growth = growth.map(|finding| format!("It grows: {}.", finding.short));
+    let growth = match growth {
+        Some(finding) => Some(format!("What is live grows: {}.", finding.short)),
+        None => rise(dump),
+    };
     let end = ending::sentence(run);
     let Some(account) = run.account else {
         return Headline { memory: unknown(dump), without_recording: None, growth, end };
@@ -69,9 +73,32 @@ pub(super) fn of(run: &Run<'_>, findings: &[Finding]) -> Headline {
         false => format!("{} are resident. {}.", size(resident), named.join("; ")),
     };
     let without_recording =
-        (probe > 0).then(|| format!("Without the recording it would be {}.", size(resident - probe)));
+        (probe > 0).then(|| format!("Without the recording it would be about {}.", size(resident - probe)));
     Headline { memory, without_recording, growth, end }
 }
+
+/// What is counted rose, and too few blocks were drawn to say where; none where that is not so.
+fn rise(dump: &Dump) -> Option<String> {
+    let sampled = dump.sample_bytes.filter(|_| dump.mode == Mode::Sample)?;
+    let (from, to) = floors(dump)?;
+    let rose = to.saturating_sub(from);
+    let is_more = rose >= LEAST_RISE.max(from / 20);
+    is_more.then(|| {
+        format!(
+            "At least {} were live in the second quarter of the run, and at least {} in its last: what of that goes on, samples \
+             of a block in about {} can't tell yet. A longer run does, or `ALLOC_PROBE=sample={}`.",
+            bytes(from),
+            bytes(to),
+            bytes(sampled),
+            format_args!("{}KiB", (sampled / FINER >> 10).max(1))
+        )
+    })
+}
+
+/// A rise that is smaller is not spoken of.
+const LEAST_RISE: u64 = 64 << 10;
+/// How many times as many samples are advised.
+const FINER: u64 = 8;
 
 /// What the resident memory is, in words that go on from a figure. Lines that belong together are one part.
 fn parts(run: &Run<'_>, account: &Account) -> Vec<(i64, String)> {
@@ -125,11 +152,11 @@ fn unknown(dump: &Dump) -> String {
     match last {
         Some(sample) => {
             let before = dump.process.duration_ns.saturating_sub(sample.time_ns);
-            format!(
-                "{} were resident when that was last read, {} before the end; {live}.",
-                bytes(sample.resident_bytes),
-                duration(before)
-            )
+            let when = match before {
+                ..1_000_000_000 => String::new(),
+                _ => format!(", {} before the end", duration(before)),
+            };
+            format!("{} were resident when that was last read{when}; {live}.", bytes(sample.resident_bytes))
         }
         None if dump.mode == Mode::Off => "Nothing was recorded.".to_owned(),
         None => format!("{live}. How much was resident is not known."),

@@ -14,6 +14,8 @@ pub struct Series {
 #[derive(Debug)]
 struct Earlier {
     time_ns: u64,
+    /// Live in all, which is counted, whatever of the sites is.
+    live_bytes: u64,
     end_bytes: HashMap<Vec<Named>, u64>,
 }
 
@@ -36,13 +38,20 @@ impl Series {
             let bytes = end_bytes.entry(named(profile, &site.sum.frames)).or_default();
             *bytes = bytes.saturating_add(site.sum.figures.end_bytes);
         }
-        self.dumps.push(Earlier { time_ns: profile.dump.process.duration_ns, end_bytes });
+        let dump = &profile.dump;
+        let (time_ns, live_bytes) = (dump.process.duration_ns, dump.totals.end_bytes);
+        self.dumps.push(Earlier { time_ns, live_bytes, end_bytes });
         self.dumps.sort_by_key(|dump| dump.time_ns);
     }
 
     /// When the dumps were taken, from the start of recording.
     pub(super) fn times_ns(&self) -> Vec<u64> {
         self.dumps.iter().map(|dump| dump.time_ns).collect()
+    }
+
+    /// What was live at each.
+    pub(super) fn live_bytes(&self) -> Vec<u64> {
+        self.dumps.iter().map(|dump| dump.live_bytes).collect()
     }
 
     /// What a site of a later dump held at each.

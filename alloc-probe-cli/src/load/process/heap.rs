@@ -101,7 +101,10 @@ pub(super) fn account(
         site.untouched_bytes = site.untouched_bytes.saturating_add(untouched);
         site.slack_bytes += slack;
     });
-    let mut is_heap = vec![false; mappings.len()];
+    let mut is_heap: Vec<bool> = match rounding {
+        Some(_) => (0..mappings.len()).map(|index| is_arena(mappings, index)).collect(),
+        None => vec![false; mappings.len()],
+    };
     pages.iter().filter(|page| page.blocks > 0).for_each(|page| is_heap[page.mapping] = true);
     for page in pages.iter().filter(|page| is_heap[page.mapping] && !page.is_swapped) {
         let heap = &mut account.heap;
@@ -129,6 +132,18 @@ pub(super) fn account(
     let given_up = mappings.iter().zip(is_heap).filter(|(_, is_heap)| *is_heap);
     account.heap.give_up(given_up.map(|(mapping, _)| mapping.given_up).sum());
     Some(account)
+}
+
+/// Whether a mapping is the part in use of a heap of one of glibc's thread arenas, which may have no live block at all: it
+/// starts at a multiple of 64 MiB, and what is left up to the next one is reserved.
+fn is_arena(mappings: &[Mapping], index: usize) -> bool {
+    const HEAP: usize = 64 << 20;
+    let mapping = &mappings[index];
+    mapping.may_hold_blocks()
+        && mapping.start.is_multiple_of(HEAP)
+        && mappings.get(index + 1).is_some_and(|next| {
+            next.is_reserved() && next.start == mapping.end && next.end == mapping.start.saturating_add(HEAP)
+        })
 }
 
 /// Reads which pages of a mapping are there. A page that was read and never written to is the one page of zeros, which is no

@@ -56,8 +56,9 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             0 => {}
             sites => writeln!(
                 out,
-                "\nChance explains what else differs: the estimates of {}.",
-                plural(sites, "site")
+                "\nThe estimates of {} differ, too, by no more than chance explains{}.",
+                plural(sites, "site"),
+                unplaced(base, new, &changed, metric).unwrap_or_default()
             )?,
         }
     }
@@ -82,6 +83,33 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// What the counted figures of both processes differ by beyond the rows that are told, if that is much: nobody knows where it
+/// is.
+fn unplaced(base: &Profile, new: &Profile, told: &[Row<'_>], metric: Metric) -> Option<String> {
+    use Metric::{EndBlocks, EndBytes, PeakBlocks, PeakBytes, TotalBlocks, TotalBytes};
+    let is_counted =
+        matches!(metric, PeakBytes | PeakBlocks | TotalBytes | TotalBlocks | EndBytes | EndBlocks);
+    let of = |profile: &Profile| i128::from(metric.of(&profile.dump.totals));
+    let whole = of(new) - of(base);
+    let placed: i128 = told
+        .iter()
+        .map(|row| row.pair.of(metric))
+        .map(|(base, new)| i128::from(new) - i128::from(base))
+        .sum();
+    // What is small, or of the other sign, says nothing.
+    let rest = whole - placed;
+    let is_much = rest.signum() == whole.signum() && rest.abs() * UNPLACED_PART >= of(base).max(of(new));
+    (is_counted && is_much).then(|| {
+        let size = rest.unsigned_abs() as u64;
+        let size = if metric.is_bytes() { bytes(size) } else { count(size) };
+        let sign = if rest < 0 { "−" } else { "+" };
+        format!(", so too few samples tell where {sign}{size} of the whole difference is")
+    })
+}
+
+/// From this part of the larger side on, a difference is much.
+const UNPLACED_PART: i128 = 20;
 
 /// A pair with its class.
 #[derive(Clone, Copy)]

@@ -123,7 +123,7 @@ impl Estimates {
         }
         let faint = style::FAINT;
         write!(out, "{name:<NAME$}{:>12}{:>12}", change.base_text(), change.new_text())?;
-        write!(out, "{faint}{:>12}{faint:#}", "by chance")?;
+        write!(out, "{faint}{:>12}{faint:#}", "maybe chance")?;
         remarked("", faint, &self.words(), width, out)
     }
 }

@@ -1,6 +1,7 @@
 //! Why a process's memory is what it is, on one screen: the answer, what stands out, the account, and what others show.
 
 use crate::analyse::account::{Account, Line};
+use crate::analyse::evidence::place;
 use crate::analyse::explain::Explanation;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::fold;
@@ -54,8 +55,10 @@ pub fn write(
     findings(profile, sites, explanation, options, out)?;
     if let Some(account) = &explanation.account {
         writeln!(out)?;
-        write_account(account, options, out)?;
+        write_account(profile, account, options, out)?;
     }
+    writeln!(out)?;
+    largest(profile, sites, options, out)?;
     if !explanation.seen.is_empty() {
         writeln!(out)?;
         writeln!(out, "{}What others show{:#}", style::STRONG, style::STRONG)?;
@@ -165,16 +168,60 @@ fn sites_of(
     }
 }
 
-fn write_account(account: &Account, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+/// Where the most is live, whether or not anything is to be said of it.
+fn largest(profile: &Profile, sites: &[ShownSite], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let totals = &profile.dump.totals;
+    let is_running = profile.dump.process.ended == Ended::Running;
+    let of_end = |site: &ShownSite| site.sum.figures.end_bytes;
+    let of_peak = |site: &ShownSite| site.sum.figures.peak_bytes;
+    let end = if is_running { "now" } else { "at the end" };
+    type Of<'a> = &'a dyn Fn(&ShownSite) -> u64;
+    for (when, whole, of) in
+        [(end, totals.end_bytes, &of_end as Of<'_>), ("at the peak", totals.peak_bytes, &of_peak as Of<'_>)]
+    {
+        let mut largest: Vec<&ShownSite> =
+            sites.iter().filter(|site| of(site) > 0 && of(site) >= whole / NAMED_PART).collect();
+        largest.sort_by_key(|site| std::cmp::Reverse(of(site)));
+        let named: Vec<String> = (largest.iter().take(SITES))
+            .map(|site| format!("{} at {}", bytes(of(site)), place::of_stack(profile, &site.sum.frames)))
+            .collect();
+        if !named.is_empty() {
+            let line = format!("Most that is live {when}: {}.", named.join(", "));
+            sentence::write("", &line, options.width, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// A site with less than this part of what is live is not named for it.
+const NAMED_PART: u64 = 20;
+
+fn write_account(
+    profile: &Profile,
+    account: &Account,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let dump = &profile.dump;
     let strong = style::STRONG;
-    writeln!(out, "{strong}Memory at the end{strong:#}")?;
+    let when = if dump.process.ended == Ended::Running { "now" } else { "at the end" };
+    writeln!(out, "{strong}Memory {when}{strong:#}")?;
     lines(&account.lines, account.resident, options, out)?;
     for line in &account.beside {
         row(line.name, &figure(line), line.meaning, options.width, out)?;
     }
     if let Some(peak) = &account.at_peak {
         writeln!(out)?;
-        writeln!(out, "{strong}At the peak{strong:#}, after {}", duration(peak.time_ns))?;
+        let (read, at) = (duration(peak.time_ns), duration(dump.peak_time_ns));
+        // It is read as the heap falls, and there may be a higher peak that fell too little for it.
+        match dump.peak_time_ns > 0 && read != at {
+            true => writeln!(
+                out,
+                "{strong}Near the peak{strong:#}, after {read}; at the peak, after {at}, {} were live",
+                bytes(dump.totals.peak_bytes)
+            )?,
+            false => writeln!(out, "{strong}At the peak{strong:#}, after {read}")?,
+        }
         lines(&peak.lines, peak.resident, options, out)?;
     }
     for note in &account.notes {

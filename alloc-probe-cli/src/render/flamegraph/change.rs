@@ -122,7 +122,7 @@ impl<'a> Part<'a> {
         let is_chance = new != base && measure.explains((base, new), spread);
         let error = match spread.error() {
             0.0 => String::new(),
-            error if is_chance => format!(" ±{:.2}%, by chance", share(error)),
+            error if is_chance => format!(" ±{:.2}%, maybe by chance", share(error)),
             error => format!(" ±{:.2}%", share(error)),
         };
         let title = self.title.strip_suffix(')').unwrap_or(self.title);

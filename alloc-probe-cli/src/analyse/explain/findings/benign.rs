@@ -26,7 +26,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     let (first, then) = (most(beginning), most(rest));
     let may_rise = first as f64 * (SETTLED - 1.0);
     // A peak that comes again and again hides what grows below it.
-    let floor_rose = least(&samples[after(3)..]) as f64 > least(&beginning[after(1)..]) as f64 + may_rise;
+    let floor_rose = least(&samples[after(3)..]) as f64 > least(&beginning[after(1)..]) as f64 * SETTLED;
     let grew = then as f64 > first as f64 + may_rise || floor_rose;
     if samples.len() < LEAST_SAMPLES || grew || dump.totals.end_bytes == 0 {
         return Vec::new();
@@ -80,5 +80,9 @@ mod tests {
         let spikes = |number: u64| if number % 20 < 2 { 100_000 } else { 0 };
         assert!(!is_silent(|number| spikes(number).max(1_000)));
         assert!(is_silent(|number| spikes(number).max(1_000 + number * 100)), "growth that peaks hide");
+        assert!(
+            is_silent(|number| spikes(number).max(1_000 + number)),
+            "and however small it is beside these"
+        );
     }
 }

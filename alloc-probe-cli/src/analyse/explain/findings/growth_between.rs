@@ -4,11 +4,14 @@ use crate::analyse::evidence::growing::{ADVICE, Confidence};
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::Run;
 use crate::analyse::explain::series::Series;
+use crate::analyse::sampling;
 use crate::units::{bytes, duration, plural};
 use std::cmp::Reverse;
 
 /// What is smaller than this is not spoken of.
 const LEAST_BYTES: u64 = 64 << 10;
+/// Less of a sampled site's growth is chance.
+const STANDARD_ERRORS: f64 = 2.0;
 /// So many sites are described.
 const DESCRIBED: usize = 3;
 
@@ -22,6 +25,11 @@ struct Steps {
 impl Steps {
     fn grown(&self) -> u64 {
         self.held.last().copied().unwrap_or(0).saturating_sub(self.held[0])
+    }
+
+    /// The variance of that, where a block was drawn in about `mean` bytes: never more than `mean` times what is estimated.
+    fn variance(&self, mean: f64) -> f64 {
+        (self.held[0] as f64 + self.held.last().copied().unwrap_or(0) as f64) * mean
     }
 
     /// None where it did not grow with each step.
@@ -56,12 +64,19 @@ pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
         Steps::of(index, held, &times).filter(|steps| steps.held.len() > 2 || by_ages)
     });
     let mut found: Vec<Steps> = steps.filter(|steps| steps.grown() > 0).collect();
+    let mean = sampling::mean(&run.profile.dump);
+    if let Some(mean) = mean {
+        // Chance makes some sites grow and others shrink.
+        found.retain(|steps| steps.grown() as f64 > STANDARD_ERRORS * steps.variance(mean).sqrt());
+    }
     let all = found.iter().map(Steps::grown).fold(0, u64::saturating_add);
     // What is a hundredth of it is noise.
     found.retain(|steps| steps.grown() >= all / 100);
     found.sort_by_key(|steps| Reverse((steps.confidence, steps.grown())));
     let all = found.iter().map(Steps::grown).fold(0, u64::saturating_add);
     let first = found.first().filter(|_| all >= LEAST_BYTES)?;
+    let error = mean.map(|mean| found.iter().map(|steps| steps.variance(mean)).sum::<f64>().sqrt());
+    let is_rough = error.is_some_and(|error| error * 10.0 > all as f64);
     let time = times.last()?.saturating_sub(times[0]);
     let rate = |grown: u64| (grown as f64 / (time.max(1) as f64 / 1e9)) as u64;
     let mut evidence: Vec<String> = (found.iter().take(DESCRIBED))
@@ -78,20 +93,29 @@ pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
         .collect();
     let at: Vec<String> = times.iter().map(|time| duration(*time)).collect();
     evidence.push(format!("live at {} dumps of the run, after {}", times.len(), at.join(", ")));
-    let confidence = first.confidence.name();
+    let mut live = series.live_bytes();
+    live.push(run.profile.dump.totals.end_bytes);
+    let live: Vec<String> = live.into_iter().map(bytes).collect();
+    evidence.push(format!("of the whole process, which is counted, {} were live", live.join(" → ")));
+    let confidence =
+        if is_rough { first.confidence.min(Confidence::Medium) } else { first.confidence }.name();
+    let or_so = |figure: u64| {
+        let error = error.map(|error| format!(" ±{}", bytes((figure as f64 * error / all as f64) as u64)));
+        bytes(figure) + &error.unwrap_or_default()
+    };
     Some(Finding {
         kind: Kind::Growth,
         bytes: all,
         short: format!(
             "{} a second at {} (confidence: {confidence})",
-            bytes(rate(all)),
+            or_so(rate(all)),
             run.name(first.site)
         ),
         sentence: format!(
             "{} at {} grew from each dump to the next, {} a second (confidence: {confidence}).",
-            bytes(all),
+            or_so(all),
             plural(found.len() as u64, "site"),
-            bytes(rate(all))
+            or_so(rate(all))
         ),
         evidence,
         sites: found.iter().map(|steps| (steps.site, steps.grown())).collect(),

@@ -45,7 +45,7 @@ pub(super) fn figures(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         let change = Change::of((of(&base.dump), of(&new.dump)), is_bytes);
         let sides = [base, new];
         let remark = tables::Estimates::of(&(name, is_bytes, of), sides).map(|estimates| {
-            let chance = if estimates.explain(change) { ": differs by chance" } else { "" };
+            let chance = if estimates.explain(change) { ": differs, maybe by chance" } else { "" };
             format!("{}{chance}", estimates.words())
         });
         let is_unknown = tables::known(&(name, is_bytes, of), sides).contains(&false);
