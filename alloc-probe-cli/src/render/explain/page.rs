@@ -174,11 +174,12 @@ fn largest(profile: &Profile, sites: &[ShownSite], options: &Options, out: &mut 
     let is_running = profile.dump.process.ended == Ended::Running;
     let of_end = |site: &ShownSite| site.sum.figures.end_bytes;
     let of_peak = |site: &ShownSite| site.sum.figures.peak_bytes;
-    let end = if is_running { "now" } else { "at the end" };
+    let end = if is_running { "is live now" } else { "was live at the end" };
     type Of<'a> = &'a dyn Fn(&ShownSite) -> u64;
-    for (when, whole, of) in
-        [(end, totals.end_bytes, &of_end as Of<'_>), ("at the peak", totals.peak_bytes, &of_peak as Of<'_>)]
-    {
+    for (when, whole, of) in [
+        (end, totals.end_bytes, &of_end as Of<'_>),
+        ("was live at the peak", totals.peak_bytes, &of_peak as Of<'_>),
+    ] {
         let mut largest: Vec<&ShownSite> =
             sites.iter().filter(|site| of(site) > 0 && of(site) >= whole / NAMED_PART).collect();
         largest.sort_by_key(|site| std::cmp::Reverse(of(site)));
@@ -186,7 +187,7 @@ fn largest(profile: &Profile, sites: &[ShownSite], options: &Options, out: &mut 
             .map(|site| format!("{} at {}", bytes(of(site)), place::of_stack(profile, &site.sum.frames)))
             .collect();
         if !named.is_empty() {
-            let line = format!("Most that is live {when}: {}.", named.join(", "));
+            let line = format!("Most of what {when}: {}.", named.join(", "));
             sentence::write("", &line, options.width, out)?;
         }
     }
