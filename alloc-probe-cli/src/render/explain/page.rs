@@ -57,7 +57,6 @@ pub fn write(
         writeln!(out)?;
         write_account(profile, account, options, out)?;
     }
-    writeln!(out)?;
     largest(profile, sites, options, out)?;
     if !explanation.seen.is_empty() {
         writeln!(out)?;
@@ -168,8 +167,12 @@ fn sites_of(
     }
 }
 
-/// Where the most is live, whether or not anything is to be said of it.
+/// Where the most is live, whether or not anything is to be said of it; an empty line stands before that.
 fn largest(profile: &Profile, sites: &[ShownSite], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    if sites.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
     let totals = &profile.dump.totals;
     let is_running = profile.dump.process.ended == Ended::Running;
     let of_end = |site: &ShownSite| site.sum.figures.end_bytes;
@@ -187,7 +190,7 @@ fn largest(profile: &Profile, sites: &[ShownSite], options: &Options, out: &mut 
             .map(|site| format!("{} at {}", bytes(of(site)), place::of_stack(profile, &site.sum.frames)))
             .collect();
         if !named.is_empty() {
-            let line = format!("Most of what {when}: {}.", named.join(", "));
+            let line = format!("The largest of what {when}: {}.", named.join(", "));
             sentence::write("", &line, options.width, out)?;
         }
     }
