@@ -9,7 +9,6 @@ mod cache;
 mod chains;
 mod command;
 mod kept_apart;
-mod outside;
 mod refused;
 mod split;
 mod support;

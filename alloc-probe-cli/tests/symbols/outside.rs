@@ -1,10 +1,15 @@
 //! Frames are held against those of others: binutils, and the `backtrace` crate.
 
-use crate::support::*;
+#[allow(dead_code, reason = "other tests use the rest")]
+mod support;
+
 use alloc_probe_cli::source::names;
 use alloc_probe_cli::symbolicate::options::Options;
+use object::{Object as _, ObjectSymbol as _};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use support::*;
 
 /// What binutils says of an address: each function's short name, file and line.
 type Answer = Vec<(String, String, Option<u32>)>;
@@ -115,6 +120,14 @@ fn own_stack() -> Vec<(u64, Answer)> {
     stack
 }
 
+/// Where a function of this name starts in a file.
+fn symbol_address(path: &Path, function: &str) -> u64 {
+    let bytes = std::fs::read(path).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let is_wanted = |name: &str| names::demangle(name).is_some_and(|name| name == function);
+    file.symbols().find(|symbol| symbol.name().is_ok_and(is_wanted)).unwrap().address()
+}
+
 #[test]
 fn the_backtrace_crate_agrees_on_this_very_process() {
     let binary = std::env::current_exe().unwrap();
@@ -122,7 +135,7 @@ fn the_backtrace_crate_agrees_on_this_very_process() {
     let stack = std::iter::once(()).map(|()| own_stack()).next().unwrap();
     // One known function says what must be taken from an address in the process.
     let here = own_stack as fn() -> Vec<(u64, Answer)> as usize as u64;
-    let in_file = symbol_address(&binary, "symbols::outside::own_stack");
+    let in_file = symbol_address(&binary, "outside::own_stack");
     let (inside, answers): (Vec<u64>, Vec<Answer>) = stack
         .into_iter()
         .filter(|(_, answer)| answer.iter().any(|(function, ..)| function.contains("::")))

@@ -188,14 +188,6 @@ pub(crate) fn own_addresses(path: &Path) -> Vec<u64> {
     addresses
 }
 
-/// Where a function of this name starts in a file.
-pub(crate) fn symbol_address(path: &Path, function: &str) -> u64 {
-    let bytes = std::fs::read(path).unwrap();
-    let file = object::File::parse(&*bytes).unwrap();
-    let is_wanted = |name: &str| names::demangle(name).is_some_and(|name| name == function);
-    file.symbols().find(|symbol| symbol.name().is_ok_and(is_wanted)).unwrap().address()
-}
-
 /// The machine code of a file.
 pub(crate) fn code(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();

@@ -1,12 +1,21 @@
 //! Running the built `alloc-probe`.
 
+use once_cell::sync::OnceCell;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The command line, with nothing of the environment that could change what it prints.
+/// The command line, with nothing of the environment that could change what it prints. Symbols that one test looked up, the
+/// others find; nothing is there from an earlier run, when the code may have been another.
 pub(crate) fn alloc_probe() -> Command {
+    static CACHE: OnceCell<PathBuf> = OnceCell::new();
+    let cache = CACHE.get_or_init(|| {
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("symbols-of-suite");
+        let _ = std::fs::remove_dir_all(&cache);
+        cache
+    });
     let mut command = Command::new(env!("CARGO_BIN_EXE_command_line"));
-    command.env_clear();
+    command.env_clear().env("XDG_CACHE_HOME", cache);
     command
 }
 

@@ -90,7 +90,7 @@ fn rise(dump: &Dump) -> Option<String> {
             bytes(from),
             bytes(to),
             bytes(sampled),
-            format_args!("{}KiB", (sampled / FINER >> 10).max(1))
+            format_args!("{}KiB", (sampled / FINER / 1024).max(1))
         )
     })
 }

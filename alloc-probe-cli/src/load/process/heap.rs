@@ -140,7 +140,7 @@ fn is_arena(mappings: &[Mapping], index: usize) -> bool {
     const HEAP: usize = 64 << 20;
     let mapping = &mappings[index];
     mapping.may_hold_blocks()
-        && mapping.start.is_multiple_of(HEAP)
+        && mapping.start % HEAP == 0
         && mappings.get(index + 1).is_some_and(|next| {
             next.is_reserved() && next.start == mapping.end && next.end == mapping.start.saturating_add(HEAP)
         })
