@@ -195,6 +195,20 @@ fn a_true_difference_is_found_where_there_are_samples_enough() {
     }
 }
 
+/// Each site has some four samples, or seven: none of them differs by more than chance explains, but all of them together do, and
+/// the whole is counted.
+#[test]
+fn what_too_few_samples_can_place_is_no_chance() {
+    let program = |all: u64| vec![Blocks { size: 1 << 10, all, peak: all, end: 0, temporary: 0 }; 40];
+    for seed in 0..10 {
+        let page = |all| compared(seed, &program(256), &program(all), &["--by", "total-bytes"]).out;
+        let differs = page(448);
+        assert!(differs.contains(", so too few samples tell where +"), "{differs}");
+        let same = page(256);
+        assert!(!same.contains("too few samples tell"), "{same}");
+    }
+}
+
 #[test]
 fn estimates_carry_their_errors() {
     let page = compared(7, &program(), &more(4.0), &["--by", "total-bytes"]).out;

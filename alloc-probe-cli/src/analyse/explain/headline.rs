@@ -162,3 +162,28 @@ fn unknown(dump: &Dump) -> String {
         None => format!("{live}. How much was resident is not known."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::evidence::fixtures::run;
+
+    #[test]
+    fn a_rise_that_samples_cannot_place_is_told() {
+        let rise_of = |mode, live_kib: &dyn Fn(u64) -> u64| {
+            let mut dump = run(400);
+            (dump.mode, dump.sample_bytes) = (mode, Some(512 << 10));
+            for (number, sample) in (0..).zip(&mut dump.timeline.samples) {
+                sample.live_bytes = live_kib(number) << 10;
+            }
+            rise(&dump)
+        };
+        // A spike that comes again and again hides nothing.
+        let grows = |number: u64| if number % 20 < 2 { 100_000 } else { 6_000 + 10 * number };
+        let told = rise_of(Mode::Sample, &grows).unwrap();
+        assert!(told.starts_with("At least 6.9 MiB were live in the second quarter"), "{told}");
+        assert!(told.ends_with("`ALLOC_PROBE=sample=64KiB`."), "{told}");
+        assert_eq!(rise_of(Mode::Full, &grows), None, "whatever grows is known there");
+        assert_eq!(rise_of(Mode::Sample, &|number| number.min(90) * 100), None, "a cache that is full");
+    }
+}

@@ -207,6 +207,8 @@ fn has(mappings: &[Mapping], address: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_env = "gnu")]
+    use alloc_probe_format::mappings;
 
     #[test]
     fn glibc_takes_so_much() {
@@ -214,6 +216,19 @@ mod tests {
             assert_eq!(of_glibc(0x1010, size), (0x1008, 0x1008 + chunk), "{size}");
         }
         assert_eq!(of_glibc(0x10_0010, 200_000), (0x10_0000, 0x10_0000 + 49 * PAGE));
+    }
+
+    /// A thread that has allocated has an arena, whether or not a block is left in it.
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn arenas_of_glibc_are_known() {
+        let allocates = || {
+            drop(std::hint::black_box(vec![1u8; 1000]));
+            let known = mappings::Known { executable: "another".to_owned(), ..Default::default() };
+            let mappings = mappings::all("self", &known).unwrap();
+            (0..mappings.len()).filter(|index| is_arena(&mappings, *index)).count()
+        };
+        assert!(std::thread::spawn(allocates).join().unwrap() > 0);
     }
 
     #[test]

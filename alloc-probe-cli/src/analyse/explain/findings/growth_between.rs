@@ -122,3 +122,52 @@ pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
         advice: ADVICE.to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::evidence::fixtures::{profile, run};
+    use crate::analyse::fold::Detail;
+    use crate::analyse::sites::shown;
+    use crate::profile::{Profile, Site};
+    use alloc_probe_format::dump::{Figures, Mode};
+    use alloc_probe_format::metric::Metric;
+
+    const MIB: u64 = 1 << 20;
+
+    /// What is found in dumps of a run, a second apart, at which a site held so many mebibytes.
+    fn found(held: [u64; 3], sampled: Option<u64>) -> Option<Finding> {
+        let dump = |number: u64, held: u64| -> Profile {
+            let mut dump = run(1_000 * number);
+            (dump.mode, dump.sample_bytes) = (sampled.map_or(Mode::Full, |_| Mode::Sample), sampled);
+            dump.totals.end_bytes = held * MIB;
+            let figures = Figures { end_bytes: held * MIB, end_blocks: 100 * held, ..Figures::default() };
+            profile(dump, vec![("app::leak:1", Site { figures, ..Site::default() })])
+        };
+        let profiles: Vec<Profile> = (1..).zip(held).map(|(number, held)| dump(number, held)).collect();
+        let mut series = Series::default();
+        let sites_of = |profile: &Profile| shown(profile, Metric::EndBytes, Detail::default());
+        profiles[..2].iter().for_each(|profile| series.add(profile, &sites_of(profile)));
+        let sites = sites_of(&profiles[2]);
+        find(&Run::new(&profiles[2], &sites, None, Some(&series)), &series)
+    }
+
+    #[test]
+    fn growth_of_samples_has_its_error() {
+        let counted = found([4, 9, 14], None).unwrap();
+        assert!(counted.sentence.contains("10.0 MiB at 1 site grew"), "{}", counted.sentence);
+        assert!(counted.sentence.ends_with("5.0 MiB a second (confidence: high)."), "{}", counted.sentence);
+        // √(18 MiB · 512 KiB)
+        let sampled = found([4, 9, 14], Some(MIB / 2)).unwrap();
+        assert!(sampled.sentence.contains("10.0 MiB ±3.0 MiB at 1 site grew"), "{}", sampled.sentence);
+        assert!(
+            sampled.sentence.ends_with("5.0 MiB ±1.5 MiB a second (confidence: medium)."),
+            "{}",
+            sampled.sentence
+        );
+        let whole = "of the whole process, which is counted, 4.0 MiB → 9.0 MiB → 14.0 MiB were live";
+        assert!(sampled.evidence.iter().any(|evidence| evidence == whole), "{:?}", sampled.evidence);
+        assert!(found([4, 5, 6], Some(MIB / 2)).is_none(), "chance grows as much");
+        assert!(found([4, 5, 6], None).is_some());
+    }
+}
