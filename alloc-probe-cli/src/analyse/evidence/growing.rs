@@ -13,7 +13,7 @@ use alloc_probe_format::dump::{Dump, Figures, Mode};
 /// Shorter runs tell nothing: what they load is not there yet.
 const LEAST_NS: u64 = 100_000_000;
 /// Neither do fewer blocks, or, of samples, fewer of these.
-const LEAST_BLOCKS: u64 = 32;
+pub(in crate::analyse) const LEAST_BLOCKS: u64 = 32;
 /// With fewer blocks there is a doubt.
 const MANY_BLOCKS: u64 = 200;
 

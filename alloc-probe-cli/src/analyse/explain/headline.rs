@@ -4,7 +4,7 @@ use super::ending;
 use super::finding::{Finding, Kind};
 use super::run::Run;
 use crate::analyse::account::Account;
-use crate::analyse::evidence::growing::floors;
+use crate::analyse::evidence::growing::{LEAST_BLOCKS, floors};
 use crate::analyse::evidence::spike::Spike;
 use crate::units::{bytes, duration, plural};
 use alloc_probe_format::dump::{Dump, Mode};
@@ -83,7 +83,9 @@ fn rise(dump: &Dump) -> Option<String> {
     let (from, to) = floors(dump)?;
     let rose = to.saturating_sub(from);
     let is_more = rose >= LEAST_RISE.max(from / 20);
-    is_more.then(|| {
+    // Of more, there may be a site with samples enough for a verdict: that it does not grow, where none is found.
+    let is_too_little = rose < LEAST_BLOCKS.saturating_mul(sampled);
+    (is_more && is_too_little).then(|| {
         format!(
             "At least {} were live in the second quarter of the run, and at least {} in its last: what of that goes on, samples \
              of a block in about {} can't tell yet. A longer run does, or `ALLOC_PROBE=sample={}`.",
@@ -184,6 +186,7 @@ mod tests {
         assert!(told.starts_with("At least 6.9 MiB were live in the second quarter"), "{told}");
         assert!(told.ends_with("`ALLOC_PROBE=sample=64KiB`."), "{told}");
         assert_eq!(rise_of(Mode::Full, &grows), None, "whatever grows is known there");
+        assert_eq!(rise_of(Mode::Sample, &|number| 200 * number), None, "samples enough");
         assert_eq!(rise_of(Mode::Sample, &|number| number.min(90) * 100), None, "a cache that is full");
     }
 }
