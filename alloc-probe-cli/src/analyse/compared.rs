@@ -31,6 +31,8 @@ pub struct Row {
     pub unit: Unit,
     /// One for each build; none where it is not known.
     pub values: Vec<Option<Value>>,
+    /// The figures of each build's runs, in the order of the rounds in which all builds took their turns.
+    pub runs: Vec<Vec<u64>>,
 }
 
 /// What a figure counts.
@@ -78,14 +80,63 @@ impl Value {
         if self.figure == 0 { 0.0 } else { away as f64 / self.figure as f64 }
     }
 
-    /// Whether chance explains that it is not the same as another: the median of one lies among the runs of the other.
-    pub fn is_noise(self, other: Value) -> bool {
+    /// Whether the median of one lies among the runs of the other, and is not the same.
+    fn is_among(self, other: Value) -> bool {
         let among = |figure, of: Value| (of.low..=of.high).contains(&figure);
         self.figure != other.figure && (among(self.figure, other) || among(other.figure, self))
     }
 }
 
+/// So many rounds tell all that can be told.
+const MAX_ROUNDS: usize = 200;
+
+/// Whether two builds differ round for round: by Wilcoxon's signed-rank test (1945), exactly, chance has it so in less than
+/// one case of a hundred. What disturbs a round disturbs both, so this finds what is smaller than the rounds' own spread.
+fn differ_in_rounds(one: &[u64], other: &[u64]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut differences: Vec<(u64, bool)> =
+        one.iter().zip(other).take(MAX_ROUNDS).map(|(a, b)| (a.abs_diff(*b), a > b)).collect();
+    differences.retain(|(by, _)| *by > 0);
+    differences.sort_unstable();
+    // Twice the rank, so that those which are as large, and share their ranks, have a whole number as well.
+    let ranks: Vec<(usize, bool)> = (differences.iter())
+        .map(|(by, is_more)| {
+            let first = differences.partition_point(|one| one.0 < *by);
+            let behind = differences.partition_point(|one| one.0 <= *by);
+            (first + behind + 1, *is_more)
+        })
+        .collect();
+    let all: usize = ranks.iter().map(|(rank, _)| rank).sum();
+    let of_more: usize = ranks.iter().filter(|(_, is_more)| *is_more).map(|(rank, _)| rank).sum();
+    // How likely each sum is, if more and less were as likely in every round.
+    let mut likely = vec![0.0; all + 1];
+    likely[0] = 1.0;
+    for (rank, _) in ranks {
+        for sum in (0..=all).rev() {
+            likely[sum] = (likely[sum] + if sum >= rank { likely[sum - rank] } else { 0.0 }) / 2.0;
+        }
+    }
+    let as_rare: f64 = likely[..=of_more.min(all - of_more)].iter().sum();
+    as_rare * 2.0 < 0.01
+}
+
 impl Row {
+    /// A figure by the runs of each build; one of no run is not known.
+    pub fn of_runs(key: &'static str, name: &str, unit: Unit, runs: Vec<Vec<u64>>) -> Row {
+        let values = runs.iter().map(|runs| Value::of_runs(runs.clone())).collect();
+        Row { key, name: name.to_owned(), operation: None, unit, values, runs }
+    }
+
+    /// Whether chance explains the difference between two builds, or whether that can't be told.
+    pub fn is_noise(&self, one: usize, other: usize) -> bool {
+        let of = |build: usize| self.values.get(build).copied().flatten();
+        let (Some(a), Some(b)) = (of(one), of(other)) else { return false };
+        let runs = |build: usize| self.runs.get(build).map_or(&[][..], Vec::as_slice);
+        a.is_among(b) && !differ_in_rounds(runs(one), runs(other))
+    }
+
     /// The values of the builds that have one.
     fn known(&self) -> impl Iterator<Item = (usize, Value)> {
         self.values.iter().enumerate().filter_map(|(build, value)| Some((build, (*value)?)))
@@ -114,7 +165,7 @@ impl Row {
     pub fn best_and_worst(&self, table: &Table) -> Option<(usize, usize)> {
         let ranked = self.ranked(table);
         let (best, worst) = (ranked.first()?, ranked.last()?);
-        (self.is_better(best.1, worst.1) && !best.1.is_noise(worst.1)).then_some((best.0, worst.0))
+        (self.is_better(best.1, worst.1) && !self.is_noise(best.0, worst.0)).then_some((best.0, worst.0))
     }
 }
 
@@ -134,6 +185,16 @@ impl Table {
     pub fn pair(&self, row: &Row, build: usize) -> Option<(Value, Value)> {
         let is_told = build > 0 && !self.has_failed(0) && !self.has_failed(build);
         Some((row.values.first().copied()??, row.values.get(build).copied()??)).filter(|_| is_told)
+    }
+
+    /// Whether all builds allocated about as much in all, so that they did the same work as far as can be told.
+    pub fn is_same_work(&self) -> bool {
+        let totals = || {
+            let of = self.row("total").into_iter().flat_map(Row::known);
+            of.filter(|(build, _)| !self.has_failed(*build)).map(|(_, value)| value.figure)
+        };
+        let (Some(least), Some(most)) = (totals().min(), totals().max()) else { return true };
+        (most - least).saturating_mul(OTHER_WORK) <= most
     }
 
     /// The builds in the order of a figure, the best first, and last those without it and those that failed.
@@ -157,6 +218,12 @@ const GOALS: [(&str, &str); 6] = [
     ("stripped", "smallest program"),
 ];
 
+/// What is of no use where the builds did different amounts of work.
+const OF_WORK: [&str; 2] = ["rss", "heap"];
+
+/// Where builds differ by more than one part in so many of what they allocated in all, one may have done more than another.
+const OTHER_WORK: u64 = 20;
+
 /// What the best of one figure may cost in others.
 const COSTS: [&str; 6] = ["build", "wall", "throughput", "p99", "rss", "stripped"];
 
@@ -176,19 +243,24 @@ pub fn recommend(table: &Table) -> Vec<String> {
 fn recommendation(table: &Table, row: &Row, goal: &str) -> Option<String> {
     let base = row.values.first().copied()??;
     let goal = row.operation.as_ref().map_or_else(|| goal.to_owned(), |name| format!("{goal} of `{name}`"));
-    let is_better = |value: Value| {
+    if OF_WORK.contains(&row.key) && !table.is_same_work() {
+        return Some(format!("{goal}: the builds may not have done the same work, so it can't be told"));
+    }
+    let is_better = |build: usize, value: Value| {
         let by = value.figure.abs_diff(base.figure);
-        row.is_better(value, base) && !value.is_noise(base) && by.saturating_mul(WORTH_A_WORD) >= base.figure
+        row.is_better(value, base)
+            && !row.is_noise(0, build)
+            && by.saturating_mul(WORTH_A_WORD) >= base.figure
     };
     let ranked = row.ranked(table);
-    let Some((build, value)) = ranked.iter().copied().find(|(_, value)| is_better(*value)) else {
+    let Some((build, value)) = ranked.iter().copied().find(|(build, value)| is_better(*build, *value)) else {
         return Some(format!("{goal}: no build does better than `{}` beyond noise", table.builds[0]));
     };
     // Those that chance alone tells from the best are as good.
     let as_good: Vec<String> = row
         .known()
         .filter(|(other, one)| {
-            let is_same = one.is_noise(value) || one.figure == value.figure;
+            let is_same = row.is_noise(*other, build) || one.figure == value.figure;
             *other != build && *other != 0 && !table.has_failed(*other) && is_same
         })
         .map(|(other, _)| format!("`{}`", table.builds[other]))
@@ -197,7 +269,7 @@ fn recommendation(table: &Table, row: &Row, goal: &str) -> Option<String> {
         if as_good.is_empty() { String::new() } else { format!(", and as good: {}", as_good.join(", ")) };
     let costs: Vec<String> = COSTS
         .into_iter()
-        .filter(|other| *other != row.key)
+        .filter(|other| *other != row.key && (table.is_same_work() || !OF_WORK.contains(other)))
         .filter_map(|other| cost(table.row(other)?, build))
         .collect();
     let costs = if costs.is_empty() { "nothing that was measured".to_owned() } else { costs.join(", ") };
@@ -213,7 +285,7 @@ fn recommendation(table: &Table, row: &Row, goal: &str) -> Option<String> {
 fn cost(row: &Row, build: usize) -> Option<String> {
     let (base, value) = (row.values.first().copied()??, row.values.get(build).copied()??);
     let by = value.figure.abs_diff(base.figure);
-    let is_worse = row.is_better(base, value) && !value.is_noise(base);
+    let is_worse = row.is_better(base, value) && !row.is_noise(0, build);
     (is_worse && by.saturating_mul(WORTH_A_WORD) >= base.figure).then(|| {
         let what = match &row.operation {
             Some(name) => format!("{} of `{name}`", row.key),
@@ -246,7 +318,8 @@ mod tests {
     fn row(key: &'static str, values: &[[u64; 3]]) -> Row {
         let values =
             values.iter().map(|[low, figure, high]| Some(Value { figure: *figure, low: *low, high: *high }));
-        Row { key, name: key.to_owned(), operation: None, unit: Unit::Nanoseconds, values: values.collect() }
+        let values = values.collect();
+        Row { key, name: key.to_owned(), operation: None, unit: Unit::Nanoseconds, values, runs: Vec::new() }
     }
 
     #[test]
@@ -261,16 +334,38 @@ mod tests {
 
     #[test]
     fn a_difference_within_the_runs_is_noise() {
-        let value = |low, figure, high| Value { figure, low, high };
-        assert!(value(90, 100, 110).is_noise(value(100, 105, 106)));
-        assert!(
-            value(90, 100, 110).is_noise(value(105, 120, 130))
-                == value(105, 120, 130).is_noise(value(90, 100, 110))
-        );
-        assert!(!value(90, 100, 110).is_noise(value(111, 112, 113)));
+        let is_noise = |one: [u64; 3], other: [u64; 3]| row("wall", &[one, other]).is_noise(0, 1);
+        assert!(is_noise([90, 100, 110], [100, 105, 106]));
+        assert_eq!(is_noise([90, 100, 110], [105, 120, 130]), is_noise([105, 120, 130], [90, 100, 110]));
+        assert!(!is_noise([90, 100, 110], [111, 112, 113]));
         // Nothing is known of the noise of one run, and figures that are the same do not differ.
-        assert!(!Value::exact(100).is_noise(Value::exact(101)));
-        assert!(!value(90, 100, 110).is_noise(value(90, 100, 110)));
+        assert!(!is_noise([100; 3], [101; 3]));
+        assert!(!is_noise([90, 100, 110], [90, 100, 110]));
+    }
+
+    #[test]
+    fn what_differs_in_nearly_every_round_is_no_noise() {
+        // A machine that becomes slower and faster again.
+        let rounds =
+            |count: usize| (0..count as u64).map(|round| 1000 + 300 * (round % 5)).collect::<Vec<_>>();
+        let slower = |runs: &[u64]| runs.iter().map(|run| run * 105 / 100).collect::<Vec<_>>();
+        let is_noise = |one: Vec<u64>, other: Vec<u64>| {
+            Row::of_runs("wall", "run time", Unit::Nanoseconds, vec![one, other]).is_noise(0, 1)
+        };
+        for (count, least) in [(7, true), (8, false), (12, false)] {
+            assert_eq!(is_noise(rounds(count), slower(&rounds(count))), least, "{count} of {count} rounds");
+        }
+        // One round that was the other way counts less if it was by little.
+        for (by, least) in [(1, false), (900, true)] {
+            let mut other = slower(&rounds(9));
+            other[3] = rounds(9)[3] - by;
+            assert_eq!(is_noise(rounds(9), other), least, "{by}");
+        }
+        let to_and_fro = |(round, run): (usize, &u64)| if round % 2 == 0 { run + 60 } else { run - 50 };
+        assert!(is_noise(rounds(12), rounds(12).iter().enumerate().map(to_and_fro).collect()));
+        let mut other = slower(&rounds(12));
+        other.pop();
+        assert!(is_noise(rounds(12), other), "runs that failed leave no rounds");
     }
 
     #[test]
@@ -296,6 +391,28 @@ mod tests {
         assert_eq!(table.rows[0].best_and_worst(&table), Some((1, 3)));
         assert_eq!(table.rows[1].best_and_worst(&table), None);
         assert_eq!(table.order("stripped"), [3, 1, 2, 0]);
+    }
+
+    #[test]
+    fn memory_of_different_work_is_not_compared() {
+        let mut table = Table {
+            builds: ["base", "fast"].map(str::to_owned).to_vec(),
+            rows: vec![
+                row("wall", &[[100; 3], [80; 3]]),
+                row("rss", &[[100; 3], [120; 3]]),
+                row("total", &[[1000; 3], [1040; 3]]),
+            ],
+            ..Table::default()
+        };
+        assert!(recommend(&table)[0].ends_with("it costs 20% more rss"));
+        table.rows[2] = row("total", &[[1000; 3], [1200; 3]]);
+        assert_eq!(
+            recommend(&table),
+            [
+                "least run time: `fast`, 20% less than `base`; it costs nothing that was measured",
+                "least memory (peak resident): the builds may not have done the same work, so it can't be told",
+            ]
+        );
     }
 
     #[test]

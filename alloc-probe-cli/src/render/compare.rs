@@ -51,7 +51,7 @@ pub fn write(table: &Table, shown: &Shown<'_>, out: &mut dyn Write) -> io::Resul
     let times =
         if table.runs == 1 { "one run".to_owned() } else { format!("the median of {} runs", table.runs) };
     writeln!(out, "{faint}Times and peak resident: {times} without recording.{faint:#}")?;
-    if table.row("heap").is_some_and(Row::is_known) {
+    if table.row("heap").is_some_and(Row::is_any_known) {
         writeln!(out, "{faint}Heap: medians of runs that count or record.{faint:#}")?;
     }
     if rows.iter().any(|row| row.operation.is_some()) {
@@ -80,19 +80,19 @@ fn rows<'a>(table: &'a Table, shown: &Shown<'_>) -> Vec<&'a Row> {
         return columns.iter().flat_map(|key| of(key)).collect();
     }
     let is_of_many = table.builds.len() > BESIDE;
-    let has_operations = table.row("throughput").is_some_and(Row::is_known);
+    let has_operations = table.row("throughput").is_some_and(Row::is_any_known);
     let keys = match (is_of_many, has_operations) {
         (true, true) => &OF_MANY_WITH_OPERATIONS[..],
         (true, false) => &OF_MANY[..],
         (false, _) => &OF_FEW[..],
     };
     let mut rows: Vec<&Row> =
-        keys.iter().filter_map(|key| table.row(key)).filter(|row| row.is_known()).collect();
+        keys.iter().filter_map(|key| table.row(key)).filter(|row| row.is_any_known()).collect();
     if !is_of_many {
         let first = of("throughput").into_iter().filter_map(|row| row.operation.as_ref()).take(OPERATIONS);
         for name in first {
             let named = table.rows.iter().filter(|row| row.operation.as_ref() == Some(name));
-            rows.extend(named.filter(|row| OF_OPERATIONS.contains(&row.key) && row.is_known()));
+            rows.extend(named.filter(|row| OF_OPERATIONS.contains(&row.key) && row.is_any_known()));
         }
     }
     rows
@@ -199,7 +199,7 @@ fn below(table: &Table, rows: &[&Row], order: &[usize], out: &mut dyn Write) -> 
 /// What a build's figure is to the first build's.
 fn change(table: &Table, row: &Row, build: usize) -> (anstyle::Style, String) {
     let Some((base, value)) = table.pair(row, build) else { return (style::PLAIN, String::new()) };
-    if value.is_noise(base) {
+    if row.is_noise(0, build) {
         return (style::FAINT, "none".to_owned());
     }
     let change = Change::of((base.figure, value.figure), row.unit == Unit::Bytes);
@@ -223,7 +223,7 @@ fn mark(best_and_worst: Option<(usize, usize)>, build: usize) -> &'static str {
 
 impl Row {
     /// Whether it is known of any build.
-    pub(super) fn is_known(&self) -> bool {
+    pub(super) fn is_any_known(&self) -> bool {
         self.values.iter().flatten().any(|value| value.figure > 0)
     }
 }
@@ -287,7 +287,7 @@ mod tests {
 
     fn row(key: &'static str, name: &'static str, unit: Unit, figures: &[u64]) -> Row {
         let values = figures.iter().map(|figure| Some(Value::exact(*figure))).collect();
-        Row { key, name: name.to_owned(), operation: None, unit, values }
+        Row { key, name: name.to_owned(), operation: None, unit, values, runs: Vec::new() }
     }
 
     fn written(table: &Table, shown: &Shown<'_>) -> String {

@@ -28,7 +28,7 @@ const TEXT: f64 = 118.0;
 /// that could be drawn.
 pub fn picture(table: &Table, program: &str, is_service: bool) -> Option<String> {
     let figures = if is_service { FIGURES_OF_SERVICE } else { FIGURES };
-    let known = |keys: &&[&str]| keys.iter().find_map(|key| table.row(key).filter(|row| row.is_known()));
+    let known = |keys: &&[&str]| keys.iter().find_map(|key| table.row(key).filter(|row| row.is_any_known()));
     let rows: Vec<&Row> = figures.iter().filter_map(known).collect();
     let by_time = figures[1].iter().copied().find(|key| rows.iter().any(|row| row.key == *key));
     let order = by_time.map_or_else(|| (0..table.builds.len()).collect(), |key| table.order(key));
@@ -137,7 +137,7 @@ mod tests {
     fn row(key: &'static str, unit: Unit, values: &[Option<[u64; 3]>]) -> Row {
         let value = |[low, figure, high]: [u64; 3]| Value { figure, low, high };
         let values = values.iter().map(|one| one.map(value)).collect();
-        Row { key, name: key.to_owned(), operation: None, unit, values }
+        Row { key, name: key.to_owned(), operation: None, unit, values, runs: Vec::new() }
     }
 
     #[test]

@@ -9,3 +9,4 @@ pub(crate) mod site;
 #[cfg(feature = "truth")]
 #[doc(hidden)]
 pub mod truth;
+mod usdt;

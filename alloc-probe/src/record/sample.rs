@@ -6,7 +6,7 @@
 //! Thompson, 1952). Its variance is at most *R* times the estimate in bytes: each block contributes
 //! (1 − p)(s/p)², and (1 − p)·s/p ≤ R.
 
-use super::{count, failures, site};
+use super::{count, failures, site, usdt};
 use crate::capture::Registers;
 use crate::os::clock;
 use crate::profile::blocks;
@@ -99,8 +99,9 @@ fn take(thread: &'static Thread, address: u64, size: u64, registers: Registers, 
         if !keep(thread, block) {
             return;
         }
+        let weight = Weight::of(size, mean);
+        usdt::alloc(address, size, weight.bytes);
         if let Some(counter) = site::counter(thread, site) {
-            let weight = Weight::of(size, mean);
             counter.add(thread, weight.bytes, weight.blocks, peak::epoch(thread));
             counter.tally(thread, tally::SIZE + u64::from(size.max(1).ilog2()), weight.whole_blocks(thread));
             if let Some((old_address, old_size)) = from {
@@ -161,6 +162,7 @@ pub(crate) fn end_site(thread: &Thread, block: Block, temporary: bool) {
 
 /// A sample's record is gone.
 pub(crate) fn no_longer_live(address: u64) {
+    usdt::free(address);
     live(address).fetch_sub(1, Relaxed);
 }
 

@@ -8,6 +8,7 @@ use crate::analyse::evidence::growing::{LEAST_BLOCKS, floors};
 use crate::analyse::evidence::spike::Spike;
 use crate::units::{bytes, duration, plural};
 use alloc_probe_format::dump::{Dump, Mode};
+use alloc_probe_format::metric::Metric;
 
 /// The answer before everything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -144,12 +145,15 @@ fn parts(run: &Run<'_>, account: &Account) -> Vec<(i64, String)> {
 /// What is known of a process whose resident memory was not read.
 fn unknown(dump: &Dump) -> String {
     let totals = &dump.totals;
-    let live = format!(
-        "{} were live in {} at the end, {} at the peak",
-        bytes(totals.end_bytes),
-        plural(totals.end_blocks, "block"),
-        bytes(totals.peak_bytes)
-    );
+    let (end, peak) = (bytes(totals.end_bytes), bytes(totals.peak_bytes));
+    let blocks = plural(totals.end_blocks, "block");
+    // Another tool's file may tell of one of them alone.
+    let live = match [Metric::EndBytes, Metric::PeakBytes].map(|metric| metric.is_known(dump)) {
+        [true, true] => format!("{end} were live in {blocks} at the end, {peak} at the peak"),
+        [true, false] => format!("{end} were live in {blocks} at the end"),
+        [false, true] => format!("{peak} were live at the peak"),
+        [false, false] => "What was live is not known".to_owned(),
+    };
     let last = dump.timeline.samples.iter().rev().find(|sample| sample.resident_bytes > 0);
     match last {
         Some(sample) => {
@@ -169,6 +173,21 @@ fn unknown(dump: &Dump) -> String {
 mod tests {
     use super::*;
     use crate::analyse::evidence::fixtures::run;
+
+    #[test]
+    fn what_a_file_does_not_tell_is_not_said() {
+        let mut dump = Dump { mode: Mode::Full, ..Dump::default() };
+        (dump.totals.end_bytes, dump.totals.end_blocks, dump.totals.peak_bytes) = (2048, 1, 4096);
+        let rest = "How much was resident is not known.";
+        assert_eq!(
+            unknown(&dump),
+            format!("2.0 KiB were live in 1 block at the end, 4.0 KiB at the peak. {rest}")
+        );
+        dump.unknown_figures = vec!["peak_bytes".to_owned()];
+        assert_eq!(unknown(&dump), format!("2.0 KiB were live in 1 block at the end. {rest}"));
+        dump.unknown_figures = vec!["end_bytes".to_owned()];
+        assert_eq!(unknown(&dump), format!("4.0 KiB were live at the peak. {rest}"));
+    }
 
     #[test]
     fn a_rise_that_samples_cannot_place_is_told() {

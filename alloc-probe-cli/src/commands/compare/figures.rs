@@ -1,7 +1,7 @@
 //! The figures of builds, as the table has them.
 
 use super::one_build::Compared;
-use crate::analyse::compared::{Row, Table, Unit, Value};
+use crate::analyse::compared::{Row, Table, Unit};
 use crate::analyse::doctor::settings;
 use crate::analyse::operations::{Latency, latency, per_second};
 use crate::commands::watch::Ended;
@@ -63,36 +63,32 @@ pub(super) fn table(
     runs: u32,
     mut caveats: Vec<String>,
 ) -> Table {
-    let row = |key, name: &str, unit, of: &dyn Fn(&Compared) -> Option<Value>| Row {
-        key,
-        name: name.to_owned(),
-        operation: None,
-        unit,
-        values: compared.iter().map(of).collect(),
+    let row = |key, name: &str, unit, of: &dyn Fn(&Compared) -> Vec<u64>| {
+        Row::of_runs(key, name, unit, compared.iter().map(of).collect())
     };
-    let size = |of: fn(&Binary) -> u64| move |one: &Compared| Some(Value::exact(of(&one.built.binary)));
+    let size = |of: fn(&Binary) -> u64| move |one: &Compared| vec![of(&one.built.binary)];
     let time = |of: fn(&Ended) -> Duration| {
-        move |one: &Compared| Value::of_runs(one.measured.runs.iter().map(|run| nanos(of(run))).collect())
+        move |one: &Compared| one.measured.runs.iter().map(|run| nanos(of(run))).collect()
     };
     let of_dump = |of: fn(&Dump) -> u64| {
-        move |one: &Compared| one.profile.as_ref().map(|profile| Value::exact(of(&profile.dump)))
+        move |one: &Compared| one.profile.iter().map(|profile| of(&profile.dump)).collect()
     };
     // What a run does by chance, others do in another way: the one with full recording alone knows nothing of noise.
     let of_totals = |of: fn(&Figures) -> u64| {
         move |one: &Compared| {
             let recorded = one.profile.as_ref().map(|profile| &profile.dump.totals);
-            Value::of_runs(one.measured.totals.iter().chain(recorded).map(of).collect())
+            one.measured.totals.iter().chain(recorded).map(of).collect()
         }
     };
     let rss = |one: &Compared| {
         let (seen, counted) = (&one.measured.rss_bytes, &one.measured.counted_rss_bytes);
         let is_own = seen.iter().all(|bytes| *bytes > one.rss_floor_bytes);
-        Value::of_runs(if is_own { seen.clone() } else { counted.clone() })
+        if is_own { seen.clone() } else { counted.clone() }
     };
     let deepest = |dump: &Dump| dump.threads.iter().map(|thread| thread.stack_bytes).max().unwrap_or(0);
     let mut rows = vec![
         row("build", "build time", Unit::Nanoseconds, &|one| {
-            one.built.build_time.map(nanos).map(Value::exact)
+            one.built.build_time.map(nanos).into_iter().collect()
         }),
         row("file", "program file", Unit::Bytes, &size(|binary| binary.file_bytes)),
         row("stripped", "  stripped", Unit::Bytes, &size(|binary| binary.stripped_bytes)),
@@ -103,12 +99,12 @@ pub(super) fn table(
         row("startup", "start-up", Unit::Nanoseconds, &|one| {
             let measured = &one.measured;
             let ready: Vec<u64> = measured.runs.iter().filter_map(|run| run.ready).map(nanos).collect();
-            Value::of_runs(if ready.is_empty() { measured.startups.clone() } else { ready })
+            if ready.is_empty() { measured.startups.clone() } else { ready }
         }),
         row("wall", "run time", Unit::Nanoseconds, &time(|run| run.wall)),
         row("cpu", "  of processors", Unit::Nanoseconds, &time(|run| run.cpu)),
         row("recorded", "  with recording", Unit::Nanoseconds, &|one| {
-            one.measured.recorded.map(|run| Value::exact(nanos(run.wall)))
+            one.measured.recorded.map(|run| nanos(run.wall)).into_iter().collect()
         }),
         row("rss", "peak resident", Unit::Bytes, &rss),
         row("heap", "heap at peak", Unit::Bytes, &of_totals(|totals| totals.peak_bytes)),
@@ -141,6 +137,12 @@ pub(super) fn table(
         let name = &one.built.variant.name;
         table.caveats.push(format!("`{name}` has no line tables: its sites have no lines"));
     }
+    if !table.is_same_work() {
+        let advice = "a load that is bounded by count, and not by time, makes their memory comparable";
+        table.caveats.push(format!(
+            "the builds did not allocate the same in all, so they may not have done the same work: {advice}"
+        ));
+    }
     let values = table.row("wall").into_iter().flat_map(|row| row.values.iter().flatten());
     let spread = values.map(|value| value.spread()).fold(0.0, f64::max);
     if spread > NOISY {
@@ -165,10 +167,10 @@ fn operations(compared: &[Compared]) -> Vec<Row> {
     let row = |operation: &str, key, name: &str, unit, of: &dyn Fn(&Operation) -> Option<u64>| {
         let value = |one: &Compared| {
             let named = one.measured.operations.iter().flatten().filter(|done| done.name == operation);
-            Value::of_runs(named.filter_map(of).collect())
+            named.filter_map(of).collect()
         };
-        let values = compared.iter().map(value).collect();
-        Row { key, name: name.to_owned(), operation: Some(operation.to_owned()), unit, values }
+        let row = Row::of_runs(key, name, unit, compared.iter().map(value).collect());
+        Row { operation: Some(operation.to_owned()), ..row }
     };
     let mut rows = Vec::new();
     for (operation, _) in took {

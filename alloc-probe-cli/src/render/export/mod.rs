@@ -6,14 +6,24 @@ mod dhat;
 mod exporter;
 mod firefox;
 pub mod folded;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod pprof;
 mod speedscope;
 
 pub use exporter::{Difference, Exporter, Options};
 
 /// The formats, in the order of the help.
-pub const EXPORTERS: &[&dyn Exporter] =
-    &[&pprof::Pprof, &dhat::Dhat, &speedscope::Speedscope, &firefox::Firefox, &folded::Folded, &csv::Csv];
+pub const EXPORTERS: &[&dyn Exporter] = &[
+    &pprof::Pprof,
+    &dhat::Dhat,
+    &speedscope::Speedscope,
+    &firefox::Firefox,
+    &folded::Folded,
+    &csv::Csv,
+    #[cfg(feature = "otlp")]
+    &otlp::Otlp,
+];
 
 /// The exporter of a format.
 pub fn exporter(name: &str) -> Option<&'static dyn Exporter> {

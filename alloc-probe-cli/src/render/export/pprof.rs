@@ -47,6 +47,14 @@ impl Exporter for Pprof {
     }
 }
 
+/// A profile as one message.
+#[cfg(feature = "otlp")]
+pub(super) fn message(profile: &Profile, options: Options) -> io::Result<Message> {
+    let mut bytes = Vec::new();
+    Writer::new(profile, options).write(&mut bytes)?;
+    Message::decode(bytes.as_slice()).map_err(io::Error::other)
+}
+
 /// The figures in the order of pprof's own heap profiles: what was allocated, what is in use, and then all others.
 fn metrics() -> Vec<Metric> {
     let mut metrics = Metric::ALL.to_vec();
@@ -396,7 +404,7 @@ impl<'a> Strings<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::analyse::fold::Detail;
     use crate::profile::{Frame, Site, Stacks};
@@ -443,7 +451,7 @@ mod tests {
     }
 
     /// A program of which one function calls the allocator through an inlined one, and a library's without symbols.
-    fn profile() -> Profile {
+    pub(in crate::render::export) fn profile() -> Profile {
         let frame = |function: &str, line: Option<u32>, role| Frame {
             function: function.to_owned(),
             file: line.map(|_| "src/main.rs".to_owned()),

@@ -60,7 +60,7 @@ impl FigureOf {
             Unit::PerThousandSeconds => Number::Rate(figure as f64 / 1000.0),
             Unit::Bytes | Unit::Nanoseconds | Unit::Count => Number::Whole(figure),
         };
-        let noise = table.pair(row, build).is_some_and(|(base, value)| value.is_noise(base));
+        let noise = table.pair(row, build).is_some() && row.is_noise(0, build);
         let [median, low, high] = [value.figure, value.low, value.high].map(number);
         Some(FigureOf { unit, median, low, high, noise })
     }

@@ -119,6 +119,9 @@ impl Link {
 /// From this size on, it takes long to move a block: its record is not there meanwhile.
 const LARGE: u64 = 16 << 10;
 
+/// So many chunks back, a recorded block is looked for.
+const FURTHEST_BACK: usize = 1000;
+
 /// How far apart places are to which a walk may go back.
 const CHECKPOINT_BYTES: u64 = 16 << 10;
 
@@ -345,6 +348,60 @@ impl Chunks {
         left
     }
 
+    /// Of the large chunks that are in use and hold no recorded block, forgets those that are chunks no longer: one that was
+    /// freed and became part of another leaves its header, which may stand in the other's content unchanged.
+    pub(super) fn forget_merged(
+        &mut self,
+        window: &mut Window,
+        pages: &mut Pages,
+        find: impl Fn(u64) -> Option<Block>,
+    ) {
+        let heaps = std::mem::take(&mut self.heaps);
+        for &heap in &heaps {
+            for word in 0..((heap.end - heap.start) / GRANULE).div_ceil(64) as usize {
+                let mut rest = self.in_use[heap.word + word];
+                while rest != 0 {
+                    let bit = rest & rest.wrapping_neg();
+                    rest ^= bit;
+                    let chunk = heap.start + (word as u64 * 64 + u64::from(bit.trailing_zeros())) * GRANULE;
+                    if self.size(heap, chunk) >= LARGE && self.is_merged(heap, chunk, window, pages, &find) {
+                        self.in_use[heap.word + word] &= !bit;
+                    }
+                }
+            }
+        }
+        self.heaps = heaps;
+    }
+
+    /// Whether the chunks from a recorded block on, which is one for certain, go past this one by now.
+    fn is_merged(
+        &self,
+        heap: Heap,
+        chunk: u64,
+        window: &mut Window,
+        pages: &mut Pages,
+        find: impl Fn(u64) -> Option<Block>,
+    ) -> bool {
+        window.clear();
+        let granules = (0..(chunk - heap.start) / GRANULE).rev().map(|number| heap.start + number * GRANULE);
+        let earlier = granules.filter(|at| {
+            let (word, bit) = heap.bit(*at);
+            self.starts[word] & bit != 0
+        });
+        let Some(mut at) = earlier.take(FURTHEST_BACK).find(|at| find(at + GRANULE).is_some()) else {
+            return false;
+        };
+        while at < chunk {
+            let Some(header) = window.word(at + 8, pages) else { return false };
+            let size = header & !FLAGS;
+            if size < 2 * GRANULE || size % GRANULE != 0 || size > heap.end - at {
+                return false;
+            }
+            at += size;
+        }
+        at > chunk || window.word(chunk + 8, pages).is_some_and(|now| now & !FLAGS != self.size(heap, chunk))
+    }
+
     /// Whether an address is in a heap that was walked.
     pub(super) fn has(&mut self, address: u64) -> bool {
         self.heap(address).is_some()
@@ -462,4 +519,68 @@ pub(super) struct Chunk {
     pub(super) is_held: bool,
     /// Whether it is what its heap has left, from which further chunks are cut.
     pub(super) is_last: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::{PAGE, reserve};
+
+    /// Chunks of these sizes, one behind the other and all in use, of which those at some numbers hold blocks.
+    fn heap(sizes: &[u64]) -> (Span, Vec<u64>) {
+        let start = reserve(32 * PAGE).expect("address space").as_ptr() as u64;
+        let mut chunks = Vec::new();
+        let mut at = start;
+        for size in sizes {
+            chunks.push(at);
+            write(at + 8, size | PREVIOUS_IN_USE);
+            at += size;
+        }
+        (Span { start, first: start, end: at, in_arena: true }, chunks)
+    }
+
+    fn write(address: u64, word: u64) {
+        // SAFETY: the tests write to memory that they reserved for themselves.
+        unsafe { (address as *mut u64).write_volatile(word) };
+    }
+
+    #[test]
+    fn the_header_of_a_chunk_that_became_part_of_another_is_none() {
+        let sizes = [64, 96, 2 * LARGE, 64, 128];
+        for becomes in [None, Some(96 + 2 * LARGE), Some(96 + LARGE)] {
+            let (mut span, at) = heap(&sizes);
+            let all = alloc_probe_format::mappings::all("self", &Default::default()).unwrap();
+            let mapping =
+                all.into_iter().find(|m| (m.start as u64..m.end as u64).contains(&span.start)).unwrap();
+            let (mut pages, mut window) = (Pages::of(&[mapping]).expect("a page map"), Window::new());
+            let held = |numbers: &'static [usize]| {
+                let at = at.clone();
+                move |address: u64| {
+                    let number = at.iter().position(|chunk| chunk + GRANULE == address)?;
+                    let block = Block { address, size: 8, site: 1, allocated_at: 0, sampled: false };
+                    numbers.contains(&number).then_some(block)
+                }
+            };
+            let mut chunks = Chunks::default();
+            let end = span.end;
+            assert!(chunks.walk(&mut span, &mut window, &mut pages, |_, _| Some(end), held(&[0, 1, 3])));
+            assert!(chunks.look_again_at_large(&mut window, &mut pages, held(&[0, 1, 3])));
+            // The second is freed, and what was that and the third is another's, or that and part of it.
+            if let Some(bytes) = becomes {
+                write(at[1] + 8, bytes | PREVIOUS_IN_USE);
+                write(at[1] + bytes + 8, (96 + 2 * LARGE - bytes) | PREVIOUS_IN_USE);
+                if bytes == 96 + 2 * LARGE {
+                    write(at[3] + 8, 64 | PREVIOUS_IN_USE);
+                }
+                assert!(
+                    chunks.look_again_at_large(&mut window, &mut pages, held(&[0, 3])),
+                    "it looks the same"
+                );
+            }
+            chunks.forget_merged(&mut window, &mut pages, held(&[0, 3]));
+            let mut large = Vec::new();
+            chunks.for_each(|chunk| large.extend((chunk.size >= LARGE).then_some(chunk.in_use)));
+            assert_eq!(large, [becomes.is_none()], "{becomes:?}");
+        }
+    }
 }

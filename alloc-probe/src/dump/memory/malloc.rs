@@ -101,6 +101,8 @@ pub(super) fn find(
     // With one thread, no block is on its way to another place.
     if all_recorded && LiveSpool.header(header::THREADS_ALIVE) > 1 {
         finder.wait_for_blocks();
+        let Finder { malloc, window, pages, find } = &mut finder;
+        malloc.chunks.forget_merged(window, pages, *find);
     }
     let mut malloc = finder.malloc;
     malloc.count();
