@@ -171,6 +171,11 @@ fn a_firefox_profile_has_tracks_and_counters() {
         let sum: u64 = weights.map(|weight| weight.as_u64().unwrap()).sum();
         assert_eq!(sum, metric.of(&orders().totals), "{}", metric.name());
         assert_eq!(thread["samples"]["weightType"], "bytes");
+        // What the viewer shows begins with the first sample, and the counters begin with the process.
+        assert_eq!(
+            (&thread["samples"]["timeDeltas"][0], &thread["samples"]["stack"][0]),
+            (&0.0.into(), &Value::Null)
+        );
     }
     // Resident memory is not in the timeline of this one.
     let counters: Vec<&Value> = file["counters"].as_array().unwrap().iter().map(|one| &one["name"]).collect();

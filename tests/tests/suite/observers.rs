@@ -6,6 +6,7 @@ use crate::tool::alloc_probe;
 use alloc_probe_format::dump::Mode;
 use alloc_probe_tests::workload::Usage;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -103,4 +104,40 @@ fn same_profile(profile: Profile) {
     }
     let caveats = diff["caveats"].to_string();
     assert!(caveats.contains("recorded by alloc-probe, the new one by the `dhat` crate"), "{caveats}");
+
+    let exported = folder.path().join("ours.json");
+    let mut export = alloc_probe();
+    export.args(["export", "--format", "dhat", "-o"]).arg(&exported).arg(ours.dump_path());
+    assert!(export.output().expect("it runs").status.success());
+    let [mut ours, theirs] = [&exported, &file].map(|path| nodes(path));
+    // Of what a realloc makes, `dhat` says that it was allocated where the block before it was: the boxes' vector, which shrinks.
+    let shrunk = ours.remove(&vec!["37:11".to_owned()]).expect("where it shrinks");
+    let whole = ours.get_mut(&vec!["35:82".to_owned()]).expect("where it grows");
+    whole.iter_mut().zip(shrunk).for_each(|(sum, figure)| *sum += figure);
+    assert!(theirs.len() >= 10 && theirs.values().any(|figures| figures[2] > 0), "{theirs:?}");
+    assert_eq!(ours, theirs, "{profile:?}");
+}
+
+/// The tree that the viewer shows of a file of DHAT's format, but for what is not of the workload: for each chain of positions
+/// in it, the bytes and blocks of all below it, in all and at the peak.
+fn nodes(path: &Path) -> BTreeMap<Vec<String>, [u64; 4]> {
+    let file: Value = serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON");
+    let mut nodes = BTreeMap::new();
+    for point in file["pps"].as_array().expect("points") {
+        let frames = point["fs"].as_array().expect("frames").iter().rev();
+        let text = |frame: &Value| file["ftbl"][frame.as_u64().expect("a number") as usize].to_string();
+        // As both write it: `function (path/of/workload.rs:15:26)`.
+        let position = |frame: String| {
+            let (_, position) = frame.trim_end_matches(['"', ')']).rsplit_once("src/workload.rs:")?;
+            Some(position.to_owned())
+        };
+        let chain: Vec<String> = frames.map(text).filter_map(position).collect();
+        for length in 1..=chain.len() {
+            let node: &mut [u64; 4] = nodes.entry(chain[..length].to_vec()).or_default();
+            for (sum, figure) in node.iter_mut().zip(["tb", "tbk", "gb", "gbk"]) {
+                *sum += point[figure].as_u64().expect("a figure");
+            }
+        }
+    }
+    nodes
 }

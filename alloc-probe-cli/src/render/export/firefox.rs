@@ -56,6 +56,8 @@ impl Exporter for Firefox {
                 Metric::PeakBytes => dump.peak_time_ns,
                 _ => dump.process.duration_ns,
             };
+            // What is shown reaches from the first sample to the last, and so the counters from the start on.
+            target.add_sample(thread, at(0), None, CpuDelta::ZERO, 0);
             samples(&mut target, thread, profile, (metric, options.detail.all_frames), at(time));
         }
         counter(&mut target, process, profile, "Live heap", |sample| sample.live_bytes);
