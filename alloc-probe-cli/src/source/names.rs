@@ -18,8 +18,22 @@ pub fn demangle(symbol: &str) -> Option<String> {
     if let Ok(name) = rustc_demangle::try_demangle(symbol) {
         return Some(format!("{name:#}"));
     }
+    if let Some(name) = half_demangled(symbol) {
+        return Some(name);
+    }
     let is_cpp = symbol.starts_with("_Z");
     is_cpp.then(|| addr2line::demangle(symbol, addr2line::gimli::DW_LANG_C_plus_plus)).flatten()
+}
+
+/// A name that a tool for C++ took apart, `a::Vec$LT$T$GT$::push::h0123456789abcdef`, as heaptrack does with Rust's older
+/// symbols.
+fn half_demangled(name: &str) -> Option<String> {
+    if without_hash(name).len() == name.len() {
+        return None;
+    }
+    let parts = name.split("::").map(|part| format!("{}{part}", part.len()));
+    let symbol = format!("_ZN{}E", parts.collect::<String>());
+    rustc_demangle::try_demangle(&symbol).ok().map(|name| format!("{name:#}"))
 }
 
 /// Whether a name is a mangled one, as a linker sees it.
@@ -293,6 +307,12 @@ mod tests {
                 "_ZNSt6vectorIiSaIiEE9push_backERKi",
                 Some("std::vector<int, std::allocator<int> >::push_back(int const&)"),
             ),
+            (
+                "_$LT$alloc..vec..Vec$LT$T$C$A$GT$$u20$as$u20$core..ops..drop..Drop$GT$::drop::h0123456789abcdef",
+                Some("<alloc::vec::Vec<T,A> as core::ops::drop::Drop>::drop"),
+            ),
+            ("std::thread::spawn::h249aabc93f3224f5", Some("std::thread::spawn")),
+            ("std::thread::spawn::h249aabc9", None),
             ("malloc", None),
             ("_start", None),
         ];

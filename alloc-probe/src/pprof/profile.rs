@@ -167,6 +167,8 @@ fn locations(images: &[Image], operations: &[&str], stacks: &Stacks, output: &mu
     });
     output.write(&part)?;
     let mut part = Profile::default();
+    // Parca takes a profile only if the ids of each table are the numbers from 1 on.
+    let mut functions = 0;
     for (id, place) in stacks.places() {
         part.location.clear();
         part.function.clear();
@@ -186,8 +188,9 @@ fn locations(images: &[Image], operations: &[&str], stacks: &Stacks, output: &mu
             Place::Nothing => Some(Cow::Borrowed("(no stack)")),
         };
         let line = name.map(|name| {
-            part.function.push(Function { id, name: output.text(&name), ..Function::default() });
-            Line { function_id: id, ..Line::default() }
+            functions += 1;
+            part.function.push(Function { id: functions, name: output.text(&name), ..Function::default() });
+            Line { function_id: functions, ..Line::default() }
         });
         part.location.push(Location { id, mapping_id, address, line: line.into_iter().collect() });
         output.write(&part)?;

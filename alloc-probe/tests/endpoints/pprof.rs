@@ -35,6 +35,10 @@ fn read(bytes: &[u8]) -> Profile {
         assert!(!sample.location_id.is_empty());
         sample.location_id.iter().for_each(|id| _ = location(&profile, *id));
     }
+    // Parca takes a profile only if the ids of each table are the numbers from 1 on.
+    assert!(profile.mapping.iter().map(|one| one.id).eq(1..=profile.mapping.len() as u64));
+    assert!(profile.location.iter().map(|one| one.id).eq(1..=profile.location.len() as u64));
+    assert!(profile.function.iter().map(|one| one.id).eq(1..=profile.function.len() as u64));
     for location in &profile.location {
         let mapping = profile.mapping.iter().find(|mapping| mapping.id == location.mapping_id);
         let mapping = mapping.expect("every location has a mapping");

@@ -36,7 +36,12 @@ pub(super) fn caveats(base: &Profile, new: &Profile, matched: &Coverage) -> Vec<
         return found;
     }
     let before = found.len();
-    let (base_name, new_name) = (program(base), program(new));
+    // Other tools know the file that ran, and not what its package is called.
+    let names = [base, new].map(|profile| profile.dump.build.crate_name.as_str());
+    let [base_name, new_name] = match names.iter().any(|name| name.is_empty()) {
+        true => [executable(base), executable(new)],
+        false => names.map(str::to_owned),
+    };
     if base_name != new_name {
         found.push(format!("these are two programs: `{base_name}` and `{new_name}`"));
     }
@@ -87,11 +92,8 @@ fn mode(profile: &Profile) -> &'static str {
     }
 }
 
-/// The crate, or the executable where that is not known.
-fn program(profile: &Profile) -> String {
-    if !profile.dump.build.crate_name.is_empty() {
-        return profile.dump.build.crate_name.clone();
-    }
+/// The name of the file that ran.
+fn executable(profile: &Profile) -> String {
     let executable = Path::new(&profile.dump.process.executable);
     executable.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }

@@ -43,6 +43,7 @@ impl Functions {
     /// Numbers the functions of frames. `is_one_code`: a line of one profile is the same line of the others.
     pub fn of(profiles: &[&[Frame]], is_one_code: bool) -> Functions {
         let all = || profiles.iter().flat_map(|frames| frames.iter());
+        let known = profiles.iter().map(|frames| Known::of(frames)).min().unwrap_or(Known::Package);
         let mut texts: FxHashMap<&str, usize> = FxHashMap::default();
         let mut names: Vec<Name> = Vec::new();
         let mut files: FxHashMap<&str, u32> = FxHashMap::default();
@@ -55,7 +56,7 @@ impl Functions {
             if let Some(file) = &frame.file {
                 files.entry(file).or_insert_with(|| {
                     let next = file_numbers.len() as u32;
-                    *file_numbers.entry(file_key(file)).or_insert(next)
+                    *file_numbers.entry(file_key(file, known)).or_insert(next)
                 });
             }
         }
@@ -103,17 +104,50 @@ impl Functions {
     }
 }
 
+/// How much of the files' paths a profile tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    /// Their names alone, as DHAT of Valgrind.
+    Name,
+    /// Where they lie in their packages, but not in which, as heaptrack.
+    Tail,
+    /// All.
+    Package,
+}
+
+impl Known {
+    fn of(frames: &[Frame]) -> Known {
+        let (mut files, mut whole, mut bare) = (0_usize, 0, 0);
+        for file in frames.iter().filter_map(|frame| frame.file.as_deref()) {
+            files += 1;
+            whole += usize::from(
+                file.starts_with('/') || matches!(paths::source(file).origin, Origin::Package(_)),
+            );
+            bare += usize::from(!file.contains(['/', '\\']));
+        }
+        // There is always a file of C's or of the compiler's own that is told otherwise.
+        match (whole * 2 >= files, bare * 2 > files) {
+            (true, _) => Known::Package,
+            (false, true) => Known::Name,
+            (false, false) => Known::Tail,
+        }
+    }
+}
+
 /// The key of a file, wherever its package lay and whichever version it is of. Of the program's own files, the last two
-/// parts of the path: who built it may have called the directory as he liked.
-fn file_key(file: &str) -> File<'_> {
+/// parts of the path: who built it may have called the directory as he liked. Less where a profile does not tell as much.
+fn file_key(file: &str, known: Known) -> File<'_> {
+    let tail = |parts: usize| {
+        let first = file.rmatch_indices(['/', '\\']).nth(parts - 1);
+        ("", first.map_or(file, |(at, _)| &file[at + 1..]))
+    };
     let source = paths::source(file);
     match source.origin {
+        _ if known == Known::Name => tail(1),
+        _ if known == Known::Tail => tail(2),
         Origin::Std => ("std", source.path),
         Origin::Package(package) => (package.rsplit_once('-').map_or(package, |(name, _)| name), source.path),
-        Origin::Project(_) => {
-            let second = file.rmatch_indices(['/', '\\']).nth(1);
-            ("", second.map_or(file, |(at, _)| &file[at + 1..]))
-        }
+        Origin::Project(_) => tail(2),
     }
 }
 
@@ -146,6 +180,22 @@ mod tests {
         check(("m::day::{{closure}}::{{closure}}", "/b/m/src/m.rs"), ("{closure#1}", "/b/m/src/m.rs"), true);
         check(("deep", ""), ("deep", ""), true);
         check(("a::deep", ""), ("deep", ""), false);
+    }
+
+    #[test]
+    fn files_are_as_much_as_both_profiles_tell() {
+        let whole = "/home/a/.cargo/registry/src/index.crates.io-0123456789abcdef/regex-automata-0.4.7/src/dfa/dense.rs";
+        let std = "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/std/src/rt.rs";
+        for file in ["dense.rs", "src/dfa/dense.rs", whole] {
+            check(("regex_automata::dfa::dense::add", whole), ("add", file), true);
+        }
+        check(("std::rt::lang_start", std), ("lang_start", "library/std/src/rt.rs"), true);
+        check(("a::add", "/home/a/orders/src/cache.rs"), ("add", "dense.rs"), false);
+        // Who tells of any file where it is, would tell it of this one, too.
+        let frames = [frame("regex_automata::add", whole)];
+        let others = [frame("add", "dense.rs"), frame("main", "/home/a/orders/src/main.rs")];
+        let functions = Functions::of(&[&frames, &others], false);
+        assert_ne!(functions.of_frames[0][0], functions.of_frames[1][0]);
     }
 
     #[test]

@@ -82,6 +82,8 @@ struct Writer<'a> {
     locations: FxHashMap<(Option<u32>, u64, u32, usize), Option<u64>>,
     /// Those that stand for no address, by what they say.
     notes: FxHashMap<&'static str, u64>,
+    /// How many of both were written: their ids are the numbers from 1 on, without a gap, or Parca refuses the profile.
+    location_count: u64,
     mappings: Vec<Mapping>,
     /// The mapping of what lies in no known image.
     unknown: Option<u64>,
@@ -100,6 +102,7 @@ impl<'a> Writer<'a> {
             functions: FxHashMap::default(),
             locations: FxHashMap::default(),
             notes: FxHashMap::default(),
+            location_count: 0,
             mappings: Vec::new(),
             unknown: None,
             nameless: BTreeSet::new(),
@@ -248,7 +251,7 @@ impl<'a> Writer<'a> {
         if let Some(id) = self.locations.get(&key) {
             return *id;
         }
-        let id = (!frames.is_empty()).then_some(self.next_location());
+        let id = (!frames.is_empty()).then(|| self.next_location());
         self.locations.insert(key, id);
         if let Some(id) = id {
             let image = node.image.and_then(|image| self.profile.dump.images.get(image as usize));
@@ -307,8 +310,9 @@ impl<'a> Writer<'a> {
         id
     }
 
-    fn next_location(&self) -> u64 {
-        (self.locations.len() + self.notes.len()) as u64 + 1
+    fn next_location(&mut self) -> u64 {
+        self.location_count += 1;
+        self.location_count
     }
 
     /// The mapping of what lies in no image: some tools fail on a location without one.
@@ -553,6 +557,14 @@ pub(super) mod tests {
         let text = |number: i64| message.string_table[number as usize].as_str();
         assert_eq!((text(label.key), label.number, text(label.number_unit)), ("size_class", 16, "bytes"));
         assert!(message.sample[0].label.is_empty(), "its blocks are of several classes");
+        let ids = [
+            message.location.iter().map(|one| one.id).collect::<Vec<_>>(),
+            message.function.iter().map(|one| one.id).collect(),
+            message.mapping.iter().map(|one| one.id).collect(),
+        ];
+        for ids in ids {
+            assert!(ids.iter().copied().eq(1..=ids.len() as u64), "{ids:?}");
+        }
         let has: Vec<bool> = message.mapping.iter().map(|mapping| mapping.has_functions).collect();
         assert_eq!(has, [true, false, true], "symbols of the library may be found elsewhere");
         assert_eq!((message.period, text(message.period_type.unwrap().name)), (1, "space"));
