@@ -119,8 +119,11 @@ impl Link {
 /// From this size on, it takes long to move a block: its record is not there meanwhile.
 const LARGE: u64 = 16 << 10;
 
-/// So many chunks back, a recorded block is looked for.
-const FURTHEST_BACK: usize = 1000;
+/// How far back a recorded block is looked for: so many words of the bits, and so many blocks.
+const WORDS_BACK: usize = 4096;
+const HELD_BACK: usize = 8;
+/// And so many chunks on from it, another chunk.
+const CHUNKS_ON: usize = 10_000;
 
 /// How far apart places are to which a walk may go back.
 const CHECKPOINT_BYTES: u64 = 16 << 10;
@@ -358,14 +361,24 @@ impl Chunks {
     ) {
         let heaps = std::mem::take(&mut self.heaps);
         for &heap in &heaps {
+            window.clear();
+            // From one that is a chunk for certain, its size leads to the next.
+            let mut certain = None;
             for word in 0..((heap.end - heap.start) / GRANULE).div_ceil(64) as usize {
                 let mut rest = self.in_use[heap.word + word];
                 while rest != 0 {
                     let bit = rest & rest.wrapping_neg();
                     rest ^= bit;
                     let chunk = heap.start + (word as u64 * 64 + u64::from(bit.trailing_zeros())) * GRANULE;
-                    if self.size(heap, chunk) >= LARGE && self.is_merged(heap, chunk, window, pages, &find) {
-                        self.in_use[heap.word + word] &= !bit;
+                    let size = self.size(heap, chunk);
+                    if size < LARGE {
+                        continue;
+                    }
+                    let from = self.recorded_before(heap, chunk, &find).max(certain);
+                    match from.and_then(|from| next_from(from, chunk, heap.end, window, pages)) {
+                        Some((at, now)) if at == chunk && now == size => certain = Some(chunk),
+                        Some(_) => self.in_use[heap.word + word] &= !bit,
+                        None => {}
                     }
                 }
             }
@@ -373,33 +386,18 @@ impl Chunks {
         self.heaps = heaps;
     }
 
-    /// Whether the chunks from a recorded block on, which is one for certain, go past this one by now.
-    fn is_merged(
-        &self,
-        heap: Heap,
-        chunk: u64,
-        window: &mut Window,
-        pages: &mut Pages,
-        find: impl Fn(u64) -> Option<Block>,
-    ) -> bool {
-        window.clear();
-        let granules = (0..(chunk - heap.start) / GRANULE).rev().map(|number| heap.start + number * GRANULE);
-        let earlier = granules.filter(|at| {
-            let (word, bit) = heap.bit(*at);
-            self.starts[word] & bit != 0
+    /// A chunk not far before another that holds a recorded block, still.
+    fn recorded_before(&self, heap: Heap, chunk: u64, find: impl Fn(u64) -> Option<Block>) -> Option<u64> {
+        let (last, bit) = heap.bit(chunk);
+        let held = (heap.word..=last).rev().take(WORDS_BACK).flat_map(|word| {
+            let mut held = self.held[word] & if word == last { bit - 1 } else { u64::MAX };
+            std::iter::from_fn(move || {
+                let top = 63_u32.checked_sub(held.leading_zeros())?;
+                held &= !(1 << top);
+                Some(heap.start + ((word - heap.word) as u64 * 64 + u64::from(top)) * GRANULE)
+            })
         });
-        let Some(mut at) = earlier.take(FURTHEST_BACK).find(|at| find(at + GRANULE).is_some()) else {
-            return false;
-        };
-        while at < chunk {
-            let Some(header) = window.word(at + 8, pages) else { return false };
-            let size = header & !FLAGS;
-            if size < 2 * GRANULE || size % GRANULE != 0 || size > heap.end - at {
-                return false;
-            }
-            at += size;
-        }
-        at > chunk || window.word(chunk + 8, pages).is_some_and(|now| now & !FLAGS != self.size(heap, chunk))
+        held.take(HELD_BACK).find(|at| find(at + GRANULE).is_some())
     }
 
     /// Whether an address is in a heap that was walked.
@@ -509,6 +507,31 @@ impl Chunks {
     }
 }
 
+/// The first chunk at or behind an address, and its size by now, from an earlier chunk on; behind the last one, there is the
+/// end of the heap. None where they can't be followed.
+fn next_from(
+    mut at: u64,
+    address: u64,
+    end: u64,
+    window: &mut Window,
+    pages: &mut Pages,
+) -> Option<(u64, u64)> {
+    for _ in 0..CHUNKS_ON {
+        let size = window.word(at + 8, pages)? & !FLAGS;
+        if at >= address {
+            return Some((at, size));
+        }
+        if size < 2 * GRANULE || size % GRANULE != 0 || size > end - at {
+            return None;
+        }
+        at += size;
+        if at == end {
+            return Some((at, 0));
+        }
+    }
+    None
+}
+
 /// A chunk of a heap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chunk {
@@ -547,7 +570,8 @@ mod tests {
     #[test]
     fn the_header_of_a_chunk_that_became_part_of_another_is_none() {
         let sizes = [64, 96, 2 * LARGE, 64, 128];
-        for becomes in [None, Some(96 + 2 * LARGE), Some(96 + LARGE)] {
+        let top = 96 + 2 * LARGE + 64 + 128;
+        for becomes in [None, Some(96 + 2 * LARGE), Some(96 + LARGE), Some(top)] {
             let (mut span, at) = heap(&sizes);
             let all = alloc_probe_format::mappings::all("self", &Default::default()).unwrap();
             let mapping =
@@ -568,9 +592,8 @@ mod tests {
             // The second is freed, and what was that and the third is another's, or that and part of it.
             if let Some(bytes) = becomes {
                 write(at[1] + 8, bytes | PREVIOUS_IN_USE);
-                write(at[1] + bytes + 8, (96 + 2 * LARGE - bytes) | PREVIOUS_IN_USE);
-                if bytes == 96 + 2 * LARGE {
-                    write(at[3] + 8, 64 | PREVIOUS_IN_USE);
+                if bytes == 96 + LARGE {
+                    write(at[1] + bytes + 8, LARGE | PREVIOUS_IN_USE);
                 }
                 assert!(
                     chunks.look_again_at_large(&mut window, &mut pages, held(&[0, 3])),
