@@ -20,7 +20,7 @@ mod unloaded;
 pub(crate) use image::Code;
 #[cfg(any(test, feature = "pprof"))]
 pub(crate) use list::each;
-#[cfg(native_unwinder)]
+#[cfg(all(native_unwinder, target_arch = "x86_64"))]
 pub(crate) use list::executable_has_no_table;
 pub(crate) use list::refresh;
 pub(crate) use record::record;
