@@ -239,7 +239,7 @@ fn step(rounds: usize) {
 /// How many rounds are interrupted, and at each which of their instructions: of the many that an unoptimised probe takes,
 /// not every one.
 const STEPPED: usize = if cfg!(debug_assertions) { 2 } else { 40 };
-const STRIDE: u64 = if cfg!(debug_assertions) { 5 } else { 1 };
+const STRIDE: u64 = if cfg!(debug_assertions) { 9 } else { 1 };
 
 const MODES: [&str; 3] = ["full", "sample=100", "count"];
 
