@@ -38,7 +38,7 @@ impl Counts {
         }
         let mean = self.bytes as f64 / self.blocks as f64;
         let scale = 1.0 / (1.0 - (-mean / sample_bytes as f64).exp());
-        let scaled = |figure: u64| (figure as f64 * scale).round() as u64;
+        let scaled = |figure: u64| (figure as f64 * scale) as u64;
         Counts { blocks: scaled(self.blocks), bytes: scaled(self.bytes) }
     }
 }
