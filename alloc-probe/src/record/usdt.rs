@@ -24,7 +24,7 @@ mod notes {
             unsafe {
                 asm!(
                     "990: nop",
-                    // Links with the linkers' own garbage collection: the base is kept though nothing refers to it.
+                    // `R`: the linker keeps the base, though no code refers to it.
                     ".ifndef _.stapsdt.base",
                     ".pushsection .stapsdt.base,\"aGR\",%progbits,.stapsdt.base,comdat",
                     ".weak _.stapsdt.base",
@@ -54,7 +54,7 @@ mod notes {
         };
     }
 
-    // Each probe is in one place: a function that were inlined would be several.
+    // An inlined function would be several probes.
     #[cfg(target_arch = "x86_64")]
     #[inline(never)]
     pub(super) fn alloc(address: u64, size: u64, weighted: u64) {
@@ -91,7 +91,7 @@ pub(super) fn alloc(address: u64, size: u64, weighted: u64) {
     let _ = (address, size, weighted);
 }
 
-/// A sampled block is about to be freed, or moved.
+/// A sampled block is about to be freed, or moved: where that fails, a profiler has been told of an end that was none.
 #[inline]
 pub(super) fn free(address: u64) {
     #[cfg(all(feature = "usdt", any(target_arch = "x86_64", target_arch = "aarch64")))]

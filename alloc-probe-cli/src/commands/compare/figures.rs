@@ -138,7 +138,7 @@ pub(super) fn table(
         table.caveats.push(format!("`{name}` has no line tables: its sites have no lines"));
     }
     if !table.is_same_work() {
-        let advice = "a load that is bounded by count, and not by time, makes their memory comparable";
+        let advice = "a load that is bounded by time is better bounded by count";
         table.caveats.push(format!(
             "the builds did not allocate the same in all, so they may not have done the same work: {advice}"
         ));
