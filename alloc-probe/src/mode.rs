@@ -17,7 +17,7 @@
 use crate::shared::mode::Mode;
 use alloc_probe_format::dump;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 /// Whether stacks are taken, or were: all that they need is there.
 static HAS_STACKS: AtomicBool = AtomicBool::new(false);
@@ -70,7 +70,7 @@ impl From<Mode> for dump::Mode {
 
 /// What an event of the allocator has to do. A number, so that the hot path compares it without taking it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct State(u8);
+pub(crate) struct State(u32);
 
 impl State {
     pub(crate) const UNSTARTED: State = State(0);
@@ -93,7 +93,7 @@ impl State {
     #[inline(always)]
     pub(crate) fn looks_up_ends(self) -> bool {
         // PERF: one comparison with a sign leaves out both the scopes' bit and the state of a child that was not told.
-        self.0 as i8 >= State::FULL.0 as i8
+        self.0 as i32 >= State::FULL.0 as i32
     }
 
     /// The state that it would be if no scope were open.
@@ -104,21 +104,21 @@ impl State {
 }
 
 /// The bit of a state that says that a scope is open.
-const SCOPES: u8 = 0x80;
+const SCOPES: u32 = 1 << 31;
 
 /// The state, alone in its page, which is zeros in the file: so the kernel can be told to give a child zeros in its place,
 /// by whichever call it was made. Then a child is in the state *unstarted* though its threads have begun, and no call has
 /// to ask whether it is one.
 #[repr(C, align(4096))]
 struct StatePage {
-    state: AtomicU8,
-    rest: [u8; STATE_PAGE_BYTES - 1],
+    state: AtomicU32,
+    rest: [u8; STATE_PAGE_BYTES - 4],
 }
 
 const STATE_PAGE_BYTES: usize = 4096;
 
 static STATE_PAGE: StatePage =
-    StatePage { state: AtomicU8::new(State::UNSTARTED.0), rest: [0; STATE_PAGE_BYTES - 1] };
+    StatePage { state: AtomicU32::new(State::UNSTARTED.0), rest: [0; STATE_PAGE_BYTES - 4] };
 
 /// Whether every block of the process's life was counted, so that a block without a record is one that was counted
 /// without a stack.

@@ -178,46 +178,67 @@ impl<A: GlobalAlloc> AllocProbe<A> {
     }
 }
 
-// PERF: the methods that take stacks are not inlined, or the function that allocates would itself be the frame that
-// is left out of its stack, as it was seen to be with fat LTO. What calls them is a jump.
-//
-// SAFETY: every method hands its arguments to the inner allocator's method of the same name and returns what that
-// returned, so the inner allocator's promises are this one's; only for blocks of the arena, which never came from
-// the inner allocator, the arena answers instead, under the same contract, as long as it has room. Nothing here
-// unwinds: no code on these paths panics or calls back into the program.
-unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
-    #[inline(never)]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises about the layout are the ones asked for.
-        let inner = || unsafe { self.inner.alloc(layout) };
-        match self.recorder() {
-            Some((thread, state)) if thread.activity.get() == Activity::Idle => {
-                let block = inner();
-                allocated(thread, state, block, layout.size());
-                block
-            }
-            Some((thread, state)) => alloc_inside(thread, state, layout, inner),
-            None => inner(),
+impl<A: GlobalAlloc> AllocProbe<A> {
+    /// A block from the inner allocator, by the method that `inner` calls.
+    ///
+    /// PERF: what each state does is a function of its own, which needs few registers and is reached by a jump. `inner`
+    /// captures nothing, so that nothing has to lie in memory for it.
+    #[inline(always)]
+    fn allocate(&self, layout: Layout, inner: impl FnOnce(&A, Layout) -> *mut u8) -> *mut u8 {
+        match mode::state() {
+            State::OFF => inner(&self.inner, layout),
+            State::COUNT => self.allocate_counted::<false>(layout, inner),
+            State::SAMPLE => self.allocate_counted::<true>(layout, inner),
+            _ => self.allocate_recorded(layout, inner),
         }
     }
 
+    /// In mode `count`, or in `sample`.
     #[inline(never)]
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as for `alloc`.
-        let inner = || unsafe { self.inner.alloc_zeroed(layout) };
+    fn allocate_counted<const SAMPLES: bool>(
+        &self,
+        layout: Layout,
+        inner: impl FnOnce(&A, Layout) -> *mut u8,
+    ) -> *mut u8 {
+        let Some(thread) = thread::idle() else { return self.allocate_recorded(layout, inner) };
+        let block = inner(&self.inner, layout);
+        let size = layout.size() as u64;
+        let counted = !block.is_null()
+            && if SAMPLES { sample::try_alloc(thread, size) } else { count::try_alloc(thread, size) };
+        if counted {
+            return block;
+        }
+        let state = if SAMPLES { State::SAMPLE } else { State::COUNT };
+        allocated_with_more(thread, state, block, layout.size(), Registers::here())
+    }
+
+    /// In any state.
+    #[inline(never)]
+    fn allocate_recorded(&self, layout: Layout, inner: impl FnOnce(&A, Layout) -> *mut u8) -> *mut u8 {
         match self.recorder() {
             Some((thread, state)) if thread.activity.get() == Activity::Idle => {
-                let block = inner();
-                allocated(thread, state, block, layout.size());
+                let block = inner(&self.inner, layout);
+                if state == State::FULL && !block.is_null() {
+                    full::alloc(thread, block as u64, layout.size() as u64, Registers::here());
+                } else {
+                    allocated(thread, state, block, layout.size(), Registers::here());
+                }
                 block
             }
-            Some((thread, state)) => alloc_inside(thread, state, layout, inner),
-            None => inner(),
+            Some((thread, state)) => {
+                alloc_inside(thread, state, layout, Registers::here(), || inner(&self.inner, layout))
+            }
+            None => inner(&self.inner, layout),
         }
     }
 
-    #[inline]
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+    /// Frees a block in any state, and where something is to be noted before or after it.
+    ///
+    /// # Safety
+    ///
+    /// As for `GlobalAlloc::dealloc`.
+    #[inline(never)]
+    unsafe fn dealloc_recorded(&self, block: *mut u8, layout: Layout) {
         if arena::owns(block) {
             // SAFETY: it is a block of the arena, and the caller does not use it any more.
             return unsafe { arena::dealloc(block, layout, signals()) };
@@ -226,12 +247,12 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
             let (address, size) = (block as u64, layout.size() as u64);
             if thread.activity.get() == Activity::Recording {
                 interrupted_dealloc(thread, state, address, size);
+            } else if state.looks_up_ends() {
+                full::dealloc(thread, address, size);
             } else if state == State::COUNT {
                 count::dealloc(thread, size);
             } else if state == State::SAMPLE {
                 sample::dealloc(thread, address, size);
-            } else if state.looks_up_ends() {
-                full::dealloc(thread, address, size);
             } else {
                 dealloc_otherwise(thread, state, address, size);
             }
@@ -239,6 +260,49 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
         // SAFETY: the caller's promises about the block and the layout are the ones asked for; it came from the
         // inner allocator, as all that are not the arena's do.
         unsafe { self.inner.dealloc(block, layout) };
+    }
+}
+
+// PERF: the methods of `GlobalAlloc` are small enough to be inlined into the functions that allocate, which must not be
+// left out of their stacks: so what takes the registers that a stack begins at never is.
+//
+// SAFETY: every method hands its arguments to the inner allocator's method of the same name and returns what that
+// returned, so the inner allocator's promises are this one's; only for blocks of the arena, which never came from
+// the inner allocator, the arena answers instead, under the same contract, as long as it has room. Nothing here
+// unwinds: no code on these paths panics or calls back into the program.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises about the layout are the ones asked for.
+        self.allocate(layout, |inner, layout| unsafe { inner.alloc(layout) })
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as for `alloc`.
+        self.allocate(layout, |inner, layout| unsafe { inner.alloc_zeroed(layout) })
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        let (address, size) = (block as u64, layout.size() as u64);
+        let done = !arena::owns(block)
+            && match mode::state() {
+                State::OFF => true,
+                State::COUNT => thread::idle().is_some_and(|thread| count::try_dealloc(thread, size)),
+                State::SAMPLE => {
+                    thread::idle().is_some_and(|thread| sample::try_dealloc(thread, address, size))
+                }
+                _ => false,
+            };
+        // SAFETY: as for `dealloc_recorded`, or the caller's promises.
+        unsafe {
+            if done {
+                self.inner.dealloc(block, layout);
+            } else {
+                self.dealloc_recorded(block, layout);
+            }
+        }
     }
 
     #[inline(never)]
@@ -312,22 +376,38 @@ fn reallocate(
     }
 }
 
+/// Records a block in whose allocation there is more to do than to count it, and returns it.
+///
+/// PERF: so what calls it has nothing to keep until it returns.
+#[cold]
+#[inline(never)]
+fn allocated_with_more(
+    thread: &'static Thread,
+    state: State,
+    block: *mut u8,
+    size: usize,
+    registers: Registers,
+) -> *mut u8 {
+    allocated(thread, state, block, size, registers);
+    block
+}
+
 /// Records a block that the inner allocator has handed out, or that it has none.
-#[inline(always)]
-fn allocated(thread: &'static Thread, state: State, block: *mut u8, size: usize) {
+#[inline(never)]
+fn allocated(thread: &'static Thread, state: State, block: *mut u8, size: usize, registers: Registers) {
     let (address, size) = (block as u64, size as u64);
     if block.is_null() {
-        failures::note(thread, size, Some(Registers::here()));
-    } else if matches!(state, State::COUNT | State::COUNT_MIXED) {
-        count::alloc(thread, size);
-    } else if matches!(state, State::SAMPLE | State::SAMPLE_MIXED) {
-        sample::alloc(thread, address, size, Registers::here());
-    } else if state == State::FULL {
-        full::alloc(thread, address, size, Registers::here());
-    } else if state.has_scopes() {
-        alloc_with_scopes(thread, state.without_scopes(), address, size, Registers::here());
-    } else if state == State::UNSTARTED {
-        fork::notice();
+        return failures::note(thread, size, Some(registers));
+    }
+    match state {
+        State::COUNT | State::COUNT_MIXED => count::alloc(thread, size),
+        State::SAMPLE | State::SAMPLE_MIXED => sample::alloc(thread, address, size, registers),
+        State::FULL => full::alloc(thread, address, size, registers),
+        State::UNSTARTED => fork::notice(),
+        _ if state.has_scopes() => {
+            alloc_with_scopes(thread, state.without_scopes(), address, size, registers)
+        }
+        _ => {}
     }
 }
 
@@ -392,6 +472,7 @@ fn alloc_inside(
     thread: &'static Thread,
     state: State,
     layout: Layout,
+    registers: Registers,
     inner: impl FnOnce() -> *mut u8,
 ) -> *mut u8 {
     let own = thread.activity.get() == Activity::InProbe;
@@ -401,11 +482,11 @@ fn alloc_inside(
     }
     let block = inner();
     if own {
-        allocated(thread, state, block, layout.size());
+        allocated(thread, state, block, layout.size(), registers);
     } else if block.is_null() {
         failures::note(thread, layout.size() as u64, None);
     } else {
-        interrupted_alloc(thread, state, block as u64, layout.size() as u64, Registers::here());
+        interrupted_alloc(thread, state, block as u64, layout.size() as u64, registers);
     }
     block
 }

@@ -18,6 +18,33 @@ pub(crate) fn bump(word: &AtomicU64, by: u64) {
     word.fetch_add(by, Relaxed);
 }
 
+/// Adds to the first of two words, and one to the second.
+#[inline(always)]
+pub(crate) fn bump_both(words: &[AtomicU64; 2], by: u64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as for `bump`; the second word is behind the first.
+    unsafe {
+        std::arch::asm!(
+            "add qword ptr [{0}], {1}", "inc qword ptr [{0} + 8]",
+            in(reg) words.as_ptr(), in(reg) by, options(nostack),
+        );
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        words[0].fetch_add(by, Relaxed);
+        words[1].fetch_add(1, Relaxed);
+    }
+}
+
+/// The value of a word that the calling thread alone writes.
+///
+/// PERF: the compiler compares and subtracts such a value where it lies; an atomic one it loads first.
+#[inline(always)]
+pub(crate) fn own(word: &AtomicU64) -> u64 {
+    // SAFETY: no other thread writes to it, so there's no race.
+    unsafe { *word.as_ptr() }
+}
+
 /// Adds to one of the eight bytes of a word, the lowest being the first. Returns whether it wrapped around.
 #[inline(always)]
 pub(crate) fn bump_byte(word: &AtomicU64, index: usize, by: u8) -> bool {

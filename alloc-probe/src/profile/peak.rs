@@ -63,6 +63,24 @@ pub(crate) fn around<T>(thread: &Thread, change: Change, f: impl FnOnce(u64) -> 
     value
 }
 
+/// Whether a block of `size` bytes more needs nothing noted.
+#[inline(always)]
+pub(crate) fn stays_after_growth(thread: &Thread, size: u64) -> bool {
+    let figures = &thread.record.figures;
+    figures.is_settled(epoch(thread))
+        && figures.own_live_bytes().wrapping_add(size as i64) <= thread.limit.load(Relaxed)
+}
+
+/// Whether a block of `size` bytes less needs nothing noted.
+#[inline(always)]
+pub(crate) fn stays_after_shrinking(thread: &Thread, size: u64) -> bool {
+    let figures = &thread.record.figures;
+    let live = figures.own_live_bytes();
+    figures.is_settled(epoch(thread))
+        && live <= thread.mark.get()
+        && live.wrapping_sub(size as i64) >= thread.floor.load(Relaxed)
+}
+
 #[inline(always)]
 fn after_growth(thread: &Thread) {
     let live = thread.record.figures.live_bytes();

@@ -4,7 +4,7 @@
 //! figures whose epoch is old first copies its live figures to those at the peak: they have not changed since.
 //! So no event ever looks at more than one site, and the sites' peak figures add up to the process's.
 
-use crate::os::single_writer::bump;
+use crate::os::single_writer::{bump, bump_both, own};
 use alloc_probe_format::spool::thread;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,20 +12,19 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Seven words of the spool. Only the owning thread writes them; snapshots read them at any time.
 #[repr(C)]
 pub(crate) struct ThreadFigures {
-    total_bytes: AtomicU64,
-    total_blocks: AtomicU64,
-    freed_bytes: AtomicU64,
-    freed_blocks: AtomicU64,
+    /// Bytes and blocks.
+    total: [AtomicU64; 2],
+    freed: [AtomicU64; 2],
     peak_bytes: AtomicU64,
     peak_blocks: AtomicU64,
     epoch: AtomicU64,
 }
 
 const _: () = {
-    assert!(offset_of!(ThreadFigures, total_bytes) == thread::TOTAL_BYTES * 8);
-    assert!(offset_of!(ThreadFigures, total_blocks) == thread::TOTAL_BLOCKS * 8);
-    assert!(offset_of!(ThreadFigures, freed_bytes) == thread::FREED_BYTES * 8);
-    assert!(offset_of!(ThreadFigures, freed_blocks) == thread::FREED_BLOCKS * 8);
+    assert!(offset_of!(ThreadFigures, total) == thread::TOTAL_BYTES * 8);
+    assert!(thread::TOTAL_BLOCKS == thread::TOTAL_BYTES + 1);
+    assert!(offset_of!(ThreadFigures, freed) == thread::FREED_BYTES * 8);
+    assert!(thread::FREED_BLOCKS == thread::FREED_BYTES + 1);
     assert!(offset_of!(ThreadFigures, peak_bytes) == thread::PEAK_BYTES * 8);
     assert!(offset_of!(ThreadFigures, peak_blocks) == thread::PEAK_BLOCKS * 8);
     assert!(offset_of!(ThreadFigures, epoch) == thread::EPOCH * 8);
@@ -48,39 +47,69 @@ impl ThreadFigures {
         self.epoch.store(epoch, Relaxed);
     }
 
+    /// Whether what was live at the latest peak, the one of `epoch`, is settled.
+    #[inline(always)]
+    pub(crate) fn is_settled(&self, epoch: u64) -> bool {
+        own(&self.epoch) == epoch
+    }
+
+    /// A block was allocated, and the latest peak is settled.
+    #[inline(always)]
+    pub(crate) fn add_settled(&self, size: u64) {
+        bump_both(&self.total, size);
+    }
+
+    /// A block ended, and the latest peak is settled.
+    #[inline(always)]
+    pub(crate) fn remove_settled(&self, size: u64) {
+        bump_both(&self.freed, size);
+    }
+
+    /// How many blocks the calling thread, whose figures these are, has allocated.
+    #[inline(always)]
+    pub(crate) fn own_total_blocks(&self) -> u64 {
+        own(&self.total[1])
+    }
+
+    /// How many bytes are live of the calling thread, whose figures these are.
+    #[inline(always)]
+    pub(crate) fn own_live_bytes(&self) -> i64 {
+        own(&self.total[0]).wrapping_sub(own(&self.freed[0])) as i64
+    }
+
     /// Blocks were allocated. Returns how many ever were.
     #[inline(always)]
     pub(crate) fn add(&self, size: u64, blocks: u64, epoch: u64) -> u64 {
         self.settle(epoch);
-        bump(&self.total_bytes, size);
-        bump(&self.total_blocks, blocks);
-        self.total_blocks.load(Relaxed)
+        bump(&self.total[0], size);
+        bump(&self.total[1], blocks);
+        self.total[1].load(Relaxed)
     }
 
     /// Blocks ended.
     #[inline(always)]
     pub(crate) fn remove(&self, size: u64, blocks: u64, epoch: u64) {
         self.settle(epoch);
-        bump(&self.freed_bytes, size);
-        bump(&self.freed_blocks, blocks);
+        bump(&self.freed[0], size);
+        bump(&self.freed[1], blocks);
     }
 
     pub(crate) fn total(&self) -> (u64, u64) {
-        (self.total_bytes.load(Relaxed), self.total_blocks.load(Relaxed))
+        (self.total[0].load(Relaxed), self.total[1].load(Relaxed))
     }
 
     pub(crate) fn freed(&self) -> (u64, u64) {
-        (self.freed_bytes.load(Relaxed), self.freed_blocks.load(Relaxed))
+        (self.freed[0].load(Relaxed), self.freed[1].load(Relaxed))
     }
 
     #[inline(always)]
     pub(crate) fn live_bytes(&self) -> i64 {
-        self.total_bytes.load(Relaxed).wrapping_sub(self.freed_bytes.load(Relaxed)) as i64
+        self.total[0].load(Relaxed).wrapping_sub(self.freed[0].load(Relaxed)) as i64
     }
 
     #[inline(always)]
     pub(crate) fn live(&self) -> (i64, i64) {
-        let blocks = self.total_blocks.load(Relaxed).wrapping_sub(self.freed_blocks.load(Relaxed));
+        let blocks = self.total[1].load(Relaxed).wrapping_sub(self.freed[1].load(Relaxed));
         (self.live_bytes(), blocks as i64)
     }
 
@@ -98,10 +127,10 @@ impl ThreadFigures {
         self.settle(epoch);
         other.settle(epoch);
         for (mine, theirs) in [
-            (&self.total_bytes, &other.total_bytes),
-            (&self.total_blocks, &other.total_blocks),
-            (&self.freed_bytes, &other.freed_bytes),
-            (&self.freed_blocks, &other.freed_blocks),
+            (&self.total[0], &other.total[0]),
+            (&self.total[1], &other.total[1]),
+            (&self.freed[0], &other.freed[0]),
+            (&self.freed[1], &other.freed[1]),
             (&self.peak_bytes, &other.peak_bytes),
             (&self.peak_blocks, &other.peak_blocks),
         ] {
@@ -115,9 +144,9 @@ mod tests {
     use super::*;
 
     fn figures() -> ThreadFigures {
-        let [total_bytes, total_blocks, freed_bytes, freed_blocks, peak_bytes, peak_blocks, epoch] =
-            [const { AtomicU64::new(0) }; 7];
-        ThreadFigures { total_bytes, total_blocks, freed_bytes, freed_blocks, peak_bytes, peak_blocks, epoch }
+        let [total, freed, [peak_bytes, peak_blocks], [epoch, _]] =
+            [const { [const { AtomicU64::new(0) }; 2] }; 4];
+        ThreadFigures { total, freed, peak_bytes, peak_blocks, epoch }
     }
 
     /// What was live at the latest peak is what was live before the first change after it.

@@ -9,4 +9,4 @@ pub(crate) mod record;
 pub(crate) mod registry;
 mod state;
 
-pub(crate) use state::{Activity, Thread, as_probe_thread, current, recording, set_current};
+pub(crate) use state::{Activity, Thread, as_probe_thread, current, idle, recording, set_current};

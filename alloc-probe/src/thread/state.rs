@@ -6,6 +6,7 @@ use crate::os;
 use crate::spool;
 use alloc_probe_format::spool::{HEADER_WORDS, PAGE_RECORDS, SITE_LIMIT};
 use std::cell::Cell;
+use std::mem::offset_of;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, compiler_fence};
@@ -18,6 +19,7 @@ const DIRECTORY_BYTES: usize = SITE_LIMIT as usize / PAGE_RECORDS * 4;
 
 /// What the thread is doing inside the probe.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Activity {
     /// Nothing: its allocations are the program's.
     Idle,
@@ -26,6 +28,8 @@ pub(crate) enum Activity {
     Recording,
     /// Running library code for the probe: allocations are the arena's.
     InProbe,
+    /// The thread has no state.
+    Nobody,
 }
 
 /// A thread's private state. Only the thread itself touches it, but for `limit` and `floor`.
@@ -79,22 +83,48 @@ pub(crate) struct Thread {
     pub(crate) put_off: Cell<u32>,
 }
 
+/// Where a thread points that has no state: of all that a state has, only the activity is there.
+///
+/// PERF: so one look tells whether there is a state and whether it is idle.
+#[repr(C, align(64))]
+struct Nobody([u8; size_of::<Thread>()]);
+
+static NOBODY: Nobody = {
+    let mut bytes = [0; size_of::<Thread>()];
+    bytes[offset_of!(Thread, activity)] = Activity::Nobody as u8;
+    Nobody(bytes)
+};
+
+// Never written through: nothing is, where a thread has no state.
+const NO_STATE: NonNull<Thread> = NonNull::new((&raw const NOBODY).cast_mut()).unwrap().cast();
+
 thread_local! {
     // No destructor and a constant value: reading it is one instruction and can't allocate.
-    static CURRENT: Cell<*const Thread> = const { Cell::new(std::ptr::null()) };
+    static CURRENT: Cell<NonNull<Thread>> = const { Cell::new(NO_STATE) };
 }
 
 /// The calling thread's state, if it has one.
 #[inline(always)]
 pub(crate) fn current() -> Option<&'static Thread> {
-    // SAFETY: the pointer is null or to a state that lives in memory which is never unmapped, and that no other
-    // thread uses until this one has set the pointer to null.
-    unsafe { CURRENT.with(|current| current.get().as_ref()) }
+    let current = CURRENT.get();
+    // SAFETY: otherwise the pointer is to a state that lives in memory which is never unmapped, and that no other
+    // thread uses until this one has let go of it.
+    if current == NO_STATE { None } else { Some(unsafe { current.as_ref() }) }
+}
+
+/// The calling thread's state, if it has one and is not in the probe.
+#[inline(always)]
+pub(crate) fn idle() -> Option<&'static Thread> {
+    let current = CURRENT.get();
+    // SAFETY: there is an activity in any case, and with this one there is a state, as in `current`.
+    unsafe {
+        if (*current.as_ptr()).activity.get() == Activity::Idle { Some(current.as_ref()) } else { None }
+    }
 }
 
 /// Makes a state the calling thread's, or leaves it without one.
 pub(crate) fn set_current(thread: Option<&'static Thread>) {
-    CURRENT.with(|current| current.set(thread.map_or(std::ptr::null(), std::ptr::from_ref)));
+    CURRENT.set(thread.map_or(NO_STATE, NonNull::from));
 }
 
 /// Marks the thread as recording while `f` runs, for signal handlers that interrupt it.
@@ -126,9 +156,9 @@ pub(crate) fn as_probe_thread<T>(f: impl FnOnce() -> T) -> T {
         state.write(new);
         state.as_ref()
     });
-    let before = CURRENT.with(|current| current.replace(own.map_or(std::ptr::null(), std::ptr::from_ref)));
+    let before = CURRENT.replace(own.map_or(NO_STATE, NonNull::from));
     let value = f();
-    CURRENT.with(|current| current.set(before));
+    CURRENT.set(before);
     value
 }
 
