@@ -5,6 +5,7 @@
 //! * [`cgroup`] reads what a container's limit is held against.
 //! * [`mappings`] tells what a process's mappings are for.
 //! * [`metric`] names the figures by which sites can be ordered.
+//! * [`sampling`] computes what drawing blocks by chance takes.
 //! * `profile_proto` has the messages of pprof's format, with the feature `pprof`.
 //!
 //! This crate exists to share code between `alloc-probe` and `alloc-probe-cli`, which pin its exact
@@ -20,6 +21,7 @@ pub mod mappings;
 pub mod metric;
 #[cfg(feature = "pprof")]
 pub mod profile_proto;
+pub mod sampling;
 mod site_figures;
 pub mod snapshot;
 pub mod spool;

@@ -13,7 +13,7 @@ use crate::profile::blocks;
 use crate::profile::peak;
 use crate::spool;
 use crate::thread::{Thread, recording};
-use alloc_probe_format::snapshot::sample_weight;
+use alloc_probe_format::sampling::{sample_gap, sample_weight};
 use alloc_probe_format::spool::block::{Block, UNIT_SHIFT};
 use alloc_probe_format::spool::{SAMPLE_BLOCK, header, tally};
 use std::sync::atomic::AtomicU16;
@@ -26,6 +26,24 @@ static LIVE: [AtomicU16; 4096] = [const { AtomicU16::new(0) }; 4096];
 #[inline(always)]
 fn live(address: u64) -> &'static AtomicU16 {
     &LIVE[((address >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize]
+}
+
+/// Counts a block where that is all there is to do. Otherwise does nothing, and [`alloc`] is to be called.
+#[inline(always)]
+pub(crate) fn try_alloc(thread: &Thread, size: u64) -> bool {
+    let left = thread.until_sample.get().wrapping_sub(size as i64);
+    let plain = left >= 0 && count::try_alloc(thread, size);
+    if plain {
+        thread.until_sample.set(left);
+        thread.last_block.set(0);
+    }
+    plain
+}
+
+/// Counts the end of a block where that is all there is to do. Otherwise does nothing, and [`dealloc`] is to be called.
+#[inline(always)]
+pub(crate) fn try_dealloc(thread: &Thread, address: u64, size: u64) -> bool {
+    live(address).load(Relaxed) == 0 && count::try_dealloc(thread, size)
 }
 
 /// A block of `size` bytes was allocated.
@@ -219,21 +237,5 @@ fn random(thread: &Thread) -> u64 {
 /// A gap: exponential with the given mean, at least one byte.
 fn draw(thread: &Thread, mean: u64) -> i64 {
     let uniform = ((random(thread) >> 11) + 1) as f64 / (1u64 << 53) as f64;
-    (-uniform.ln() * mean as f64) as i64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Weight;
-    use alloc_probe_format::spool::SAMPLE_BLOCK;
-
-    #[test]
-    fn small_blocks_stand_for_the_mean_and_large_ones_for_themselves() {
-        let mean = 512 << 10;
-        let small = Weight::of(100, mean);
-        assert!(small.bytes.abs_diff(mean) < 100, "{}", small.bytes);
-        assert!((small.blocks / SAMPLE_BLOCK).abs_diff(mean / 100) <= 1);
-        let large = Weight::of(64 << 20, mean);
-        assert_eq!((large.bytes, large.blocks), (64 << 20, SAMPLE_BLOCK));
-    }
+    sample_gap(uniform, mean)
 }
