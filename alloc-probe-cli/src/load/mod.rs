@@ -103,7 +103,7 @@ fn parse(bytes: &[u8], limit: u64, running: bool) -> Result<Dump, Refusal> {
     // A program that was killed leaves its spool behind.
     let dump = if SpoolFile::is_spool(&text) {
         let spool = SpoolFile::parse(&text).map_err(Refusal::new)?;
-        if running { spool.dump_of_running(monotonic_ns(), &[]) } else { of_killed(&spool) }
+        if running { spool.dump_of_running(monotonic_ns(), &()) } else { of_killed(&spool) }
     } else if jemalloc::is_one(&text) {
         jemalloc::parse(&text)?
     } else if pprof::is_one(&text) {

@@ -1,9 +1,9 @@
 //! Reading the spool of a process that did not come to write its dump, or of one that is still running.
 
 use crate::cgroup::Noted;
-use crate::dump::{Build, Dump, Ended, SitePages};
+use crate::dump::{Build, Dump, Ended};
 use crate::snapshot::facts::Facts;
-use crate::snapshot::{Now, has_passed, snapshot};
+use crate::snapshot::{Now, PagesOfSites, has_passed, snapshot};
 use crate::spool::{
     EXTENT_LIMIT, EXTENT_WORDS, HEADER_WORDS, MAGIC, Section, Spool, VERSION, header, thread,
 };
@@ -104,7 +104,7 @@ impl SpoolFile {
             _ => (Ended::Killed, None),
         };
         let (ticks, mono_ns) = (self.header(header::LAST_TICKS), self.header(header::LAST_MONO_NS));
-        let mut dump = snapshot(self, Now { ticks, mono_ns, ended, signal, from_spool: true }, &[]);
+        let mut dump = snapshot(self, Now { ticks, mono_ns, ended, signal, from_spool: true }, &());
         dump.probe.spool_bytes = self.written_bytes();
         dump
     }
@@ -120,7 +120,7 @@ impl SpoolFile {
     /// The same of a process that is still running, which the spool itself can't tell: as of an instant on the
     /// system's monotonic clock, and with what each site's blocks mean for resident memory, by its number here, as far as
     /// that was looked at.
-    pub fn dump_of_running(&self, mono_ns: u64, pages: &[SitePages]) -> Dump {
+    pub fn dump_of_running(&self, mono_ns: u64, pages: &dyn PagesOfSites) -> Dump {
         let (start_ticks, start_ns) = (self.header(header::START_TICKS), self.header(header::START_MONO_NS));
         let ticks = self.header(header::LAST_TICKS).wrapping_sub(start_ticks) as f64;
         let nanos = self.header(header::LAST_MONO_NS).wrapping_sub(start_ns) as f64;
@@ -231,7 +231,7 @@ mod tests {
             if let Ok(spool) = SpoolFile::parse(&bytes) {
                 let ended = Ended::Killed;
                 let now = Now { ticks: seed, mono_ns: seed / 3, ended, signal: None, from_spool: true };
-                assert!(snapshot(&spool, now, &[]).stacks.len() <= 1 << 13);
+                assert!(snapshot(&spool, now, &()).stacks.len() <= 1 << 13);
             }
         }
     }

@@ -67,7 +67,7 @@ fn write_now(path: &Path, ended: Ended, signal: Option<i32>) -> io::Result<()> {
     let now = Now { ticks, mono_ns, ended, signal, from_spool: false };
     let instant = Instant::now();
     instant.measure_stacks();
-    let mut dump = streamed(&instant, now, &sites);
+    let mut dump = streamed(&instant, now, &*sites);
     dump.memory = Memory { at_peak: dump.memory.at_peak, ..memory };
     dump.probe = probe;
     #[cfg(feature = "checked-stacks")]

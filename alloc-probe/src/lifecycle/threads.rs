@@ -36,9 +36,6 @@ pub(crate) fn attach() -> Option<&'static Thread> {
         }
         let thread = registry::take_slot()?;
         let alive = spool::header()[header::THREADS_ALIVE].fetch_add(1, SeqCst) + 1;
-        if alive > 1 {
-            spool::header()[header::CONCURRENT].store(1, Relaxed);
-        }
         if alive.is_power_of_two() {
             barrier::heavy();
             registry::renew_limits();

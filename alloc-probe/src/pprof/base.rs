@@ -28,9 +28,9 @@ impl Base {
         let count = instant.count(Section::SITES) as usize;
         let mut sites = Region::of_words(count * FIGURES)?;
         let mut without_stack = [0; FIGURES];
-        streamed(instant, now, &[]).sites.for_each(|site, numbers| {
-            let place = match numbers.first() {
-                Some(&first) => sites.words_mut().chunks_exact_mut(FIGURES).nth(first as usize),
+        streamed(instant, now, &()).sites.for_each(|site, number| {
+            let place = match number {
+                Some(number) => sites.words_mut().chunks_exact_mut(FIGURES).nth(number as usize),
                 None => Some(&mut without_stack[..]),
             };
             if let Some(place) = place {
@@ -40,16 +40,10 @@ impl Base {
         Some(Base { sites, without_stack, mono_ns: now.mono_ns })
     }
 
-    /// What sites of these numbers had, of which the stack is one; without numbers, what had no stack.
-    pub(super) fn of_sites(&self, numbers: &[u32]) -> [u64; FIGURES] {
-        if numbers.is_empty() {
-            return self.without_stack;
-        }
-        let mut sum = [0; FIGURES];
-        for number in numbers {
-            let of_site = self.sites.words().chunks_exact(FIGURES).nth(*number as usize).unwrap_or_default();
-            sum.iter_mut().zip(of_site).for_each(|(sum, figure)| *sum += figure);
-        }
-        sum
+    /// What the site of a number had; without a number, what had no stack.
+    pub(super) fn of_site(&self, number: Option<u32>) -> [u64; FIGURES] {
+        let Some(number) = number else { return self.without_stack };
+        let of_site = self.sites.words().chunks_exact(FIGURES).nth(number as usize);
+        of_site.and_then(|figures| figures.try_into().ok()).unwrap_or_default()
     }
 }

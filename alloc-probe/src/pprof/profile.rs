@@ -56,7 +56,7 @@ pub(crate) fn profile(since: Option<&Base>) -> io::Result<Vec<u8>> {
     prepare::list_images();
     let now = now();
     let instant = Instant::now();
-    let dump = streamed(&instant, now, &[]);
+    let dump = streamed(&instant, now, &());
     let stacks = Stacks::of(&dump.stacks, &dump.images);
     let mut output = Output::new();
     head(&dump, since.map(|base| now.mono_ns.saturating_sub(base.mono_ns)), &mut output)?;
@@ -67,11 +67,11 @@ pub(crate) fn profile(since: Option<&Base>) -> io::Result<Vec<u8>> {
         operations.iter().map(|name| Label { key, text: output.text(name), ..Label::default() }).collect();
     let mut part = Profile { sample: vec![Sample::default()], ..Profile::default() };
     let mut result = Ok(());
-    dump.sites.for_each(|site, numbers| {
+    dump.sites.for_each(|site, number_in_spool| {
         let Some(sample) = part.sample.first_mut().filter(|_| result.is_ok()) else { return };
         sample.value.clear();
         match since {
-            Some(base) => sample.value.extend(difference(&site.figures, base.of_sites(numbers))),
+            Some(base) => sample.value.extend(difference(&site.figures, base.of_site(number_in_spool))),
             None => sample.value.extend(METRICS.map(|metric| number(metric.of(&site.figures)))),
         }
         if sample.value.iter().any(|value| *value != 0) {

@@ -5,8 +5,7 @@
 //! so that looking for a child touches few cache lines. (A hash index of all nodes was measured to cost twice as
 //! much, nearly all of it in cache misses.) Where a chain is long, a small cache remembers where a child was found.
 //!
-//! Two threads that add one frame at the same time may both succeed; a snapshot makes such twins one row again,
-//! which is cheaper than keeping them from coming about.
+//! Of two threads that add one frame at the same time, one is first, and the other finds its node.
 
 use crate::capture::{FrameKey, Tree};
 use crate::spool;
@@ -88,10 +87,11 @@ impl Tree for StackTree {
 
     #[inline(always)]
     fn child(&self, parent: u32, frame: FrameKey) -> Option<u32> {
-        let mut child = node(parent).first_child();
+        let first = node(parent).first_child();
+        let mut child = first;
         for _ in 0..NEAR {
             if child == 0 {
-                return add(parent, frame.0);
+                return add(parent, frame.0, first);
             }
             let candidate = node(child);
             if candidate.is(frame.0) {
@@ -99,7 +99,7 @@ impl Tree for StackTree {
             }
             child = candidate.next_sibling();
         }
-        find_far(parent, child, frame.0)
+        find_far(parent, child, frame.0, first)
     }
 
     #[cfg(any(test, feature = "checked-stacks"))]
@@ -109,9 +109,9 @@ impl Tree for StackTree {
     }
 }
 
-/// Looks further down a chain, from `child` on.
+/// Looks further down a chain that begins with `first`, from `child` on.
 #[inline(never)]
-fn find_far(parent: u32, mut child: u32, key: u64) -> Option<u32> {
+fn find_far(parent: u32, mut child: u32, key: u64, first: u32) -> Option<u32> {
     let mixed = (key ^ u64::from(parent).rotate_left(40)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let found = &FOUND[(mixed >> 50) as usize];
     let remembered = found.load(Acquire);
@@ -121,15 +121,16 @@ fn find_far(parent: u32, mut child: u32, key: u64) -> Option<u32> {
     while child != 0 && !node(child).is(key) {
         child = node(child).next_sibling();
     }
-    let child = if child == 0 { add(parent, key)? } else { child };
+    let child = if child == 0 { add(parent, key, first)? } else { child };
     found.store(child, Release);
     Some(child)
 }
 
-/// Adds a child to a node.
+/// Adds a child to a node that has none with this frame from `seen` on, or finds the one that another thread has added
+/// since.
 #[cold]
 #[inline(never)]
-fn add(parent: u32, key: u64) -> Option<u32> {
+fn add(parent: u32, key: u64, mut seen: u32) -> Option<u32> {
     if spool::header()[header::COUNTS + Section::NODES.0].load(Relaxed) as usize >= NODE_LIMIT {
         return None;
     }
@@ -139,11 +140,21 @@ fn add(parent: u32, key: u64) -> Option<u32> {
     new.key.store(key, Relaxed);
     new.parent_and_site.store(u64::from(parent) << 32, Relaxed);
     let links = &node(parent).child_and_sibling;
-    let mut before = links.load(Relaxed);
+    let mut before = links.load(Acquire);
     loop {
+        // Others may have come, and at worst one of them is this frame: then the new node stays unused.
+        let first = (before >> 32) as u32;
+        let mut child = first;
+        while child != seen {
+            if node(child).is(key) {
+                return Some(child);
+            }
+            child = node(child).next_sibling();
+        }
+        seen = first;
         new.child_and_sibling.store(before >> 32, Relaxed);
         let after = u64::from(number) << 32 | (before & 0xffff_ffff);
-        match links.compare_exchange_weak(before, after, Release, Relaxed) {
+        match links.compare_exchange_weak(before, after, Release, Acquire) {
             Ok(_) => return Some(number),
             Err(now) => before = now,
         }

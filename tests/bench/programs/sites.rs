@@ -1,7 +1,8 @@
-//! Allocates at 2^DEPTH sites, to have a dump of so many: `bench_sites DEPTH [BLOCKS]`.
+//! Allocates at 2^DEPTH sites, to have a dump of so many: `bench_sites DEPTH [BLOCKS [dump]]`.
 //!
 //! Two functions call each other from two places each, so every leaf of the calls has a stack of its own. Each site keeps one
-//! block and frees `BLOCKS` more, none if it is left out.
+//! block and frees `BLOCKS` more, none if it is left out. With `dump`, a dump is written while all that is kept is live, and
+//! the memory is told that the process had more meanwhile: in all, and beside files and the spool.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -48,17 +49,38 @@ impl Work {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<u64> = std::env::args().skip(1).map_while(|it| it.parse().ok()).collect();
-    let (depth, freed) = match arguments[..] {
-        [depth] => (depth, 0),
-        [depth, freed] => (depth, freed),
-        _ => {
-            eprintln!("usage: bench_sites DEPTH [BLOCKS]");
-            return ExitCode::from(2);
-        }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize| arguments.get(at).map_or(Some(0), |it| it.parse::<u64>().ok());
+    let dumps = arguments.get(2).is_some_and(|it| it == "dump");
+    let (Some(depth), Some(freed), true) =
+        (number(0), number(1), (1..=if dumps { 3 } else { 2 }).contains(&arguments.len()))
+    else {
+        eprintln!("usage: bench_sites DEPTH [BLOCKS [dump]]");
+        return ExitCode::from(2);
     };
     let mut work = Work { kept: Vec::with_capacity(1 << depth), freed };
     work.left(depth as u32, 0);
     black_box(&work.kept);
+    if dumps {
+        dump_and_tell();
+    }
     ExitCode::SUCCESS
+}
+
+/// Writes a dump, and tells the memory that it took for a moment.
+fn dump_and_tell() {
+    let kib = |name: &str| {
+        let status = std::fs::read_to_string("/proc/self/status").expect("the status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the line").to_owned();
+        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+    };
+    // The most so far is forgotten.
+    std::fs::write("/proc/self/clear_refs", "5").expect("it is the process's own");
+    let (before, files) = (kib("VmRSS"), kib("RssFile") + kib("RssShmem"));
+    alloc_probe::dump("dump.json").expect("a dump");
+    let (most, files) = (kib("VmHWM") - before, kib("RssFile") + kib("RssShmem") - files);
+    println!(
+        "{most} KiB more at most; {} KiB of them no file's and not the spool's",
+        most.saturating_sub(files)
+    );
 }

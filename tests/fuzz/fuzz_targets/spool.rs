@@ -19,7 +19,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Ok(spool) = SpoolFile::parse(&bytes) {
         let rows = spool.dump().stacks.len();
         assert!(rows <= WORDS, "{rows}");
-        spool.dump_of_running(u64::MAX / 2);
+        spool.dump_of_running(u64::MAX / 2, &());
     }
 });
 

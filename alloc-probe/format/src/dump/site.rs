@@ -63,6 +63,15 @@ impl SitePages {
         self.untouched_bytes = self.untouched_bytes.saturating_add(other.untouched_bytes);
     }
 
+    /// These, but no more than some others.
+    pub fn at_most(&self, other: &SitePages) -> SitePages {
+        SitePages {
+            slack_bytes: self.slack_bytes.min(other.slack_bytes),
+            fragmented_bytes: self.fragmented_bytes.min(other.fragmented_bytes),
+            untouched_bytes: self.untouched_bytes.min(other.untouched_bytes),
+        }
+    }
+
     /// What these have beyond some others.
     pub fn beyond(&self, other: &SitePages) -> SitePages {
         SitePages {

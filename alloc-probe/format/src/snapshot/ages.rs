@@ -1,13 +1,14 @@
 //! Ages of the blocks that are live, by site, for as many sites at a time as there is memory for.
 
-use super::blocks::{for_each_live_block, sample_weight};
+use super::blocks::for_each_live_block;
 use super::clock::ClockScale;
+use crate::sampling::sample_weight;
 use crate::spool::block::{self, Block};
 use crate::spool::{SAMPLE_BLOCK, Spool, header, tally};
 use std::ops::Range;
 
 /// For how many sites at a time the tables of live blocks are read.
-const SITES: usize = 1 << 16;
+const SITES: usize = 1 << 15;
 
 /// Cells of a site: one for each age, and two for what is long-lived. There are fewer ages than bits of a time.
 const CELLS: u32 = 64;
@@ -18,29 +19,28 @@ const LONG_LIVED_PARTS: u32 = 63;
 #[derive(Default)]
 pub(super) struct Ages {
     sites: Range<usize>,
-    /// Pairs of a cell's number, from 1, and its count. While the tables are read, a hash table in which 0 is an empty place;
-    /// then in order.
-    cells: Vec<(u32, u64)>,
+    /// While the tables are read, a hash table in which a cell of number 0 is an empty place; then in order.
+    cells: Vec<Cell>,
     used: usize,
+}
+
+/// A cell's number, from 1, and its count. There are many: nothing is between them.
+#[derive(Clone, Copy, Default)]
+#[repr(C, packed(4))]
+struct Cell {
+    number: u32,
+    count: u64,
 }
 
 /// The cells of one site.
 pub(super) struct SiteAges<'a> {
     first: u32,
-    cells: &'a [(u32, u64)],
+    cells: &'a [Cell],
 }
 
 impl Ages {
-    /// Reads the tables for a site of `count` and those behind it, unless that was done. `first_of` is the site that a
-    /// block's site is shown as.
-    pub(super) fn reach(
-        &mut self,
-        site: usize,
-        count: usize,
-        spool: &impl Spool,
-        clock: &ClockScale,
-        first_of: &impl Fn(u32) -> u32,
-    ) {
+    /// Reads the tables for a site of `count` and those behind it, unless that was done.
+    pub(super) fn reach(&mut self, site: usize, count: usize, spool: &impl Spool, clock: &ClockScale) {
         if self.sites.contains(&site) {
             return;
         }
@@ -51,7 +51,7 @@ impl Ages {
         let long_lived_units = (spool.header(header::LONG_LIVED_NS) as f64 / clock.unit_ns()) as u64;
         let sample_bytes = spool.header(header::SAMPLE_BYTES);
         for_each_live_block(spool, |Block { size, site, allocated_at, sampled, .. }| {
-            let site = first_of(site) as usize;
+            let site = site as usize;
             if !self.sites.contains(&site) {
                 return;
             }
@@ -68,8 +68,8 @@ impl Ages {
                 self.add(first + LONG_LIVED_PARTS, parts);
             }
         });
-        self.cells.retain(|cell| cell.0 != 0);
-        self.cells.sort_unstable_by_key(|cell| cell.0);
+        self.cells.retain(|cell| cell.number != 0);
+        self.cells.sort_unstable_by_key(|cell| cell.number);
     }
 
     fn add(&mut self, cell: u32, count: u64) {
@@ -77,23 +77,22 @@ impl Ages {
             self.grow();
         }
         let place = place(&self.cells, cell + 1);
-        let (key, sum) = &mut self.cells[place];
-        self.used += usize::from(*key == 0);
-        *key = cell + 1;
-        *sum = sum.wrapping_add(count);
+        let Cell { number, count: before } = self.cells[place];
+        self.used += usize::from(number == 0);
+        self.cells[place] = Cell { number: cell + 1, count: before.wrapping_add(count) };
     }
 
     /// Twice as many places, in the same memory where it is the last that was taken.
     fn grow(&mut self) {
         let places = (self.cells.len() * 2).max(1 << 10);
-        self.cells.retain(|cell| cell.0 != 0);
+        self.cells.retain(|cell| cell.number != 0);
         let full = self.cells.len();
-        self.cells.resize(places, (0, 0));
+        self.cells.resize(places, Cell::default());
         // Those that were there go to their places one by one; each that is displaced goes on.
-        let mut waiting: Vec<(u32, u64)> = self.cells[..full].to_vec();
-        self.cells[..full].fill((0, 0));
+        let mut waiting = self.cells[..full].to_vec();
+        self.cells[..full].fill(Cell::default());
         while let Some(cell) = waiting.pop() {
-            let place = place(&self.cells, cell.0);
+            let place = place(&self.cells, cell.number);
             self.cells[place] = cell;
         }
     }
@@ -104,17 +103,17 @@ impl Ages {
             return SiteAges { first: 0, cells: &[] };
         }
         let first = (site - self.sites.start) as u32 * CELLS + 1;
-        let from = self.cells.partition_point(|cell| cell.0 < first);
+        let from = self.cells.partition_point(|cell| cell.number < first);
         let rest = &self.cells[from..];
-        SiteAges { first, cells: &rest[..rest.partition_point(|cell| cell.0 < first + CELLS)] }
+        SiteAges { first, cells: &rest[..rest.partition_point(|cell| cell.number < first + CELLS)] }
     }
 }
 
 /// Where the cell of a key is, or may go.
-fn place(cells: &[(u32, u64)], key: u32) -> usize {
+fn place(cells: &[Cell], number: u32) -> usize {
     let mask = cells.len() - 1;
-    let mut place = (key.wrapping_mul(0x9e37_79b1) >> 7) as usize & mask;
-    while cells[place].0 != 0 && cells[place].0 != key {
+    let mut place = (number.wrapping_mul(0x9e37_79b1) >> 7) as usize & mask;
+    while cells[place].number != 0 && cells[place].number != number {
         place = (place + 1) & mask;
     }
     place
@@ -122,8 +121,8 @@ fn place(cells: &[(u32, u64)], key: u32) -> usize {
 
 impl SiteAges<'_> {
     fn count(&self, of: u32) -> u64 {
-        let cell = self.cells.iter().rev().find(|cell| cell.0 == self.first + of);
-        cell.map_or(0, |cell| cell.1)
+        let cell = self.cells.iter().rev().find(|cell| cell.number == self.first + of);
+        cell.map_or(0, |cell| cell.count)
     }
 
     pub(super) fn long_lived_bytes(&self) -> u64 {
@@ -136,7 +135,7 @@ impl SiteAges<'_> {
 
     /// The ages that any block has, ascending, with the parts of each.
     pub(super) fn ages(&self) -> impl Iterator<Item = (u8, u64)> {
-        let ages = self.cells.iter().map(|cell| (cell.0 - self.first, cell.1));
+        let ages = self.cells.iter().map(|cell| (cell.number - self.first, cell.count));
         ages.filter(|age| age.0 < LONG_LIVED_BYTES).map(|(age, parts)| (age as u8, parts))
     }
 }

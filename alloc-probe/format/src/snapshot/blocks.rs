@@ -2,7 +2,7 @@
 
 use super::words::load;
 use crate::spool::block::{self, Block};
-use crate::spool::{BLOCK_TABLES, SAMPLE_BLOCK, Section, Spool};
+use crate::spool::{BLOCK_TABLES, Section, Spool};
 
 /// Calls `f` with each block that is live, in no order.
 pub fn for_each_live_block(spool: &impl Spool, mut f: impl FnMut(Block)) {
@@ -17,12 +17,4 @@ pub fn for_each_live_block(spool: &impl Spool, mut f: impl FnMut(Block)) {
             }
         }
     }
-}
-
-/// What a block of a size stands for that was drawn by chance: bytes, and parts of blocks. It was drawn with
-/// probability 1 − e^(−size/mean), and weighs the reciprocal.
-pub fn sample_weight(size: u64, mean: u64) -> (u64, u64) {
-    let ratio = size.max(1) as f64 / mean.max(1) as f64;
-    let weight = 1.0 / -(-ratio).exp_m1();
-    ((size as f64 * weight) as u64, (weight * SAMPLE_BLOCK as f64) as u64)
 }

@@ -72,9 +72,9 @@ impl<S: Spool> StacksOf<'_, S> {
 }
 
 impl<S: Spool> SitesOf<'_, S> {
-    /// Calls `f` with each site and its numbers in the spool, which stay as long as the process; the site without a stack has
+    /// Calls `f` with each site and its number in the spool, which stays as long as the process; the site without a stack has
     /// none. What only the table of live blocks tells is left out: their ages.
-    pub fn for_each(&self, f: impl FnMut(&Site, &[u32])) {
+    pub fn for_each(&self, f: impl FnMut(&Site, Option<u32>)) {
         if let Some(sites) = &self.0.sites {
             sites.for_each(&self.0.rows, false, f);
         }

@@ -14,6 +14,7 @@ mod lists;
 mod marks;
 mod mode;
 mod operations;
+mod pages;
 mod part;
 mod peak;
 mod peak_memory;
@@ -25,11 +26,12 @@ mod timeline;
 mod tree;
 mod words;
 
-pub use blocks::{for_each_live_block, sample_weight};
+pub use blocks::for_each_live_block;
 pub use clock::Now;
 pub use lists::{SitesOf, StacksOf, TotalsOf};
 pub(crate) use marks::has_passed;
 pub use mode::{mode_number, mode_of};
+pub use pages::{PagesOfSites, SITES_AT_A_TIME};
 pub use part::part;
 
 use crate::dump::*;
@@ -42,8 +44,8 @@ use sites::Sites;
 use tree::Rows;
 
 /// The dump that a spool holds. What only the system knows (`memory`, but for the peak; `probe`) is left empty. `pages` is
-/// what each site's live blocks mean for resident memory, by the site's number in the spool, where that is known.
-pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
+/// who knows what each site's live blocks mean for resident memory.
+pub fn snapshot(spool: &impl Spool, now: Now, pages: &dyn PagesOfSites) -> Dump {
     streamed(spool, now, pages).with_lists(|stacks, sites, totals| {
         let (stacks, sites) = (stacks.collect(), sites.collect());
         (stacks, sites, totals.figures())
@@ -52,7 +54,7 @@ pub fn snapshot(spool: &impl Spool, now: Now, pages: &[SitePages]) -> Dump {
 
 /// The same dump, whose stacks and sites are made as they are written, however many there are: in this order, and the totals
 /// behind them.
-pub fn streamed<'a, S: Spool>(spool: &'a S, now: Now, pages: &'a [SitePages]) -> Streamed<'a, S> {
+pub fn streamed<'a, S: Spool>(spool: &'a S, now: Now, pages: &'a dyn PagesOfSites) -> Streamed<'a, S> {
     let clock = ClockScale::of(spool, now);
     let long_lived_ns = spool.header(header::LONG_LIVED_NS);
     let mode = mode::mode_of(spool.header(header::MODE));
@@ -98,7 +100,7 @@ pub fn streamed<'a, S: Spool>(spool: &'a S, now: Now, pages: &'a [SitePages]) ->
     let (of_clock, timeline) = (Clock::of(spool, &clock), timeline::timeline(spool, &clock));
     let sites = has_sites.then(|| {
         let add_up_to = (mode == Mode::Full).then_some(counted);
-        Sites::of(spool, &rows, clock, peak, pages, add_up_to)
+        Sites::of(spool, clock, peak, pages, add_up_to)
     });
     // Of these, what the threads counted is exact; sites are estimates, if there are any.
     let is_counted = mode != Mode::Full || spool.header(header::SAMPLED) != 0;

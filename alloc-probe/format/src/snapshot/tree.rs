@@ -6,8 +6,7 @@ use super::image_ranges::ImageRanges;
 use super::words::load;
 use crate::dump::StackNode;
 use crate::spool::FrameKind;
-use crate::spool::{NODE_WORDS, Section, Spool, header};
-use std::collections::HashMap;
+use crate::spool::{NODE_WORDS, Section, Spool};
 use std::sync::atomic::AtomicU64;
 
 /// The rows of a dump's tree, and the row of each node.
@@ -18,8 +17,6 @@ pub(super) struct Rows<'a> {
     is_row: Vec<u64>,
     /// For each word of these, how many rows come before it, with the root's.
     before: Vec<u32>,
-    /// Rows of nodes that are twins of an earlier one.
-    twins: HashMap<u32, u32>,
 }
 
 impl<'a> Rows<'a> {
@@ -41,36 +38,13 @@ impl<'a> Rows<'a> {
                 node = parent;
             }
         }
-        let before = Vec::with_capacity(needed.len());
-        let ranges = ImageRanges::new(facts);
-        let mut rows = Rows { nodes, ranges, is_row: needed, before, twins: HashMap::new() };
-        // Two threads may have added one frame at once, and so made twins: they become one row.
-        rows.number(spool.header(header::CONCURRENT) != 0);
-        rows
-    }
-
-    /// Counts the rows, and merges twins where there can be any. Parents come first, so theirs are counted.
-    fn number(&mut self, has_twins: bool) {
         let mut count = 1;
-        let mut known = has_twins.then(|| {
-            let needed = self.is_row.iter().map(|word| word.count_ones() as usize).sum();
-            NodeTable::with_room_for(needed)
-        });
-        for word in 0..self.is_row.len() {
-            self.before.push(count);
-            if let Some(known) = &mut known {
-                let mut bits = self.is_row[word];
-                while bits != 0 {
-                    let node = word * 64 + bits.trailing_zeros() as usize;
-                    bits &= bits - 1;
-                    if let Some(first) = known.add(self, node) {
-                        self.is_row[word] &= !(1 << (node % 64));
-                        self.twins.insert(node as u32, first);
-                    }
-                }
-            }
-            count += self.is_row[word].count_ones();
+        let mut before = Vec::with_capacity(needed.len());
+        for word in &needed {
+            before.push(count);
+            count += word.count_ones();
         }
+        Rows { nodes, ranges: ImageRanges::new(facts), is_row: needed, before }
     }
 
     /// The row of a node; the root's where there is none.
@@ -78,7 +52,7 @@ impl<'a> Rows<'a> {
         let Some(word) = self.is_row.get(node / 64).filter(|_| node != 0) else { return 0 };
         match word >> (node % 64) & 1 {
             1 => self.before[node / 64] + (word & ((1 << (node % 64)) - 1)).count_ones(),
-            _ => self.twins.get(&(node as u32)).copied().unwrap_or(0),
+            _ => 0,
         }
     }
 
@@ -86,11 +60,6 @@ impl<'a> Rows<'a> {
     pub(super) fn count(&self) -> usize {
         let last = self.is_row.last().map_or(0, |word| word.count_ones());
         (self.before.last().copied().unwrap_or(1) + last) as usize
-    }
-
-    /// What a row's parent is, and its frame.
-    fn parent_and_key(&self, node: usize) -> (u32, u64) {
-        (self.row(self.nodes.parent(node)), self.nodes.key(node))
     }
 
     /// Calls `f` with each row, a parent before its children.
@@ -101,8 +70,7 @@ impl<'a> Rows<'a> {
             while bits != 0 {
                 let node = index * 64 + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let (parent, key) = self.parent_and_key(node);
-                f(self.ranges.row(parent, key));
+                f(self.ranges.row(self.row(self.nodes.parent(node)), self.nodes.key(node)));
             }
         }
     }
@@ -112,35 +80,6 @@ impl<'a> Rows<'a> {
         let mut rows = Vec::with_capacity(self.count());
         self.for_each(|row| rows.push(row));
         rows
-    }
-}
-
-/// Nodes by their parents' rows and their frames, in the least memory: half of the places at the most are taken.
-struct NodeTable {
-    nodes: Vec<u32>,
-}
-
-impl NodeTable {
-    fn with_room_for(count: usize) -> NodeTable {
-        NodeTable { nodes: vec![0; (count * 2).next_power_of_two()] }
-    }
-
-    /// The row of an earlier twin of a node; where there is none, the node is added.
-    fn add(&mut self, rows: &Rows<'_>, node: usize) -> Option<u32> {
-        let (parent, key) = rows.parent_and_key(node);
-        let mask = self.nodes.len() - 1;
-        let hash = (key ^ u64::from(parent).rotate_left(40)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut at = (hash >> 32) as usize & mask;
-        loop {
-            match self.nodes[at] as usize {
-                0 => {
-                    self.nodes[at] = node as u32;
-                    return None;
-                }
-                other if rows.parent_and_key(other) == (parent, key) => return Some(rows.row(other)),
-                _ => at = (at + 1) & mask,
-            }
-        }
     }
 }
 

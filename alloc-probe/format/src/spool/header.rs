@@ -28,8 +28,6 @@ pub const LONG_LIVED_NS: usize = 11;
 pub const PEAK_TICKS: usize = 12;
 /// 1 where any block was ever drawn by chance: then sites' figures are estimates, and don't add up exactly.
 pub const SAMPLED: usize = 13;
-/// 1 where there was ever more than one thread.
-pub const CONCURRENT: usize = 14;
 /// How the process is ending: 0 where it is not, or could not say; 1 normally; [`SIGNAL_ENDING`] and the signal's
 /// number where a signal ends it.
 pub const ENDING: usize = 15;

@@ -69,8 +69,10 @@ pub(super) struct Chunks {
     last: usize,
 }
 
-/// The recorded block that a chunk holds: its site, and how many bytes of the chunk it does not have.
+/// The recorded block that a chunk holds: its site, and how many bytes of the chunk it does not have. There are as many as
+/// live blocks, so nothing is between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, packed(2))]
 struct Holder {
     site: u32,
     slack: u16,
@@ -144,6 +146,11 @@ fn held_block(chunk: u64, chunk_bytes: u64, holder: Holder) -> HeldBlock {
 }
 
 impl Chunks {
+    /// With room for so many recorded blocks: what is not used takes no memory, and what is used is never moved.
+    pub(super) fn for_blocks(count: usize) -> Chunks {
+        Chunks { holders: Vec::with_capacity(count), ..Chunks::default() }
+    }
+
     /// Walks the chunks of a heap, whose end is asked for anew whenever the walk goes back. `find` looks recorded blocks up by
     /// their address. Heaps come by address. False where they can't be followed.
     pub(super) fn walk(

@@ -2,7 +2,7 @@
 //! code: it runs as the probe's own, when a dump is written.
 
 use super::allocators::{self, Allocator, Report, Unknown};
-use super::heap::{self, Basis};
+use super::heap::{self, Basis, Later};
 use super::pages::Pages;
 use super::{malloc as c_malloc, thread_stacks};
 use crate::os::{self, arena};
@@ -10,10 +10,10 @@ use crate::profile::blocks;
 use crate::profile::totals::Sum;
 use crate::spool::{self, LiveSpool};
 use alloc_probe_format::cgroup;
-use alloc_probe_format::dump::{HeapBasis, Memory, Mode, ProbeUse, SitePages, sum_of_fields};
+use alloc_probe_format::dump::{HeapBasis, Memory, Mode, ProbeUse, sum_of_fields};
 use alloc_probe_format::mappings::{self, Known, Mapping, Own};
-use alloc_probe_format::snapshot::mode_number;
-use alloc_probe_format::spool::{Spool as _, header};
+use alloc_probe_format::snapshot::{PagesOfSites, SITES_AT_A_TIME, mode_number};
+use alloc_probe_format::spool::{Section, Spool as _, header};
 use once_cell::race::OnceRef;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -22,8 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub(crate) struct Facts {
     pub(crate) memory: Memory,
     pub(crate) probe: ProbeUse,
-    /// What the live blocks of each site mean for it, by the site's number in the spool.
-    pub(crate) sites: Vec<SitePages>,
+    /// Who knows what the live blocks of each site mean for it.
+    pub(crate) sites: Box<dyn PagesOfSites>,
 }
 
 impl Facts {
@@ -32,7 +32,7 @@ impl Facts {
     pub(crate) fn now(may_lock: bool) -> Facts {
         let mut memory = status();
         let mut mappings = own_mappings();
-        let mut sites = Vec::new();
+        let mut sites: Box<dyn PagesOfSites> = Box::new(());
         memory.cgroup = cgroup::read("self");
         if mappings.is_empty() {
             memory.unknown.push("the system does not tell the process's mappings".to_owned());
@@ -103,17 +103,17 @@ fn probe_use(mappings: &[Mapping]) -> ProbeUse {
 /// What the allocator has, and, where every block is recorded, the account of the heap, and its parts by site.
 ///
 /// Memory that the program took since the mappings were read is added to theirs, so that all figures are of one look.
-fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec<SitePages> {
+fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Box<dyn PagesOfSites> {
     let heap: Vec<Mapping> = mappings.iter().copied().filter(Mapping::may_hold_blocks).collect();
     // What has no room would come from the allocator that this is about. Half is for the rest of the dump.
     let needs: u64 = heap.iter().map(Pages::needs).sum();
     if needs > arena::room() / 2 {
         memory.unknown.push("there was no memory to take account of the heap".to_owned());
-        return Vec::new();
+        return Box::new(());
     }
     let Some(mut pages) = Pages::of(&heap) else {
         memory.unknown.push("the system does not tell which pages are resident".to_owned());
-        return Vec::new();
+        return Box::new(());
     };
     for mapping in mappings.iter_mut().filter(|mapping| mapping.may_hold_blocks()) {
         mapping.resident = pages.resident_bytes(mapping.start as u64, mapping.end as u64);
@@ -145,16 +145,17 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec
     let in_use_bytes = facts.as_ref().map(|facts| facts.in_use_bytes);
     let mut basis =
         Basis { inner, malloc, metadata_bytes, in_use_and_between: in_use_bytes.zip(between_bytes) };
-    let mut sites = Vec::new();
+    // Where there are more of them than one range, they are told of as they are written.
+    let is_by_site = LiveSpool.count(Section::SITES) as usize <= SITES_AT_A_TIME;
     let account = if records_blocks {
-        Some(heap::account(&mut basis, &heap, mappings, &mut pages))
+        Some(heap::account(&mut basis, &heap, mappings, &mut pages, is_by_site))
     } else if LiveSpool.header(header::MODE) == mode_number(Mode::Sample) {
         let live_bytes = Sum::of_process().live.0.max(0) as u64;
         heap::estimate(&mut basis, &heap, &mut pages, live_bytes)
     } else {
         None
     };
-    if let Some(mut account) = account {
+    let account = account.map(|mut account| {
         account.heap.give_up(given_up_in_heap(&heap, &mut pages));
         note_changes(basis.malloc.is_some(), &mut pages);
         for mapping in mappings.iter_mut().filter(|mapping| mapping.may_hold_blocks()) {
@@ -165,19 +166,24 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Vec
             account.heap.elsewhere_bytes = bytes;
             memory.unknown.push(format!("{bytes} bytes of live blocks lie in memory of another kind"));
         }
-        memory.heap = Some(account.heap);
-        sites = account.sites;
-    }
+        memory.heap = Some(account.heap.clone());
+        account
+    });
     let is_malloc =
         basis.inner.is_malloc() || memory.heap.as_ref().is_some_and(|heap| heap.basis == HeapBasis::Chunks);
-    memory.allocator = match basis.malloc.filter(|_| is_malloc) {
-        Some(mut malloc) => {
+    memory.allocator = match basis.malloc.as_mut().filter(|_| is_malloc) {
+        Some(malloc) => {
             malloc.free_cached();
             Some(malloc.facts())
         }
         None => facts,
     };
-    sites
+    match account {
+        Some(account) if records_blocks && !is_by_site => Box::new(Later::of(&account, basis, pages)),
+        Some(account) if records_blocks => Box::new(account.sites),
+        Some(account) => Box::new(account.of_drawn),
+        None => Box::new(()),
+    }
 }
 
 /// How often is looked at most for what has changed, as long as anything has since the last time.

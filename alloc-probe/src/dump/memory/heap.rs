@@ -1,7 +1,7 @@
 //! The account of the heap: what each byte of its resident pages is.
 
 use super::allocators::Allocator;
-use super::chunks::{Chunks, HeldBlock};
+use super::chunks::HeldBlock;
 use super::malloc::Malloc;
 use super::pages::{Page, Pages, Place};
 use crate::os::PAGE;
@@ -9,9 +9,12 @@ use crate::profile::blocks;
 use crate::spool::LiveSpool;
 use alloc_probe_format::dump::{Heap, HeapBasis, SitePages};
 use alloc_probe_format::mappings::Mapping;
-use alloc_probe_format::snapshot::{for_each_live_block, sample_weight};
+use alloc_probe_format::sampling::sample_weight;
+use alloc_probe_format::snapshot::{PagesOfSites, for_each_live_block};
 use alloc_probe_format::spool::block::Block;
 use alloc_probe_format::spool::{Section, Spool as _, header};
+use std::cell::RefCell;
+use std::ops::Range;
 
 /// How the memory of allocators is told from the program's.
 pub(super) struct Basis {
@@ -27,8 +30,11 @@ pub(super) struct Basis {
 /// The account of the heap.
 pub(super) struct Account {
     pub(super) heap: Heap,
-    /// By the number of the site.
+    /// By the number of the site; empty where that is for [`Later`] to tell.
     pub(super) sites: Vec<SitePages>,
+    /// Of sites of which some blocks were drawn.
+    pub(super) of_drawn: Vec<(u32, SitePages)>,
+    is_by_site: bool,
     /// Bytes of live blocks that lie in memory which was not looked at.
     pub(super) elsewhere_bytes: u64,
     /// Live blocks that are chunks of `malloc`.
@@ -43,13 +49,10 @@ pub(super) fn account(
     mappings: &[Mapping],
     all: &[Mapping],
     pages: &mut Pages,
+    is_by_site: bool,
 ) -> Account {
-    let mut account = Account { heap: Heap::default(), sites: Vec::new(), elsewhere_bytes: 0, chunks: 0 };
-    let none = Chunks::default();
-    let held = |basis: &Basis, f: &mut dyn FnMut(HeldBlock)| {
-        basis.malloc.as_ref().map_or(&none, |malloc| &malloc.chunks).for_each_held(f);
-    };
-    held(basis, &mut |block| {
+    let mut account = Account::new(is_by_site);
+    for_each_held(basis, |block| {
         account.chunks += 1;
         account.add(block, all, pages);
     });
@@ -73,13 +76,87 @@ pub(super) fn account(
     if let (HeapBasis::Chunks, Some(malloc)) = (heap.basis, &basis.malloc) {
         heap.holes = malloc.holes();
     }
-    held(basis, &mut |block| account.share(block.site, block.address, block.size, pages));
-    for_each_live_block(&LiveSpool, |block| {
-        if !basis.has_chunk_of(block.address) {
-            account.share(block.site, block.address, block.size, pages);
-        }
-    });
+    if is_by_site {
+        for_each_held(basis, |block| account.share(block.site, block.address, block.size, pages));
+        for_each_live_block(&LiveSpool, |block| {
+            if !basis.has_chunk_of(block.address) {
+                account.share(block.site, block.address, block.size, pages);
+            }
+        });
+    }
     account
+}
+
+/// Calls `f` with each recorded block that a chunk of `malloc` holds.
+fn for_each_held(basis: &Basis, f: impl FnMut(HeldBlock)) {
+    if let Some(malloc) = &basis.malloc {
+        malloc.chunks.for_each_held(f);
+    }
+}
+
+/// What tells the parts of the account by site when it has been taken: for a range of sites at a time, as there may be more
+/// of them than there is memory for.
+pub(crate) struct Later(RefCell<Parts>);
+
+struct Parts {
+    basis: Basis,
+    pages: Pages,
+    /// What of the account's figures was not told of.
+    left: SitePages,
+    told: SitePages,
+}
+
+impl Later {
+    /// Tells of an account that was taken on this basis.
+    pub(super) fn of(account: &Account, basis: Basis, pages: Pages) -> Later {
+        let left = SitePages {
+            slack_bytes: account.heap.slack_bytes,
+            untouched_bytes: account.heap.untouched_bytes,
+            fragmented_bytes: u64::MAX,
+        };
+        Later(RefCell::new(Parts { basis, pages, left, told: SitePages::default() }))
+    }
+}
+
+impl PagesOfSites for Later {
+    fn add_range(&self, sites: Range<usize>, to: &mut [SitePages]) {
+        let Parts { basis, pages, left, told } = &mut *self.0.borrow_mut();
+        let index = |site: u32| {
+            let site = site as usize;
+            sites.contains(&site).then(|| site - sites.start)
+        };
+        let mut add = |index: usize, block: HeldBlock, pages: &mut Pages| {
+            let HeldBlock { address, size, first, last, .. } = block;
+            let end = address.saturating_add(size);
+            // Threads that went on may have changed what there is; never more is told of than the account has.
+            let pages = SitePages {
+                slack_bytes: pages.resident_bytes(first, address) + pages.resident_bytes(end, last),
+                untouched_bytes: pages.untouched_bytes(address, end),
+                fragmented_bytes: share(address, size, pages),
+            };
+            let pages = pages.at_most(left);
+            *left = left.beyond(&pages);
+            told.add(&pages);
+            to[index].add(&pages);
+        };
+        for_each_held(basis, |block| {
+            if let Some(index) = index(block.site) {
+                add(index, block, pages);
+            }
+        });
+        for_each_live_block(&LiveSpool, |Block { address, size, site, .. }| {
+            let Some(index) = index(site) else { return };
+            if !basis.has_chunk_of(address) {
+                let mapped = basis.malloc.as_ref().and_then(|malloc| malloc.mapped_of(address));
+                let (first, last) = mapped.unwrap_or_else(|| basis.place_without_chunk(address, size));
+                add(index, HeldBlock { site, address, size, first, last }, pages);
+            }
+        });
+    }
+
+    fn sum(&self) -> SitePages {
+        self.0.borrow().told
+    }
 }
 
 /// The same where only some of the blocks were recorded, of which so many bytes are live in all. What is free, the allocator
@@ -92,7 +169,7 @@ pub(super) fn estimate(
     pages: &mut Pages,
     live_bytes: u64,
 ) -> Option<Account> {
-    let mut account = Account { heap: Heap::default(), sites: Vec::new(), elsewhere_bytes: 0, chunks: 0 };
+    let mut account = Account::new(false);
     let mean = LiveSpool.header(header::SAMPLE_BYTES);
     for_each_live_block(&LiveSpool, |block| {
         let (mut untouched, mut swapped) = (0, 0);
@@ -114,7 +191,10 @@ pub(super) fn estimate(
         };
         account.heap.untouched_bytes += stands_for(untouched);
         account.heap.swapped_bytes += stands_for(swapped);
-        account.site(block.site).untouched_bytes += stands_for(untouched);
+        if untouched > 0 {
+            let pages = SitePages { untouched_bytes: stands_for(untouched), ..SitePages::default() };
+            account.of_drawn.push((block.site, pages));
+        }
     });
     let of_malloc = basis.inner.is_malloc();
     let metadata_bytes = match basis.malloc.as_mut().filter(|_| of_malloc) {
@@ -153,11 +233,30 @@ impl Basis {
     fn has_chunk_of(&mut self, address: u64) -> bool {
         self.malloc.as_mut().is_some_and(|malloc| malloc.chunks.has(address))
     }
+
+    /// From where to where a block reaches with what the allocator added to it, as far as its size tells.
+    fn place_without_chunk(&self, address: u64, size: u64) -> (u64, u64) {
+        (address, address.saturating_add(self.inner.rounded(size)))
+    }
 }
 
 impl Account {
-    /// The figures of a site, also of one that came when the account had been begun.
-    fn site(&mut self, site: u32) -> &mut SitePages {
+    fn new(is_by_site: bool) -> Account {
+        Account {
+            heap: Heap::default(),
+            sites: Vec::new(),
+            of_drawn: Vec::new(),
+            is_by_site,
+            elsewhere_bytes: 0,
+            chunks: 0,
+        }
+    }
+
+    /// Adds to the figures of a site, also of one that came when the account had been begun.
+    fn add_to_site(&mut self, site: u32, pages: &SitePages) {
+        if !self.is_by_site || *pages == SitePages::default() {
+            return;
+        }
         let site = site as usize;
         if site >= self.sites.len() {
             let count = LiveSpool.count(Section::SITES) as usize;
@@ -165,7 +264,7 @@ impl Account {
         }
         // A word that was read while another thread wrote it is nobody's.
         let site = if site < self.sites.len() { site } else { 0 };
-        &mut self.sites[site]
+        self.sites[site].add(pages);
     }
 
     /// Adds a live block that is not in a heap whose chunks were followed.
@@ -179,7 +278,7 @@ impl Account {
                 self.chunks += 1;
                 chunk
             }
-            None => (address, address.saturating_add(basis.inner.rounded(size))),
+            None => basis.place_without_chunk(address, size),
         };
         self.add(HeldBlock { site, address, size, first, last }, all, pages);
     }
@@ -211,26 +310,32 @@ impl Account {
             });
         }
         self.heap.untouched_bytes += untouched;
-        let site = self.site(site);
-        site.untouched_bytes += untouched;
-        site.slack_bytes += slack;
+        let pages = SitePages { untouched_bytes: untouched, slack_bytes: slack, fragmented_bytes: 0 };
+        self.add_to_site(site, &pages);
     }
 
-    /// Gives a live block's site its share of what is free on the pages that it lies on. Between its first page and its
-    /// last, there is none.
+    /// Gives a live block's site its share of what is free on the pages that it lies on.
     fn share(&mut self, site: u32, address: u64, size: u64, pages: &mut Pages) {
-        let last = address.saturating_add(size.max(1) - 1);
-        let places = [pages.place(address), pages.place(last)];
-        let places = if places[0] == places[1] { &places[..1] } else { &places[..] };
-        for place in places {
-            // A page that became the heap's meanwhile is in no other figure.
-            let Place::Resident(index) = *place else { continue };
-            let page = &mut pages.figures[index];
-            if page.in_heap && !page.is_unknown {
-                self.site(site).fragmented_bytes += page.take_share();
-            }
+        let fragmented_bytes = share(address, size, pages);
+        self.add_to_site(site, &SitePages { fragmented_bytes, ..SitePages::default() });
+    }
+}
+
+/// A live block's share of what is free on the pages that it lies on. Between its first page and its last, there is none.
+fn share(address: u64, size: u64, pages: &mut Pages) -> u64 {
+    let last = address.saturating_add(size.max(1) - 1);
+    let places = [pages.place(address), pages.place(last)];
+    let places = if places[0] == places[1] { &places[..1] } else { &places[..] };
+    let mut bytes = 0;
+    for place in places {
+        // A page that became the heap's meanwhile is in no other figure.
+        let Place::Resident(index) = *place else { continue };
+        let page = &mut pages.figures[index];
+        if page.in_heap && !page.is_unknown {
+            bytes += page.take_share();
         }
     }
+    bytes
 }
 
 fn is_mapped(mappings: &[Mapping], address: u64) -> bool {

@@ -5,7 +5,8 @@ use super::chunks::{Chunks, FLAGS, GRANULE, MAPPED, Span};
 use super::others::Others;
 use super::pages::{Pages, Place};
 use super::self_memory::{self, Window};
-use crate::os::{self, PAGE};
+use crate::os::{self, PAGE, arena};
+use crate::profile::totals::Sum;
 use crate::spool::LiveSpool;
 use alloc_probe_format::dump::{AllocatorFacts, Histogram};
 use alloc_probe_format::mappings::{Kind, Mapping};
@@ -90,7 +91,10 @@ pub(super) fn find(
     if self_memory::copy(here.as_ptr() as u64, &mut [0]) == 0 {
         return None;
     }
-    let mut finder = Finder { malloc: Malloc::new(), window: Window::new(), pages, find };
+    // Others may allocate some meanwhile; what the arena has no room for, it grows by.
+    let blocks = if all_recorded { Sum::of_process().live.1.max(0) as u64 * 9 / 8 + 1024 } else { 0 };
+    let chunks = Chunks::for_blocks(blocks.min(arena::room() / 32) as usize);
+    let mut finder = Finder { malloc: Malloc::new(chunks), window: Window::new(), pages, find };
     for neighbours in mappings.chunk_by(|a, b| a.end == b.start && a.kind == b.kind) {
         let (start, end) = (neighbours[0].start as u64, neighbours[neighbours.len() - 1].end as u64);
         match neighbours[0].kind {
@@ -110,9 +114,9 @@ pub(super) fn find(
 }
 
 impl Malloc {
-    fn new() -> Malloc {
+    fn new(chunks: Chunks) -> Malloc {
         Malloc {
-            chunks: Chunks::default(),
+            chunks,
             mapped: Vec::new(),
             heaps: Vec::new(),
             arenas: Vec::new(),
@@ -185,6 +189,13 @@ impl Malloc {
             }
         }
         late
+    }
+
+    /// From where to where the chunk with a mapping of its own reaches that holds a block at this address.
+    pub(super) fn mapped_of(&self, block: u64) -> Option<(u64, u64)> {
+        let behind = self.mapped.partition_point(|chunk| chunk.start < block);
+        let chunk = self.mapped[..behind].last().filter(|chunk| chunk.block == block)?;
+        Some((chunk.start, chunk.end))
     }
 
     /// From where to where the chunk with a mapping of its own reaches that holds a block at this address, which is taken.

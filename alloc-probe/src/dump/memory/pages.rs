@@ -264,6 +264,17 @@ impl Pages {
         resident
     }
 
+    /// How many bytes were never touched from one address to another.
+    pub(super) fn untouched_bytes(&mut self, start: u64, end: u64) -> u64 {
+        let mut untouched = 0;
+        self.for_each(start, end, |_, place, bytes| {
+            if place == Place::Untouched {
+                untouched += bytes;
+            }
+        });
+        untouched
+    }
+
     /// Looks at the pages once more that are nobody's, and notes which have changed: those that are no longer there, and those
     /// of which `becomes` tells up to where they have become something else. Tells whether any have.
     pub(super) fn look_again(&mut self, mut becomes: impl FnMut(u64) -> Option<u64>) -> bool {
