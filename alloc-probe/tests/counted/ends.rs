@@ -33,6 +33,7 @@ pub(crate) const CASES: Cases = Cases {
         a_kill_leaves_a_spool,
         the_oom_killer_leaves_a_spool,
         a_kill_at_any_moment_leaves_a_spool_that_agrees,
+        a_kill_while_a_dump_is_written_leaves_a_whole_one,
         an_earlier_spool_is_kept,
         what_happens_before_and_after_main_is_counted,
         every_mode_ends_with_a_dump,
@@ -54,6 +55,7 @@ pub(crate) const CASES: Cases = Cases {
         is_hungry,
         is_busy,
         is_busy_with_threads,
+        dumps_again_and_again,
         allocates_after_main,
     ],
 };
@@ -246,6 +248,27 @@ fn is_busy_with_threads() {
         });
     }
     is_busy();
+}
+
+/// The same, by functions that call each other, so that there are as many sites as `depth` has paths.
+#[inline(never)]
+fn allocates_at_sites(depth: usize, kept: &mut Vec<Vec<u8>>) {
+    kept.push(black_box(Vec::with_capacity(300)));
+    if depth > 0 {
+        allocates_at_sites(depth - 1, kept);
+        allocates_at_sites(depth - 1, kept);
+    }
+}
+
+/// Writes dumps for ever, each with a further block of 300 bytes at every site.
+fn dumps_again_and_again() {
+    // Room enough, so that its own growth is no block of that size.
+    let mut kept = Vec::with_capacity(1 << 20);
+    loop {
+        allocates_at_sites(7, &mut kept);
+        alloc_probe::dump("again.json").expect("a dump");
+        tell("blocks", kept.len() as u64);
+    }
 }
 
 /// In a handler of `atexit`: six blocks of 1.5 MiB, of which two are freed.
@@ -508,6 +531,36 @@ fn a_kill_at_any_moment_leaves_a_spool_that_agrees() {
         let counted: u64 = dump.threads.iter().map(|thread| thread.total_blocks).sum();
         assert!(sum(|figures| figures.total_blocks).abs_diff(counted) <= 1, "{counted}");
     }
+}
+
+/// Whatever was being written when a process was killed, under its name there is the dump before or the whole one.
+fn a_kill_while_a_dump_is_written_leaves_a_whole_one() {
+    const KILLS: u32 = 100;
+    let (mut begun, mut at_sites) = (0, 0);
+    for number in 0..KILLS {
+        let mut child = Child::new("dumps_again_and_again", "full").start();
+        child.wait_for("blocks");
+        std::thread::sleep(Duration::from_micros(u64::from(number) * 173));
+        let outcome = child.kill();
+        let told = outcome.all_told("blocks");
+        // A round is as many blocks as the first has.
+        let (first, last) = (told[0], told[told.len() - 1]);
+        for dump in [outcome.dump_named("again.json"), outcome.spool_named("out.json.spool")] {
+            let Figures { total_blocks, total_bytes, .. } = figures_of_size(&dump, 8);
+            let is_spool = dump.process.ended == Ended::Killed;
+            let most = last + if is_spool { 2 * first } else { first };
+            assert!((last..=most).contains(&total_blocks), "{total_blocks} blocks, of {last} told");
+            assert!(is_spool || total_blocks % first == 0, "{total_blocks} blocks, in rounds of {first}");
+            assert!(total_bytes.abs_diff(total_blocks * 300) <= 300, "{total_bytes} of {total_blocks}");
+            at_sites = dump.sites.len();
+        }
+        let left = outcome.files();
+        let parts = left.iter().filter(|name| name.ends_with(".part")).count();
+        assert!(parts <= 1 && left.len() == 2 + parts, "{left:?}");
+        begun += parts;
+    }
+    assert!(at_sites > 100, "{at_sites}");
+    assert!(begun > 10, "{begun} of {KILLS} were killed in the middle of writing");
 }
 
 /// The spool of a process that was killed is not overwritten by the next one.
