@@ -9,6 +9,8 @@ pub mod cases;
 pub mod cores;
 pub mod list;
 pub mod pairs;
+#[cfg(target_arch = "x86_64")]
+pub mod trace;
 pub mod trap;
 pub mod workloads;
 

@@ -9,12 +9,44 @@
 
 use std::ptr::null_mut;
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 static STEPS: AtomicU64 = AtomicU64::new(0);
 
-extern "C" fn on_step(_: i32) {
+/// Where registers are kept, and for how many instructions more there is room.
+static KEPT: AtomicPtr<[u64; 18]> = AtomicPtr::new(null_mut());
+static ROOM: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn on_step(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     STEPS.fetch_add(1, Relaxed);
+    #[cfg(target_arch = "x86_64")]
+    keep(context);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = context;
+}
+
+/// Keeps the registers before the next instruction, where there is room.
+#[cfg(target_arch = "x86_64")]
+fn keep(context: *mut libc::c_void) {
+    use libc::*;
+    /// By the numbers that instructions have for them, and the instruction's address.
+    const ORDER: [c_int; 17] = [
+        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
+        REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP,
+    ];
+    let Some(left) = ROOM.load(Relaxed).checked_sub(1) else { return };
+    ROOM.store(left, Relaxed);
+    // SAFETY: the kernel passes a handler with `SA_SIGINFO` a context, and there is room for this one, which nobody else
+    // writes to: one thread at a time is traced.
+    unsafe {
+        let registers = &(*context.cast::<ucontext_t>()).uc_mcontext.gregs;
+        let place = &mut *KEPT.load(Relaxed);
+        for (to, from) in place.iter_mut().zip(ORDER) {
+            *to = registers[from as usize] as u64;
+        }
+        std::arch::asm!("mov {}, fs:0", out(reg) place[17], options(readonly, nostack, preserves_flags));
+        KEPT.store(KEPT.load(Relaxed).add(1), Relaxed);
+    }
 }
 
 /// The instructions that `f` takes, with the few that start and stop the counting: of several runs the median, so
@@ -25,6 +57,25 @@ pub fn instructions(runs: usize, f: &mut dyn FnMut()) -> Option<u64> {
     let mut counts: Vec<u64> = (0..runs).map(|_| counted(f)).collect();
     counts.sort_unstable();
     counts.get(runs / 2).copied().filter(|_| cfg!(target_arch = "x86_64"))
+}
+
+/// The registers before each instruction that `f` takes, on this thread. One thread at a time may call this.
+///
+/// # Panics
+///
+/// Where `f` takes more than a million instructions.
+pub fn registers(f: &mut dyn FnMut()) -> Vec<[u64; 18]> {
+    const MOST: usize = 1_000_000;
+    let _ = instructions(1, &mut || ());
+    let mut kept: Vec<[u64; 18]> = Vec::with_capacity(MOST);
+    KEPT.store(kept.as_mut_ptr(), Relaxed);
+    ROOM.store(MOST, Relaxed);
+    counted(f);
+    let left = ROOM.swap(0, Relaxed);
+    assert_ne!(left, 0, "more instructions than there is room for");
+    // SAFETY: as many were written, from the first on, and there was room for them.
+    unsafe { kept.set_len(MOST - left) };
+    kept
 }
 
 /// Not inlined, so that no run is given a call site of its own: the stack is the same in each.
@@ -38,12 +89,13 @@ fn counted(f: &mut dyn FnMut()) -> u64 {
 }
 
 fn handle_steps() {
-    let handler: extern "C" fn(i32) = on_step;
-    // SAFETY: the action is all zeros, which is a valid one, but for the handler. That has the type which it has without
-    // `SA_SIGINFO`, and adds to an atomic, which a signal handler may.
+    let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = on_step;
+    // SAFETY: the action is all zeros, which is a valid one, but for the handler. That has the type which it has with
+    // `SA_SIGINFO`, and writes to atomics and to memory that is set aside for it, which a signal handler may.
     let result = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO;
         libc::sigaction(libc::SIGTRAP, &action, null_mut())
     };
     assert_eq!(result, 0, "SIGTRAP can be handled");
