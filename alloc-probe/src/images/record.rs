@@ -25,7 +25,9 @@ pub(crate) fn record() {
             let size = image.end.wrapping_sub(image.bias);
             let words = [number, image.bias, size, image.build_id.len() as u64].map(u64::to_le_bytes);
             spool::add_fact(fact::IMAGE, &[words.as_flattened(), image.build_id, image.path]);
-            if let (true, Some(hash)) = (image.build_id.is_empty(), text::hash(&image)) {
+            // All of its text is read for that.
+            let hash = if image.build_id.is_empty() { text::hash(&image) } else { None };
+            if let Some(hash) = hash {
                 spool::add_fact(fact::TEXT, &[&number.to_le_bytes(), &hash]);
             }
             if number == 0 && list::executable_has_no_table() {

@@ -20,9 +20,10 @@ pub(crate) const CASES: Cases = Cases {
         deleted_since,
         in_a_root_without_proc,
         a_file_without_build_id_has_a_hash,
+        of_a_file_with_a_build_id_nothing_is_read,
         a_file_without_the_table_of_its_functions_says_so,
     ],
-    scenarios: cases![works, deletes_itself],
+    scenarios: cases![works, deletes_itself, tells_what_was_read],
 };
 
 #[inline(never)]
@@ -35,6 +36,12 @@ fn deletes_itself() {
     fs::remove_file(std::env::current_exe().expect("a path")).expect("its file");
     alloc_probe::set_mode(Mode::Full).expect("it was prepared");
     works();
+}
+
+/// How many bytes the process has read from files so far.
+fn tells_what_was_read() {
+    let io = fs::read_to_string("/proc/self/io").expect("the kernel counts");
+    println!("{}", io.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("what was read"));
 }
 
 fn own_path() -> PathBuf {
@@ -58,6 +65,19 @@ fn run(mut command: Command, scenario: &str, mode: &str, folder: &Path) -> (Stri
     let dump =
         serde_json::from_str(&fs::read_to_string(folder.join(&name)).expect("a dump")).expect("a dump");
     (name, dump)
+}
+
+/// A start reads lists of the kernel's, but not the megabytes of instructions that a program and its libraries have.
+fn of_a_file_with_a_build_id_nothing_is_read() {
+    let read = |mode: &str| {
+        let mut command = Command::new(own_path());
+        command.env_clear().env("ALLOC_PROBE_TEST_SCENARIO", "program::tells_what_was_read");
+        let output = command.env("ALLOC_PROBE", mode).output().expect("it starts");
+        let text = String::from_utf8(output.stdout).expect("text");
+        text.trim().parse::<u64>().unwrap_or_else(|_| panic!("{text}"))
+    };
+    let (off, full) = (read("off"), read("full"));
+    assert!(off > 0 && full < off + (64 << 10), "{full} bytes were read, and {off} without recording");
 }
 
 /// Whether the block that the scenario has left was allocated by code of the first image, which is the program.

@@ -40,11 +40,13 @@ impl Lines {
                 continue;
             }
             // SAFETY: the program's code lies there, from the instruction to the end of the range at least.
-            let bytes = unsafe { std::slice::from_raw_parts(at as *const u8, (code.end - at).min(15) as usize) };
+            let bytes =
+                unsafe { std::slice::from_raw_parts(at as *const u8, (code.end - at).min(15) as usize) };
             let instruction = Decoder::with_ip(64, bytes, at, DecoderOptions::NONE).decode();
             for memory in infos.info(&instruction).used_memory() {
                 let address = memory.virtual_address(0, |register, _, _| value(&registers, register));
-                let first = address.unwrap_or_else(|| panic!("{instruction:?} at {at:x}: where is its operand?"));
+                let first =
+                    address.unwrap_or_else(|| panic!("{instruction:?} at {at:x}: where is its operand?"));
                 let last = first + memory.memory_size().size().max(1) as u64 - 1;
                 for line in first / LINE_BYTES..=last / LINE_BYTES {
                     if reads(memory.access()) || writes(memory.access()) {

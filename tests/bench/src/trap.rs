@@ -31,8 +31,8 @@ fn keep(context: *mut libc::c_void) {
     use libc::*;
     /// By the numbers that instructions have for them, and the instruction's address.
     const ORDER: [c_int; 17] = [
-        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
-        REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP,
+        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10,
+        REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP,
     ];
     let Some(left) = ROOM.load(Relaxed).checked_sub(1) else { return };
     ROOM.store(left, Relaxed);

@@ -175,7 +175,7 @@ fn read_clock(clock: libc::clockid_t) -> Duration {
 }
 
 /// The most memory that was ever resident. Not `getrusage`'s figure, which starts with the parent's before `exec`.
-fn peak_kib() -> Option<u64> {
+pub(crate) fn peak_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()

@@ -1,0 +1,5 @@
+//! The service without a profiler.
+
+fn main() {
+    alloc_probe_bench::service::main(|| 0);
+}
