@@ -1,5 +1,5 @@
 //! Instructions that recording adds to one allocation with its free: counted in the process itself, and, where valgrind
-//! is installed, by callgrind.
+//! is installed, by callgrind. *least* is a wrapper of the probe's shape that does the least.
 //!
 //! ```text
 //! cargo bench -p alloc-probe-bench --bench instructions
@@ -15,7 +15,8 @@ const PAIRS: &str = env!("CARGO_BIN_EXE_bench_pairs");
 const COUNTED: u32 = 10_000;
 
 fn main() {
-    let rows = MODES.map(|mode| (mode, cases::measure(PAIRS, mode, "instructions", &DEPTHS)));
+    let mut rows = vec![("least", cases::measure(PAIRS, "off", "least-instructions", &DEPTHS))];
+    rows.extend(MODES.map(|mode| (mode, cases::measure(PAIRS, mode, "instructions", &DEPTHS))));
     println!("added to a pair, counted in the process:\n{}\n", cases::table(&rows, 0));
     if Command::new("valgrind").arg("--version").output().is_err() {
         println!("valgrind is not installed: nothing was counted by callgrind");

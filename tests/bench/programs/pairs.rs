@@ -3,6 +3,8 @@
 //! ```text
 //! bench_pairs instructions DEPTH…     a line for each case: depth, sites, instructions of the system's pair, of ours
 //! bench_pairs time DEPTH…             the same in nanoseconds
+//! bench_pairs least-instructions DEPTH…           the same of the wrapper that does the least, in place of ours
+//! bench_pairs least-time DEPTH…
 //! bench_pairs run ALLOCATOR DEPTH SITES PAIRS     allocates and frees, as for callgrind
 //! ```
 
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         None => {
-            eprintln!("usage: bench_pairs instructions|time DEPTH…");
+            eprintln!("usage: bench_pairs [least-]instructions|[least-]time DEPTH…");
             eprintln!("       bench_pairs run system|global DEPTH unchanged|another-site PAIRS");
             ExitCode::from(2)
         }
@@ -59,8 +61,10 @@ fn parse(arguments: &[&str]) -> Option<Task> {
         }
         [what, ref depths @ ..] => {
             let measure = match what {
-                "instructions" => instructions,
-                "time" => nanos,
+                "instructions" => |depth, sites| instructions(Allocator::Global, depth, sites),
+                "time" => |depth, sites| nanos(Allocator::Global, depth, sites),
+                "least-instructions" => |depth, sites| instructions(Allocator::Least, depth, sites),
+                "least-time" => |depth, sites| nanos(Allocator::Least, depth, sites),
                 _ => return None,
             };
             let depths: Option<Vec<u32>> = depths.iter().map(|word| depth(word)).collect();
@@ -70,12 +74,10 @@ fn parse(arguments: &[&str]) -> Option<Task> {
     }
 }
 
-const ALLOCATORS: [Allocator; 2] = [Allocator::System, Allocator::Global];
-
-/// Instructions of one pair, by the system's allocator and by the global one.
-fn instructions(depth: u32, sites: Sites) -> [f64; 2] {
+/// Instructions of one pair, by the system's allocator and by another.
+fn instructions(other: Allocator, depth: u32, sites: Sites) -> [f64; 2] {
     const RUNS: usize = 3;
-    ALLOCATORS.map(|allocator| {
+    [Allocator::System, other].map(|allocator| {
         let mut count = None;
         pairs::at_depth(depth, &mut || {
             // The first of them add to the tree, and make the caches that later ones use.
@@ -87,13 +89,13 @@ fn instructions(depth: u32, sites: Sites) -> [f64; 2] {
 }
 
 /// Nanoseconds of one pair. Short runs of both allocators alternate, and of each the median is taken.
-fn nanos(depth: u32, sites: Sites) -> [f64; 2] {
+fn nanos(other: Allocator, depth: u32, sites: Sites) -> [f64; 2] {
     const ROUNDS: usize = 301;
     const TWICE: u32 = 500;
     let mut times = [vec![0.0; ROUNDS], vec![0.0; ROUNDS]];
     pairs::at_depth(depth, &mut || {
         for round in 0..ROUNDS {
-            for (times, allocator) in times.iter_mut().zip(ALLOCATORS) {
+            for (times, allocator) in times.iter_mut().zip([Allocator::System, other]) {
                 let start = Instant::now();
                 pairs::run(allocator, sites, TWICE);
                 times[round] = start.elapsed().as_nanos() as f64 / f64::from(2 * TWICE);

@@ -12,6 +12,8 @@ pub struct Programs {
     pub probe: &'static str,
     /// With `dhat`.
     pub dhat: &'static str,
+    /// With `stats_alloc`.
+    pub stats: &'static str,
     /// With jemalloc; only built with the feature of that name.
     pub jemalloc: &'static str,
 }
@@ -61,11 +63,12 @@ impl Candidate {
     pub const PLAIN: Candidate = NONE;
 
     /// All others. Those modes that take stacks write a dump, as the peers write theirs.
-    pub const ALL: [Candidate; 11] = [
+    pub const ALL: [Candidate; 12] = [
         probe("off", &[("ALLOC_PROBE", "off")]),
         probe("count", &[("ALLOC_PROBE", "count")]),
         probe("sample", &[("ALLOC_PROBE", "sample"), OUT]),
         probe("full", &[("ALLOC_PROBE", "full"), OUT]),
+        Candidate { name: "stats_alloc", program: |programs| programs.stats, ..NONE },
         Candidate {
             name: "heaptrack",
             environment: &[("LD_PRELOAD", HEAPTRACK), ("DUMP_HEAPTRACK_OUTPUT", "{folder}/out.trace")],
