@@ -123,20 +123,22 @@ pub(super) fn time(
     }
     let processors = Processors::now();
     let throttling = Throttling::now();
-    let hopeless: Vec<bool> = measured.iter().map(Measured::is_hopeless).collect();
+    let mut order: Vec<usize> = (0..programs.len()).filter(|index| !measured[*index].is_hopeless()).collect();
     measured.iter_mut().for_each(|measured| measured.runs.clear());
     let mut own_seconds = 0.0;
     for _ in 0..rounds {
         // In turns: what disturbs the machine for a while disturbs them all.
-        for ((program, measured), _) in
-            programs.iter().zip(measured.iter_mut()).zip(&hopeless).filter(|(_, hopeless)| !**hopeless)
-        {
+        for &index in &order {
+            let (program, measured) = (&programs[index], &mut measured[index]);
             let run = program.time()?;
             measured.note(program, &run, terminal)?;
             own_seconds += run.ended.cpu.as_secs_f64();
             measured.rss_bytes.push(run.ended.peak_rss_bytes);
             measured.runs.extend(run.has_times.then_some(run.ended));
         }
+        // The other way round the next time: what becomes slower or faster all the time, as a processor does that becomes
+        // warm, is no build's, nor is what a run leaves for the one after it.
+        order.reverse();
     }
     let rss_floor_bytes = conditions::own_peak_bytes();
     let others = processors.zip(Processors::now());
