@@ -10,6 +10,7 @@ const PROGRAMS: Programs = Programs {
     plain: env!("CARGO_BIN_EXE_bench_plain"),
     probe: env!("CARGO_BIN_EXE_bench_probe"),
     dhat: env!("CARGO_BIN_EXE_bench_dhat"),
+    stats: env!("CARGO_BIN_EXE_bench_stats"),
     jemalloc: env!("CARGO_BIN_EXE_bench_jemalloc"),
 };
 
