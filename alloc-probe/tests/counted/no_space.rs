@@ -5,7 +5,7 @@ use crate::support::child::{Child, Outcome};
 use crate::support::figures::{are_true, of_dump};
 use crate::support::truth::Counted;
 use crate::support::{Cases, cases, tell};
-use alloc_probe_format::dump::Dump;
+use alloc_probe_format::dump::{Dump, SitePages};
 use std::hint::black_box;
 
 /// Checks and scenarios.
@@ -347,5 +347,15 @@ fn a_dump_takes_little_memory() {
     assert!(sites > 130_000);
     // The spool's pages that nobody had looked at are among it.
     assert!(memory < 6 << 20, "{memory} bytes for {sites} sites");
-    assert!(outcome.dump_named("another.json").sites.len() as u64 > sites / 2);
+    let dump = outcome.dump_named("another.json");
+    assert!(dump.sites.len() as u64 > sites / 2);
+    // Though they are told of in parts, they are the heap's.
+    let heap = dump.memory.heap.as_ref().expect("an account");
+    let sum = |of: fn(&SitePages) -> u64| dump.sites.iter().map(|site| of(&site.pages)).sum::<u64>();
+    assert_eq!(sum(|pages| pages.slack_bytes), heap.slack_bytes);
+    assert_eq!(sum(|pages| pages.untouched_bytes), heap.untouched_bytes);
+    let fragmented = sum(|pages| pages.fragmented_bytes);
+    assert!(fragmented > 0 && fragmented <= heap.fragmented_bytes, "{fragmented} of {heap:?}");
+    let with_any = dump.sites.iter().filter(|site| site.pages.slack_bytes > 0).count() as u64;
+    assert!(with_any > sites / 2, "{with_any} sites have blocks that were rounded up");
 }

@@ -68,7 +68,9 @@ impl Window {
     /// Those of a site of `count`, which come in ascending order.
     pub(super) fn of(&mut self, site: usize, count: usize, all: &dyn PagesOfSites) -> SitePages {
         if !self.sites.contains(&site) {
-            self.sites = site..count.min(site + SITES_AT_A_TIME);
+            // The first range has what is without a site, by the number 0.
+            let start = site - site % SITES_AT_A_TIME;
+            self.sites = start..count.min(start + SITES_AT_A_TIME);
             self.pages.clear();
             self.pages.resize(self.sites.len(), SitePages::default());
             all.add_range(self.sites.clone(), &mut self.pages);
