@@ -179,29 +179,15 @@ impl<A: GlobalAlloc> AllocProbe<A> {
 }
 
 impl<A: GlobalAlloc> AllocProbe<A> {
-    /// A block from the inner allocator, by the method that `inner` calls.
-    ///
-    /// PERF: what each state does is a function of its own, which needs few registers and is reached by a jump. `inner`
-    /// captures nothing, so that nothing has to lie in memory for it.
-    #[inline(always)]
-    fn allocate(&self, layout: Layout, inner: impl FnOnce(&A, Layout) -> *mut u8) -> *mut u8 {
-        match mode::state() {
-            State::OFF => inner(&self.inner, layout),
-            State::COUNT => self.allocate_counted::<false>(layout, inner),
-            State::SAMPLE => self.allocate_counted::<true>(layout, inner),
-            _ => self.allocate_recorded(layout, inner),
-        }
-    }
-
-    /// In mode `count`, or in `sample`.
+    /// A block from the inner allocator, by the method that `by` calls, in mode `count` or in `sample`.
     #[inline(never)]
     fn allocate_counted<const SAMPLES: bool>(
         &self,
         layout: Layout,
-        inner: impl FnOnce(&A, Layout) -> *mut u8,
+        by: impl FnOnce(&A, Layout) -> *mut u8,
     ) -> *mut u8 {
-        let Some(thread) = thread::idle() else { return self.allocate_recorded(layout, inner) };
-        let block = inner(&self.inner, layout);
+        let Some(thread) = thread::idle() else { return self.allocate_recorded(layout, by) };
+        let block = by(&self.inner, layout);
         let size = layout.size() as u64;
         let counted = !block.is_null()
             && if SAMPLES { sample::try_alloc(thread, size) } else { count::try_alloc(thread, size) };
@@ -212,12 +198,12 @@ impl<A: GlobalAlloc> AllocProbe<A> {
         allocated_with_more(thread, state, block, layout.size(), Registers::here())
     }
 
-    /// In any state.
+    /// The same in any state.
     #[inline(never)]
-    fn allocate_recorded(&self, layout: Layout, inner: impl FnOnce(&A, Layout) -> *mut u8) -> *mut u8 {
+    fn allocate_recorded(&self, layout: Layout, by: impl FnOnce(&A, Layout) -> *mut u8) -> *mut u8 {
         match self.recorder() {
             Some((thread, state)) if thread.activity.get() == Activity::Idle => {
-                let block = inner(&self.inner, layout);
+                let block = by(&self.inner, layout);
                 if state == State::FULL && !block.is_null() {
                     full::alloc(thread, block as u64, layout.size() as u64, Registers::here());
                 } else {
@@ -226,9 +212,9 @@ impl<A: GlobalAlloc> AllocProbe<A> {
                 block
             }
             Some((thread, state)) => {
-                alloc_inside(thread, state, layout, Registers::here(), || inner(&self.inner, layout))
+                alloc_inside(thread, state, layout, Registers::here(), || by(&self.inner, layout))
             }
-            None => inner(&self.inner, layout),
+            None => by(&self.inner, layout),
         }
     }
 
@@ -263,8 +249,10 @@ impl<A: GlobalAlloc> AllocProbe<A> {
     }
 }
 
-// PERF: the methods of `GlobalAlloc` are small enough to be inlined into the functions that allocate, which must not be
-// left out of their stacks: so what takes the registers that a stack begins at never is.
+// PERF: what each state does is a function of its own, which needs few registers and is reached by a jump. The closures
+// capture nothing, so that nothing has to lie in memory for them. The methods are small enough to be inlined into the
+// functions that allocate, which must not be left out of their stacks: so what takes the registers that a stack begins at
+// never is.
 //
 // SAFETY: every method hands its arguments to the inner allocator's method of the same name and returns what that
 // returned, so the inner allocator's promises are this one's; only for blocks of the arena, which never came from
@@ -274,13 +262,25 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for AllocProbe<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises about the layout are the ones asked for.
-        self.allocate(layout, |inner, layout| unsafe { inner.alloc(layout) })
+        let by = |inner: &A, layout| unsafe { inner.alloc(layout) };
+        match mode::state() {
+            State::OFF => by(&self.inner, layout),
+            State::COUNT => self.allocate_counted::<false>(layout, by),
+            State::SAMPLE => self.allocate_counted::<true>(layout, by),
+            _ => self.allocate_recorded(layout, by),
+        }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for `alloc`.
-        self.allocate(layout, |inner, layout| unsafe { inner.alloc_zeroed(layout) })
+        let by = |inner: &A, layout| unsafe { inner.alloc_zeroed(layout) };
+        match mode::state() {
+            State::OFF => by(&self.inner, layout),
+            State::COUNT => self.allocate_counted::<false>(layout, by),
+            State::SAMPLE => self.allocate_counted::<true>(layout, by),
+            _ => self.allocate_recorded(layout, by),
+        }
     }
 
     #[inline]

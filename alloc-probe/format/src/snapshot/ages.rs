@@ -7,17 +7,14 @@ use crate::spool::block::{self, Block};
 use crate::spool::{SAMPLE_BLOCK, Spool, header, tally};
 use std::ops::Range;
 
-/// For how many sites at a time the tables of live blocks are read.
-const SITES: usize = 1 << 15;
-
 /// Cells of a site: one for each age, and two for what is long-lived. There are fewer ages than bits of a time.
 const CELLS: u32 = 64;
 const LONG_LIVED_BYTES: u32 = 62;
 const LONG_LIVED_PARTS: u32 = 63;
 
 /// What is known of the live blocks of a range of sites. Blocks are counted in parts.
-#[derive(Default)]
 pub(super) struct Ages {
+    at_a_time: usize,
     sites: Range<usize>,
     /// While the tables are read, a hash table in which a cell of number 0 is an empty place; then in order.
     cells: Vec<Cell>,
@@ -39,12 +36,17 @@ pub(super) struct SiteAges<'a> {
 }
 
 impl Ages {
+    /// Of none yet, and of so many at a time.
+    pub(super) fn new(at_a_time: usize) -> Ages {
+        Ages { at_a_time, sites: 0..0, cells: Vec::new(), used: 0 }
+    }
+
     /// Reads the tables for a site of `count` and those behind it, unless that was done.
     pub(super) fn reach(&mut self, site: usize, count: usize, spool: &impl Spool, clock: &ClockScale) {
         if self.sites.contains(&site) {
             return;
         }
-        self.sites = site..count.min(site + SITES);
+        self.sites = site..count.min(site + self.at_a_time);
         self.cells.clear();
         self.used = 0;
         let now = clock.now_ticks >> block::UNIT_SHIFT;

@@ -26,12 +26,12 @@ mod timeline;
 mod tree;
 mod words;
 
-pub use blocks::for_each_live_block;
+pub use blocks::{for_each_live_block, sites_at_a_time};
 pub use clock::Now;
 pub use lists::{SitesOf, StacksOf, TotalsOf};
 pub(crate) use marks::has_passed;
 pub use mode::{mode_number, mode_of};
-pub use pages::{PagesOfSites, SITES_AT_A_TIME};
+pub use pages::PagesOfSites;
 pub use part::part;
 
 use crate::dump::*;

@@ -3,9 +3,6 @@
 use crate::dump::SitePages;
 use std::ops::Range;
 
-/// For how many sites at a time it is asked.
-pub const SITES_AT_A_TIME: usize = 1 << 15;
-
 /// Who knows what the live blocks of each site mean for resident memory, by the site's number in the spool.
 pub trait PagesOfSites {
     /// Adds those of the sites of a range to as many that are empty. Each range is asked for once.
@@ -58,19 +55,24 @@ fn sum<'a>(all: impl Iterator<Item = &'a SitePages>) -> SitePages {
 }
 
 /// The sites that were asked for last. Their memory is the same from range to range.
-#[derive(Default)]
 pub(super) struct Window {
+    at_a_time: usize,
     sites: Range<usize>,
     pages: Vec<SitePages>,
 }
 
 impl Window {
+    /// None yet, of so many at a time.
+    pub(super) fn new(at_a_time: usize) -> Window {
+        Window { at_a_time, sites: 0..0, pages: Vec::new() }
+    }
+
     /// Those of a site of `count`, which come in ascending order.
     pub(super) fn of(&mut self, site: usize, count: usize, all: &dyn PagesOfSites) -> SitePages {
         if !self.sites.contains(&site) {
             // The first range has what is without a site, by the number 0.
-            let start = site - site % SITES_AT_A_TIME;
-            self.sites = start..count.min(start + SITES_AT_A_TIME);
+            let start = site - site % self.at_a_time;
+            self.sites = start..count.min(start + self.at_a_time);
             self.pages.clear();
             self.pages.resize(self.sites.len(), SitePages::default());
             all.add_range(self.sites.clone(), &mut self.pages);

@@ -1,6 +1,7 @@
 //! The allocation sites. A site is made when it is written, from what the spool has of it: no list of them is in memory.
 
 use super::ages::Ages;
+use super::blocks::sites_at_a_time;
 use super::clock::ClockScale;
 use super::pages::{PagesOfSites, Window};
 use super::peak::Peak;
@@ -81,7 +82,8 @@ impl<'a, S: Spool> Sites<'a, S> {
     pub(super) fn for_each(&self, rows: &Rows<'_>, with_ages: bool, mut f: impl FnMut(&Site, Option<u32>)) {
         let (mut sum, mut of_pages) = (Figures::default(), SitePages::default());
         let mut without_stack = None;
-        let (mut site, mut ages, mut pages) = (Site::default(), Ages::default(), Window::default());
+        let at_a_time = sites_at_a_time(self.spool);
+        let (mut site, mut ages, mut pages) = (Site::default(), Ages::new(at_a_time), Window::new(at_a_time));
         let mut tally = SiteTally::EMPTY;
         for number in self.numbers() {
             if with_ages {

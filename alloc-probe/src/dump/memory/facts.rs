@@ -12,7 +12,7 @@ use crate::spool::{self, LiveSpool};
 use alloc_probe_format::cgroup;
 use alloc_probe_format::dump::{HeapBasis, Memory, Mode, ProbeUse, sum_of_fields};
 use alloc_probe_format::mappings::{self, Known, Mapping, Own};
-use alloc_probe_format::snapshot::{PagesOfSites, SITES_AT_A_TIME, mode_number};
+use alloc_probe_format::snapshot::{PagesOfSites, mode_number, sites_at_a_time};
 use alloc_probe_format::spool::{Section, Spool as _, header};
 use once_cell::race::OnceRef;
 use std::fs;
@@ -146,7 +146,7 @@ fn account(memory: &mut Memory, mappings: &mut [Mapping], may_lock: bool) -> Box
     let mut basis =
         Basis { inner, malloc, metadata_bytes, in_use_and_between: in_use_bytes.zip(between_bytes) };
     // Where there are more of them than one range, they are told of as they are written.
-    let is_by_site = LiveSpool.count(Section::SITES) as usize <= SITES_AT_A_TIME;
+    let is_by_site = LiveSpool.count(Section::SITES) as usize <= sites_at_a_time(&LiveSpool);
     let account = if records_blocks {
         Some(heap::account(&mut basis, &heap, mappings, &mut pages, is_by_site))
     } else if LiveSpool.header(header::MODE) == mode_number(Mode::Sample) {
