@@ -5,7 +5,7 @@ use crate::support::child::{Child, Outcome};
 use crate::support::figures::{are_true, of_dump};
 use crate::support::truth::Counted;
 use crate::support::{Cases, cases, tell};
-use alloc_probe_format::dump::{Dump, SitePages};
+use alloc_probe_format::dump::{Dump, HeapBasis, SitePages};
 use std::hint::black_box;
 
 /// Checks and scenarios.
@@ -357,5 +357,7 @@ fn a_dump_takes_little_memory() {
     let fragmented = sum(|pages| pages.fragmented_bytes);
     assert!(fragmented > 0 && fragmented <= heap.fragmented_bytes, "{fragmented} of {heap:?}");
     let with_any = dump.sites.iter().filter(|site| site.pages.slack_bytes > 0).count() as u64;
-    assert!(with_any > sites / 2, "{with_any} sites have blocks that were rounded up");
+    // Of another allocator's blocks, it is not known what was added to them.
+    let is_known = heap.basis == HeapBasis::Chunks;
+    assert_eq!(with_any > sites / 2, is_known, "{with_any} sites have blocks that were rounded up");
 }
