@@ -1,8 +1,7 @@
 //! What drawing blocks by chance takes to compute.
 //!
 //! The two functions of mathematics are our own, because the system's are in a library of their own (`libm`), which
-//! every program with the probe would have to load: 300 KiB more of resident memory, and a quarter of a millisecond at
-//! its start.
+//! every program with the probe would have to load, for 300 KiB of resident memory and more.
 
 use crate::spool::SAMPLE_BLOCK;
 

@@ -1,7 +1,7 @@
 //! However a process ends, its profile is there: as a dump after a normal end, as its spool after any other. And
 //! whatever it allocates before and after `main` is in it.
 
-use crate::support::child::{Child, Outcome};
+use crate::support::child::{Child, Outcome, Running};
 use crate::support::figures::{agree, are_true, figures_of_size, of_dump};
 use crate::support::truth::Counted;
 use crate::support::{Cases, cases, tell};
@@ -540,7 +540,12 @@ fn a_kill_while_a_dump_is_written_leaves_a_whole_one() {
     for number in 0..KILLS {
         let mut child = Child::new("dumps_again_and_again", "full").start();
         child.wait_for("blocks");
-        std::thread::sleep(Duration::from_micros(u64::from(number) * 173));
+        // Half of them at any moment, the others while they write.
+        if number % 2 == 0 {
+            std::thread::sleep(Duration::from_micros(u64::from(number) * 173));
+        } else {
+            stop_while_it_writes(&child);
+        }
         let outcome = child.kill();
         let told = outcome.all_told("blocks");
         // A round is as many blocks as the first has.
@@ -560,7 +565,29 @@ fn a_kill_while_a_dump_is_written_leaves_a_whole_one() {
         begun += parts;
     }
     assert!(at_sites > 100, "{at_sites}");
-    assert!(begun > 10, "{begun} of {KILLS} were killed in the middle of writing");
+    assert!(begun >= KILLS as usize / 2, "{begun} of {KILLS} were killed in the middle of writing");
+}
+
+/// Stops the process at a moment when a part of a dump is there.
+fn stop_while_it_writes(child: &Running) {
+    let writes = || {
+        let names = std::fs::read_dir(child.folder()).expect("its folder").flatten();
+        names.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().ends_with(".part"))
+    };
+    let state = format!("/proc/{}/stat", child.pid());
+    loop {
+        if writes() {
+            child.signal(libc::SIGSTOP);
+            // The signal is there before it has stopped.
+            while !std::fs::read_to_string(&state).expect("it runs").contains(") T ") {
+                std::thread::yield_now();
+            }
+            if writes() {
+                return;
+            }
+            child.signal(libc::SIGCONT);
+        }
+    }
 }
 
 /// The spool of a process that was killed is not overwritten by the next one.

@@ -17,6 +17,7 @@ use std::thread;
 /// Checks and scenarios.
 pub(crate) const CASES: Cases = Cases {
     checks: cases![
+        a_frame_that_threads_add_at_once_is_one,
         destructors_of_thread_locals_are_counted,
         destructors_of_pthread_keys_are_counted,
         threads_that_rust_did_not_make_are_counted,
@@ -30,6 +31,7 @@ pub(crate) const CASES: Cases = Cases {
         what_the_probe_keeps_for_many_threads_is_its_own,
     ],
     scenarios: cases![
+        add_the_same_stacks,
         thread_locals,
         pthread_keys,
         c_threads,
@@ -43,6 +45,45 @@ pub(crate) const CASES: Cases = Cases {
         wait_at_once,
     ],
 };
+
+/// Goes inward by one of two ways at each level, as the bits of the path say, and allocates there.
+#[inline(never)]
+fn goes_inward(path: u32, levels: u32) {
+    match (levels, path & 1) {
+        (0, _) => drop(black_box(vec![path])),
+        (_, 0) => goes_inward(path >> 1, levels - 1),
+        _ => goes_inward(path >> 1, levels - 1),
+    }
+    black_box(levels);
+}
+
+/// Four threads come to each of four thousand stacks at the same time.
+fn add_the_same_stacks() {
+    const THREADS: u32 = 4;
+    static ARRIVED: AtomicU32 = AtomicU32::new(0);
+    let adds = || {
+        for path in 0..4096 {
+            ARRIVED.fetch_add(1, SeqCst);
+            while ARRIVED.load(SeqCst) < (path + 1) * THREADS {
+                thread::yield_now();
+            }
+            goes_inward(path, 12);
+        }
+    };
+    thread::scope(|threads| (0..THREADS).for_each(|_| _ = threads.spawn(adds)));
+}
+
+fn a_frame_that_threads_add_at_once_is_one() {
+    let dump = Child::new("add_the_same_stacks", "full").succeed().dump();
+    assert!(dump.stacks.len() > 4096, "{}", dump.stacks.len());
+    let mut rows: Vec<_> =
+        dump.stacks[1..].iter().map(|row| (row.parent, row.image, row.address, row.kind as u8)).collect();
+    rows.sort_unstable();
+    let twins = rows.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert_eq!(twins, 0, "of {} rows, so many are the same as another", rows.len());
+    let sites = dump.sites.iter().filter(|site| site.figures.total_blocks >= 4).count();
+    assert!(sites >= 4096, "{sites} sites have a block of each thread");
+}
 
 /// The dump of a scenario that told the truth at its end, when it had one thread again.
 fn true_dump(scenario: &str, mode: &str) -> Dump {

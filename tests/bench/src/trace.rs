@@ -3,7 +3,6 @@
 //!
 //! So the memory that two threads would pass from core to core can be counted on a machine that has one.
 
-use crate::trap;
 use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, OpAccess, Register};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -20,21 +19,21 @@ pub struct Lines {
 /// Bytes of a cache line.
 pub const LINE_BYTES: u64 = 64;
 
-/// What [`trap::registers`] keeps of an instruction: the general registers by their encoding, the instruction's address, and
+/// What [`trap::registers`](crate::trap::registers) keeps of an instruction: the general registers by their encoding, the instruction's address, and
 /// the base of `fs`.
 pub type Registers = [u64; 18];
 
 impl Lines {
-    /// What the instructions in a range of addresses touch while `f` runs: those of the program, say, and not of its
-    /// libraries.
+    /// What those of some instructions touch that are in a range of addresses: those of the program, say, and not of its
+    /// libraries. They are told by the registers before each.
     ///
     /// # Panics
     ///
     /// Where an instruction has an operand whose address the registers that are kept don't tell.
-    pub fn of(code: &Range<u64>, f: &mut dyn FnMut()) -> Lines {
+    pub fn of(code: &Range<u64>, instructions: &[Registers]) -> Lines {
         let mut lines = Lines::default();
         let mut infos = InstructionInfoFactory::new();
-        for registers in trap::registers(f) {
+        for registers in instructions {
             let at = registers[16];
             if !code.contains(&at) {
                 continue;
@@ -44,7 +43,7 @@ impl Lines {
                 unsafe { std::slice::from_raw_parts(at as *const u8, (code.end - at).min(15) as usize) };
             let instruction = Decoder::with_ip(64, bytes, at, DecoderOptions::NONE).decode();
             for memory in infos.info(&instruction).used_memory() {
-                let address = memory.virtual_address(0, |register, _, _| value(&registers, register));
+                let address = memory.virtual_address(0, |register, _, _| value(registers, register));
                 let first =
                     address.unwrap_or_else(|| panic!("{instruction:?} at {at:x}: where is its operand?"));
                 let last = first + memory.memory_size().size().max(1) as u64 - 1;

@@ -63,9 +63,9 @@ pub fn instructions(runs: usize, f: &mut dyn FnMut()) -> Option<u64> {
 ///
 /// # Panics
 ///
-/// Where `f` takes more than a million instructions.
+/// Where `f` takes more than some ten thousand instructions.
 pub fn registers(f: &mut dyn FnMut()) -> Vec<[u64; 18]> {
-    const MOST: usize = 1_000_000;
+    const MOST: usize = 1 << 16;
     let _ = instructions(1, &mut || ());
     let mut kept: Vec<[u64; 18]> = Vec::with_capacity(MOST);
     KEPT.store(kept.as_mut_ptr(), Relaxed);
@@ -75,7 +75,51 @@ pub fn registers(f: &mut dyn FnMut()) -> Vec<[u64; 18]> {
     assert_ne!(left, 0, "more instructions than there is room for");
     // SAFETY: as many were written, from the first on, and there was room for them.
     unsafe { kept.set_len(MOST - left) };
+    kept.shrink_to_fit();
     kept
+}
+
+/// From now on the processor's clock stands nearly still for this thread: a reading of it is a fault, which is answered with
+/// the next number. So what is due after some time isn't, however long each step takes.
+///
+/// # Panics
+///
+/// Where the kernel doesn't do that.
+#[cfg(target_arch = "x86_64")]
+pub fn stop_clock() {
+    // SAFETY: reading the clock touches no memory.
+    NOW.store(unsafe { std::arch::x86_64::_rdtsc() }, Relaxed);
+    handle(libc::SIGSEGV, on_fault);
+    // SAFETY: the call takes two numbers.
+    let result = unsafe { libc::prctl(libc::PR_SET_TSC, libc::PR_TSC_SIGSEGV) };
+    assert_eq!(result, 0, "the clock can be taken away");
+}
+
+#[cfg(target_arch = "x86_64")]
+static NOW: AtomicU64 = AtomicU64::new(0);
+
+#[cfg(target_arch = "x86_64")]
+extern "C" fn on_fault(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    const RDTSC: [u8; 2] = [0x0f, 0x31];
+    /// Which the kernel's own function for the time has.
+    const RDTSCP: [u8; 3] = [0x0f, 0x01, 0xf9];
+    // SAFETY: the kernel passes a handler with `SA_SIGINFO` a context, and the instruction that it is at was read just now.
+    unsafe {
+        let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
+        let at = registers[libc::REG_RIP as usize];
+        let length = match *(at as *const [u8; 3]) {
+            RDTSCP => RDTSCP.len(),
+            [first, second, _] if [first, second] == RDTSC => RDTSC.len(),
+            _ => libc::abort(), // Another fault.
+        };
+        if length == RDTSCP.len() {
+            registers[libc::REG_RCX as usize] = 0;
+        }
+        let now = NOW.fetch_add(1, Relaxed);
+        registers[libc::REG_RAX as usize] = (now & 0xffff_ffff) as i64;
+        registers[libc::REG_RDX as usize] = (now >> 32) as i64;
+        registers[libc::REG_RIP as usize] = at + length as i64;
+    }
 }
 
 /// Not inlined, so that no run is given a call site of its own: the stack is the same in each.
@@ -89,16 +133,19 @@ fn counted(f: &mut dyn FnMut()) -> u64 {
 }
 
 fn handle_steps() {
-    let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = on_step;
+    handle(libc::SIGTRAP, on_step);
+}
+
+fn handle(signal: i32, handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void)) {
     // SAFETY: the action is all zeros, which is a valid one, but for the handler. That has the type which it has with
-    // `SA_SIGINFO`, and writes to atomics and to memory that is set aside for it, which a signal handler may.
+    // `SA_SIGINFO`, and writes to atomics, to the context and to memory that is set aside for it, which a handler may.
     let result = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as usize;
         action.sa_flags = libc::SA_SIGINFO;
-        libc::sigaction(libc::SIGTRAP, &action, null_mut())
+        libc::sigaction(signal, &action, null_mut())
     };
-    assert_eq!(result, 0, "SIGTRAP can be handled");
+    assert_eq!(result, 0, "signal {signal} can be handled");
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -16,6 +16,8 @@ const LONG_LIVED_PARTS: u32 = 63;
 pub(super) struct Ages {
     at_a_time: usize,
     sites: Range<usize>,
+    /// The first site behind these of which a block was seen: up to it, the tables need not be read again.
+    next: usize,
     /// While the tables are read, a hash table in which a cell of number 0 is an empty place; then in order.
     cells: Vec<Cell>,
     used: usize,
@@ -38,14 +40,15 @@ pub(super) struct SiteAges<'a> {
 impl Ages {
     /// Of none yet, and of so many at a time.
     pub(super) fn new(at_a_time: usize) -> Ages {
-        Ages { at_a_time, sites: 0..0, cells: Vec::new(), used: 0 }
+        Ages { at_a_time, sites: 0..0, next: 0, cells: Vec::new(), used: 0 }
     }
 
     /// Reads the tables for a site of `count` and those behind it, unless that was done.
     pub(super) fn reach(&mut self, site: usize, count: usize, spool: &impl Spool, clock: &ClockScale) {
-        if self.sites.contains(&site) {
+        if self.sites.contains(&site) || site < self.next {
             return;
         }
+        self.next = usize::MAX;
         self.sites = site..count.min(site + self.at_a_time);
         self.cells.clear();
         self.used = 0;
@@ -55,6 +58,9 @@ impl Ages {
         for_each_live_block(spool, |Block { size, site, allocated_at, sampled, .. }| {
             let site = site as usize;
             if !self.sites.contains(&site) {
+                if site >= self.sites.end {
+                    self.next = self.next.min(site);
+                }
                 return;
             }
             let mut age = now.wrapping_sub(allocated_at) & block::TIME_MASK;

@@ -2,7 +2,7 @@
 
 use super::words::load;
 use crate::spool::block::{self, Block};
-use crate::spool::{BLOCK_TABLES, Section, Spool};
+use crate::spool::{BLOCK_TABLES, SITE_LIMIT, Section, Spool};
 
 /// For how many sites at a time what their live blocks tell is kept, at the least.
 const SITES_AT_A_TIME: usize = 1 << 15;
@@ -14,8 +14,9 @@ const PLACES_IN_ALL: u64 = 1 << 26;
 /// For how many sites at a time what their live blocks tell is kept.
 pub fn sites_at_a_time(spool: &impl Spool) -> usize {
     let places = sections().map(|(section, words)| (spool.words(section).len() / words) as u64).sum::<u64>();
-    let sites = spool.count(Section::SITES).saturating_mul(places) / PLACES_IN_ALL;
-    SITES_AT_A_TIME.max(usize::try_from(sites).unwrap_or(usize::MAX))
+    // In a damaged file, there may be more.
+    let sites = spool.count(Section::SITES).min(SITE_LIMIT).saturating_mul(places) / PLACES_IN_ALL;
+    SITES_AT_A_TIME.max(sites.min(SITE_LIMIT) as usize)
 }
 
 /// The tables, with the words of a place.

@@ -77,8 +77,8 @@ impl<'a, S: Spool> Sites<'a, S> {
         }
     }
 
-    /// Calls `f` with each site that has anything, and with its number; the site without a stack has none. The same site is filled in again and again: a dump is written where memory is short. Without ages, the table of live
-    /// blocks is not read.
+    /// Calls `f` with each site that has anything, and with its number; the site without a stack has none. The same site is
+    /// filled in again and again: a dump is written where memory is short. Without ages, the table of live blocks is not read.
     pub(super) fn for_each(&self, rows: &Rows<'_>, with_ages: bool, mut f: impl FnMut(&Site, Option<u32>)) {
         let (mut sum, mut of_pages) = (Figures::default(), SitePages::default());
         let mut without_stack = None;

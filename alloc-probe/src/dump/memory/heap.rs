@@ -104,6 +104,8 @@ struct Parts {
     /// What of the account's figures was not told of.
     left: SitePages,
     told: SitePages,
+    /// The first site behind the last range of which a block was seen.
+    next: usize,
 }
 
 impl Later {
@@ -114,15 +116,22 @@ impl Later {
             untouched_bytes: account.heap.untouched_bytes,
             fragmented_bytes: u64::MAX,
         };
-        Later(RefCell::new(Parts { basis, pages, left, told: SitePages::default() }))
+        Later(RefCell::new(Parts { basis, pages, left, told: SitePages::default(), next: 0 }))
     }
 }
 
 impl PagesOfSites for Later {
     fn add_range(&self, sites: Range<usize>, to: &mut [SitePages]) {
-        let Parts { basis, pages, left, told } = &mut *self.0.borrow_mut();
-        let index = |site: u32| {
+        let Parts { basis, pages, left, told, next } = &mut *self.0.borrow_mut();
+        if sites.end <= *next {
+            return;
+        }
+        *next = usize::MAX;
+        let mut index = |site: u32| {
             let site = site as usize;
+            if site >= sites.end {
+                *next = site.min(*next);
+            }
             sites.contains(&site).then(|| site - sites.start)
         };
         let mut add = |index: usize, block: HeldBlock, pages: &mut Pages| {
