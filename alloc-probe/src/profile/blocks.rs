@@ -104,6 +104,14 @@ fn neighbourhood(address: u64) -> usize {
     ((address >> 16).wrapping_mul(MIX) >> 53) as usize
 }
 
+/// Notes a table among those of a neighbourhood. The line is written to only where it was not: other threads look at it.
+#[inline(always)]
+fn note(tables: &AtomicU32, table: usize) {
+    if tables.load(Relaxed) >> table & 1 == 0 {
+        tables.fetch_or(1 << table, Relaxed);
+    }
+}
+
 impl<const WORDS: usize> Tables<WORDS> {
     /// Entries of the first table.
     const FIRST_ENTRIES: usize = if WORDS == 2 { 4096 } else { 512 };
@@ -194,10 +202,7 @@ impl<const WORDS: usize> Tables<WORDS> {
 
     #[inline(always)]
     fn insert_into(&self, table: usize, block: Block, probes: Range<usize>) -> bool {
-        let near = self.near(block.address);
-        if near.load(Relaxed) >> table & 1 == 0 {
-            near.fetch_or(1 << table, Relaxed);
-        }
+        note(self.near(block.address), table);
         let (first, second) = block.pack();
         let mask = self.entries(table) - 1;
         let mut index = (self.home(table, block.address) + probes.start) & mask;
@@ -236,7 +241,7 @@ impl<const WORDS: usize> Tables<WORDS> {
     /// Inserts a block that has no place near its home.
     fn insert_far(&self, table: usize, block: Block) -> bool {
         // Before the entry is there, so that whoever frees the block looks as far.
-        self.far[neighbourhood(block.address)].fetch_or(1 << table, Relaxed);
+        note(&self.far[neighbourhood(block.address)], table);
         self.insert_into(table, block, FEW_PROBES..PROBES)
     }
 

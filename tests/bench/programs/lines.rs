@@ -70,8 +70,7 @@ mod x86_64 {
                         // In the first turns, each comes to what it does all the time.
                         for number in 0..2 * (TURNS + 10) {
                             if number % 2 == mine {
-                                // What they touched is found out when all are over: it takes blocks, for whose stacks
-                                // the rules of these would have to make room.
+                                // What they touched is found out when all are over: it takes blocks of its own.
                                 turns.push(trap::registers(&mut || what()));
                             }
                             turn.wait();
