@@ -1,7 +1,8 @@
 //! The in-memory model that every command works on: a dump whose stacks have become source-level frames.
 
 pub use crate::source::roles::Role;
-use alloc_probe_format::dump::{Dump, Figures, Histogram, SitePages, StackNode};
+pub use alloc_probe_format::dump::Site;
+use alloc_probe_format::dump::{Dump, Figures, FrameKind, StackNode};
 use std::path::PathBuf;
 
 /// An index into [`Profile::frames`].
@@ -19,7 +20,7 @@ pub struct Profile {
     pub frames: Vec<Frame>,
     /// One for each distinct stack, in the dump's order.
     pub sites: Vec<Site>,
-    /// The addresses that the sites' frames were at.
+    /// The stacks of sites, by their rows.
     pub stacks: Stacks,
     /// For each of the dump's images, where its code lies; empty where nobody asked.
     pub segments: Vec<Option<Segment>>,
@@ -51,6 +52,16 @@ impl Profile {
         }
     }
 
+    /// The frames of a site's stack, from the allocation outwards.
+    pub fn frames_of(&self, site: &Site) -> StackFrames<'_> {
+        self.stacks.frames(site.stack)
+    }
+
+    /// Whether frames were left out of a site's stack when it was recorded.
+    pub fn is_truncated(&self, site: &Site) -> bool {
+        self.stacks.is_truncated(site.stack)
+    }
+
     /// Leaves what tools mean the same by.
     fn forget_what_recorders_tell_apart(&mut self) {
         let common = |figures: &Figures| Figures {
@@ -66,9 +77,7 @@ impl Profile {
         (self.dump.memory, self.dump.threads) = Default::default();
         self.deepest.clear();
         for site in &mut self.sites {
-            let (frames, truncated) = (std::mem::take(&mut site.frames), site.truncated);
-            let (row, figures) = (site.row, common(&site.figures));
-            *site = Site { row, frames, truncated, figures, ..Site::default() };
+            *site = Site { stack: site.stack, figures: common(&site.figures), ..Site::default() };
         }
     }
 }
@@ -93,7 +102,9 @@ pub struct Segment {
     pub size: u64,
 }
 
-/// The dump's tree of stacks, with the frames that its rows stand for.
+/// The dump's tree of stacks, with the frames that its rows stand for: a stack is a row, and those that called it.
+///
+/// PERF: millions of sites have few rows more than sites, and few different frames, so that nobody's stack is kept as a list.
 #[derive(Clone, Debug, Default)]
 pub struct Stacks {
     /// Its rows, parents first.
@@ -102,6 +113,8 @@ pub struct Stacks {
     pub run: Vec<u32>,
     /// The different frames that rows stand for, inlined ones first.
     pub runs: Vec<Box<[FrameId]>>,
+    /// Whether frames were left out of some stack when it was recorded.
+    pub has_cuts: bool,
 }
 
 impl Stacks {
@@ -110,27 +123,81 @@ impl Stacks {
         let next = |row: u32| (row != 0).then_some(row as usize);
         std::iter::successors(next(row), move |row| next(self.nodes[*row].parent))
     }
+
+    /// The frames of a row and of those that called it, from the innermost outwards, with inlined calls expanded.
+    pub fn frames(&self, row: u32) -> StackFrames<'_> {
+        StackFrames { stacks: self, row, run: [].iter() }
+    }
+
+    /// Whether frames were left out, of a row's stack.
+    pub fn is_truncated(&self, row: u32) -> bool {
+        self.has_cuts && self.outwards(row).any(|row| self.nodes[row].kind == FrameKind::Cut)
+    }
+
+    /// For each row, whether it is one of these, or called one, or what called one.
+    pub fn leading_to(&self, rows: impl Iterator<Item = u32>) -> Vec<bool> {
+        let mut leads = vec![false; self.nodes.len().max(1)];
+        rows.filter(|row| *row != 0).for_each(|row| leads[row as usize] = true);
+        for row in (1..self.nodes.len()).rev() {
+            if leads[row] {
+                leads[self.nodes[row].parent as usize] = true;
+            }
+        }
+        leads
+    }
+
+    /// For each row, whether its stack has a frame of some kind.
+    pub fn rows_with(&self, is_meant: impl Fn(FrameId) -> bool) -> Vec<bool> {
+        let has: Vec<bool> = self.runs.iter().map(|run| run.iter().any(|frame| is_meant(*frame))).collect();
+        let mut with = vec![false; self.nodes.len().max(1)];
+        for (row, node) in self.nodes.iter().enumerate().skip(1) {
+            with[row] = with[node.parent as usize] || has[self.run[row] as usize];
+        }
+        with
+    }
 }
 
-/// One allocation site.
-#[derive(Clone, Debug, Default)]
-pub struct Site {
-    /// The row of [`Stacks::nodes`] of its innermost frame.
-    pub row: u32,
-    /// The whole stack with inlined calls expanded, from the allocation outwards.
-    pub frames: Vec<FrameId>,
-    /// Whether frames were left out when it was recorded.
-    pub truncated: bool,
-    /// Its figures.
-    pub figures: Figures,
-    /// Sizes of all its blocks, as in the dump.
-    pub sizes: Histogram,
-    /// Lifetimes of its ended blocks, as in the dump.
-    pub lifetimes: Histogram,
-    /// Ages of its live blocks, as in the dump.
-    pub ages: Histogram,
-    /// What its live blocks mean for resident memory.
-    pub pages: SitePages,
+/// The frames of a stack.
+#[derive(Clone, Debug)]
+pub struct StackFrames<'a> {
+    stacks: &'a Stacks,
+    /// The row whose frames come next; 0 where there are no more.
+    row: u32,
+    run: std::slice::Iter<'a, FrameId>,
+}
+
+impl Iterator for StackFrames<'_> {
+    type Item = FrameId;
+
+    fn next(&mut self) -> Option<FrameId> {
+        loop {
+            if let Some(frame) = self.run.next() {
+                return Some(*frame);
+            }
+            if self.row == 0 {
+                return None;
+            }
+            let row = self.row as usize;
+            self.run = self.stacks.runs[self.stacks.run[row] as usize].iter();
+            self.row = self.stacks.nodes[row].parent;
+        }
+    }
+}
+
+#[cfg(test)]
+impl Stacks {
+    /// Adds a stack of its own, of these frames from the allocation outwards, and gives its row.
+    pub(crate) fn add(&mut self, frames: impl IntoIterator<Item = FrameId>) -> u32 {
+        if self.nodes.is_empty() {
+            self.nodes.push(StackNode { kind: FrameKind::Root, ..StackNode::default() });
+            self.run.push(0);
+            self.runs.push(Box::default());
+        }
+        self.nodes.push(StackNode::default());
+        self.run.push(self.runs.len() as u32);
+        self.runs.push(frames.into_iter().collect());
+        self.nodes.len() as u32 - 1
+    }
 }
 
 /// One source-level frame.

@@ -206,14 +206,14 @@ fn one_line(error: &toml::de::Error, text: &str) -> String {
 fn part(profile: &Profile, function: &str) -> (Option<Profile>, Option<(String, u32)>) {
     let wanted = without_parameters(function);
     let called = profile.frames.iter().map(|frame| is_called(frame, &wanted)).collect::<Vec<_>>();
-    let frame_of = |site: &Site| site.frames.iter().copied().find(|FrameId(id)| called[*id as usize]);
+    let frame_of = |site: &Site| profile.frames_of(site).find(|FrameId(id)| called[*id as usize]);
     let mut figures = None::<Figures>;
     let mut sites = Vec::new();
     let mut place = None;
     for (site, FrameId(id)) in profile.sites.iter().filter_map(|site| Some((site, frame_of(site)?))) {
         figures.get_or_insert_default().add(&site.figures);
         // By these the errors of estimates are known.
-        sites.push(Site { frames: Vec::new(), ..site.clone() });
+        sites.push(Site { stack: 0, ..site.clone() });
         let frame = &profile.frames[id as usize];
         place = place.or_else(|| Some((frame.file.clone()?, frame.line?)));
     }

@@ -19,11 +19,13 @@ pub struct Filter<'a> {
 pub fn apply(profile: &mut Profile, filter: &Filter<'_>) {
     for focus in filter.focus {
         let matching = matching(profile, focus);
-        profile.sites.retain(|site| site.frames.iter().any(|id| matching.contains(id)));
+        let has_any = profile.stacks.rows_with(|frame| matching.contains(&frame));
+        profile.sites.retain(|site| has_any[site.stack as usize]);
     }
     let hidden: HashSet<FrameId> = filter.hide.iter().flat_map(|hide| matching(profile, hide)).collect();
-    for site in &mut profile.sites {
-        site.frames.retain(|id| !hidden.contains(id));
+    let is_hidden = |frame: &FrameId| hidden.contains(frame);
+    for run in profile.stacks.runs.iter_mut().filter(|run| run.iter().any(is_hidden)) {
+        *run = run.iter().filter(|frame| !is_hidden(frame)).copied().collect();
     }
 }
 
@@ -43,7 +45,7 @@ fn is_match(frame: &Frame, pattern: &Regex) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Site;
+    use crate::profile::{Site, Stacks};
     use alloc_probe_format::dump::Dump;
 
     #[test]
@@ -58,18 +60,21 @@ mod tests {
             ("orders::cache::Cache<K>::insert", "/w/orders/src/cache.rs"),
             ("orders::main", "/w/orders/src/main.rs"),
         ];
-        let site =
-            |ids: &[u32]| Site { frames: ids.iter().copied().map(FrameId).collect(), ..Site::default() };
+        let mut stacks = Stacks::default();
         let all = [&[0, 1, 2][..], &[0, 2], &[1]];
+        let sites = all.map(|ids| {
+            let stack = stacks.add(ids.iter().copied().map(FrameId));
+            Site { stack, ..Site::default() }
+        });
         let profile = Profile {
             path: "x.json".into(),
             dump: Dump::default(),
             frames: frames.iter().map(frame).collect(),
-            sites: all.map(site).to_vec(),
+            sites: sites.to_vec(),
             failed: Vec::new(),
             deepest: Vec::new(),
             missing_symbols: Vec::new(),
-            stacks: Default::default(),
+            stacks,
             segments: Vec::new(),
         };
         let filtered = |hide: &[&str], focus: &[&str]| {
@@ -80,7 +85,7 @@ mod tests {
             profile
                 .sites
                 .iter()
-                .map(|site| site.frames.iter().map(|id| id.0).collect())
+                .map(|site| profile.frames_of(site).map(|id| id.0).collect())
                 .collect::<Vec<Vec<u32>>>()
         };
         assert_eq!(filtered(&[], &[]), [vec![0, 1, 2], vec![0, 2], vec![1]]);

@@ -13,7 +13,7 @@ pub fn fold(profile: &Profile, metric: Metric, detail: Detail) -> BTreeMap<Strin
     let frame_names: Vec<String> =
         profile.frames.iter().map(|frame| plain(&names::display_name(&frame.function))).collect();
     let mut folded: BTreeMap<String, u64> = BTreeMap::new();
-    let mut stacks = Stacks::of(profile, detail);
+    let stacks = Stacks::of(profile, detail);
     for site in &profile.sites {
         let value = metric.of(&site.figures);
         if value == 0 {
@@ -22,7 +22,7 @@ pub fn fold(profile: &Profile, metric: Metric, detail: Detail) -> BTreeMap<Strin
         let (frames, _) = stacks.shown(site);
         let mut stack: Vec<&str> =
             frames.iter().rev().map(|id| frame_names[id.0 as usize].as_str()).collect();
-        if site.truncated {
+        if profile.is_truncated(site) {
             stack.insert(0, "(frames left out)");
         }
         if stack.is_empty() {
@@ -43,7 +43,7 @@ pub fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Frame, FrameId, Role, Site};
+    use crate::profile::{Frame, FrameId, Role, Site, Stacks};
     use alloc_probe_format::dump::{Dump, Figures};
     use std::path::PathBuf;
 
@@ -59,11 +59,10 @@ mod tests {
             image: None,
             role: Role::Program,
         };
-        let site = Site {
-            frames: (0..frames.len() as u32).map(FrameId).collect(),
-            figures: Figures { peak_bytes: 64, ..Figures::default() },
-            ..Site::default()
-        };
+        let mut stacks = Stacks::default();
+        let stack = stacks.add((0..frames.len() as u32).map(FrameId));
+        let figures = Figures { peak_bytes: 64, ..Figures::default() };
+        let site = Site { stack, figures, ..Site::default() };
         Profile {
             path: PathBuf::new(),
             dump: Dump::default(),
@@ -72,7 +71,7 @@ mod tests {
             failed: Vec::new(),
             deepest: Vec::new(),
             missing_symbols: Vec::new(),
-            stacks: Default::default(),
+            stacks,
             segments: Vec::new(),
         }
     }

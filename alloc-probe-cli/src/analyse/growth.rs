@@ -15,10 +15,10 @@ pub fn mark(profile: &mut Profile) {
     }
     let Some(growth) = Growth::of(profile) else { return };
     let sites = shown(profile, Metric::EndBytes, Detail::default());
-    let growing: Vec<(Vec<u32>, f64)> = (sites.into_iter())
+    let growing: Vec<(Vec<u32>, f64)> = (sites.iter())
         .filter_map(|site| {
-            let growing = growth.growing(&site.members, site.sum.figures)?;
-            Some((site.members, growing.ages.settled))
+            let growing = growth.growing(site.members(), site.figures())?;
+            Some((site.members().to_vec(), growing.ages.settled))
         })
         .collect();
     let mut whole: u64 = 0;

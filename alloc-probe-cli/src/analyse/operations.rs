@@ -41,7 +41,7 @@ pub fn operations(profile: &Profile) -> Vec<Operated<'_>> {
     let dump = &profile.dump;
     let mut sums = vec![Figures::default(); dump.operations.len()];
     for site in &profile.sites {
-        let nodes = profile.stacks.outwards(site.row).map(|row| &profile.stacks.nodes[row]);
+        let nodes = profile.stacks.outwards(site.stack).map(|row| &profile.stacks.nodes[row]);
         let innermost = nodes.into_iter().find(|node| node.kind == FrameKind::Operation);
         if let Some(sum) = innermost.and_then(|node| sums.get_mut(usize::try_from(node.address).ok()?)) {
             sum.add(&site.figures);

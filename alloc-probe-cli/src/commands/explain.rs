@@ -53,7 +53,6 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     }
     profiles.sort_by_key(|profile| profile.dump.process.duration_ns);
     let detail = args.reading.frames.detail();
-    let sites_of = |profile: &Profile| shown(profile, Metric::EndBytes, detail);
     let Some(profile) = profiles.pop() else { return Ok(exit::FAILURE) };
     let mut series = Series::default();
     for earlier in &profiles {
@@ -65,9 +64,9 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
             ))
             .with_hint("`alloc-probe diff` compares two runs"));
         }
-        series.add(earlier, &sites_of(earlier));
+        series.add(earlier, &shown(earlier, Metric::EndBytes, detail));
     }
-    let sites = sites_of(&profile);
+    let sites = shown(&profile, Metric::EndBytes, detail);
     let explanation = explain(&profile, &sites, (!profiles.is_empty()).then_some(&series));
     if args.json {
         json::explain::write(&profile, &sites, &explanation, terminal.out.as_mut())?;

@@ -5,7 +5,7 @@ use super::open::Opener;
 use crate::analyse::between::between;
 use crate::analyse::explain::explain;
 use crate::analyse::fold;
-use crate::analyse::sites::{ShownSite, shown};
+use crate::analyse::sites::{ShownSite, ShownSites, shown};
 use crate::analyse::timeline;
 use crate::error::{Error, io_reason};
 use crate::exit;
@@ -105,7 +105,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
 /// Writes the summary and the top sites as text.
 pub(super) fn write_text(
     profile: &Profile,
-    shown: &[ShownSite],
+    shown: &ShownSites<'_>,
     options: &sites::Options,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
@@ -119,7 +119,7 @@ pub(super) fn write_text(
     if shown.is_empty() {
         writeln!(out, "{}", no_sites(dump.mode))?;
     } else {
-        sites::write(profile, shown, options, out)?;
+        sites::write(profile, shown.iter(), options, out)?;
     }
     Ok(())
 }
@@ -127,20 +127,20 @@ pub(super) fn write_text(
 /// Prints the source lines around the allocation of one site.
 fn write_source(
     profile: &Profile,
-    shown: &[ShownSite],
+    shown: &ShownSites<'_>,
     wanted: &str,
     options: &sites::Options,
     terminal: &mut Terminal<'_>,
 ) -> Result<u8, Error> {
-    let headline = |site: &ShownSite| {
-        let frames: Vec<&Frame> = site.sum.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+    let headline = |site: ShownSite<'_>| {
+        let frames: Vec<&Frame> = site.frames().iter().map(|id| fold::frame(profile, *id)).collect();
         fold::headline(&frames).map(|index| frames[index])
     };
-    let with_figure = shown.iter().filter(|site| options.metric.of(&site.sum.figures) > 0);
+    let with_figure = shown.iter().filter(|site| options.metric.of(&site.figures()) > 0);
     let site = match wanted.parse::<usize>() {
         Ok(place) => place.checked_sub(1).and_then(|index| with_figure.clone().nth(index)),
         Err(_) => with_figure.clone().find(|site| {
-            headline(site).is_some_and(|frame| names::short_name(&frame.function).contains(wanted))
+            headline(*site).is_some_and(|frame| names::short_name(&frame.function).contains(wanted))
         }),
     };
     let Some(site) = site else {
@@ -149,7 +149,7 @@ fn write_source(
             "`--source 1` is the first site that `show` lists; part of a name finds the first that has it",
         ));
     };
-    sites::write(profile, std::slice::from_ref(site), options, terminal.out.as_mut())?;
+    sites::write(profile, std::iter::once(site), options, terminal.out.as_mut())?;
     writeln!(terminal.out)?;
     let Some((file, line)) = headline(site).and_then(|frame| Some((frame.file.as_deref()?, frame.line?)))
     else {

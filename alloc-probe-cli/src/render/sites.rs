@@ -40,17 +40,18 @@ const OTHER_COLUMNS: usize = 2 + 10 + 2 + 6 + 2;
 /// # Errors
 ///
 /// Those of `out`.
-pub fn write(
+pub fn write<'s>(
     profile: &Profile,
-    sites: &[ShownSite],
+    sites: impl ExactSizeIterator<Item = ShownSite<'s>>,
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let Options { metric, .. } = *options;
     let whole = metric.of(&profile.dump.totals);
-    let top: Vec<&ShownSite> =
-        sites.iter().take(options.top).take_while(|site| metric.of(&site.sum.figures) > 0).collect();
-    let sum: u64 = top.iter().map(|site| metric.of(&site.sum.figures)).fold(0, u64::saturating_add);
+    let all = sites.len();
+    let top: Vec<ShownSite<'_>> =
+        sites.take(options.top).take_while(|site| site.of(metric) > 0).collect();
+    let sum: u64 = top.iter().map(|site| site.of(metric)).fold(0, u64::saturating_add);
     let (strong, faint) = (style::STRONG, style::FAINT);
     let what = if metric.is_bytes() { figure(whole, true) } else { format!("{} blocks", count(whole)) };
     let estimates = if profile.dump.mode == Mode::Sample { " (estimates)" } else { "" };
@@ -58,7 +59,7 @@ pub fn write(
         out,
         "{strong}Top {} of {}{strong:#} by {}{estimates}, {} of {what}",
         count(top.len() as u64),
-        plural(sites.len() as u64, "site"),
+        plural(all as u64, "site"),
         metric.name(),
         percent(sum, whole)
     )?;
@@ -66,7 +67,7 @@ pub fn write(
         return Ok(());
     }
     let (header, companion) = (metric.title(), metric.companion());
-    let values: Vec<String> = top.iter().map(|site| value(profile, site, metric)).collect();
+    let values: Vec<String> = top.iter().map(|site| value(profile, *site, metric)).collect();
     let widest = values.iter().map(|value| text::width(value)).max().unwrap_or(0);
     let value_columns = text::width(&header).max(10).max(widest);
     let indent = value_columns + OTHER_COLUMNS;
@@ -84,14 +85,14 @@ pub fn write(
             writeln!(out)?;
         }
         let other = match companion.is_known(&profile.dump) {
-            true => figure(companion.of(&site.sum.figures), companion.is_bytes()),
+            true => figure(companion.of(&site.figures()), companion.is_bytes()),
             false => "?".to_owned(),
         };
         let value = &values[index];
         write!(
             out,
             "{strong}{value:>value_columns$}{strong:#}  {other:>10}  {:>6}  ",
-            percent(metric.of(&site.sum.figures), whole)
+            percent(site.of(metric), whole)
         )?;
         for (row, line) in lines.iter().enumerate() {
             if row > 0 {
@@ -107,18 +108,18 @@ pub fn write(
 }
 
 /// A site's figure, with its standard error where it is an estimate.
-fn value(profile: &Profile, site: &ShownSite, metric: Metric) -> String {
-    let value = figure(metric.of(&site.sum.figures), metric.is_bytes());
-    match sampling::relative_error(&profile.dump, &site.sum.figures, metric) {
+fn value(profile: &Profile, site: ShownSite<'_>, metric: Metric) -> String {
+    let value = figure(site.of(metric), metric.is_bytes());
+    match sampling::relative_error(&profile.dump, &site.figures(), metric) {
         Some(error) => format!("{value} ±{:.0}%", error * 100.0),
         None => value,
     }
 }
 
 /// The stacks of sites, each as lines that no other has.
-fn told_apart(profile: &Profile, sites: &[&ShownSite], detail: Detail, paths: &PathStyle) -> Vec<Vec<Line>> {
+fn told_apart(profile: &Profile, sites: &[ShownSite<'_>], detail: Detail, paths: &PathStyle) -> Vec<Vec<Line>> {
     let mut stacks: Vec<Vec<Line>> =
-        sites.iter().map(|site| lines(profile, site, detail.all_frames, paths)).collect();
+        sites.iter().map(|site| lines(profile, *site, detail.all_frames, paths)).collect();
     let texts: Vec<Vec<&str>> = stacks
         .iter()
         .map(|lines| lines.iter().flat_map(|line| [&*line.function[0], &*line.location[0]]).collect())
@@ -127,10 +128,11 @@ fn told_apart(profile: &Profile, sites: &[&ShownSite], detail: Detail, paths: &P
         let frame = fold::frame(profile, *id);
         (&frame.function, &frame.file, frame.line, frame.column)
     };
-    let places: Vec<Vec<_>> = sites.iter().map(|site| site.sum.frames.iter().map(place).collect()).collect();
+    let frames: Vec<Vec<FrameId>> = sites.iter().map(|site| site.frames()).collect();
+    let places: Vec<Vec<_>> = frames.iter().map(|frames| frames.iter().map(place).collect()).collect();
     let told = significant(&texts, &places);
-    for ((lines, site), told) in stacks.iter_mut().zip(sites).zip(told) {
-        for frame in told.into_iter().map(|at| fold::frame(profile, site.sum.frames[at])) {
+    for (((lines, site), told), frames) in stacks.iter_mut().zip(sites).zip(told).zip(&frames) {
+        for frame in told.into_iter().map(|at| fold::frame(profile, frames[at])) {
             let name =
                 if detail.all_frames { frame.function.clone() } else { names::display_name(&frame.function) };
             let mut line = Line::at("≠ ", name, frame, paths);
@@ -139,7 +141,7 @@ fn told_apart(profile: &Profile, sites: &[&ShownSite], detail: Detail, paths: &P
             }
             lines.push(line);
         }
-        if let Some(turns) = turns(site) {
+        if let Some(turns) = turns(*site) {
             lines.push(Line::new("↻ ", turns));
         }
     }
@@ -147,15 +149,15 @@ fn told_apart(profile: &Profile, sites: &[&ShownSite], detail: Detail, paths: &P
 }
 
 /// What recursion is left out of a site's stack.
-fn turns(site: &ShownSite) -> Option<String> {
-    let Turns { least, most } = site.turns;
+fn turns(site: ShownSite<'_>) -> Option<String> {
+    let Turns { least, most } = site.turns();
     let turns = match (least, most) {
         (_, 0) => return None,
         (least, most) if least == most => plural(most.into(), "turn"),
         (least, most) => format!("{} to {}", count(least.into()), plural(most.into(), "turn")),
     };
     let stacks =
-        if site.stacks > 1 { format!(" in {}", plural(site.stacks, "stack")) } else { String::new() };
+        if site.members().len() > 1 { format!(" in {}", plural(site.members().len() as u64, "stack")) } else { String::new() };
     Some(format!("{turns} of a recursion{stacks}"))
 }
 
@@ -190,8 +192,8 @@ impl Line {
 }
 
 /// A site's stack: the function it is named after, what that called, and who called it.
-fn lines(profile: &Profile, site: &ShownSite, all_frames: bool, paths: &PathStyle) -> Vec<Line> {
-    let frames: Vec<&Frame> = site.sum.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+fn lines(profile: &Profile, site: ShownSite<'_>, all_frames: bool, paths: &PathStyle) -> Vec<Line> {
+    let frames: Vec<&Frame> = site.frames().iter().map(|id| fold::frame(profile, *id)).collect();
     let mut lines: Vec<Line> = Vec::new();
     if all_frames {
         lines.extend(frames.iter().enumerate().map(|(index, frame)| {
@@ -202,8 +204,8 @@ fn lines(profile: &Profile, site: &ShownSite, all_frames: bool, paths: &PathStyl
         lines.extend(called(&frames[..named]));
         callers(&frames[named + 1..], paths, &mut lines);
     }
-    if site.sum.truncated {
-        let of = if site.stacks > 1 { "some of these stacks" } else { "this stack" };
+    if site.is_truncated() {
+        let of = if site.members().len() > 1 { "some of these stacks" } else { "this stack" };
         lines.push(Line::new("", format!("(frames were left out of {of})")));
     }
     lines

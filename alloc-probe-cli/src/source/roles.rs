@@ -22,16 +22,22 @@ pub enum Role {
     Operation,
 }
 
+/// Tells roles apart.
+pub type Test = fn(Role) -> bool;
+
 /// Whose frames tell what a stack is: the program's; of a stack without any, the standard library's, or else all that are
-/// not the allocator's. Operations always do. `has` says whether the stack has a frame of such a role.
-pub fn telling(has: impl Fn(fn(Role) -> bool) -> bool) -> fn(Role) -> bool {
-    type Test = fn(Role) -> bool;
-    let tiers: [(Test, Test); 3] = [
-        (|role| role == Role::Program, |role| matches!(role, Role::Program | Role::Operation)),
-        (|role| role == Role::Standard, |role| matches!(role, Role::Standard | Role::Operation)),
-        (|role| !matches!(role, Role::Allocator | Role::Operation), |role| role != Role::Allocator),
-    ];
-    tiers.into_iter().find(|(is_of, _)| has(*is_of)).map_or(|_| true, |(_, telling)| telling)
+/// not the allocator's. Operations always do. The first whose first test a frame of the stack passes says by its second
+/// which frames those are.
+pub const TELLING: [(Test, Test); 3] = [
+    (|role| role == Role::Program, |role| matches!(role, Role::Program | Role::Operation)),
+    (|role| role == Role::Standard, |role| matches!(role, Role::Standard | Role::Operation)),
+    (|role| !matches!(role, Role::Allocator | Role::Operation), |role| role != Role::Allocator),
+];
+
+/// Which frames tell what a stack is, of one that has frames of these roles.
+pub fn telling(roles: impl Iterator<Item = Role> + Clone) -> Test {
+    let mut all = TELLING.into_iter();
+    all.find(|(is_of, _)| roles.clone().any(*is_of)).map_or(|_| true, |(_, telling)| telling)
 }
 
 /// How a rule's text is looked for in a short name, which has no generic arguments.

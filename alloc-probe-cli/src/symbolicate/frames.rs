@@ -14,8 +14,6 @@ pub(super) struct Rows {
     /// Every distinct frame, once.
     pub(super) frames: Vec<Frame>,
     pub(super) stacks: Stacks,
-    /// For each row, how many frames there are from it out to the root.
-    depths: Vec<u32>,
 }
 
 impl Rows {
@@ -25,27 +23,13 @@ impl Rows {
         let symbols = dump.symbols.take().unwrap_or_default();
         let mut table = FrameTable::default();
         let mut run = Vec::with_capacity(stacks.len());
-        let mut depths: Vec<u32> = Vec::with_capacity(stacks.len());
+        let mut has_cuts = false;
         for (row, node) in stacks.iter().enumerate() {
-            let frames = table.row(dump, &symbols, row, node);
-            // The root is a row of its own, and has no parent before it.
-            let outer = depths.get(node.parent as usize).copied().unwrap_or(0);
-            depths.push(outer.saturating_add(table.runs[frames as usize].len() as u32));
-            run.push(frames);
+            run.push(table.row(dump, &symbols, row, node));
+            has_cuts |= node.kind == FrameKind::Cut;
         }
-        let stacks = Stacks { nodes: stacks, run, runs: table.runs };
-        Rows { frames: table.frames, stacks, depths }
-    }
-
-    /// The frames from a row out to the root, and whether some were left out.
-    pub(super) fn expand(&self, row: u32) -> (Vec<FrameId>, bool) {
-        let mut frames = Vec::with_capacity(self.depths[row as usize] as usize);
-        let mut truncated = false;
-        for row in self.stacks.outwards(row) {
-            frames.extend_from_slice(&self.stacks.runs[self.stacks.run[row] as usize]);
-            truncated |= self.stacks.nodes[row].kind == FrameKind::Cut;
-        }
-        (frames, truncated)
+        let stacks = Stacks { nodes: stacks, run, runs: table.runs, has_cuts };
+        Rows { frames: table.frames, stacks }
     }
 }
 

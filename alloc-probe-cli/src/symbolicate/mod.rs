@@ -23,8 +23,8 @@ mod table;
 mod tail_calls;
 pub mod tried;
 
-use crate::profile::{Deepest, MissingSymbols, Profile, Site};
-use alloc_probe_format::dump::{self, Dump};
+use crate::profile::{Deepest, MissingSymbols, Profile};
+use alloc_probe_format::dump::Dump;
 use frames::Rows;
 use options::Options;
 use std::path::Path;
@@ -37,15 +37,11 @@ pub fn symbolicate(path: &Path, mut dump: Dump) -> Profile {
 
 /// The profile of a dump that carries its symbols.
 pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>) -> Profile {
-    let rows = Rows::of(&mut dump);
-    let failed = dump.failures.last.iter().map(|failure| rows.expand(failure.stack).0).collect();
-    let deepest = |row| {
-        let (frames, truncated) = rows.expand(row);
-        Deepest { frames, truncated }
-    };
+    let Rows { frames, stacks } = Rows::of(&mut dump);
+    let failed = dump.failures.last.iter().map(|failure| stacks.frames(failure.stack).collect()).collect();
+    let deepest = |row| Deepest { frames: stacks.frames(row).collect(), truncated: stacks.is_truncated(row) };
     let deepest = dump.threads.iter().map(|thread| deepest(thread.deepest_stack)).collect();
-    let sites = sites(std::mem::take(&mut dump.sites), &rows);
-    let Rows { frames, stacks, .. } = rows;
+    let sites = std::mem::take(&mut dump.sites);
     Profile {
         path: path.to_owned(),
         dump,
@@ -57,31 +53,4 @@ pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>
         deepest,
         missing_symbols,
     }
-}
-
-/// So many sites are given their frames before the memory that they had without is given back.
-const STEP: usize = 1 << 14;
-
-/// The sites of a dump with their frames. PERF: of millions there is no second list beside the first, which shrinks as it is
-/// taken from its end.
-fn sites(mut sites: Vec<dump::Site>, rows: &Rows) -> Vec<Site> {
-    let mut with_frames = Vec::with_capacity(sites.len());
-    while let Some(site) = sites.pop() {
-        let (frames, truncated) = rows.expand(site.stack);
-        with_frames.push(Site {
-            row: site.stack,
-            frames,
-            truncated,
-            figures: site.figures,
-            sizes: site.sizes,
-            lifetimes: site.lifetimes,
-            ages: site.ages,
-            pages: site.pages,
-        });
-        if sites.len() % STEP == 0 {
-            sites.shrink_to_fit();
-        }
-    }
-    with_frames.reverse();
-    with_frames
 }

@@ -63,7 +63,7 @@ pub(super) fn caveats(base: &Profile, new: &Profile, matched: &Coverage) -> Vec<
             format!("the {side} lacks the symbols of `{}`: {}", image.display(), missing.reason)
         }));
         let bytes = |site: &crate::profile::Site| site.figures.total_bytes as f64;
-        let cut: f64 = profile.sites.iter().filter(|site| site.truncated).map(bytes).sum();
+        let cut: f64 = profile.sites.iter().filter(|site| profile.is_truncated(site)).map(bytes).sum();
         let all: f64 = profile.sites.iter().map(bytes).sum();
         if cut > all * NOTABLE_CUT {
             found.push(format!("the {side} has cut stacks, with {:.0}% of its bytes", cut * 100.0 / all));

@@ -6,18 +6,20 @@
 
 use super::key::{FunctionId, Functions, Key};
 use super::lost::Lost;
-use super::step::{Step, program_frames, program_roles};
+use super::step::{Step, program_roles};
 use crate::analyse::fold::Detail;
+use crate::analyse::fold::chains::{Chains, Link, Links, Place, Reading};
 use crate::analyse::fold::turns::{Folding, Turns};
-use crate::profile::{FrameId, Site};
+use crate::profile::{FrameId, Profile, Site};
+use crate::source::roles::{TELLING, Test};
 use alloc_probe_format::dump::Figures;
 use rustc_hash::FxHashMap;
 
 /// All sites of one profile that share the program's part of their stack, once recursion is folded.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
-    /// The program's frames, from the outermost to the one that allocates. Never empty where the stack was not.
-    pub(super) chain: Box<[Step]>,
+    /// The innermost call of that part, in the tree of all. The root only where a stack has no frames.
+    pub(super) call: u32,
     /// The sites, as indices into the profile's.
     pub(super) sites: Vec<u32>,
     /// The sites' figures added up.
@@ -28,77 +30,104 @@ pub(super) struct Group {
     pub(super) is_restored: bool,
 }
 
-/// Groups a profile's sites, in the order of each group's first.
-pub(super) fn groups(sites: &[Site], keys: &[Key], functions: &Functions, lost: &Lost) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut by_chain: FxHashMap<Box<[Step]>, usize> = FxHashMap::default();
-    let mut folding = Folding::new(functions.types);
-    let (mut stack, mut chain) = (Vec::new(), Vec::new());
-    for (index, site) in sites.iter().enumerate() {
-        let is_restored = read_stack(site, keys, lost, &mut stack);
-        let turns = folding.fold(
-            stack.iter().copied(),
-            |(step, of_type)| recurring(functions, step.function, *of_type),
-            |kept| {
-                chain.clear();
-                chain.extend(kept.iter().map(|(step, _)| *step));
-            },
-        );
-        let at = by_chain.get(chain.as_slice()).copied().unwrap_or_else(|| {
-            by_chain.insert(chain.as_slice().into(), groups.len());
-            groups.push(Group {
-                chain: chain.as_slice().into(),
-                sites: Vec::new(),
-                figures: Figures::default(),
-                turns: Turns::of(turns),
-                is_restored: false,
-            });
-            groups.len() - 1
-        });
-        let group = &mut groups[at];
-        group.turns.add(turns);
-        group.is_restored |= is_restored;
-        group.sites.push(index as u32);
-        group.figures.add(&site.figures);
-    }
-    groups
+/// The groups of a profile, and the calls that led to them.
+#[derive(Debug)]
+pub(super) struct Grouped {
+    /// The calls of the program, from the outermost inwards, as a tree.
+    pub(super) chains: Chains<Step>,
+    /// The groups, in the order of each one's first site.
+    pub(super) groups: Vec<Group>,
 }
 
-/// The program's part of a stack, from the outermost frame inwards, with what was lost put back: each call with its
-/// function by type. Whether anything was.
-fn read_stack(site: &Site, keys: &[Key], lost: &Lost, stack: &mut Vec<(Step, u32)>) -> bool {
-    stack.clear();
-    let mut is_restored = false;
-    let mut outer: Option<FrameId> = None;
-    for frame in program_frames(site, keys).rev() {
-        if let Some(between) = outer.and_then(|outer| lost.between(outer.0, frame.0)) {
-            stack.extend_from_slice(between);
-            is_restored = true;
-        }
-        let key = keys[frame.0 as usize];
-        stack.push((Step { function: key.function, line: key.line, column: key.column }, key.of_type));
-        outer = Some(frame);
+/// How the program's part of a stack is read, with what was lost put back.
+struct Program<'l> {
+    links: Links<Step>,
+    lost: &'l Lost,
+}
+
+impl Reading<Step> for Program<'_> {
+    fn link(&self, frame: FrameId) -> Option<Link<Step>> {
+        self.links.link(frame)
     }
-    is_restored
+
+    fn between(&self, outer: FrameId, inner: FrameId) -> &[Link<Step>] {
+        self.lost.between(outer.0, inner.0).unwrap_or_default()
+    }
+}
+
+/// Groups a profile's sites.
+pub(super) fn group(profile: &Profile, keys: &[Key], functions: &Functions, lost: &Lost) -> Grouped {
+    let (sites, stacks) = (&profile.sites, &profile.stacks);
+    let mut chains = Chains::new();
+    let mut places = vec![Place::default(); sites.len()];
+    let mut left: Vec<u32> = (0..sites.len() as u32).collect();
+    let any: (Test, Test) = (|_| true, |_| true);
+    for (is_of, tells) in TELLING.into_iter().chain([any]) {
+        let has_any = stacks.rows_with(|frame| is_of(keys[frame.0 as usize].role));
+        let row = |site: &u32| sites[*site as usize].stack;
+        let of: Vec<u32> = left.extract_if(.., |site| has_any[row(site) as usize]).collect();
+        if of.is_empty() {
+            continue;
+        }
+        let links = Links(keys.iter().map(|key| tells(key.role).then(|| link(*key, functions))).collect());
+        let read = chains.read_rows(stacks, of.iter().map(row), &Program { links, lost });
+        of.iter().for_each(|site| places[*site as usize] = read[row(site) as usize]);
+    }
+    if Links(keys.iter().map(|key| Some(link(*key, functions))).collect()).have_twins() {
+        let same = chains.join_twins();
+        places.iter_mut().for_each(|place| place.call = same[place.call as usize]);
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    let mut of_calls = vec![u32::MAX; chains.calls.len()];
+    for (index, (site, place)) in (0..).zip(sites.iter().zip(places)) {
+        let of_call = &mut of_calls[place.call as usize];
+        if *of_call == u32::MAX {
+            *of_call = groups.len() as u32;
+            groups.push(Group {
+                call: place.call,
+                sites: Vec::new(),
+                figures: Figures::default(),
+                turns: Turns::of(place.turns),
+                is_restored: false,
+            });
+        }
+        let group = &mut groups[*of_call as usize];
+        group.turns.add(place.turns);
+        group.is_restored |= place.is_restored;
+        group.sites.push(index);
+        group.figures.add(&site.figures);
+    }
+    Grouped { chains, groups }
+}
+
+/// What a call by a function of the program is in chains.
+fn link(key: Key, functions: &Functions) -> Link<Step> {
+    let Key { function, of_type, line, column, .. } = key;
+    Link { step: Step { function, line, column }, function: recurring(functions, function, of_type) }
 }
 
 /// The number of a function by its type, where it can be seen to recur.
-fn recurring(functions: &Functions, function: FunctionId, of_type: u32) -> Option<u32> {
+pub(super) fn recurring(functions: &Functions, function: FunctionId, of_type: u32) -> Option<u32> {
     functions.known[function.0 as usize].is_named.then_some(of_type)
 }
 
 /// The program's frames of a stack, or all of them, from the allocation outwards; with recursion folded, unless each stack
 /// is shown by itself.
-pub(super) fn shown_frames(site: &Site, keys: &[Key], functions: &Functions, detail: Detail) -> Vec<FrameId> {
-    let wanted = program_roles(site, keys);
-    let is_shown = |frame: &FrameId| detail.all_frames || wanted(keys[frame.0 as usize].role);
-    let shown = site.frames.iter().copied().filter(is_shown);
+pub(super) fn shown_frames(
+    profile: &Profile,
+    site: &Site,
+    (keys, functions): (&[Key], &Functions),
+    detail: Detail,
+) -> Vec<FrameId> {
+    let mut shown: Vec<FrameId> = profile.frames_of(site).collect();
+    let wanted = program_roles(&shown, keys);
+    shown.retain(|frame| detail.all_frames || wanted(keys[frame.0 as usize].role));
     if detail.all_stacks {
-        return shown.collect();
+        return shown;
     }
     // PERF: numbers of this stack alone: there are thousands of functions, and room for all of them would be had each time.
     let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
-    let with_numbers = shown.rev().map(|frame| {
+    let with_numbers = shown.into_iter().rev().map(|frame| {
         let key = &keys[frame.0 as usize];
         let function = recurring(functions, key.function, key.of_type).filter(|_| wanted(key.role));
         let next = numbers.len() as u32;
@@ -117,6 +146,7 @@ pub(super) fn shown_frames(site: &Site, keys: &[Key], functions: &Functions, det
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyse::fold::chains::ROOT;
     use crate::analyse::functions::Function;
     use crate::profile::Role;
 
@@ -124,17 +154,32 @@ mod tests {
         Key { function: FunctionId(function), of_type: function, line, column: 0, role }
     }
 
-    fn site(frames: &[u32], total_bytes: u64) -> Site {
-        Site {
-            frames: frames.iter().copied().map(FrameId).collect(),
-            figures: Figures { total_bytes, ..Figures::default() },
-            ..Site::default()
+    /// A profile with a site for each of these stacks, with so many bytes.
+    fn profile(stacks: &[(&[u32], u64)]) -> Profile {
+        let mut profile = Profile::default();
+        for (frames, total_bytes) in stacks {
+            let stack = profile.stacks.add(frames.iter().copied().map(FrameId));
+            let figures = Figures { total_bytes: *total_bytes, ..Figures::default() };
+            profile.sites.push(Site { stack, figures, ..Site::default() });
         }
+        profile
     }
 
     fn functions(count: usize) -> Functions {
         let known = vec![Function { file: None, is_named: true, is_known: true }; count];
-        Functions { base: Vec::new(), new: Vec::new(), count, types: count, known }
+        Functions { base: Vec::new(), new: Vec::new(), count, known }
+    }
+
+    /// The steps of a group's chain, the innermost first.
+    fn chain(grouped: &Grouped, group: usize) -> Vec<Step> {
+        let calls = &grouped.chains.calls;
+        let mut at = grouped.groups[group].call;
+        let mut steps = Vec::new();
+        while at != ROOT {
+            steps.push(calls[at as usize].step);
+            at = calls[at as usize].caller;
+        }
+        steps
     }
 
     #[test]
@@ -147,18 +192,14 @@ mod tests {
             key(2, 9, Role::Program),
         ];
         // frames: grow, Vec::push, parse:3, start, parse:9
-        let sites = [
-            site(&[0, 1, 2, 3], 1),
-            site(&[0, 2, 3], 2),
-            site(&[0, 4, 3], 4),
-            site(&[0, 3], 8),
-            site(&[0], 16),
-        ];
-        let groups = groups(&sites, &keys, &functions(4), &Lost::default());
+        let stacks: [(&[u32], u64); 5] =
+            [(&[0, 1, 2, 3], 1), (&[0, 2, 3], 2), (&[0, 4, 3], 4), (&[0, 3], 8), (&[0], 16)];
+        let grouped = group(&profile(&stacks), &keys, &functions(4), &Lost::default());
+        let groups = grouped.groups.iter();
         let sums: Vec<(usize, u64)> =
-            groups.iter().map(|group| (group.sites.len(), group.figures.total_bytes)).collect();
+            groups.map(|group| (group.sites.len(), group.figures.total_bytes)).collect();
         assert_eq!(sums, [(2, 3), (1, 4), (1, 8), (1, 16)]);
-        let lines: Vec<u32> = groups.iter().filter_map(|group| Some(group.chain.last()?.line)).collect();
+        let lines: Vec<u32> = (0..4).filter_map(|group| Some(chain(&grouped, group).first()?.line)).collect();
         assert_eq!(lines, [3, 9, 4, 1]);
     }
 
@@ -167,27 +208,27 @@ mod tests {
         let program = |function, line| key(function, line, Role::Program);
         // frames: leaf:1, f:2, g:3, main:4
         let keys = [program(0, 1), program(1, 2), program(2, 3), program(3, 4)];
-        let sites = [site(&[0, 1, 3], 1), site(&[0, 1, 2, 1, 3], 2), site(&[0, 1, 1, 2, 1, 3], 4)];
-        let groups = groups(&sites, &keys, &functions(4), &Lost::default());
+        let profile = profile(&[(&[0, 1, 3], 1), (&[0, 1, 2, 1, 3], 2), (&[0, 1, 1, 2, 1, 3], 4)]);
+        let functions = functions(4);
+        let groups = group(&profile, &keys, &functions, &Lost::default()).groups;
         assert_eq!(groups.len(), 1);
         assert_eq!((groups[0].turns.least, groups[0].turns.most), (0, 2));
-        let shown = |detail| shown_frames(&sites[2], &keys, &functions(4), detail);
+        let shown = |detail| shown_frames(&profile, &profile.sites[2], (&keys, &functions), detail);
         assert_eq!(shown(Detail::default()), [0, 1, 3].map(FrameId));
-        assert_eq!(shown(Detail { all_stacks: true, all_frames: false }), sites[2].frames);
+        assert_eq!(shown(Detail { all_stacks: true, all_frames: false }), [0, 1, 1, 2, 1, 3].map(FrameId));
     }
+
     #[test]
     fn functions_of_one_name_and_two_types_are_no_recursion() {
         let program = |function, line| key(function, line, Role::Program);
         // frames: leaf:1, Ident::fmt:2, write:3, Statement::fmt:4
         let keys = [program(0, 1), program(1, 2), program(2, 3), Key { of_type: 3, ..program(1, 4) }];
-        let functions = Functions { types: 4, ..functions(3) };
-        let group = |frames: &[u32]| {
-            let groups = groups(&[site(frames, 1)], &keys, &functions, &Lost::default());
-            (groups[0].chain.len(), groups[0].turns.most)
-        };
-        assert_eq!(group(&[0, 1, 2, 3]), (4, 0));
-        assert_eq!(group(&[0, 1, 2, 1, 2, 3]), (4, 1));
-        let shown = shown_frames(&site(&[0, 1, 2, 3], 1), &keys, &functions, Detail::default());
+        let functions = functions(3);
+        let profile = profile(&[(&[0, 1, 2, 3], 1), (&[0, 1, 2, 1, 2, 3], 1)]);
+        let grouped = group(&profile, &keys, &functions, &Lost::default());
+        assert_eq!((grouped.groups.len(), chain(&grouped, 0).len()), (1, 4));
+        assert_eq!((grouped.groups[0].turns.least, grouped.groups[0].turns.most), (0, 1));
+        let shown = shown_frames(&profile, &profile.sites[0], (&keys, &functions), Detail::default());
         assert_eq!(shown, [0, 1, 2, 3].map(FrameId));
     }
 }

@@ -111,14 +111,14 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let functions = Functions::of(&base.frames, &new.frames, told);
     let lines = Lines::of(&functions);
     let [base_lost, new_lost] = lost::lost([base, new], &functions, &lines, may_lose);
-    let (base_groups, new_groups) = join(
-        || chain::groups(&base.sites, &functions.base, &functions, &base_lost),
-        || chain::groups(&new.sites, &functions.new, &functions, &new_lost),
+    let (base_grouped, new_grouped) = join(
+        || chain::group(base, &functions.base, &functions, &base_lost),
+        || chain::group(new, &functions.new, &functions, &new_lost),
     );
-    let build = |groups, profile, may_lose| matching::Build { groups, profile, may_lose };
+    let build = |grouped, profile, may_lose| matching::Build { grouped, profile, may_lose };
     let matching::Matching { matched, callers } = matching::match_groups(
-        build(&base_groups, base, may_lose[0]),
-        build(&new_groups, new, may_lose[1]),
+        build(&base_grouped, base, may_lose[0]),
+        build(&new_grouped, new, may_lose[1]),
         order,
         &functions,
         &lines,
@@ -127,8 +127,8 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         .iter()
         .map(|matched| Pair {
             kind: matched.kind,
-            base: sites(&matched.base, &base_groups),
-            new: sites(&matched.new, &new_groups),
+            base: sites(&matched.base, &base_grouped.groups),
+            new: sites(&matched.new, &new_grouped.groups),
         })
         .collect();
     let of_pairs: Vec<u32> = matched.iter().map(|matched| matched.place).collect();

@@ -42,8 +42,6 @@ pub(super) struct Functions {
     pub(super) new: Vec<Key>,
     /// How many functions there are in both.
     pub(super) count: usize,
-    /// How many there are by type.
-    pub(super) types: usize,
     /// What is known of each.
     pub(super) known: Vec<Function>,
 }
@@ -51,13 +49,12 @@ pub(super) struct Functions {
 impl Functions {
     /// Numbers the functions of two profiles' frames.
     pub(super) fn of(base: &[Frame], new: &[Frame], told: TypesTold) -> Functions {
-        let functions::Functions { mut of_frames, functions: known, mut by_type, mut types } =
+        let functions::Functions { mut of_frames, functions: known, mut by_type, .. } =
             functions::Functions::of(&[base, new], told == TypesTold::ByEither);
         let same = of_one_code([base, new], &of_frames, &known);
         of_frames.iter_mut().flatten().for_each(|function| *function = same[function.0 as usize]);
         if told == TypesTold::InPart {
             by_type = of_frames.iter().map(|ids| ids.iter().map(|function| function.0).collect()).collect();
-            types = known.len();
         }
         let sides = [base, new].into_iter().zip(&of_frames);
         // A name that lost its path may have been taken for somebody else's: the best-informed frame decides.
@@ -84,7 +81,7 @@ impl Functions {
             frames.iter().zip(ids).zip(by_type).map(key).collect()
         });
         let (base, new) = (keys.next().unwrap_or_default(), keys.next().unwrap_or_default());
-        Functions { base, new, count: known.len(), types, known }
+        Functions { base, new, count: known.len(), known }
     }
 }
 

@@ -92,7 +92,7 @@ mod tests {
             };
             lines.iter().map(key).collect()
         };
-        let functions = Functions { base: keys(base), new: keys(new), count: 1, types: 1, known: Vec::new() };
+        let functions = Functions { base: keys(base), new: keys(new), count: 1, known: Vec::new() };
         let lines = Lines::of(&functions);
         for &(base, new) in pairs {
             assert_eq!(lines.in_new(FunctionId(0), base), new, "{base}");

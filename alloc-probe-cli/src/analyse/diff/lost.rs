@@ -4,15 +4,17 @@
 //! right below a call from which the other never reaches it but by one way, the functions on that way were there. They are
 //! put back before recursion is folded, as a turn ends where a function comes again, and one that left no frame ends none.
 
-use super::key::{Functions, Key};
+use super::chain::recurring;
+use super::key::{FunctionId, Functions, Key};
 use super::lines::Lines;
-use super::step::{Step, program_frames};
+use super::step::Step;
+use crate::analyse::fold::chains::Link;
 use crate::join::join;
-use crate::profile::{Profile, Role};
+use crate::profile::{FrameId, Profile, Role};
 use rustc_hash::FxHashMap;
 
-/// What was between two frames, the outermost first: each call with its function by type.
-type Way = Box<[(Step, u32)]>;
+/// What was between two frames, the outermost first.
+type Way = Box<[Link<Step>]>;
 
 /// What one build lost.
 #[derive(Debug, Default)]
@@ -25,7 +27,7 @@ pub(super) struct Lost {
 
 impl Lost {
     /// What was between a frame and the next one inwards.
-    pub(super) fn between(&self, outer: u32, inner: u32) -> Option<&[(Step, u32)]> {
+    pub(super) fn between(&self, outer: u32, inner: u32) -> Option<&[Link<Step>]> {
         // PERF: next to no frame has any, and a look into a large table takes long.
         let has = self.has.get(outer as usize).copied().unwrap_or(false);
         if has { self.ways.get(&(outer, inner)).map(|way| &way[..]) } else { None }
@@ -63,8 +65,8 @@ pub(super) fn lost(
         || Calls::of(base, &functions.base, functions.count, line_in_new),
         || Calls::of(new, &functions.new, functions.count, |key| key.line),
     );
-    let of_base = || base_calls.lost_to(&new_calls, &functions.base, line_in_new);
-    let of_new = || new_calls.lost_to(&base_calls, &functions.new, |key: Key| key.line);
+    let of_base = || base_calls.lost_to(&new_calls, (&functions.base, functions), line_in_new);
+    let of_new = || new_calls.lost_to(&base_calls, (&functions.new, functions), |key: Key| key.line);
     [
         if may_lose[0] { of_base() } else { Lost::default() },
         if may_lose[1] { of_new() } else { Lost::default() },
@@ -73,20 +75,7 @@ pub(super) fn lost(
 
 impl Calls {
     fn of(profile: &Profile, keys: &[Key], functions: usize, line: impl Fn(Key) -> u32) -> Calls {
-        let mut pairs: Vec<(u32, u32)> = Vec::new();
-        // PERF: who called a frame last, calls it again and again.
-        let mut last = vec![u32::MAX; keys.len()];
-        for site in &profile.sites {
-            let mut outer: Option<u32> = None;
-            for frame in program_frames(site, keys).rev() {
-                if let Some(outer) = outer.filter(|outer| last[frame.0 as usize] != *outer) {
-                    pairs.push((outer, frame.0));
-                    last[frame.0 as usize] = outer;
-                }
-                outer = Some(frame.0);
-            }
-        }
-        let frames = Lists::of(keys.len(), pairs.iter().copied());
+        let frames = Lists::of(keys.len(), pairs(profile, keys).into_iter());
         let mut lines: FxHashMap<(u32, u32), u32> = FxHashMap::default();
         let line_of: Vec<u32> = keys
             .iter()
@@ -121,7 +110,12 @@ impl Calls {
     }
 
     /// What this build lost by what another one shows.
-    fn lost_to(&self, other: &Calls, keys: &[Key], line: impl Fn(Key) -> u32) -> Lost {
+    fn lost_to(
+        &self,
+        other: &Calls,
+        (keys, functions): (&[Key], &Functions),
+        line: impl Fn(Key) -> u32,
+    ) -> Lost {
         let mut lost = Lost { has: vec![false; keys.len()], ..Lost::default() };
         for (outer, caller) in (0..).zip(keys) {
             if caller.role != Role::Program || caller.line == 0 {
@@ -131,7 +125,7 @@ impl Calls {
             let callees = other.callees.get(*call);
             for inner in self.frames.get(outer) {
                 let callee = keys[*inner as usize].function.0;
-                let way = other.only_way(caller.function.0, callees, callee);
+                let way = other.only_way(caller.function.0, callees, callee, functions);
                 if !way.is_empty() {
                     lost.has[outer as usize] = true;
                     lost.ways.insert((outer, *inner), way);
@@ -143,7 +137,7 @@ impl Calls {
 
     /// The only way from a call of `first` by `caller` to a function that is none of these; empty where there's none, or
     /// more than one.
-    fn only_way(&self, caller: u32, first: &[u32], to: u32) -> Way {
+    fn only_way(&self, caller: u32, first: &[u32], to: u32, functions: &Functions) -> Way {
         if first.binary_search(&to).is_ok() || first.len() > MAX_CALLEES {
             return Box::default();
         }
@@ -152,7 +146,7 @@ impl Calls {
         let is_new = |function: u32| function != caller && function != to;
         let mut ways = first.iter().filter(|one| is_new(**one) && calls(**one));
         match (ways.next(), ways.next()) {
-            (Some(one), None) => return [self.step(*one, to)].into(),
+            (Some(one), None) => return [self.link(*one, to, functions)].into(),
             (Some(_), Some(_)) => return Box::default(),
             _ => {}
         }
@@ -163,14 +157,14 @@ impl Calls {
                 if found.is_some() {
                     return Box::default();
                 }
-                found = Some([self.step(*one, two), self.step(two, to)]);
+                found = Some([self.link(*one, two, functions), self.link(two, to, functions)]);
             }
         }
         found.map_or_else(Box::default, Box::from)
     }
 
     /// A function at the place from which it calls another; at none, if there are several.
-    fn step(&self, function: u32, callee: u32) -> (Step, u32) {
+    fn link(&self, function: u32, callee: u32, functions: &Functions) -> Link<Step> {
         let places = self.places.get(function);
         let first = places.partition_point(|place| place.0 < callee);
         let mut places = places[first..].iter().take_while(|place| place.0 == callee);
@@ -179,8 +173,35 @@ impl Calls {
             (Some((.., of_type)), Some(_)) => (0, 0, *of_type),
             (None, _) => (0, 0, 0),
         };
-        (Step { function: super::key::FunctionId(function), line, column }, of_type)
+        let function = FunctionId(function);
+        Link { step: Step { function, line, column }, function: recurring(functions, function, of_type) }
     }
+}
+
+/// Which of the program's frames are called by which, as stacks show it.
+fn pairs(profile: &Profile, keys: &[Key]) -> Vec<(u32, u32)> {
+    let stacks = &profile.stacks;
+    let leads = stacks.leading_to(profile.sites.iter().map(|site| site.stack));
+    let is_program = |frame: &FrameId| matches!(keys[frame.0 as usize].role, Role::Program | Role::Operation);
+    let mut pairs: Vec<(u32, u32)> = Vec::new();
+    // For each row, the last of these frames and one; 0 where there is none.
+    let mut last = vec![0; stacks.nodes.len()];
+    // PERF: who called a frame last, calls it again and again.
+    let mut caller = vec![0; keys.len()];
+    for (row, node) in stacks.nodes.iter().enumerate().skip(1).filter(|(row, _)| leads[*row]) {
+        let mut outer: u32 = last[node.parent as usize];
+        let run = &stacks.runs[stacks.run[row] as usize];
+        for frame in run.iter().rev().filter(|frame| is_program(frame)) {
+            let known = &mut caller[frame.0 as usize];
+            if outer > 0 && *known != outer {
+                pairs.push((outer - 1, frame.0));
+                *known = outer;
+            }
+            outer = frame.0 + 1;
+        }
+        last[row] = outer;
+    }
+    pairs
 }
 
 /// Lists by number, in one piece. Each is in order, and has an item once.

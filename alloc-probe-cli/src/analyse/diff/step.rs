@@ -1,11 +1,11 @@
 //! The frames of a stack that two builds can be expected to agree on: those of the program's own functions.
 
 use super::key::{FunctionId, Key};
-use crate::profile::{FrameId, Role, Site};
-use crate::source::roles::telling;
+use crate::profile::{FrameId, Profile, Site};
+use crate::source::roles::{Test, telling};
 
 /// A call by one of the program's functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Step {
     /// The function.
     pub(super) function: FunctionId,
@@ -17,16 +17,15 @@ pub(super) struct Step {
 
 /// The program's frames of a stack, from the allocation outwards. Where it has none, as for what the runtime allocates
 /// before `main`: those that are not the allocator's.
-pub(super) fn program_frames<'a>(
-    site: &'a Site,
-    keys: &'a [Key],
-) -> impl DoubleEndedIterator<Item = FrameId> + 'a {
-    let wanted = program_roles(site, keys);
-    site.frames.iter().copied().filter(move |frame| wanted(keys[frame.0 as usize].role))
+pub(super) fn program_frames(profile: &Profile, site: &Site, keys: &[Key]) -> Vec<FrameId> {
+    let mut frames: Vec<FrameId> = profile.frames_of(site).collect();
+    let wanted = program_roles(&frames, keys);
+    frames.retain(|frame| wanted(keys[frame.0 as usize].role));
+    frames
 }
 
 /// Whether a frame of a stack is one of the program's, by whose code it is. Of a stack without any, the standard library's
 /// say most of what it is.
-pub(super) fn program_roles(site: &Site, keys: &[Key]) -> fn(Role) -> bool {
-    telling(|wanted| site.frames.iter().any(|frame| wanted(keys[frame.0 as usize].role)))
+pub(super) fn program_roles(frames: &[FrameId], keys: &[Key]) -> Test {
+    telling(frames.iter().map(|frame| keys[frame.0 as usize].role))
 }

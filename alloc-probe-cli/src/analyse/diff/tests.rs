@@ -2,7 +2,7 @@
 
 use super::diff;
 use super::pair::{MatchKind, Pair, Sites};
-use crate::profile::{Frame, FrameId, Profile, Role, Site};
+use crate::profile::{Frame, FrameId, Profile, Role, Site, Stacks};
 use alloc_probe_format::dump::{Dump, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 pub(super) fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
     let mut frames: Vec<Frame> = Vec::new();
     let mut sites = Vec::new();
+    let mut rows = Stacks::default();
     for &(stack, total_blocks, total_bytes) in stacks {
         let ids = stack.split(" < ").map(|text| {
             let digits = text.rsplit_once(':').filter(|(_, line)| line.parse::<u32>().is_ok());
@@ -32,7 +33,7 @@ pub(super) fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
             }) as u32)
         });
         sites.push(Site {
-            frames: ids.collect(),
+            stack: rows.add(ids),
             figures: Figures { total_blocks, total_bytes, ..Figures::default() },
             ..Site::default()
         });
@@ -45,7 +46,7 @@ pub(super) fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
         failed: Vec::new(),
         deepest: Vec::new(),
         missing_symbols: Vec::new(),
-        stacks: Default::default(),
+        stacks: rows,
         segments: Vec::new(),
     }
 }
@@ -275,7 +276,7 @@ impl Numbers {
                 });
                 FrameId(profile.frames.len() as u32 - 1)
             });
-            let frames = frames.collect();
+            let stack = profile.stacks.add(frames);
             let figures = Figures {
                 total_bytes: self.below(10_000),
                 total_blocks: self.below(40),
@@ -283,7 +284,7 @@ impl Numbers {
                 realloc_calls: self.below(9),
                 ..Figures::default()
             };
-            profile.sites.push(Site { frames, figures, ..Site::default() });
+            profile.sites.push(Site { stack, figures, ..Site::default() });
         }
         profile
     }

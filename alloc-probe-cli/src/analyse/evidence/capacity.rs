@@ -82,7 +82,7 @@ fn has_grown(profile: &Profile, site: &Site) -> bool {
         return false;
     }
     let is_named =
-        |part: &str| site.frames.iter().any(|frame| profile.frames[frame.0 as usize].function.contains(part));
+        |part: &str| profile.frames_of(site).any(|frame| profile.frames[frame.0 as usize].function.contains(part));
     // What was made smaller, or exactly as large as asked for, has no room to spare.
     if is_named("shrink") || is_named("grow_exact") || is_named("reserve_exact") {
         return false;

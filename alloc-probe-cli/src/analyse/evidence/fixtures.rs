@@ -24,14 +24,14 @@ pub(in crate::analyse) fn run(duration_ms: u64) -> Dump {
 pub(in crate::analyse) fn profile(dump: Dump, sites: Vec<(&str, Site)>) -> Profile {
     let mut profile = Profile { dump, ..Profile::default() };
     for (text, site) in sites {
-        let frames = stack(&mut profile, text);
-        profile.sites.push(Site { frames, ..site });
+        let stack = stack(&mut profile, text);
+        profile.sites.push(Site { stack, ..site });
     }
     profile
 }
 
-/// The frames of a stack of the profile. What is inlined into its caller ends in `^`.
-pub(in crate::analyse) fn stack(profile: &mut Profile, text: &str) -> Vec<FrameId> {
+/// Gives a profile a stack, and its row. What is inlined into its caller ends in `^`.
+pub(in crate::analyse) fn stack(profile: &mut Profile, text: &str) -> u32 {
     let frame = |text: &str| {
         let inlined = text.ends_with('^');
         let (function, line) = text.trim_end_matches('^').rsplit_once(':').unwrap_or((text, ""));
@@ -53,10 +53,7 @@ pub(in crate::analyse) fn stack(profile: &mut Profile, text: &str) -> Vec<FrameI
             ..Frame::default()
         }
     };
-    text.split(" < ")
-        .map(|text| {
-            profile.frames.push(frame(text));
-            FrameId(profile.frames.len() as u32 - 1)
-        })
-        .collect()
+    let first = profile.frames.len() as u32;
+    profile.frames.extend(text.split(" < ").map(frame));
+    profile.stacks.add((first..profile.frames.len() as u32).map(FrameId))
 }

@@ -92,13 +92,14 @@ fn last_growth(run: &Run<'_>) -> Option<String> {
         return None;
     }
     let young = |site: usize| {
-        let shown = &run.sites[site];
+        let shown = run.sites.get(site);
+        let ages = shown.histogram(|site| &site.ages);
         let of = |most: u8| -> f64 {
-            let younger = shown.sum.ages.iter().filter(|(age, _)| *age <= most);
+            let younger = ages.iter().filter(|(age, _)| *age <= most);
             younger.map(|(_, blocks)| *blocks as f64).sum()
         };
         let all = of(u8::MAX);
-        if all > 0.0 { (shown.sum.figures.end_bytes as f64 * of(bucket) / all) as u64 } else { 0 }
+        if all > 0.0 { (shown.figures().end_bytes as f64 * of(bucket) / all) as u64 } else { 0 }
     };
     let most = (0..run.sites.len()).map(|site| (site, young(site))).max_by_key(|(_, bytes)| *bytes);
     let place = most.filter(|(_, bytes)| *bytes > 0).map_or_else(String::new, |(site, young)| {

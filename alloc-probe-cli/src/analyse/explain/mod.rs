@@ -9,7 +9,7 @@ mod run;
 pub mod series;
 
 use crate::analyse::account::Account;
-use crate::analyse::sites::ShownSite;
+use crate::analyse::sites::ShownSites;
 use crate::profile::Profile;
 use finding::Finding;
 use headline::Headline;
@@ -32,7 +32,7 @@ pub struct Explanation {
 
 /// Explains a run with its sites as they are [shown](crate::analyse::sites::shown). Earlier dumps of the same run make
 /// sharper what grows.
-pub fn explain(profile: &Profile, sites: &[ShownSite], series: Option<&Series>) -> Explanation {
+pub fn explain(profile: &Profile, sites: &ShownSites<'_>, series: Option<&Series>) -> Explanation {
     let account = Account::of(&profile.dump);
     let run = Run::new(profile, sites, account.as_ref(), series);
     let findings = findings::findings(&run);

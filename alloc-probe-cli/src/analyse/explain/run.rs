@@ -5,7 +5,7 @@ use crate::analyse::evidence::growing::{Growing, Growth};
 use crate::analyse::evidence::place;
 use crate::analyse::explain::series::Series;
 use crate::analyse::fold;
-use crate::analyse::sites::ShownSite;
+use crate::analyse::sites::{ShownSite, ShownSites};
 use crate::profile::{Profile, Site};
 use std::cmp::Reverse;
 
@@ -17,7 +17,7 @@ const LARGE_PART: u64 = 10;
 /// What findings are made from.
 pub(super) struct Run<'a> {
     pub(super) profile: &'a Profile,
-    pub(super) sites: &'a [ShownSite],
+    pub(super) sites: &'a ShownSites<'a>,
     pub(super) account: Option<&'a Account>,
     /// What verdicts on growth rest on; none of a run that is too short.
     pub(super) growth: Option<Growth<'a>>,
@@ -30,13 +30,13 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(
         profile: &'a Profile,
-        sites: &'a [ShownSite],
+        sites: &'a ShownSites<'a>,
         account: Option<&'a Account>,
         series: Option<&'a Series>,
     ) -> Run<'a> {
         let growth = Growth::of(profile);
-        let verdict = |(index, site): (usize, &ShownSite)| {
-            Some((index, growth.as_ref()?.growing(&site.members, site.sum.figures)?))
+        let verdict = |(index, site): (usize, ShownSite<'_>)| {
+            Some((index, growth.as_ref()?.growing(site.members(), site.figures())?))
         };
         let growing = sites.iter().enumerate().filter_map(verdict).collect();
         Run { profile, sites, account, growth, series, growing }
@@ -57,8 +57,7 @@ impl<'a> Run<'a> {
 
     /// The sites of the dump that are shown as one.
     pub(super) fn members(&self, site: usize) -> impl Iterator<Item = &'a Site> {
-        let profile = self.profile;
-        self.sites[site].members.iter().filter_map(|member| profile.sites.get(*member as usize))
+        self.sites.get(site).sites()
     }
 
     /// What each site has of something, the largest first; none that has nothing.
@@ -70,13 +69,13 @@ impl<'a> Run<'a> {
 
     /// Where a site's blocks come from: `` `orders::cache::insert` (src/cache.rs:31) ``.
     pub(super) fn place(&self, site: usize) -> String {
-        place::of_stack(self.profile, &self.sites[site].sum.frames)
+        place::of_stack(self.profile, &self.sites.get(site).frames())
     }
 
     /// The same in short: the function's name.
     pub(super) fn name(&self, site: usize) -> String {
         let frames: Vec<_> =
-            self.sites[site].sum.frames.iter().map(|frame| fold::frame(self.profile, *frame)).collect();
+            self.sites.get(site).frames().iter().map(|frame| fold::frame(self.profile, *frame)).collect();
         fold::headline(&frames).map_or_else(
             || place::UNKNOWN.to_owned(),
             |frame| format!("`{}`", crate::source::names::display_name(&frames[frame].function)),

@@ -1,7 +1,8 @@
 //! Earlier dumps of the same run.
 
 use crate::analyse::fold;
-use crate::analyse::sites::ShownSite;
+use crate::analyse::sites::{ShownSite, ShownSites};
+use alloc_probe_format::metric::Metric;
 use crate::profile::{FrameId, Profile, Role};
 use std::collections::HashMap;
 
@@ -32,11 +33,11 @@ fn named(profile: &Profile, frames: &[FrameId]) -> Vec<Named> {
 
 impl Series {
     /// Adds a dump with its sites as they are shown.
-    pub fn add(&mut self, profile: &Profile, sites: &[ShownSite]) {
+    pub fn add(&mut self, profile: &Profile, sites: &ShownSites<'_>) {
         let mut end_bytes: HashMap<Vec<Named>, u64> = HashMap::new();
-        for site in sites.iter().filter(|site| site.sum.figures.end_bytes > 0) {
-            let bytes = end_bytes.entry(named(profile, &site.sum.frames)).or_default();
-            *bytes = bytes.saturating_add(site.sum.figures.end_bytes);
+        for site in sites.iter().filter(|site| site.of(Metric::EndBytes) > 0) {
+            let bytes = end_bytes.entry(named(profile, &site.frames())).or_default();
+            *bytes = bytes.saturating_add(site.of(Metric::EndBytes));
         }
         let dump = &profile.dump;
         let (time_ns, live_bytes) = (dump.process.duration_ns, dump.totals.end_bytes);
@@ -55,8 +56,8 @@ impl Series {
     }
 
     /// What a site of a later dump held at each.
-    pub(super) fn held(&self, profile: &Profile, site: &ShownSite) -> Vec<u64> {
-        let key = named(profile, &site.sum.frames);
+    pub(super) fn held(&self, profile: &Profile, site: ShownSite<'_>) -> Vec<u64> {
+        let key = named(profile, &site.frames());
         self.dumps.iter().map(|dump| dump.end_bytes.get(&key).copied().unwrap_or(0)).collect()
     }
 

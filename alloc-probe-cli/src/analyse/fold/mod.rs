@@ -4,6 +4,7 @@
 //! stack and tell nothing. What is between is shown, but for the runtime's frames there: an executor may stand
 //! between two of the program's functions with ten of its own.
 
+pub mod chains;
 pub mod stacks;
 pub mod turns;
 
@@ -21,11 +22,12 @@ pub struct Detail {
 
 /// The frames of a site to show, from the allocation outwards: all of them, or those that tell something.
 pub fn visible(profile: &Profile, site: &Site, all_frames: bool) -> Vec<FrameId> {
+    let frames: Vec<FrameId> = profile.frames_of(site).collect();
     if all_frames {
-        return site.frames.clone();
+        return frames;
     }
-    let roles: Vec<Role> = site.frames.iter().map(|id| frame(profile, *id).role).collect();
-    keep(&roles).into_iter().map(|index| site.frames[index]).collect()
+    let roles: Vec<Role> = frames.iter().map(|id| frame(profile, *id).role).collect();
+    keep(&roles).into_iter().map(|index| frames[index]).collect()
 }
 
 /// The index of the frame a stack is named after: the innermost of the project's own functions; else of a

@@ -1,7 +1,7 @@
 //! A function's number, and what is known of it.
 
 /// A function, by the numbering of one `Functions`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FunctionId(pub u32);
 
 /// What is known of a function.

@@ -64,7 +64,7 @@ impl<'a> Stacks<'a> {
         let Options { metric, detail, .. } = self.view.options;
         let base = pair.base.as_ref().and_then(|sites| sites.shown(self.view.base, metric));
         let new = pair.new.as_ref().and_then(|sites| sites.shown(self.view.new, metric));
-        self.view.diff.stack(base, new, detail)
+        self.view.diff.stack((self.view.base, base), (self.view.new, new), detail)
     }
 
     /// What is listed of a stack.

@@ -5,7 +5,7 @@ use crate::analyse::evidence::place;
 use crate::analyse::explain::Explanation;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::fold;
-use crate::analyse::sites::ShownSite;
+use crate::analyse::sites::{ShownSite, ShownSites};
 use crate::profile::{Frame, Profile};
 use crate::render::{sentence, summary};
 use crate::source::names;
@@ -13,6 +13,7 @@ use crate::source::paths::PathStyle;
 use crate::term::{style, text};
 use crate::units::{bytes, count, duration, plural};
 use alloc_probe_format::dump::{Ended, Mode};
+use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
 
 /// How it is shown.
@@ -44,7 +45,7 @@ const FIGURE: usize = 12;
 /// Those of `out`.
 pub fn write(
     profile: &Profile,
-    sites: &[ShownSite],
+    sites: &ShownSites<'_>,
     explanation: &Explanation,
     options: &Options,
     out: &mut dyn Write,
@@ -94,7 +95,7 @@ fn title(profile: &Profile, width: usize, out: &mut dyn Write) -> io::Result<()>
 
 fn findings(
     profile: &Profile,
-    sites: &[ShownSite],
+    sites: &ShownSites<'_>,
     explanation: &Explanation,
     options: &Options,
     out: &mut dyn Write,
@@ -138,7 +139,7 @@ fn size(finding: &Finding) -> String {
 /// The sites with the most of it: the function each is named after, and where that is.
 fn sites_of(
     profile: &Profile,
-    sites: &[ShownSite],
+    sites: &ShownSites<'_>,
     finding: &Finding,
     paths: &PathStyle,
     options: &Options,
@@ -146,8 +147,8 @@ fn sites_of(
 ) -> io::Result<()> {
     let listed = if options.all { finding.sites.len() } else { SITES };
     for (site, figure) in finding.sites.iter().take(listed) {
-        let Some(site) = sites.get(*site) else { continue };
-        let frames: Vec<&Frame> = site.sum.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+        let Some(site) = sites.iter().nth(*site) else { continue };
+        let frames: Vec<&Frame> = site.frames().iter().map(|id| fold::frame(profile, *id)).collect();
         let named = fold::headline(&frames).map(|frame| frames[frame]);
         let function = named.map_or("(no stack)".to_owned(), |frame| names::display_name(&frame.function));
         let line = named.and_then(|frame| frame.line).map(|line| format!(":{line}")).unwrap_or_default();
@@ -168,26 +169,26 @@ fn sites_of(
 }
 
 /// Where the most is live, whether or not anything is to be said of it; an empty line stands before that.
-fn largest(profile: &Profile, sites: &[ShownSite], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+fn largest(profile: &Profile, sites: &ShownSites<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     if sites.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
     let totals = &profile.dump.totals;
     let is_running = profile.dump.process.ended == Ended::Running;
-    let of_end = |site: &ShownSite| site.sum.figures.end_bytes;
-    let of_peak = |site: &ShownSite| site.sum.figures.peak_bytes;
+    let of_end = |site: ShownSite<'_>| site.of(Metric::EndBytes);
+    let of_peak = |site: ShownSite<'_>| site.of(Metric::PeakBytes);
     let end = if is_running { "is live now" } else { "was live at the end" };
-    type Of<'a> = &'a dyn Fn(&ShownSite) -> u64;
+    type Of<'a> = &'a dyn Fn(ShownSite<'_>) -> u64;
     for (when, whole, of) in [
         (end, totals.end_bytes, &of_end as Of<'_>),
         ("was live at the peak", totals.peak_bytes, &of_peak as Of<'_>),
     ] {
-        let mut largest: Vec<&ShownSite> =
-            sites.iter().filter(|site| of(site) > 0 && of(site) >= whole / NAMED_PART).collect();
-        largest.sort_by_key(|site| std::cmp::Reverse(of(site)));
+        let mut largest: Vec<ShownSite<'_>> =
+            sites.iter().filter(|site| of(*site) > 0 && of(*site) >= whole / NAMED_PART).collect();
+        largest.sort_by_key(|site| std::cmp::Reverse(of(*site)));
         let named: Vec<String> = (largest.iter().take(SITES))
-            .map(|site| format!("{} at {}", bytes(of(site)), place::of_stack(profile, &site.sum.frames)))
+            .map(|site| format!("{} at {}", bytes(of(*site)), place::of_stack(profile, &site.frames())))
             .collect();
         if !named.is_empty() {
             let line = format!("The largest of what {when}: {}.", named.join(", "));

@@ -29,8 +29,9 @@ impl Exporter for Csv {
             |(name, _): &(&str, u64)| !profile.dump.unknown_figures.iter().any(|unknown| unknown == name);
         let figures = profile.dump.totals.each().filter(is_known).map(|(name, _)| name);
         table.write_record(PLACE.into_iter().chain(figures).chain(["stack"]))?;
-        for site in shown(profile, options.metric, options.detail) {
-            let frames: Vec<&Frame> = site.sum.frames.iter().map(|id| fold::frame(profile, *id)).collect();
+        let sites = shown(profile, options.metric, options.detail);
+        for site in sites.iter() {
+            let frames: Vec<&Frame> = site.frames().iter().map(|id| fold::frame(profile, *id)).collect();
             let head = fold::headline(&frames).map(|index| frames[index]);
             let number = |number: Option<u32>| number.map_or_else(String::new, |number| number.to_string());
             let place = [
@@ -38,10 +39,11 @@ impl Exporter for Csv {
                 head.and_then(|frame| frame.file.clone()).unwrap_or_default(),
                 number(head.and_then(|frame| frame.line)),
                 number(head.and_then(|frame| frame.column)),
-                site.stacks.to_string(),
-                site.sum.truncated.to_string(),
+                site.members().len().to_string(),
+                site.is_truncated().to_string(),
             ];
-            let figures = site.sum.figures.each().filter(is_known).map(|(_, figure)| figure.to_string());
+            let figures = site.figures();
+            let figures = figures.each().filter(is_known).map(|(_, figure)| figure.to_string());
             // As in folded stacks: the outermost function first.
             let stack =
                 frames.iter().rev().map(|frame| names::display_name(&frame.function).replace(';', ","));

@@ -94,14 +94,15 @@ impl Exporter for Dhat {
         let mut by_stack: HashMap<Vec<u32>, usize> = HashMap::new();
         // The viewer makes a tree of whole stacks, and folds nothing.
         let detail = Detail { all_stacks: true, ..options.detail };
-        for site in shown(profile, options.metric, detail) {
+        let sites = shown(profile, options.metric, detail);
+        for site in sites.iter() {
             let rows: Vec<u32> =
-                site.sum.frames.iter().map(|FrameId(id)| table.row(&texts[*id as usize])).collect();
+                site.frames().iter().map(|FrameId(id)| table.row(&texts[*id as usize])).collect();
             let at = *by_stack.entry(rows.clone()).or_insert(points.len());
             if at == points.len() {
                 points.push((rows, Figures::default()));
             }
-            points[at].1.add(&site.sum.figures);
+            points[at].1.add(&site.figures());
         }
         let process = &profile.dump.process;
         let file = File {

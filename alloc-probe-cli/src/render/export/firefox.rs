@@ -83,7 +83,7 @@ fn samples(
         let frames = fold::visible(profile, site, all_frames);
         let functions =
             frames.iter().rev().map(|id| names::display_name(&fold::frame(profile, *id).function));
-        let left_out = site.truncated.then(|| "(frames left out)".to_owned());
+        let left_out = profile.is_truncated(site).then(|| "(frames left out)".to_owned());
         let none = frames.is_empty().then(|| "(no stack)".to_owned());
         let mut stack: Option<StackHandle> = None;
         for function in left_out.into_iter().chain(none).chain(functions) {

@@ -139,7 +139,7 @@ impl<'a> Writer<'a> {
         let mut by_key: FxHashMap<Key, usize> = FxHashMap::default();
         let profile = self.profile;
         for site in &profile.sites {
-            let stack = self.stack(site.row, &site.frames);
+            let stack = self.stack(site.stack);
             let class = match site.sizes.as_slice() {
                 [(class, _)] => Some(*class),
                 _ => None,
@@ -203,16 +203,16 @@ impl<'a> Writer<'a> {
     }
 
     /// The locations of a site's stack, the innermost first.
-    fn stack(&mut self, row: u32, frames: &[FrameId]) -> Vec<u64> {
+    fn stack(&mut self, row: u32) -> Vec<u64> {
         let profile = self.profile;
-        let is_allocator = |id: &&FrameId| profile.frames[id.0 as usize].role == Role::Allocator;
+        let frames = profile.stacks.frames(row);
+        let is_allocator = |id: &FrameId| profile.frames[id.0 as usize].role == Role::Allocator;
         let leading = match self.options.detail.all_frames {
             true => 0,
-            false => frames.iter().take_while(is_allocator).count(),
+            false => frames.clone().take_while(is_allocator).count(),
         };
         // A stack of nothing else keeps what it has.
-        let mut left_out = if leading == frames.len() { 0 } else { leading };
-        let mut rest = frames;
+        let mut left_out = if leading == frames.count() { 0 } else { leading };
         let mut stack = Vec::new();
         for row in profile.stacks.outwards(row) {
             if profile.stacks.nodes[row].kind == FrameKind::Cut {
@@ -220,16 +220,9 @@ impl<'a> Writer<'a> {
                 continue;
             }
             let run = &profile.stacks.runs[profile.stacks.run[row] as usize];
-            // What is hidden is hidden in every stack, so the site's frames are those of its rows but for that.
-            let shown = run.iter().filter(|id| {
-                let is_shown = rest.first() == Some(id);
-                rest = &rest[usize::from(is_shown)..];
-                is_shown
-            });
-            let shown: Vec<FrameId> = shown.copied().collect();
-            let skipped = left_out.min(shown.len());
+            let skipped = left_out.min(run.len());
             left_out -= skipped;
-            stack.extend(self.location(row, &shown[skipped..], skipped));
+            stack.extend(self.location(row, &run[skipped..], skipped));
         }
         if stack.is_empty() {
             stack.push(self.note("(no stack)"));
@@ -485,10 +478,8 @@ pub(super) mod tests {
         let runs: Vec<Box<[FrameId]>> = [&[][..], &[3], &[1, 2], &[0], &[4]]
             .map(|ids| ids.iter().copied().map(FrameId).collect())
             .to_vec();
-        let site = |row, frames: &[u32], total_bytes, sizes: &[(u8, u64)]| Site {
-            row,
-            frames: frames.iter().copied().map(FrameId).collect(),
-            truncated: true,
+        let site = |stack, total_bytes, sizes: &[(u8, u64)]| Site {
+            stack,
             figures: Figures { total_bytes, total_blocks: 1, end_bytes: 1, ..Figures::default() },
             sizes: sizes.to_vec(),
             ..Site::default()
@@ -508,12 +499,12 @@ pub(super) mod tests {
             },
             frames,
             sites: vec![
-                site(4, &[0, 1, 2, 3], 100, &[(5, 1), (6, 1)]),
-                site(5, &[4, 3], 30, &[(4, 1)]),
-                site(3, &[1, 2, 3], 7, &[]),
-                site(6, &[4], 1, &[]),
+                site(4, 100, &[(5, 1), (6, 1)]),
+                site(5, 30, &[(4, 1)]),
+                site(3, 7, &[]),
+                site(6, 1, &[]),
             ],
-            stacks: Stacks { nodes, run: vec![0, 0, 1, 2, 3, 4, 4], runs },
+            stacks: Stacks { nodes, run: vec![0, 0, 1, 2, 3, 4, 4], runs, has_cuts: true },
             ..Profile::default()
         }
     }
@@ -588,9 +579,7 @@ pub(super) mod tests {
                 "(frames left out)"
             ]
         );
-        for site in &mut profile.sites {
-            site.frames.retain(|id| *id != FrameId(2));
-        }
+        profile.stacks.runs[2] = [FrameId(1)].into();
         assert_eq!(functions(&exported(&profile, false)), ["orders::main", "(frames left out)"]);
     }
 

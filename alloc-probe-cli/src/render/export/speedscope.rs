@@ -67,7 +67,7 @@ impl Exporter for Speedscope {
         let mut functions = Functions::default();
         let stacks = profile.sites.iter().map(|site| {
             let mut stack: Vec<u32> =
-                site.truncated.then(|| functions.note("(frames left out)")).into_iter().collect();
+                profile.is_truncated(site).then(|| functions.note("(frames left out)")).into_iter().collect();
             let frames = fold::visible(profile, site, options.detail.all_frames);
             stack.extend(frames.iter().rev().map(|id| functions.row(fold::frame(profile, *id))));
             if stack.is_empty() {

@@ -5,7 +5,7 @@ use super::frames::{FrameRow, FrameTable, Numbers};
 use super::one_run::{FindingOf, Listed, MemoryOf, ProcessOf, Site};
 use super::rows::{self, Rows, SCHEMA_VERSION};
 use crate::analyse::explain::Explanation;
-use crate::analyse::sites::ShownSite;
+use crate::analyse::sites::ShownSites;
 use crate::profile::Profile;
 use alloc_probe_format::dump::{Build, Mode};
 use serde::Serialize;
@@ -50,7 +50,7 @@ struct SeenOf<'a> {
 /// Those of `out`.
 pub fn write(
     profile: &Profile,
-    sites: &[ShownSite],
+    sites: &ShownSites<'_>,
     explanation: &Explanation,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -58,7 +58,7 @@ pub fn write(
     let listed = Listed::of_findings(sites.len(), &explanation.findings);
     let mut table = FrameTable::default();
     let mut numbers = Numbers::of(profile);
-    listed.sites(sites).for_each(|site| table.add(&mut numbers, &site.sum.frames));
+    listed.sites(sites).for_each(|site| table.add(&mut numbers, &site.frames()));
     let headline = &explanation.headline;
     let json = ExplainOf {
         schema_version: SCHEMA_VERSION,

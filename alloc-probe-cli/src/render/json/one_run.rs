@@ -4,10 +4,11 @@ use super::figures::{Errors, SomeFigures};
 use super::frames::Numbers;
 use crate::analyse::account::{Account, Line};
 use crate::analyse::explain::finding::Finding;
-use crate::analyse::sites::ShownSite;
+use crate::analyse::sites::{ShownSite, ShownSites};
 use crate::profile::Profile;
-use alloc_probe_format::dump::{Ended, Memory, Process};
+use alloc_probe_format::dump::{Ended, Histogram, Memory, Process};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Which process it was.
 #[derive(Serialize)]
@@ -60,15 +61,19 @@ pub(super) struct Site<'a> {
     errors: Option<Errors>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    sizes: &'a [(u8, u64)],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    lifetimes: &'a [(u8, u64)],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    ages: &'a [(u8, u64)],
+    #[serde(skip_serializing_if = "is_empty")]
+    sizes: Cow<'a, Histogram>,
+    #[serde(skip_serializing_if = "is_empty")]
+    lifetimes: Cow<'a, Histogram>,
+    #[serde(skip_serializing_if = "is_empty")]
+    ages: Cow<'a, Histogram>,
     stacks: u64,
     turns: [u32; 2],
     stack: Vec<u32>,
+}
+
+fn is_empty(histogram: &Cow<'_, Histogram>) -> bool {
+    histogram.is_empty()
 }
 
 impl<'a> ProcessOf<'a> {
@@ -98,21 +103,19 @@ impl<'a> MemoryOf<'a> {
 
 impl<'a> Site<'a> {
     /// One of a run.
-    pub(super) fn new(profile: &'a Profile, site: &'a ShownSite, numbers: &Numbers<'_>) -> Site<'a> {
+    pub(super) fn new(profile: &'a Profile, site: ShownSite<'a>, numbers: &Numbers<'_>) -> Site<'a> {
+        let (figures, turns) = (site.figures(), site.turns());
+        let sizes = site.histogram(|site| &site.sizes);
         Site {
-            figures: SomeFigures::of(profile, site.sum.figures),
-            errors: Errors::of_blocks(
-                [(&site.sum.sizes, &site.sum.figures)],
-                &site.sum.figures,
-                &profile.dump,
-            ),
-            truncated: site.sum.truncated,
-            sizes: &site.sum.sizes,
-            lifetimes: &site.sum.lifetimes,
-            ages: &site.sum.ages,
-            stacks: site.stacks,
-            turns: [site.turns.least, site.turns.most],
-            stack: numbers.stack(&site.sum.frames),
+            figures: SomeFigures::of(profile, figures),
+            errors: Errors::of_blocks([(&*sizes, &figures)], &figures, &profile.dump),
+            truncated: site.is_truncated(),
+            sizes,
+            lifetimes: site.histogram(|site| &site.lifetimes),
+            ages: site.histogram(|site| &site.ages),
+            stacks: site.members().len() as u64,
+            turns: [turns.least, turns.most],
+            stack: numbers.stack(&site.frames()),
         }
     }
 }
@@ -149,8 +152,8 @@ impl Listed {
         }
     }
 
-    pub(super) fn sites<'s>(&self, sites: &'s [ShownSite]) -> impl Iterator<Item = &'s ShownSite> {
-        self.order.iter().map(|site| &sites[*site])
+    pub(super) fn sites<'s>(&self, sites: &'s ShownSites<'s>) -> impl Iterator<Item = ShownSite<'s>> {
+        self.order.iter().map(|site| sites.get(*site))
     }
 
     /// Findings, with the places that their sites have in the list.

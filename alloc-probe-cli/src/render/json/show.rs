@@ -8,7 +8,7 @@ use super::rows::{self, Rows, SCHEMA_VERSION};
 use crate::analyse::between::Between;
 use crate::analyse::explain::Explanation;
 use crate::analyse::operations::operations;
-use crate::analyse::sites::ShownSite;
+use crate::analyse::sites::ShownSites;
 use crate::profile::{FrameId, Profile};
 use alloc_probe_format::dump::{Build, Lost, Mark, Mode, Source, Thread, Timeline, TimelineSample};
 use serde::Serialize;
@@ -141,7 +141,7 @@ impl<'a> BetweenOf<'a> {
 /// Those of `out`.
 pub fn write(
     profile: &Profile,
-    sites: &[ShownSite],
+    sites: &ShownSites<'_>,
     top: usize,
     explanation: &Explanation,
     between: Option<&Between>,
@@ -154,9 +154,9 @@ pub fn write(
     let deepest: Vec<&[FrameId]> = (0..dump.threads.len())
         .map(|thread| profile.deepest.get(thread).map_or(&[][..], |deepest| &deepest.frames))
         .collect();
-    let of_sites = listed.sites(sites).map(|site| site.sum.frames.as_slice());
+    listed.sites(sites).for_each(|site| table.add(&mut numbers, &site.frames()));
     let others = deepest.iter().copied().chain(profile.failed.iter().map(Vec::as_slice));
-    of_sites.chain(others).for_each(|stack| table.add(&mut numbers, stack));
+    others.for_each(|stack| table.add(&mut numbers, stack));
     let json = Show {
         schema_version: SCHEMA_VERSION,
         recorded_by: dump.recorded_by.as_deref(),

@@ -77,11 +77,15 @@ fn run(seed: u64, factor: f64) -> Profile {
 
 /// The sites of both runs by their functions: how others are matched is not the matter here.
 fn pairs(base: &Profile, new: &Profile) -> Vec<(u64, Pair)> {
+    let function = |profile: &'_ Profile, site: &Site| {
+        let frame = profile.frames_of(site).next()?;
+        Some(profile.frames[frame.0 as usize].function.clone())
+    };
     let of = |profile: &Profile, name: &str| {
         let site = profile
             .sites
             .iter()
-            .position(|site| profile.frames[site.frames[0].0 as usize].function == name)?;
+            .position(|site| function(profile, site) .as_deref() == Some(name))?;
         Some(Sites { sites: vec![site as u32], figures: profile.sites[site].figures, ..Sites::default() })
     };
     let pairs = (0..SITES).map(|site| {

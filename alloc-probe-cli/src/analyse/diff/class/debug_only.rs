@@ -43,9 +43,10 @@ pub(super) fn debug_only(
     }
     let (profile, keys) = (builds[side], [&functions.base, &functions.new][side]);
     let grows: Vec<bool> = profile.frames.iter().map(is_growth).collect();
+    let grows = profile.stacks.rows_with(|frame| grows[frame.0 as usize]);
     // The outermost function that the other build doesn't show, called by one that it does.
     let function = |site: u32| {
-        let mut frames = program_frames(&profile.sites[site as usize], keys).rev();
+        let mut frames = program_frames(profile, &profile.sites[site as usize], keys).into_iter().rev();
         let is_shown = |frame: &FrameId| shown[1 - side][keys[frame.0 as usize].function.0 as usize];
         let _caller = frames.next().filter(is_shown)?;
         let function = keys[frames.find(|frame| !is_shown(frame))?.0 as usize].function;
@@ -58,8 +59,7 @@ pub(super) fn debug_only(
             let of = found.entry(function).or_default();
             let site = &profile.sites[*site as usize];
             of.has_counterpart |= pair.kind.is_some();
-            of.grows |=
-                site.figures.realloc_calls > 0 || site.frames.iter().any(|frame| grows[frame.0 as usize]);
+            of.grows |= site.figures.realloc_calls > 0 || grows[site.stack as usize];
         }
     }
     let is_so = |site: &u32| {

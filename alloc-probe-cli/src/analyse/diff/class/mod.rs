@@ -285,14 +285,14 @@ impl Runs<'_> {
         let Some(starts) = &self.starts_thread else { return false };
         let (profile, starts) = ([self.base, self.new][side], &starts[side]);
         let mut sites = sites.sites.iter().map(|site| &profile.sites[*site as usize]);
-        sites.any(|site| site.truncated || site.frames.iter().any(|frame| starts[frame.0 as usize]))
+        sites.any(|site| profile.is_truncated(site) || starts[site.stack as usize])
     }
 
     /// Whether the other run has the allocating function of some sites, or a caller of it.
     fn has_caller(&self, side: usize, sites: &Sites) -> bool {
         let (profile, keys) = [(self.base, &self.functions.base), (self.new, &self.functions.new)][side];
         let site = sites.sites.first().and_then(|site| profile.sites.get(*site as usize));
-        let mut frames = site.into_iter().flat_map(|site| program_frames(site, keys));
+        let mut frames = site.into_iter().flat_map(|site| program_frames(profile, site, keys));
         frames.any(|frame| self.shown[1 - side][keys[frame.0 as usize].function.0 as usize])
     }
 
@@ -418,13 +418,15 @@ fn has_threads(runs: [&Profile; 2]) -> bool {
     runs.into_iter().any(|run| threads(run) > 2)
 }
 
+/// For each row of a run's stacks, whether it is of a thread that was started.
 fn starts_thread(profile: &Profile) -> Vec<bool> {
     let starts = |frame: &Frame| {
         frame.role == Role::Runtime
             && (THREAD_STARTS.contains(&frame.function.as_str())
                 || names::own_name(&names::short_name(&frame.function)) == "thread_start")
     };
-    profile.frames.iter().map(starts).collect()
+    let starts: Vec<bool> = profile.frames.iter().map(starts).collect();
+    profile.stacks.rows_with(|frame| starts[frame.0 as usize])
 }
 
 /// For each function, whether it's among some frames.
@@ -440,7 +442,8 @@ fn is_nameless(profile: &Profile, keys: &[Key]) -> bool {
     for site in &profile.sites {
         let bytes = site.figures.total_bytes as f64;
         all += bytes;
-        let frame = program_frames(site, keys).next().map(|frame| &profile.frames[frame.0 as usize]);
+        let frames = program_frames(profile, site, keys);
+        let frame = frames.first().map(|frame| &profile.frames[frame.0 as usize]);
         if frame.is_none_or(|frame| frame.function.starts_with("0x")) {
             nameless += bytes;
         }

@@ -25,18 +25,18 @@ struct Side<'a> {
     profile: &'a Profile,
     sites: fn(&Pair) -> Option<&Sites>,
     keys: &'a [Key],
-    panics: &'a Panics<'a>,
+    panics: &'a Panics,
     name: &'static str,
 }
 
 impl Side<'_> {
     /// The function that panicked.
-    fn function(&self, panic: &Panic<'_>) -> FunctionId {
+    fn function(&self, panic: &Panic) -> FunctionId {
         self.keys[panic.stack[0].0 as usize].function
     }
 
     /// It with its file and line.
-    fn place(&self, panic: &Panic<'_>) -> String {
+    fn place(&self, panic: &Panic) -> String {
         place::of_frame(fold::frame(self.profile, panic.stack[0]))
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
 /// someone unwraps what it left behind: that is not the one that is meant.
 fn one_way(runs: &Runs<'_>, stopped: Side<'_>, other: Side<'_>, sign: i64) -> Option<Finding> {
     let theirs: HashSet<FunctionId> = other.panics.found.iter().map(|panic| other.function(panic)).collect();
-    let only_here: Vec<&Panic<'_>> =
+    let only_here: Vec<&Panic> =
         stopped.panics.found.iter().filter(|panic| !theirs.contains(&stopped.function(panic))).collect();
     let explained = only_here.iter().take(LOOKED_AT).filter_map(|panic| {
         let (caller, pairs) = went_on(runs, panic, stopped, other)?;
@@ -93,7 +93,7 @@ fn one_way(runs: &Runs<'_>, stopped: Side<'_>, other: Side<'_>, sign: i64) -> Op
 
 fn finding(
     runs: &Runs<'_>,
-    panic: &Panic<'_>,
+    panic: &Panic,
     caller: usize,
     measure: Measure,
     stopped: Side<'_>,
@@ -158,7 +158,7 @@ fn finding(
 /// by its place in the panic's stack; and the pairs below it that have more blocks in the other run.
 fn went_on(
     runs: &Runs<'_>,
-    panic: &Panic<'_>,
+    panic: &Panic,
     stopped: Side<'_>,
     other: Side<'_>,
 ) -> Option<(usize, Vec<usize>)> {
@@ -174,7 +174,7 @@ fn went_on(
         let sites = theirs.sites.iter().filter_map(|site| other.profile.sites.get(*site as usize));
         let place = sites
             .filter(|site| !other.panics.have(site))
-            .flat_map(|site| &site.frames)
+            .flat_map(|site| other.profile.frames_of(site))
             .filter_map(|frame| places.get(&other.keys[frame.0 as usize].function))
             .min();
         if let (Some(place), true) = (place, theirs.figures.total_blocks > mine) {
@@ -250,8 +250,8 @@ mod tests {
         let mut base = load(true, 1, 3);
         let unwrap = "alloc::boxed::Box::new < std::panicking::panic_with_hook < core::result::unwrap_failed < app::main:3";
         for (text, of_panic) in [("app::other:9", site(0, 0)), (unwrap, site(1, 1))] {
-            let frames = stack(&mut base, text);
-            base.sites.push(Site { frames, ..of_panic });
+            let stack = stack(&mut base, text);
+            base.sites.push(Site { stack, ..of_panic });
         }
         let findings = found(find, &base, &load(false, 0, 64));
         assert!(findings[0].sentence.starts_with("`app::hash`"), "{findings:?}");

@@ -6,9 +6,9 @@ use crate::source::names;
 
 /// A function that panicked.
 #[derive(Clone, Debug)]
-pub(super) struct Panic<'a> {
+pub(super) struct Panic {
     /// The stack from the function that panicked outwards.
-    pub(super) stack: &'a [FrameId],
+    pub(super) stack: Vec<FrameId>,
     /// What happened, as `add overflow`.
     pub(super) what: String,
     /// How often it happened at least.
@@ -36,41 +36,44 @@ const HINTS: [&str; 4] = ["panic", "unwrap_failed", "expect_failed", "slice_"];
 
 /// The panics of a profile.
 #[derive(Clone, Debug)]
-pub(super) struct Panics<'a> {
+pub(super) struct Panics {
     /// The functions that panicked, each with one of its stacks.
-    pub(super) found: Vec<Panic<'a>>,
-    /// For each frame of the profile, whether only a panic has it.
-    machinery: Vec<bool>,
+    pub(super) found: Vec<Panic>,
+    /// For each row of the profile's stacks, whether only a panic has it.
+    rows: Vec<bool>,
 }
 
-impl<'a> Panics<'a> {
-    pub(super) fn of(profile: &'a Profile) -> Panics<'a> {
-        let mut panics =
-            Panics { found: Vec::new(), machinery: profile.frames.iter().map(is_machinery).collect() };
-        let function = |panic: &Panic<'a>| &fold::frame(profile, panic.stack[0]).function;
+impl Panics {
+    pub(super) fn of(profile: &Profile) -> Panics {
+        let machinery: Vec<bool> = profile.frames.iter().map(is_machinery).collect();
+        let rows = profile.stacks.rows_with(|frame| machinery[frame.0 as usize]);
+        let function = |panic: &Panic| &fold::frame(profile, panic.stack[0]).function;
+        let mut found: Vec<Panic> = Vec::new();
         for site in profile.sites.iter().filter(|site| site.figures.total_blocks > 0) {
-            let Some(panic) = panics.of_site(profile, site) else { continue };
-            match panics.found.iter_mut().find(|known| function(known) == function(&panic)) {
+            let panic = if rows[site.stack as usize] { panic(profile, site, &machinery) } else { None };
+            let Some(panic) = panic else { continue };
+            match found.iter_mut().find(|known| function(known) == function(&panic)) {
                 Some(known) => known.count = known.count.max(panic.count),
-                None => panics.found.push(panic),
+                None => found.push(panic),
             }
         }
-        panics
+        Panics { found, rows }
     }
 
     /// Whether a site's blocks belong to a panic.
     pub(super) fn have(&self, site: &Site) -> bool {
-        site.frames.iter().any(|frame| self.machinery[frame.0 as usize])
+        self.rows[site.stack as usize]
     }
+}
 
-    /// The panic that a site's blocks belong to.
-    fn of_site(&self, profile: &'a Profile, site: &'a Site) -> Option<Panic<'a>> {
-        let entry = site.frames.iter().rposition(|frame| self.machinery[frame.0 as usize])?;
-        let outside = &site.frames[entry + 1..];
-        let program = outside.iter().position(|frame| fold::frame(profile, *frame).role == Role::Program)?;
-        let what = what(&names::short_name(&fold::frame(profile, site.frames[entry]).function));
-        Some(Panic { stack: &outside[program..], what, count: site.figures.total_blocks })
-    }
+/// The panic that a site's blocks belong to. `machinery` says which frames only a panic has.
+fn panic(profile: &Profile, site: &Site, machinery: &[bool]) -> Option<Panic> {
+    let frames: Vec<FrameId> = profile.frames_of(site).collect();
+    let entry = frames.iter().rposition(|frame| machinery[frame.0 as usize])?;
+    let outside = &frames[entry + 1..];
+    let program = outside.iter().position(|frame| fold::frame(profile, *frame).role == Role::Program)?;
+    let what = what(&names::short_name(&fold::frame(profile, frames[entry]).function));
+    Some(Panic { stack: outside[program..].to_vec(), what, count: site.figures.total_blocks })
 }
 
 fn is_machinery(frame: &Frame) -> bool {

@@ -9,7 +9,7 @@ use alloc_probe_format::metric::Metric;
 pub(super) fn of_pair(runs: &Runs<'_>, pair: &Pair) -> String {
     let shown = |sites: &Option<crate::analyse::diff::pair::Sites>, profile| {
         let site = sites.as_ref()?.shown(profile, Metric::TotalBytes)?;
-        Some(of_stack(profile, &site.frames))
+        Some(of_stack(profile, &profile.frames_of(site).collect::<Vec<_>>()))
     };
     let place = shown(&pair.new, runs.new).or_else(|| shown(&pair.base, runs.base));
     place.unwrap_or_else(|| UNKNOWN.to_owned())

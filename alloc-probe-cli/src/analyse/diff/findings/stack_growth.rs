@@ -71,7 +71,8 @@ fn finding(runs: &Runs<'_>, pools: &[(&Pool<'_>, i64)], bytes: i64) -> Finding {
     let (run, reverse) = if bytes > 0 { ("new run", "base") } else { ("base", "new run") };
     let site = depths.as_ref().and_then(|(base, new)| {
         let (depth, profile) = if bytes > 0 { (new, runs.new) } else { (base, runs.base) };
-        let site = profile.sites.iter().position(|site| site.frames == depth.deepest.frames)? as u32;
+        let deepest = || depth.deepest.frames.iter().copied();
+        let site = profile.sites.iter().position(|site| profile.frames_of(site).eq(deepest()))? as u32;
         let side = |pair: &Pair| {
             let sites = if bytes > 0 { pair.new.as_ref() } else { pair.base.as_ref() };
             sites.is_some_and(|sites| sites.sites.contains(&site))
@@ -242,8 +243,9 @@ fn inlined_into(
     holders: &Frequent,
 ) -> HashMap<(FunctionId, FunctionId), String> {
     let mut inlined = HashMap::new();
-    let stacks = profile.sites.iter().map(|site| &site.frames);
-    for stack in stacks.chain(profile.deepest.iter().map(|deepest| &deepest.frames)) {
+    let stacks = profile.sites.iter().map(|site| profile.frames_of(site).collect());
+    for stack in stacks.chain(profile.deepest.iter().map(|deepest| deepest.frames.clone())) {
+        let stack: Vec<FrameId> = stack;
         let mut start = 0;
         for (place, id) in stack.iter().enumerate() {
             if fold::frame(profile, *id).inlined {
@@ -285,7 +287,7 @@ mod tests {
             deepest_bytes: bytes,
             ..Thread::default()
         }];
-        let frames = profile.sites[0].frames.clone();
+        let frames = profile.frames_of(&profile.sites[0]).collect();
         profile.deepest = vec![Deepest { frames, truncated: false }];
         profile
     }
@@ -331,8 +333,8 @@ mod tests {
             (&mut base, "app::fill:7 < app::walk:8 < app::main:3"),
             (&mut new, "app::fill:7^ < app::walk:8 < app::main:3"),
         ] {
-            let frames = stack(profile, text);
-            profile.sites.push(Site { frames, ..profile.sites[0].clone() });
+            let stack = stack(profile, text);
+            profile.sites.push(Site { stack, ..profile.sites[0].clone() });
         }
         let findings = found(find, &base, &new);
         assert_eq!(findings[0].evidence[3], "inlined into these in the new run only: `app::fill`");

@@ -31,7 +31,7 @@ fn heap(profile: &mut Profile) -> &mut Heap {
 
 /// Adds a site whose stack is these functions, the allocation first, and its figures to the totals.
 fn add(profile: &mut Profile, functions: &[&str], site: Site) {
-    let frames = functions
+    let frames: Vec<FrameId> = functions
         .iter()
         .map(|function| {
             profile.frames.push(Frame {
@@ -45,7 +45,8 @@ fn add(profile: &mut Profile, functions: &[&str], site: Site) {
         })
         .collect();
     profile.dump.totals.add(&site.figures);
-    profile.sites.push(Site { frames, ..site });
+    let stack = profile.stacks.add(frames);
+    profile.sites.push(Site { stack, ..site });
 }
 
 /// What is found in two runs whose sites are the same by their order.

@@ -463,7 +463,7 @@ impl<'a> Compared<'a> {
             weight *= 0.95;
             frontier = next;
         }
-        let is_shown = self.builds.trees[other].shows[self.step(side, open).function.0 as usize];
+        let is_shown = self.builds.trees[other].shows(self.step(side, open).function);
         let believed = match (self.builds.may_lose[other], is_shown) {
             (true, false) => 0.95,
             (true, true) => 0.85,
@@ -487,7 +487,7 @@ impl<'a> Compared<'a> {
             |step: Step| self.builds.functions.known.get(step.function.0 as usize).and_then(|it| it.file);
         let is_position =
             ours.line > 0 && ours.column > 0 && (ours.line, ours.column) == (theirs.line, theirs.column);
-        let shows = |side: usize, step: Step| self.builds.trees[side].shows[step.function.0 as usize];
+        let shows = |side: usize, step: Step| self.builds.trees[side].shows(step.function);
         if is_position && file(ours).is_some() && file(ours) == file(theirs) {
             // A function that took others in is one that the other build has, too.
             return match shows(other, ours) || shows(side, theirs) {

@@ -257,6 +257,7 @@ mod tests {
     fn tree(nodes: &[(u32, u32, u64)]) -> (Vec<Node>, Vec<Amount>) {
         let step = |function| Step { function: FunctionId(function), line: 1, column: 1 };
         let node = |number: usize| Node {
+            caller: nodes[number].0,
             step: step(nodes[number].1),
             children: Few::from(
                 (1..nodes.len() as u32)

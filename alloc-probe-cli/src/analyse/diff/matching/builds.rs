@@ -2,7 +2,7 @@
 
 use super::likeness::Likeness;
 use super::tree::Tree;
-use crate::analyse::diff::chain::Group;
+use crate::analyse::diff::chain::{Group, Grouped};
 use crate::analyse::diff::key::Functions;
 use crate::analyse::diff::pair::MatchKind;
 use crate::profile::Profile;
@@ -32,7 +32,7 @@ pub(in crate::analyse::diff) struct Matching {
 /// One build: its groups, and what is known of them.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::analyse::diff) struct Build<'a> {
-    pub(in crate::analyse::diff) groups: &'a [Group],
+    pub(in crate::analyse::diff) grouped: &'a Grouped,
     pub(in crate::analyse::diff) profile: &'a Profile,
     /// Whether it may have lost frames that the other one has, as it's optimised, and more than the other one or in another
     /// way.
@@ -50,5 +50,5 @@ pub(super) struct Builds<'a> {
     /// Whether a block has the same size in both builds: they are of one code, and every block was recorded with its size.
     pub(super) sizes_tell: bool,
     pub(super) functions: &'a Functions,
-    pub(super) likeness: Likeness<'a>,
+    pub(super) likeness: Likeness,
 }

@@ -1,14 +1,12 @@
 //! How alike two chains of calls are.
 
-use crate::analyse::diff::chain::Group;
+use super::tree::Tree;
 use crate::analyse::diff::key::{FunctionId, Functions};
-use crate::analyse::diff::lines::Lines;
 use crate::analyse::diff::step::Step;
 
 /// What is known of all chains together.
 #[derive(Debug)]
-pub(super) struct Likeness<'a> {
-    lines: &'a Lines,
+pub(super) struct Likeness {
     /// For each function, how much it tells: little where every chain has it.
     weights: Vec<f32>,
     /// For each function, its file.
@@ -20,15 +18,14 @@ const SAME_LINE: f32 = 1.0;
 const SAME_POSITION: f32 = 0.9;
 const SAME_FUNCTION: f32 = 0.8;
 
-impl<'a> Likeness<'a> {
-    pub(super) fn of(builds: [&[Group]; 2], functions: &Functions, lines: &'a Lines) -> Likeness<'a> {
+impl Likeness {
+    pub(super) fn of(trees: [&Tree; 2], functions: &Functions) -> Likeness {
         let mut frequency = vec![0_u32; functions.count];
-        for step in builds.iter().flat_map(|groups| groups.iter()).flat_map(|group| &group.chain) {
-            frequency[step.function.0 as usize] += 1;
+        for (sum, of_tree) in frequency.iter_mut().zip(trees[0].frequency.iter().zip(&trees[1].frequency)) {
+            *sum = of_tree.0 + of_tree.1;
         }
-        let groups = builds.iter().map(|groups| groups.len()).sum::<usize>() as f32;
+        let groups = trees.map(|tree| tree.of_groups.len()).iter().sum::<usize>() as f32;
         Likeness {
-            lines,
             weights: frequency.iter().map(|&times| (groups / times.max(1) as f32).ln_1p()).collect(),
             files: functions.known.iter().map(|function| function.file).collect(),
         }
@@ -66,7 +63,7 @@ impl<'a> Likeness<'a> {
         }
         let may_share = |step: &&Step| {
             functions.may_have(step.function.0)
-                || positions.may_have(position(self.lines.in_new(step.function, step.line), step.column))
+                || positions.may_have(position(step.line, step.column))
         };
         base.iter().filter(may_share).map(|step| self.weight(step.function)).sum()
     }
@@ -78,22 +75,17 @@ impl<'a> Likeness<'a> {
 
     /// Whether two steps are of one function, and no line says that they are others.
     pub(super) fn is_same(&self, base: Step, new: Step) -> bool {
-        base.function == new.function && self.is_line(base, new)
-    }
-
-    fn is_line(&self, base: Step, new: Step) -> bool {
-        let line = self.lines.in_new(base.function, base.line);
-        line == new.line || line == 0 || new.line == 0
+        base.function == new.function && is_line(base, new)
     }
 
     fn shared(&self, base: Step, new: Step) -> f32 {
         if base.function == new.function {
             return self.weight(base.function)
-                * if self.is_line(base, new) { SAME_LINE } else { SAME_FUNCTION };
+                * if is_line(base, new) { SAME_LINE } else { SAME_FUNCTION };
         }
-        let line = self.lines.in_new(base.function, base.line);
         let file = |step: Step| self.files[step.function.0 as usize];
-        let is_position = line > 0 && base.column > 0 && (line, base.column) == (new.line, new.column);
+        let is_position =
+            base.line > 0 && base.column > 0 && (base.line, base.column) == (new.line, new.column);
         if is_position && file(base).is_some() && file(base) == file(new) {
             return SAME_POSITION * self.weight(base.function).min(self.weight(new.function));
         }
@@ -103,6 +95,11 @@ impl<'a> Likeness<'a> {
     fn weight(&self, function: FunctionId) -> f32 {
         self.weights[function.0 as usize]
     }
+}
+
+/// Whether no line says that two steps are others.
+fn is_line(base: Step, new: Step) -> bool {
+    base.line == new.line || base.line == 0 || new.line == 0
 }
 
 fn position(line: u32, column: u32) -> u32 {

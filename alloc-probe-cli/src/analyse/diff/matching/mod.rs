@@ -40,20 +40,20 @@ pub(super) fn match_groups(
 ) -> Matching {
     let (base_tree, new_tree) = join(
         || {
-            Tree::of(base.groups, base.profile, functions.count, |step: Step| {
+            Tree::of(base.grouped, base.profile, functions.count, |step: Step| {
                 lines.in_new(step.function, step.line)
             })
         },
-        || Tree::of(new.groups, new.profile, functions.count, |step: Step| step.line),
+        || Tree::of(new.grouped, new.profile, functions.count, |step: Step| step.line),
     );
     let builds = Builds {
-        groups: [base.groups, new.groups],
+        groups: [&base.grouped.groups, &new.grouped.groups],
         trees: [&base_tree, &new_tree],
         may_lose: [base.may_lose, new.may_lose],
         is_by_optimiser: order != Ordering::Equal,
         sizes_tell: order != Ordering::Equal && [base, new].iter().all(|build| has_sizes(build.profile)),
         functions,
-        likeness: Likeness::of([base.groups, new.groups], functions, lines),
+        likeness: Likeness::of([&base_tree, &new_tree], functions),
     };
     let alignment = Alignment::of(&builds);
     let callers = alignment.places.iter().map(|place| place.parent).collect();

@@ -10,6 +10,8 @@ pub(super) const NOBODY: FunctionId = FunctionId(u32::MAX);
 /// A call in the tree. The root is none, and stands for who called the outermost functions.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
+    /// Who calls it; the root's is itself.
+    pub(super) caller: u32,
     /// The function, and the line of the call in it, as the new build numbers its lines.
     pub(super) step: Step,
     /// Whom it calls.

@@ -12,6 +12,7 @@ use crate::analyse::diff::chain::Group;
 use crate::analyse::diff::pair::MatchKind;
 use crate::analyse::diff::step::Step;
 use rustc_hash::FxHashMap;
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 
 /// With fewer blocks than this, equal figures are no evidence: every program makes a few small blocks all over.
@@ -56,6 +57,8 @@ struct Residue<'a> {
     items: Vec<Item>,
     /// For each item, one that it belongs to; its own where it stands for itself.
     joined: Vec<u32>,
+    /// For each side's groups, their chains, once somebody asked.
+    chains: [Vec<OnceCell<Box<[Step]>>>; 2],
 }
 
 /// A base's item, and one of the new build's that it may belong to.
@@ -78,7 +81,8 @@ enum Pass {
 
 /// Pairs everything that can be, and gives all groups.
 pub(super) fn settle(builds: &Builds<'_>, alignment: &Alignment) -> Vec<Matched> {
-    let mut residue = Residue { builds, items: Vec::new(), joined: Vec::new() };
+    let chains = builds.groups.map(|groups| vec![OnceCell::new(); groups.len()]);
+    let mut residue = Residue { builds, items: Vec::new(), joined: Vec::new(), chains };
     let mut own: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
     for (at, place) in alignment.places.iter().enumerate().rev() {
         let here = residue.items_of(at as u32, place);
@@ -241,7 +245,9 @@ impl<'a> Residue<'a> {
         let largest = self.items[item as usize].groups[side]
             .iter()
             .max_by_key(|group| groups[**group as usize].figures.total_blocks);
-        largest.map_or(&[], |group| &groups[*group as usize].chain)
+        largest.map_or(&[], |group| {
+            self.chains[side][*group as usize].get_or_init(|| self.builds.trees[side].chain(*group))
+        })
     }
 
     /// What speaks for two items' being the same; none where it's not enough.

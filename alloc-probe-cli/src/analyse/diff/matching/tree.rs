@@ -4,80 +4,85 @@ use super::amount::Amount;
 use super::below::{Below, Calls};
 use super::few::Few;
 use super::node::{NOBODY, Node, ROOT};
-use crate::analyse::diff::chain::Group;
+use crate::analyse::diff::key::FunctionId;
+use crate::analyse::diff::chain::Grouped;
 use crate::analyse::diff::step::Step;
 use crate::profile::Profile;
-use rustc_hash::FxHashMap;
-
-/// The children of a node are searched one by one, up to so many.
-const MAX_SEARCHED: usize = 8;
 
 /// The tree of one build.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// The nodes; the first is the root.
+    /// The nodes, callers first; the first is the root.
     pub(super) nodes: Vec<Node>,
+    /// For each group, the node that allocates its blocks.
+    pub(super) of_groups: Vec<u32>,
     /// What is allocated at and below each node.
     pub(super) below: Below,
-    /// For each function, whether it is on some stack.
-    pub(super) shows: Vec<bool>,
+    /// For each function, on how many groups' chains it is.
+    pub(super) frequency: Vec<u32>,
 }
 
 impl Tree {
     /// Makes the tree of the groups of a profile. `line` says where a step is in the new build.
     pub(super) fn of(
-        groups: &[Group],
+        grouped: &Grouped,
         profile: &Profile,
         functions: usize,
         line: impl Fn(Step) -> u32,
     ) -> Tree {
-        let root = Step { function: NOBODY, line: 0, column: 0 };
-        let mut tree = Tree {
-            nodes: vec![Node { step: root, children: Few::None, groups: Few::None, blocks: 0 }],
-            below: Below::default(),
-            shows: vec![false; functions],
-        };
-        let mut known: FxHashMap<(u32, Step), u32> = FxHashMap::default();
-        for (number, group) in (0..).zip(groups) {
-            let blocks = group.figures.total_blocks;
-            let mut at = ROOT;
-            tree.nodes[0].blocks = tree.nodes[0].blocks.saturating_add(blocks);
-            for step in &group.chain {
-                tree.shows[step.function.0 as usize] = true;
-                let step = Step { line: line(*step), ..*step };
-                at = tree.child(&mut known, at, step);
-                let sum = &mut tree.nodes[at as usize].blocks;
-                *sum = sum.saturating_add(blocks);
-            }
-            tree.nodes[at as usize].groups.push(number);
+        let (calls, groups) = (&grouped.chains.calls, &grouped.groups);
+        // What a call leads to: how many groups, and their blocks. Calls that recursion led back from may lead to none.
+        let mut leads = vec![(0_u32, 0_u64); calls.len()];
+        for group in groups {
+            leads[group.call as usize] = (1, group.figures.total_blocks);
         }
+        for (number, call) in calls.iter().enumerate().skip(1).rev() {
+            let (groups, blocks) = leads[number];
+            let sum = &mut leads[call.caller as usize];
+            *sum = (sum.0 + groups, sum.1.saturating_add(blocks));
+        }
+        let mut frequency = vec![0; functions];
+        let mut nodes: Vec<Node> = Vec::with_capacity(leads.iter().filter(|leads| leads.0 > 0).count() + 1);
+        let mut numbers = vec![ROOT; calls.len()];
+        for (number, (call, (below, blocks))) in calls.iter().zip(leads).enumerate() {
+            let is_root = number == ROOT as usize;
+            if below == 0 && !is_root {
+                continue;
+            }
+            numbers[number] = nodes.len() as u32;
+            let caller = numbers[call.caller as usize];
+            let step = match is_root {
+                true => Step { function: NOBODY, line: 0, column: 0 },
+                false => Step { line: line(call.step), ..call.step },
+            };
+            nodes.push(Node { caller, step, children: Few::None, groups: Few::None, blocks });
+            if !is_root {
+                frequency[step.function.0 as usize] += below;
+                nodes[caller as usize].children.push(numbers[number]);
+            }
+        }
+        let of_groups: Vec<u32> = groups.iter().map(|group| numbers[group.call as usize]).collect();
+        (0..).zip(&of_groups).for_each(|(group, node)| nodes[*node as usize].groups.push(group));
         let amounts = groups.iter().map(|group| Amount::of(group, profile)).collect();
-        tree.below = Below::of(&tree.nodes, amounts);
-        tree
+        let below = Below::of(&nodes, amounts);
+        Tree { nodes, of_groups, below, frequency }
     }
 
-    /// The call of a node at a step, which is added if it's new.
-    fn child(&mut self, known: &mut FxHashMap<(u32, Step), u32>, at: u32, step: Step) -> u32 {
-        // PERF: nearly all nodes have a child or two, and a table of all would be too large for the caches.
-        let children = &self.nodes[at as usize].children;
-        let found = if children.len() <= MAX_SEARCHED {
-            children.iter().copied().find(|child| self.nodes[*child as usize].step == step)
-        } else {
-            known.get(&(at, step)).copied()
-        };
-        if let Some(child) = found {
-            return child;
+    /// Whether a function is on some stack.
+    pub(super) fn shows(&self, function: FunctionId) -> bool {
+        self.frequency[function.0 as usize] > 0
+    }
+
+    /// The chain of calls to a group's blocks, the outermost first.
+    pub(super) fn chain(&self, group: u32) -> Box<[Step]> {
+        let mut steps = Vec::new();
+        let mut at = self.of_groups[group as usize];
+        while at != ROOT {
+            steps.push(self.node(at).step);
+            at = self.node(at).caller;
         }
-        let next = self.nodes.len() as u32;
-        self.nodes.push(Node { step, children: Few::None, groups: Few::None, blocks: 0 });
-        let children = &mut self.nodes[at as usize].children;
-        children.push(next);
-        if children.len() > MAX_SEARCHED {
-            let new = if children.len() == MAX_SEARCHED + 1 { 0 } else { children.len() - 1 };
-            let new = self.nodes[at as usize].children[new..].iter();
-            known.extend(new.map(|child| ((at, self.nodes[*child as usize].step), *child)));
-        }
-        next
+        steps.reverse();
+        steps.into()
     }
 
     /// A node.

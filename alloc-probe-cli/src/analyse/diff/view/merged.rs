@@ -73,7 +73,7 @@ impl Diff {
             }
             let base_site = pair.base.as_ref().and_then(|sites| sites.shown(base, metric));
             let new_site = pair.new.as_ref().and_then(|sites| sites.shown(new, metric));
-            let stack = self.stack(base_site, new_site, detail);
+            let stack = self.stack((base, base_site), (new, new_site), detail);
             let steps = one_spelling(&stack);
             let functions = steps.iter().rev().filter_map(|step| best(step, base, new));
             let numbers = functions.map(|frame| {
@@ -81,7 +81,10 @@ impl Diff {
                 *of_frame.or_insert_with(|| names.literal(&name(&frame.function)))
             });
             let mut frames: Vec<u32> = numbers.collect();
-            if [base_site, new_site].into_iter().flatten().any(|site| site.truncated) {
+            let is_truncated = |profile: &Profile, site: Option<&crate::profile::Site>| {
+                site.is_some_and(|site| profile.is_truncated(site))
+            };
+            if is_truncated(base, base_site) || is_truncated(new, new_site) {
                 frames.insert(0, names.literal("(frames left out)"));
             }
             if frames.is_empty() {

@@ -4,7 +4,7 @@ use crate::analyse::diff::Diff;
 use crate::analyse::diff::chain::shown_frames;
 use crate::analyse::diff::key::{FunctionId, Functions, Key};
 use crate::analyse::fold::Detail;
-use crate::profile::{FrameId, Role, Site};
+use crate::profile::{FrameId, Profile, Role, Site};
 
 /// Longer stacks are not aligned: nobody reads that far.
 const MAX_ALIGNED: usize = 512;
@@ -27,26 +27,29 @@ pub struct Step {
     pub new: Option<FrameId>,
 }
 
+/// A site of a profile; none where the profile has no counterpart.
+type SiteOf<'a> = (&'a Profile, Option<&'a Site>);
+
 impl Diff {
     /// The stacks of two sites side by side, one of each profile: the program's frames, or all of them.
-    pub fn stack(&self, base: Option<&Site>, new: Option<&Site>, detail: Detail) -> Stack {
+    pub fn stack(&self, base: SiteOf<'_>, new: SiteOf<'_>, detail: Detail) -> Stack {
         Stack::of(&self.functions, base, new, detail)
     }
 }
 
 impl Stack {
     /// Lays the two side by side: the program's frames, or all of them.
-    fn of(functions: &Functions, base: Option<&Site>, new: Option<&Site>, detail: Detail) -> Stack {
-        let frames = |site: Option<&Site>, keys: &[Key]| -> Vec<FrameId> {
+    fn of(functions: &Functions, base: SiteOf<'_>, new: SiteOf<'_>, detail: Detail) -> Stack {
+        let frames = |(profile, site): SiteOf<'_>, keys: &[Key]| -> Vec<FrameId> {
             match site {
-                Some(site) => shown_frames(site, keys, functions, detail),
+                Some(site) => shown_frames(profile, site, (keys, functions), detail),
                 None => Vec::new(),
             }
         };
         let (base_frames, new_frames) = (frames(base, &functions.base), frames(new, &functions.new));
         let called = Step {
-            base: base.and_then(|site| called(site, &functions.base)),
-            new: new.and_then(|site| called(site, &functions.new)),
+            base: called(base, &functions.base),
+            new: called(new, &functions.new),
         };
         Stack {
             called: (!detail.all_frames && (called.base.is_some() || called.new.is_some())).then_some(called),
@@ -56,10 +59,11 @@ impl Stack {
 }
 
 /// The frame of the standard library that the innermost of the program's functions called.
-fn called(site: &Site, keys: &[Key]) -> Option<FrameId> {
+fn called((profile, site): SiteOf<'_>, keys: &[Key]) -> Option<FrameId> {
     let role = |frame: &FrameId| keys[frame.0 as usize].role;
-    let program = site.frames.iter().position(|frame| role(frame) == Role::Program)?;
-    let inner = site.frames[..program].last()?;
+    let frames: Vec<FrameId> = profile.frames_of(site?).collect();
+    let program = frames.iter().position(|frame| role(frame) == Role::Program)?;
+    let inner = frames[..program].last()?;
     (role(inner) == Role::Standard).then_some(*inner)
 }
 
@@ -115,7 +119,7 @@ mod tests {
                 })
                 .collect()
         };
-        Functions { base: keys(base), new: keys(new), count: 9, types: 9, known: Vec::new() }
+        Functions { base: keys(base), new: keys(new), count: 9, known: Vec::new() }
     }
 
     /// Aligns two stacks of functions; frames are written by their place in their own stack.

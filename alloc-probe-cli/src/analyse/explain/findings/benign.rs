@@ -31,7 +31,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     if samples.len() < LEAST_SAMPLES || grew || dump.totals.end_bytes == 0 {
         return Vec::new();
     }
-    let live = run.sites.iter().map(|site| site.sum.figures.end_bytes).enumerate();
+    let live = run.sites.iter().map(|site| site.figures().end_bytes).enumerate();
     let sites = largest_first(live.filter(|(_, bytes)| *bytes > 0).collect());
     let mut evidence = vec![format!(
         "at most {} were live while the first half of the blocks was allocated, and {} after that, in {}",
@@ -60,6 +60,9 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyse::fold::Detail;
+    use crate::analyse::sites::shown;
+    use alloc_probe_format::metric::Metric;
     use crate::analyse::evidence::fixtures::{profile, run};
 
     /// Whether nothing is of concern in a run with so much live at each of its 400 samples.
@@ -70,7 +73,8 @@ mod tests {
         }
         dump.totals.end_bytes = live_kib(400) << 10;
         let profile = profile(dump, Vec::new());
-        find(&Run::new(&profile, &[], None, None)).is_empty()
+        let sites = shown(&profile, Metric::EndBytes, Detail::default());
+        find(&Run::new(&profile, &sites, None, None)).is_empty()
     }
 
     #[test]

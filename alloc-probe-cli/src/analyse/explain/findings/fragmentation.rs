@@ -42,7 +42,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
 
 /// Which blocks of a site hold the pages.
 fn holders(run: &Run<'_>, site: usize, free: u64) -> Option<String> {
-    let figures = &run.sites[site].sum.figures;
+    let figures = &run.sites.get(site).figures();
     let mean = figures.end_bytes.checked_div(figures.end_blocks)?;
     Some(format!(
         "{} live blocks of {} in the mean, from {}, keep {} of free memory around them",

@@ -58,7 +58,7 @@ pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
     times.push(run.profile.dump.process.duration_ns);
     let steps = run.sites.iter().enumerate().filter_map(|(index, site)| {
         let mut held = series.held(run.profile, site);
-        held.push(site.sum.figures.end_bytes);
+        held.push(site.figures().end_bytes);
         // Of two dumps, whatever is in flight may have more in the second: ages must say so as well.
         let by_ages = run.growing.iter().any(|(growing, _)| *growing == index);
         Steps::of(index, held, &times).filter(|steps| steps.held.len() > 2 || by_ages)
@@ -146,10 +146,12 @@ mod tests {
         };
         let profiles: Vec<Profile> = (1..).zip(held).map(|(number, held)| dump(number, held)).collect();
         let mut series = Series::default();
-        let sites_of = |profile: &Profile| shown(profile, Metric::EndBytes, Detail::default());
-        profiles[..2].iter().for_each(|profile| series.add(profile, &sites_of(profile)));
-        let sites = sites_of(&profiles[2]);
-        find(&Run::new(&profiles[2], &sites, None, Some(&series)), &series)
+        let sites: Vec<_> = (profiles.iter())
+            .map(|profile| shown(profile, Metric::EndBytes, Detail::default()))
+            .collect();
+        profiles[..2].iter().zip(&sites).for_each(|(profile, sites)| series.add(profile, sites));
+        let sites = &sites[2];
+        find(&Run::new(&profiles[2], sites, None, Some(&series)), &series)
     }
 
     #[test]

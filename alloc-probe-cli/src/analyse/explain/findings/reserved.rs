@@ -19,7 +19,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
         bytes(dump.totals.end_bytes.saturating_sub(untouched))
     )];
     evidence.extend(sites.first().map(|(site, untouched)| {
-        let figures = &run.sites[*site].sum.figures;
+        let figures = &run.sites.get(*site).figures();
         format!(
             "{} of {} together, from {}: {} of them resident",
             plural(figures.end_blocks, "live block"),

@@ -144,7 +144,7 @@ fn by_timeline(run: &Run<'_>) -> Option<Finding> {
 /// What was live at the peak and is no more: it was on these pages, as far as can be known.
 fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
     let over =
-        run.sites.iter().map(|site| site.sum.figures.peak_bytes.saturating_sub(site.sum.figures.end_bytes));
+        run.sites.iter().map(|site| site.figures().peak_bytes.saturating_sub(site.figures().end_bytes));
     let mut parts = largest_first(over.enumerate().collect());
     let whole: u64 = parts.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
     parts.retain(|(_, bytes)| *bytes > 0 && *bytes >= whole / LISTED);
@@ -154,6 +154,9 @@ fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyse::fold::Detail;
+    use crate::analyse::sites::shown;
+    use alloc_probe_format::metric::Metric;
     use crate::analyse::evidence::fixtures::{profile, run};
     use alloc_probe_format::dump::Dump;
 
@@ -170,7 +173,8 @@ mod tests {
         (dump.totals.peak_bytes, dump.totals.end_bytes, dump.peak_time_ns) = (41 * MIB, MIB, 300_000_000);
         change(&mut dump);
         let profile = profile(dump, Vec::new());
-        find(&Run::new(&profile, &[], None, None))
+        let sites = shown(&profile, Metric::EndBytes, Detail::default());
+        find(&Run::new(&profile, &sites, None, None))
     }
 
     #[test]

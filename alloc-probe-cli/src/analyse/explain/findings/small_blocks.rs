@@ -16,7 +16,7 @@ const LISTED: u64 = 20;
 pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     let slack = run.by_site(|site| site.pages.slack_bytes);
     let mut sites = largest_first(
-        slack.into_iter().filter(|(site, _)| run.sites[*site].sum.figures.end_blocks >= MANY).collect(),
+        slack.into_iter().filter(|(site, _)| run.sites.get(*site).figures().end_blocks >= MANY).collect(),
     );
     let all: u64 = sites.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
     if all < run.large_bytes() {
@@ -24,8 +24,8 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     }
     sites.retain(|(_, bytes)| *bytes >= all / LISTED);
     let describe = |(site, slack): &(usize, u64)| {
-        let shown = &run.sites[*site];
-        let figures = &shown.sum.figures;
+        let shown = &run.sites.get(*site);
+        let figures = &shown.figures();
         let mean = figures.end_bytes / figures.end_blocks.max(1);
         let mut text = format!(
             "{} live blocks of {} in the mean, from {}: {} asked for, {} added",
@@ -36,7 +36,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
             bytes(*slack)
         );
         if let Some((size, blocks)) =
-            heaviest(&shown.sum.sizes).filter(|(_, blocks)| *blocks > figures.total_blocks / 2)
+            heaviest(&shown.histogram(|site| &site.sizes)).filter(|(_, blocks)| *blocks > figures.total_blocks / 2)
         {
             text +=
                 &format!("; {} of its blocks have {}", percent(blocks, figures.total_blocks), bucket(size));

@@ -23,12 +23,12 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     if blocks.saturating_mul(COST_NS.1) < LEAST_COST_NS.max(active_ns / PART) {
         return Vec::new();
     }
-    let temporary = run.sites.iter().map(|site| site.sum.figures.temporary_blocks).enumerate();
+    let temporary = run.sites.iter().map(|site| site.figures().temporary_blocks).enumerate();
     let mut sites = largest_first(temporary.collect());
     sites.retain(|(_, of_site)| *of_site > 0 && *of_site >= blocks / LISTED);
     // What they had asked for, where all of a site's blocks are of a size.
     let asked = |(site, of_site): &(usize, u64)| {
-        let figures = &run.sites[*site].sum.figures;
+        let figures = &run.sites.get(*site).figures();
         let mean = figures.total_bytes as f64 / figures.total_blocks.max(1) as f64;
         (*site, (mean * *of_site as f64) as u64)
     };
@@ -36,7 +36,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     let all = by_bytes.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
     let mut evidence: Vec<String> = (sites.iter().take(2))
         .map(|(site, of_site)| {
-            let figures = &run.sites[*site].sum.figures;
+            let figures = &run.sites.get(*site).figures();
             format!(
                 "{} of {} from {} are freed before the thread allocates again",
                 percent(*of_site, figures.total_blocks),
