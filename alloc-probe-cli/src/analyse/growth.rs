@@ -57,8 +57,10 @@ mod tests {
         let leak = (1..=9).map(|bucket| (bucket, 1 << (bucket - 1))).chain([(0, 1), (10, 488)]);
         let mut leak: Histogram = leak.collect();
         leak.sort_unstable();
-        let mut profile =
-            profile(run(1_000), vec![("app::leak:1", site(leak)), ("app::cache:2", site(vec![(10, 1_000)]))]);
+        let mut profile = profile(
+            run(1_000),
+            vec![("app::leak:1", site(leak)), ("app::cache:2", site(vec![(10, 1_000)].into()))],
+        );
         mark(&mut profile);
         let growth: Vec<u64> = profile.sites.iter().map(|site| site.figures.growth_bytes).collect();
         assert!((growth[0] as f64 / 921_600.0 - 1.0).abs() < 0.01, "{growth:?}");

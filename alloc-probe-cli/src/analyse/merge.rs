@@ -398,7 +398,7 @@ mod tests {
         let site = |stack, bytes| Site {
             stack,
             figures: figures(bytes),
-            lifetimes: vec![(3, 1)],
+            lifetimes: vec![(3, 1)].into(),
             ..Site::default()
         };
         Dump {
@@ -444,7 +444,7 @@ mod tests {
         let bytes: Vec<(u32, u64)> =
             sum.sites.iter().map(|site| (site.stack, site.figures.total_bytes)).collect();
         assert_eq!(bytes, [(1, 137), (2, 2), (3, 1)]);
-        assert_eq!(sum.sites[0].lifetimes, [(3, 3)]);
+        assert_eq!(sum.sites[0].lifetimes, [(3, 3)].into());
         assert_eq!((sum.totals.total_bytes, sum.totals.total_blocks), (140, 3));
         assert_eq!((sum.process.duration_ns, sum.process.executable.as_str()), (20, "/bin/orders"));
         assert_eq!((sum.threads.len(), sum.threads[0].threads, sum.threads[0].peak_bytes), (1, 3, 100));

@@ -39,6 +39,9 @@ pub struct Latency {
 /// The operations of a profile, those first that took most time together.
 pub fn operations(profile: &Profile) -> Vec<Operated<'_>> {
     let dump = &profile.dump;
+    if dump.operations.is_empty() {
+        return Vec::new();
+    }
     let mut sums = vec![Figures::default(); dump.operations.len()];
     for site in &profile.sites {
         let nodes = profile.stacks.outwards(site.stack).map(|row| &profile.stacks.nodes[row]);

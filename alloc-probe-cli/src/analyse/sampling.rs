@@ -122,7 +122,7 @@ mod tests {
     fn small_blocks_vary_by_the_distance_of_samples_and_large_ones_hardly() {
         // Of blocks far smaller than R, each sample stands for R bytes: Poisson's law, whose variance is its mean.
         let of = |bucket, count| {
-            Variance::of([&Site { sizes: vec![(bucket, count)], ..Site::default() }], 65536.0)
+            Variance::of([&Site { sizes: vec![(bucket, count)].into(), ..Site::default() }], 65536.0)
         };
         let small = of(4, 1000);
         assert!((small.per_byte / 65536.0 - 1.0).abs() < 1e-3, "{small:?}");

@@ -240,7 +240,7 @@ mod tests {
             let node =
                 StackNode { parent: row / 2, image: Some(0), address: u64::from(row), ..Default::default() };
             dump.stacks.push(node);
-            dump.sites.push(Site { stack: row, sizes: vec![(4, u64::from(row))], ..Site::default() });
+            dump.sites.push(Site { stack: row, sizes: vec![(4, u64::from(row))].into(), ..Site::default() });
             symbols.frames.push(&[frame(row % 2)]);
         }
         symbols.tail_calls.push(TailCalls { row: 3, frames: vec![frame(1)] });

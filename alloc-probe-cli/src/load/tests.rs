@@ -13,7 +13,7 @@ fn sample() -> Dump {
     dump.stacks.push(StackNode { kind: FrameKind::Root, ..StackNode::default() });
     for row in 0..40 {
         dump.stacks.push(StackNode { parent: row, image: Some(0), address: 0x1000, kind: FrameKind::Call });
-        dump.sites.push(Site { stack: row + 1, sizes: vec![(3, 2)], ..Site::default() });
+        dump.sites.push(Site { stack: row + 1, sizes: vec![(3, 2)].into(), ..Site::default() });
     }
     dump
 }
@@ -125,7 +125,7 @@ fn parts_that_do_not_fit_together_are_damage() {
             "a thread refers to stack 41, which is missing",
         ),
         (
-            Box::new(|dump| dump.sites[2].ages = vec![(65, 1)]),
+            Box::new(|dump| dump.sites[2].ages = vec![(65, 1)].into()),
             "site 2 has a histogram with a bucket beyond 64",
         ),
         (Box::new(|dump| dump.symbols = Some(Symbols::default())), "it has symbols for 0 rows of 41"),

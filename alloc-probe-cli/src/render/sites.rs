@@ -49,8 +49,7 @@ pub fn write<'s>(
     let Options { metric, .. } = *options;
     let whole = metric.of(&profile.dump.totals);
     let all = sites.len();
-    let top: Vec<ShownSite<'_>> =
-        sites.take(options.top).take_while(|site| site.of(metric) > 0).collect();
+    let top: Vec<ShownSite<'_>> = sites.take(options.top).take_while(|site| site.of(metric) > 0).collect();
     let sum: u64 = top.iter().map(|site| site.of(metric)).fold(0, u64::saturating_add);
     let (strong, faint) = (style::STRONG, style::FAINT);
     let what = if metric.is_bytes() { figure(whole, true) } else { format!("{} blocks", count(whole)) };
@@ -117,7 +116,12 @@ fn value(profile: &Profile, site: ShownSite<'_>, metric: Metric) -> String {
 }
 
 /// The stacks of sites, each as lines that no other has.
-fn told_apart(profile: &Profile, sites: &[ShownSite<'_>], detail: Detail, paths: &PathStyle) -> Vec<Vec<Line>> {
+fn told_apart(
+    profile: &Profile,
+    sites: &[ShownSite<'_>],
+    detail: Detail,
+    paths: &PathStyle,
+) -> Vec<Vec<Line>> {
     let mut stacks: Vec<Vec<Line>> =
         sites.iter().map(|site| lines(profile, *site, detail.all_frames, paths)).collect();
     let texts: Vec<Vec<&str>> = stacks
@@ -156,8 +160,11 @@ fn turns(site: ShownSite<'_>) -> Option<String> {
         (least, most) if least == most => plural(most.into(), "turn"),
         (least, most) => format!("{} to {}", count(least.into()), plural(most.into(), "turn")),
     };
-    let stacks =
-        if site.members().len() > 1 { format!(" in {}", plural(site.members().len() as u64, "stack")) } else { String::new() };
+    let stacks = if site.members().len() > 1 {
+        format!(" in {}", plural(site.members().len() as u64, "stack"))
+    } else {
+        String::new()
+    };
     Some(format!("{turns} of a recursion{stacks}"))
 }
 

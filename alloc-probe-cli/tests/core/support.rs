@@ -98,8 +98,8 @@ pub(crate) fn orders() -> Dump {
     sites[0].figures.realloc_calls = 10;
     sites[0].figures.realloc_moves = 4;
     sites[0].figures.moved_bytes = 500 * KIB;
-    sites[0].sizes = vec![(16, 10), (19, 1)];
-    sites[1].sizes = vec![(12, 10)];
+    sites[0].sizes = vec![(16, 10), (19, 1)].into();
+    sites[1].sizes = vec![(12, 10)].into();
     sites[3].figures.long_lived_bytes = 128 * KIB;
     sites[3].figures.long_lived_blocks = 2048;
     let mut totals = Figures::default();

@@ -117,7 +117,7 @@ fn check_own_functions(profile: &Profile) {
     assert!(lines.iter().any(|line| (8..=10).contains(line)), "{lines:?}");
     let nested = profile.sites.iter().any(|site| {
         let names: Vec<&str> =
-            site.frames.iter().map(|id| profile.frames[id.0 as usize].function.as_str()).collect();
+            profile.frames_of(site).map(|id| profile.frames[id.0 as usize].function.as_str()).collect();
         let at = |name| names.iter().position(|function| *function == name);
         matches!((at("shop::stock::shelf"), at("shop::stock::fill")), (Some(shelf), Some(fill)) if shelf < fill)
     });

@@ -136,7 +136,7 @@ fn run(program: &[Blocks], seed: u64) -> Dump {
             ..Figures::default()
         };
         let sizes = vec![(size.ilog2() as u8, figures.total_blocks)];
-        whole.sites.push(Site { stack: main + 1, figures, sizes, ..Site::default() });
+        whole.sites.push(Site { stack: main + 1, figures, sizes: sizes.into(), ..Site::default() });
     }
     symbols.frames.extend(frames);
     whole.symbols = Some(symbols);

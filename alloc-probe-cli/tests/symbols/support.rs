@@ -223,7 +223,7 @@ pub(crate) fn frames(mut dump: Dump, options: &Options) -> (Frames, Report) {
     let frames = profile
         .sites
         .iter()
-        .map(|site| site.frames.iter().map(|id| profile.frames[id.0 as usize].clone()).collect())
+        .map(|site| profile.frames_of(site).map(|id| profile.frames[id.0 as usize].clone()).collect())
         .collect();
     (frames, report)
 }

@@ -115,7 +115,7 @@ fn estimates_of_every_size_are_unbiased() {
         let mut site = Site::default();
         for other in &dump.sites {
             site.figures.add(&other.figures);
-            site.sizes.extend(&other.sizes);
+            site.sizes.extend_from_slice(&other.sizes);
         }
         for (size, blocks) in SIZES {
             let known = known(size, blocks);

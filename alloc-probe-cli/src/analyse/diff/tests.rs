@@ -96,7 +96,7 @@ fn matched_levels(base: &[(&str, u64, u64)], new: &[(&str, u64, u64)]) -> Vec<St
         profile.dump.mode = Mode::Full;
         for Site { sizes, figures, .. } in &mut profile.sites {
             let mean = figures.total_bytes / figures.total_blocks;
-            *sizes = vec![(mean.ilog2() as u8 + 1, figures.total_blocks)];
+            *sizes = vec![(mean.ilog2() as u8 + 1, figures.total_blocks)].into();
         }
         profile
     });

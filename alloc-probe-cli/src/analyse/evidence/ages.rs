@@ -264,7 +264,7 @@ mod tests {
         let activity = Activity::of(&dump).unwrap();
         assert_eq!(activity.active_ns(), 1_000_000_000);
         let ages = |ages: &[(u8, u64)]| {
-            let site = Site { ages: ages.to_vec(), ..Site::default() };
+            let site = Site { ages: ages.to_vec().into(), ..Site::default() };
             Ages::of([site].iter(), &activity).unwrap()
         };
         let leak = ages(&[(9, 12), (10, 512), (11, 476)]);
@@ -274,7 +274,7 @@ mod tests {
         assert!(!ages(&[(10, 100)]).go_on(), "evicts");
         // After 9 s, all of it is in one bucket.
         dump.process.duration_ns = 10_000_000_000;
-        let site = Site { ages: vec![(14, 1000)], ..Site::default() };
+        let site = Site { ages: vec![(14, 1000)].into(), ..Site::default() };
         assert_eq!(Ages::of([site].iter(), &Activity::of(&dump).unwrap()), None);
     }
 }

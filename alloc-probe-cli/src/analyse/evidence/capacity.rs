@@ -81,8 +81,9 @@ fn has_grown(profile: &Profile, site: &Site) -> bool {
     if figures.end_blocks == 0 || (figures.realloc_calls as f64) < figures.total_blocks as f64 * REALLOCATED {
         return false;
     }
-    let is_named =
-        |part: &str| profile.frames_of(site).any(|frame| profile.frames[frame.0 as usize].function.contains(part));
+    let is_named = |part: &str| {
+        profile.frames_of(site).any(|frame| profile.frames[frame.0 as usize].function.contains(part))
+    };
     // What was made smaller, or exactly as large as asked for, has no room to spare.
     if is_named("shrink") || is_named("grow_exact") || is_named("reserve_exact") {
         return false;

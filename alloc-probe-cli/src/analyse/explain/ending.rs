@@ -3,6 +3,7 @@
 use super::run::Run;
 use crate::units::{bytes, count, duration, percent, plural};
 use alloc_probe_format::dump::{Cgroup, Dump, Ended};
+use alloc_probe_format::metric::Metric;
 
 /// None where it came to an end of its own.
 pub(super) fn sentence(run: &Run<'_>) -> Option<String> {
@@ -99,7 +100,7 @@ fn last_growth(run: &Run<'_>) -> Option<String> {
             younger.map(|(_, blocks)| *blocks as f64).sum()
         };
         let all = of(u8::MAX);
-        if all > 0.0 { (shown.figures().end_bytes as f64 * of(bucket) / all) as u64 } else { 0 }
+        if all > 0.0 { (shown.of(Metric::EndBytes) as f64 * of(bucket) / all) as u64 } else { 0 }
     };
     let most = (0..run.sites.len()).map(|site| (site, young(site))).max_by_key(|(_, bytes)| *bytes);
     let place = most.filter(|(_, bytes)| *bytes > 0).map_or_else(String::new, |(site, young)| {
@@ -129,7 +130,8 @@ mod tests {
         let end_bytes = dump.totals.end_bytes;
         let figures = Figures { end_bytes, end_blocks: 4_000, ..Figures::default() };
         let ages = vec![(9, 512), (12, 4_000 - 512)];
-        let profile = profile(dump, vec![("app::leak:1", Site { figures, ages, ..Site::default() })]);
+        let profile =
+            profile(dump, vec![("app::leak:1", Site { figures, ages: ages.into(), ..Site::default() })]);
         let sites = shown(&profile, Metric::EndBytes, Detail::default());
         last_growth(&Run::new(&profile, &sites, None, None)).unwrap()
     }

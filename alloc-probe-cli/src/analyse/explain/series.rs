@@ -2,8 +2,8 @@
 
 use crate::analyse::fold;
 use crate::analyse::sites::{ShownSite, ShownSites};
-use alloc_probe_format::metric::Metric;
 use crate::profile::{FrameId, Profile, Role};
+use alloc_probe_format::metric::Metric;
 use std::collections::HashMap;
 
 /// The sites of earlier dumps of a run, the earliest first.

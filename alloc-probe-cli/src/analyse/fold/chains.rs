@@ -309,7 +309,10 @@ mod tests {
         let inner = [one, other].map(|caller| chains.call(caller, Link { step: 't', function: None }));
         assert_ne!(one, other);
         let same = chains.join_twins();
-        assert_eq!([one, other, inner[0], inner[1]].map(|call| same[call as usize]), [one, one, inner[0], inner[0]]);
+        assert_eq!(
+            [one, other, inner[0], inner[1]].map(|call| same[call as usize]),
+            [one, one, inner[0], inner[0]]
+        );
         let has = |links: &[Link<char>]| Links(links.iter().map(|link| Some(*link)).collect()).have_twins();
         assert!(has(&[link(Some(1)), link(None)]));
         assert!(!has(&[link(Some(1)), Link { step: 't', function: None }, link(Some(1))]));

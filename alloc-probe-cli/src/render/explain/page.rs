@@ -169,7 +169,12 @@ fn sites_of(
 }
 
 /// Where the most is live, whether or not anything is to be said of it; an empty line stands before that.
-fn largest(profile: &Profile, sites: &ShownSites<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+fn largest(
+    profile: &Profile,
+    sites: &ShownSites<'_>,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if sites.is_empty() {
         return Ok(());
     }

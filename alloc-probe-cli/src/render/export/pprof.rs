@@ -481,7 +481,7 @@ pub(super) mod tests {
         let site = |stack, total_bytes, sizes: &[(u8, u64)]| Site {
             stack,
             figures: Figures { total_bytes, total_blocks: 1, end_bytes: 1, ..Figures::default() },
-            sizes: sizes.to_vec(),
+            sizes: sizes.to_vec().into(),
             ..Site::default()
         };
         let image = |path: &str, load_address| Image {

@@ -138,7 +138,7 @@ pub struct Heap {
     pub elsewhere_bytes: u64,
     /// Free bytes between blocks in use by the size of the hole: bucket *b* counts the holes of 2^*b* to 2^(*b*+1) − 1
     /// bytes. Empty where they are not known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
     pub holes: Histogram,
 }
 

@@ -156,7 +156,7 @@ mod tests {
     fn a_dump_is_read_back_as_written() {
         let mut dump = Dump { format: FORMAT.into(), version: VERSION, mode: Mode::Full, ..Dump::default() };
         dump.stacks.push(StackNode { kind: FrameKind::Root, ..StackNode::default() });
-        dump.sites.push(Site { stack: 0, sizes: vec![(4, 2)], ..Site::default() });
+        dump.sites.push(Site { stack: 0, sizes: vec![(4, 2)].into(), ..Site::default() });
         dump.images.push(Image { load_address: u64::MAX, ..Image::default() });
         let text = serde_json::to_string(&dump).unwrap();
         assert_eq!(serde_json::from_str::<Dump>(&text).unwrap(), dump);

@@ -69,7 +69,7 @@ fn run(seed: u64, factor: f64) -> Profile {
     let mut profile = profile(&sites);
     for (site, (bytes, blocks, bucket)) in profile.sites.iter_mut().zip(&figures) {
         site.figures = Figures { peak_bytes: *bytes, peak_blocks: *blocks, ..site.figures };
-        site.sizes = vec![(*bucket, *blocks)];
+        site.sizes = vec![(*bucket, *blocks)].into();
     }
     (profile.dump.mode, profile.dump.sample_bytes) = (Mode::Sample, Some(MEAN));
     profile
@@ -82,10 +82,7 @@ fn pairs(base: &Profile, new: &Profile) -> Vec<(u64, Pair)> {
         Some(profile.frames[frame.0 as usize].function.clone())
     };
     let of = |profile: &Profile, name: &str| {
-        let site = profile
-            .sites
-            .iter()
-            .position(|site| function(profile, site) .as_deref() == Some(name))?;
+        let site = profile.sites.iter().position(|site| function(profile, site).as_deref() == Some(name))?;
         Some(Sites { sites: vec![site as u32], figures: profile.sites[site].figures, ..Sites::default() })
     };
     let pairs = (0..SITES).map(|site| {

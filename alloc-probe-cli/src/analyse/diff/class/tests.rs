@@ -185,12 +185,16 @@ fn growth_in_other_steps_is_capacity() {
         &[Class::Capacity],
     );
     check_site(
-        |site| site.sizes = vec![(6, 100)],
-        |site| site.sizes = vec![(6, 80), (7, 20)],
+        |site| site.sizes = vec![(6, 100)].into(),
+        |site| site.sizes = vec![(6, 80), (7, 20)].into(),
         &[Class::Capacity],
     );
-    check_site(|site| site.sizes = vec![(6, 100)], |site| site.sizes = vec![(6, 95), (7, 5)], &[]);
-    check_site(|site| site.sizes = vec![(6, 100)], |site| site.sizes = vec![], &[]);
+    check_site(
+        |site| site.sizes = vec![(6, 100)].into(),
+        |site| site.sizes = vec![(6, 95), (7, 5)].into(),
+        &[],
+    );
+    check_site(|site| site.sizes = vec![(6, 100)].into(), |site| site.sizes = vec![].into(), &[]);
 }
 
 #[test]
@@ -214,7 +218,7 @@ fn lifetimes_are_held_against_those_of_the_other_sites() {
     let stack = [("a::f:7 < a::main:2", 100, 6400)];
     let lived = |profile: &mut Profile, buckets: [u8; 4]| {
         for (site, bucket) in profile.sites.iter_mut().zip(buckets) {
-            site.lifetimes = vec![(bucket, site.figures.total_blocks)];
+            site.lifetimes = vec![(bucket, site.figures.total_blocks)].into();
         }
     };
     let check = |unit_ns: f64, buckets: [u8; 4], expected: &[Class]| {

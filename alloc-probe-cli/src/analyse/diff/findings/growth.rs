@@ -121,14 +121,15 @@ mod tests {
                 (8, 128),
                 (9, 256),
                 (10, 488),
-            ],
+            ]
+            .into(),
             ..Site::default()
         }
     }
 
     /// As many, but they were all there after 40 ms.
     fn settled() -> Site {
-        Site { ages: vec![(10, 1_000)], ..leak() }
+        Site { ages: vec![(10, 1_000)].into(), ..leak() }
     }
 
     /// What is said of a new run with this site, after a base with that one.
@@ -163,7 +164,7 @@ mod tests {
         assert!(of(Site::default(), settled()).is_empty());
         let evicting = Site {
             figures: Figures { lifetime_sum_ns: 900 * 100_000_000, ..leak().figures },
-            ages: vec![(7, 1_000)],
+            ages: vec![(7, 1_000)].into(),
             ..Site::default()
         };
         assert!(of(leak(), evicting).is_empty(), "only the base grows");

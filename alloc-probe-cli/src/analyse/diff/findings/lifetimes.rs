@@ -233,7 +233,7 @@ mod tests {
         // Freed after 10 ms in the base; never in the new run, where they are 256 to 512 ms old.
         let kept =
             Figures { lifetime_sum_ns: 0, end_blocks: 16, end_bytes: 16 * MIB, ..batches(0, 16).figures };
-        let kept = Site { figures: kept, ages: vec![(9, 16)], ..Site::default() };
+        let kept = Site { figures: kept, ages: vec![(9, 16)].into(), ..Site::default() };
         let findings = of(1_000, batches(10, 16), 1_000, kept);
         assert_eq!(findings[0].bytes, signed(16 * MIB));
         assert!(findings[0].sentence.starts_with("16.0 MiB more is live at the end"), "{findings:?}");

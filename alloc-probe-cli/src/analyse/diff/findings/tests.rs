@@ -180,7 +180,7 @@ fn what_both_retain_is_said_where_it_is_a_quarter() {
 fn fragmentation_has_those_who_hold_the_pages() {
     let mut new = run();
     heap(&mut new).fragmented_bytes = 28 * MIB;
-    heap(&mut new).holes = vec![(6, 10), (11, 8_192)];
+    heap(&mut new).holes = vec![(6, 10), (11, 8_192)].into();
     let pages = SitePages { fragmented_bytes: 27 * MIB, ..SitePages::default() };
     let mut base = run();
     add(&mut base, &["app::rows"], Site { figures: live(4 * MIB, 8_192), ..Site::default() });
@@ -212,7 +212,7 @@ fn grown() -> Site {
         end_blocks: 1,
         ..Figures::default()
     };
-    Site { figures, ages: vec![(10, 1)], sizes: vec![(20, 1), (24, 1)], ..Site::default() }
+    Site { figures, ages: vec![(10, 1)].into(), sizes: vec![(20, 1), (24, 1)].into(), ..Site::default() }
 }
 
 const PUSH: &[&str] = &["alloc::raw_vec::RawVecInner<A>::grow_amortized", "app::export", "app::main"];
@@ -250,7 +250,7 @@ fn what_both_keep_comes_last_and_says_so() {
     let kinds: Vec<Kind> = found(&base, &new).iter().map(|finding| finding.kind).collect();
     assert_eq!(kinds, [Kind::Retained, Kind::CapacityKept]);
     // In one run it's too young to be called kept, but as large: that is no difference.
-    base.sites[0].ages = vec![(7, 1)];
+    base.sites[0].ages = vec![(7, 1)].into();
     assert!(found(&base, &new).iter().all(|finding| finding.kind != Kind::CapacityKept || finding.in_both));
 }
 
@@ -268,7 +268,7 @@ fn capacity_that_is_explained_is_not_named() {
     assert!(new(&["alloc::raw_vec::RawVecInner<A>::shrink_unchecked", "app::export"], unchanged).is_empty());
     assert!(new(&["alloc::raw_vec::RawVecInner<A>::grow_exact", "app::export"], unchanged).is_empty());
     // Changed of late, or gone.
-    assert!(new(PUSH, |site| site.ages = vec![(7, 1)]).is_empty());
+    assert!(new(PUSH, |site| site.ages = vec![(7, 1)].into()).is_empty());
     assert!(new(PUSH, |site| (site.figures.end_bytes, site.figures.end_blocks) = (0, 0)).is_empty());
     // Never reallocated: `with_capacity`, or a table that is made anew when it grows.
     assert!(new(PUSH, |site| site.figures.realloc_calls = 0).is_empty());
@@ -283,7 +283,7 @@ fn capacity_that_is_explained_is_not_named() {
 fn only_old_blocks_count() {
     let mut new = run();
     let site = Site {
-        ages: vec![(7, 3), (10, 1)],
+        ages: vec![(7, 3), (10, 1)].into(),
         figures: Figures { end_blocks: 4, ..grown().figures },
         ..grown()
     };

@@ -62,8 +62,7 @@ impl Likeness {
             positions.add(position(step.line, step.column));
         }
         let may_share = |step: &&Step| {
-            functions.may_have(step.function.0)
-                || positions.may_have(position(step.line, step.column))
+            functions.may_have(step.function.0) || positions.may_have(position(step.line, step.column))
         };
         base.iter().filter(may_share).map(|step| self.weight(step.function)).sum()
     }
@@ -80,8 +79,7 @@ impl Likeness {
 
     fn shared(&self, base: Step, new: Step) -> f32 {
         if base.function == new.function {
-            return self.weight(base.function)
-                * if is_line(base, new) { SAME_LINE } else { SAME_FUNCTION };
+            return self.weight(base.function) * if is_line(base, new) { SAME_LINE } else { SAME_FUNCTION };
         }
         let file = |step: Step| self.files[step.function.0 as usize];
         let is_position =

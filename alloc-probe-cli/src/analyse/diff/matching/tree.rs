@@ -4,8 +4,8 @@ use super::amount::Amount;
 use super::below::{Below, Calls};
 use super::few::Few;
 use super::node::{NOBODY, Node, ROOT};
-use crate::analyse::diff::key::FunctionId;
 use crate::analyse::diff::chain::Grouped;
+use crate::analyse::diff::key::FunctionId;
 use crate::analyse::diff::step::Step;
 use crate::profile::Profile;
 

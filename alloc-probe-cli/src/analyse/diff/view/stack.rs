@@ -47,10 +47,7 @@ impl Stack {
             }
         };
         let (base_frames, new_frames) = (frames(base, &functions.base), frames(new, &functions.new));
-        let called = Step {
-            base: called(base, &functions.base),
-            new: called(new, &functions.new),
-        };
+        let called = Step { base: called(base, &functions.base), new: called(new, &functions.new) };
         Stack {
             called: (!detail.all_frames && (called.base.is_some() || called.new.is_some())).then_some(called),
             steps: align(functions, &base_frames, &new_frames),

@@ -4,6 +4,7 @@ use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::{Run, largest_first};
 use crate::units::{bytes, duration};
 use alloc_probe_format::dump::TimelineSample;
+use alloc_probe_format::metric::Metric;
 
 /// A timeline with fewer samples does not tell whether the heap has settled.
 const LEAST_SAMPLES: usize = 8;
@@ -31,7 +32,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     if samples.len() < LEAST_SAMPLES || grew || dump.totals.end_bytes == 0 {
         return Vec::new();
     }
-    let live = run.sites.iter().map(|site| site.figures().end_bytes).enumerate();
+    let live = run.sites.iter().map(|site| site.of(Metric::EndBytes)).enumerate();
     let sites = largest_first(live.filter(|(_, bytes)| *bytes > 0).collect());
     let mut evidence = vec![format!(
         "at most {} were live while the first half of the blocks was allocated, and {} after that, in {}",
@@ -60,10 +61,9 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyse::evidence::fixtures::{profile, run};
     use crate::analyse::fold::Detail;
     use crate::analyse::sites::shown;
-    use alloc_probe_format::metric::Metric;
-    use crate::analyse::evidence::fixtures::{profile, run};
 
     /// Whether nothing is of concern in a run with so much live at each of its 400 samples.
     fn is_silent(live_kib: impl Fn(u64) -> u64) -> bool {

@@ -34,7 +34,12 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
         evidence.extend(stack.map(|stack| describe(run, stack, deepest.deepest_bytes)));
         evidence.extend(stack.and_then(|stack| repeated(run, stack)));
         let site = stack.and_then(|stack| {
-            let member = run.profile.sites.iter().position(|site| run.profile.frames_of(site).eq(stack.frames.iter().copied()))? as u32;
+            let member = run
+                .profile
+                .sites
+                .iter()
+                .position(|site| run.profile.frames_of(site).eq(stack.frames.iter().copied()))?
+                as u32;
             run.sites.iter().position(|site| site.members().contains(&member))
         });
         Some(Finding {

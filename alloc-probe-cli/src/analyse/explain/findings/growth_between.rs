@@ -6,6 +6,7 @@ use crate::analyse::explain::run::Run;
 use crate::analyse::explain::series::Series;
 use crate::analyse::sampling;
 use crate::units::{bytes, duration, plural};
+use alloc_probe_format::metric::Metric;
 use std::cmp::Reverse;
 
 /// What is smaller than this is not spoken of.
@@ -58,7 +59,7 @@ pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
     times.push(run.profile.dump.process.duration_ns);
     let steps = run.sites.iter().enumerate().filter_map(|(index, site)| {
         let mut held = series.held(run.profile, site);
-        held.push(site.figures().end_bytes);
+        held.push(site.of(Metric::EndBytes));
         // Of two dumps, whatever is in flight may have more in the second: ages must say so as well.
         let by_ages = run.growing.iter().any(|(growing, _)| *growing == index);
         Steps::of(index, held, &times).filter(|steps| steps.held.len() > 2 || by_ages)
@@ -131,7 +132,6 @@ mod tests {
     use crate::analyse::sites::shown;
     use crate::profile::{Profile, Site};
     use alloc_probe_format::dump::{Figures, Mode};
-    use alloc_probe_format::metric::Metric;
 
     const MIB: u64 = 1 << 20;
 
@@ -146,9 +146,8 @@ mod tests {
         };
         let profiles: Vec<Profile> = (1..).zip(held).map(|(number, held)| dump(number, held)).collect();
         let mut series = Series::default();
-        let sites: Vec<_> = (profiles.iter())
-            .map(|profile| shown(profile, Metric::EndBytes, Detail::default()))
-            .collect();
+        let sites: Vec<_> =
+            (profiles.iter()).map(|profile| shown(profile, Metric::EndBytes, Detail::default())).collect();
         profiles[..2].iter().zip(&sites).for_each(|(profile, sites)| series.add(profile, sites));
         let sites = &sites[2];
         find(&Run::new(&profiles[2], sites, None, Some(&series)), &series)

@@ -7,6 +7,7 @@ use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::{Run, largest_first};
 use crate::units::{bytes, duration};
 use alloc_probe_format::dump::TimelineSample;
+use alloc_probe_format::metric::Metric;
 
 /// Parts of a spike that are less than this part of it are not listed.
 const LISTED: u64 = 100;
@@ -144,7 +145,7 @@ fn by_timeline(run: &Run<'_>) -> Option<Finding> {
 /// What was live at the peak and is no more: it was on these pages, as far as can be known.
 fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
     let over =
-        run.sites.iter().map(|site| site.figures().peak_bytes.saturating_sub(site.figures().end_bytes));
+        run.sites.iter().map(|site| site.of(Metric::PeakBytes).saturating_sub(site.of(Metric::EndBytes)));
     let mut parts = largest_first(over.enumerate().collect());
     let whole: u64 = parts.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
     parts.retain(|(_, bytes)| *bytes > 0 && *bytes >= whole / LISTED);
@@ -154,10 +155,9 @@ fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyse::evidence::fixtures::{profile, run};
     use crate::analyse::fold::Detail;
     use crate::analyse::sites::shown;
-    use alloc_probe_format::metric::Metric;
-    use crate::analyse::evidence::fixtures::{profile, run};
     use alloc_probe_format::dump::Dump;
 
     const MIB: u64 = 1 << 20;

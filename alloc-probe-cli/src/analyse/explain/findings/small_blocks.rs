@@ -4,6 +4,7 @@ use crate::analyse::evidence::words::{bucket, heaviest};
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::{Run, largest_first};
 use crate::units::{bytes, count, percent};
+use alloc_probe_format::metric::Metric;
 
 /// Sites that are described.
 const DESCRIBED: usize = 2;
@@ -16,7 +17,7 @@ const LISTED: u64 = 20;
 pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     let slack = run.by_site(|site| site.pages.slack_bytes);
     let mut sites = largest_first(
-        slack.into_iter().filter(|(site, _)| run.sites.get(*site).figures().end_blocks >= MANY).collect(),
+        slack.into_iter().filter(|(site, _)| run.sites.get(*site).of(Metric::EndBlocks) >= MANY).collect(),
     );
     let all: u64 = sites.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
     if all < run.large_bytes() {
@@ -35,8 +36,8 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
             bytes(figures.end_bytes),
             bytes(*slack)
         );
-        if let Some((size, blocks)) =
-            heaviest(&shown.histogram(|site| &site.sizes)).filter(|(_, blocks)| *blocks > figures.total_blocks / 2)
+        if let Some((size, blocks)) = heaviest(&shown.histogram(|site| &site.sizes))
+            .filter(|(_, blocks)| *blocks > figures.total_blocks / 2)
         {
             text +=
                 &format!("; {} of its blocks have {}", percent(blocks, figures.total_blocks), bucket(size));

@@ -4,6 +4,7 @@ use crate::analyse::evidence::activity::Activity;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::{Run, largest_first};
 use crate::units::{bytes, count, duration, percent, plural};
+use alloc_probe_format::metric::Metric;
 
 /// What an allocation and its free take at the least and at the most, by the allocators in use: nanoseconds.
 const COST_NS: (u64, u64) = (10, 100);
@@ -23,7 +24,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     if blocks.saturating_mul(COST_NS.1) < LEAST_COST_NS.max(active_ns / PART) {
         return Vec::new();
     }
-    let temporary = run.sites.iter().map(|site| site.figures().temporary_blocks).enumerate();
+    let temporary = run.sites.iter().map(|site| site.of(Metric::TemporaryBlocks)).enumerate();
     let mut sites = largest_first(temporary.collect());
     sites.retain(|(_, of_site)| *of_site > 0 && *of_site >= blocks / LISTED);
     // What they had asked for, where all of a site's blocks are of a size.
