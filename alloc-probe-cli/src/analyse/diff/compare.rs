@@ -109,7 +109,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         _ => TypesTold::ByEither,
     };
     let functions = Functions::of(&base.frames, &new.frames, told);
-    let lines = Lines::of(&functions);
+    let lines = Lines::of(&functions, order != Ordering::Equal);
     let [base_lost, new_lost] = lost::lost([base, new], &functions, &lines, may_lose);
     let (base_grouped, new_grouped) = join(
         || chain::group(base, &functions.base, &functions, &base_lost),

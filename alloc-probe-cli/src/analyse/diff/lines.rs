@@ -1,10 +1,13 @@
 //! Which line of a function in the base is which in the new build.
 //!
 //! In two builds of the same source a line is the same line. Between two versions, lines inserted above a function
-//! shift all of its lines by one number, which the lines seen on both sides give away.
+//! shift all of its lines by one number, which the lines seen on both sides give away. Of builds that should be of one
+//! source, lines were inserted only if what comes after them in the file is shifted as well: where the optimiser leaves
+//! other lines of a function, those can look shifted by themselves.
 
 use super::key::{FunctionId, Functions, Key};
 use crate::profile::Role;
+use rustc_hash::FxHashMap;
 
 /// How many pairs of lines of a function are tried for the shift between them; with more, only some are.
 const MAX_TRIES: usize = 4096;
@@ -25,8 +28,8 @@ struct Seen {
 }
 
 impl Lines {
-    /// Learns from all of the program's frames.
-    pub(super) fn of(functions: &Functions) -> Lines {
+    /// Learns from all of the program's frames. `is_one_code`: both builds should be of the same source.
+    pub(super) fn of(functions: &Functions, is_one_code: bool) -> Lines {
         let mut seen = vec![Seen::default(); functions.count];
         let is_telling = |key: &&Key| key.role == Role::Program && key.line > 0;
         for key in functions.base.iter().filter(is_telling) {
@@ -42,6 +45,9 @@ impl Lines {
             }
             function.shift = function.find_shift();
         }
+        if is_one_code {
+            leave_alone(&mut seen, functions);
+        }
         Lines { functions: seen }
     }
 
@@ -49,6 +55,32 @@ impl Lines {
     pub(super) fn in_new(&self, function: FunctionId, line: u32) -> u32 {
         let shift = self.functions[function.0 as usize].shift.filter(|_| line > 0).unwrap_or(0);
         u32::try_from(i64::from(line) + shift).unwrap_or(line)
+    }
+}
+
+/// Takes back the shifts of functions behind which more lines of the file are as they were than are shifted as well.
+fn leave_alone(seen: &mut [Seen], functions: &Functions) {
+    let file = |function: usize| functions.known.get(function).and_then(|function| function.file);
+    // By file and shift, the lines of the base that have it.
+    let mut lines: FxHashMap<(u32, i64), Vec<u32>> = FxHashMap::default();
+    for (number, function) in seen.iter().enumerate() {
+        if let (Some(file), Some(shift)) = (file(number), function.shift) {
+            lines.entry((file, shift)).or_default().extend(function.met(shift));
+        }
+    }
+    lines.values_mut().for_each(|lines| lines.sort_unstable());
+    for (number, function) in seen.iter_mut().enumerate() {
+        let (Some(file), Some(shift), Some(first)) = (file(number), function.shift, function.base.first())
+        else {
+            continue;
+        };
+        let behind = |shift: i64| {
+            let lines = lines.get(&(file, shift)).map_or(&[][..], Vec::as_slice);
+            lines.len() - lines.partition_point(|line| line < first)
+        };
+        if behind(0) >= behind(shift) {
+            function.shift = Some(0);
+        }
     }
 }
 
@@ -69,7 +101,12 @@ impl Seen {
 
     /// How many lines of the base, shifted, are lines of the new build.
     fn meet(&self, shift: i64) -> usize {
-        self.base.iter().filter(|line| has(&self.new, i64::from(**line) + shift)).count()
+        self.met(shift).count()
+    }
+
+    /// These lines of the base.
+    fn met(&self, shift: i64) -> impl Iterator<Item = u32> {
+        self.base.iter().copied().filter(move |line| has(&self.new, i64::from(*line) + shift))
     }
 }
 
@@ -80,6 +117,7 @@ fn has(lines: &[u32], line: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyse::functions::Function;
 
     fn check(base: &[u32], new: &[u32], pairs: &[(u32, u32)]) {
         let keys = |lines: &[u32]| {
@@ -93,7 +131,7 @@ mod tests {
             lines.iter().map(key).collect()
         };
         let functions = Functions { base: keys(base), new: keys(new), count: 1, known: Vec::new() };
-        let lines = Lines::of(&functions);
+        let lines = Lines::of(&functions, false);
         for &(base, new) in pairs {
             assert_eq!(lines.in_new(FunctionId(0), base), new, "{base}");
         }
@@ -108,6 +146,40 @@ mod tests {
     fn lines_inserted_above_shift_them_all() {
         check(&[10, 13, 16], &[13, 16, 19], &[(10, 13), (13, 16), (16, 19)]);
         check(&[10], &[14], &[(10, 14)]);
+    }
+
+    /// Where a line of the first of several functions of one file is in the new build, by the lines of each on both sides.
+    fn in_one_code(of_functions: &[(&[u32], &[u32])], line: u32) -> u32 {
+        let keys = |side: fn(&(&[u32], &[u32])) -> Vec<u32>| {
+            let of_function = |(number, of): (u32, &(&[u32], &[u32]))| {
+                let key = move |line: u32| Key {
+                    function: FunctionId(number),
+                    of_type: number,
+                    line,
+                    column: 0,
+                    role: Role::Program,
+                };
+                side(of).into_iter().map(key).collect::<Vec<_>>()
+            };
+            (0..).zip(of_functions).flat_map(of_function).collect()
+        };
+        let count = of_functions.len();
+        let functions = Functions {
+            base: keys(|of| of.0.to_vec()),
+            new: keys(|of| of.1.to_vec()),
+            count,
+            types: count,
+            known: vec![Function { file: Some(0), is_named: true, is_known: true }; count],
+        };
+        Lines::of(&functions, true).in_new(FunctionId(0), line)
+    }
+
+    #[test]
+    fn in_one_code_a_function_is_not_shifted_by_itself() {
+        // The methods of derived traits: each build has lost other lines.
+        let derived = (&[6, 39, 40, 41][..], &[7, 40][..]);
+        assert_eq!(in_one_code(&[derived, (&[12, 45, 48], &[12, 45, 48])], 40), 40);
+        assert_eq!(in_one_code(&[(&[20, 23], &[50, 53]), (&[10, 13], &[10, 13]), (&[30], &[60])], 20), 50);
     }
 
     #[test]
