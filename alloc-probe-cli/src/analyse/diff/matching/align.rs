@@ -363,11 +363,7 @@ impl<'a> Compared<'a> {
         let mut frontier = class.nodes[1 - side].clone();
         for _ in 0..MAX_LOST {
             frontier = frontier.iter().flat_map(|node| theirs.node(*node).children.iter().copied()).collect();
-            let is_it = |node: &u32| {
-                let Step { function, line, .. } = theirs.node(*node).step;
-                function == step.function && (line == step.line || line == 0 || step.line == 0)
-            };
-            if frontier.iter().any(is_it) {
+            if frontier.iter().any(|node| is_line_of(step, theirs.node(*node).step)) {
                 return true;
             }
         }
@@ -422,17 +418,24 @@ impl<'a> Compared<'a> {
         There { amount, own, keys, classes }
     }
 
-    /// How much it is to be believed that the other build lost the frame of a call: that what is below it is right here.
+    /// How much it is to be believed that the other build lost the frame of a call: that what is below it is right here. What
+    /// may be the call itself, such as one of its function that has no line, is no sign of that.
     fn lost(&self, side: usize, open: u32, there: &There) -> Option<f32> {
         let other = 1 - side;
         let tree = self.builds.trees[side];
+        let itself = self.step(side, open);
         // A callee of the lost one may be called from here as well.
         let children = &tree.node(open).children;
         let mut called: Vec<usize> =
-            children.iter().flat_map(|child| there.classes.of(tree.node(*child).step)).collect();
+            children.iter().flat_map(|child| there.classes.beside(itself, tree.node(*child).step)).collect();
         called.sort_unstable();
         called.dedup();
-        let mut amount = there.amount.clone();
+        let mut may_be_it = Amount::default();
+        self.open[other]
+            .iter()
+            .filter(|theirs| is_line_of(itself, self.step(other, **theirs)))
+            .for_each(|theirs| may_be_it.add(&self.amount(other, *theirs)));
+        let mut amount = there.amount.since(&may_be_it);
         let mut called_keys = Keys::default();
         for class in called {
             amount.add(&self.room(side, class));
@@ -452,7 +455,7 @@ impl<'a> Compared<'a> {
                 }
                 for child in node.children.iter() {
                     let step = tree.node(*child).step;
-                    if there.keys.has(step) || called_keys.has(step) {
+                    if there.keys.has_beside(itself, step) || called_keys.has_beside(itself, step) {
                         met += tree.node(*child).blocks;
                     } else {
                         next.push(*child);
@@ -478,7 +481,7 @@ impl<'a> Compared<'a> {
     fn relation(&self, side: usize, ours: Step, theirs: Step) -> Relation {
         let other = 1 - side;
         if ours.function == theirs.function {
-            return match ours.line == theirs.line || ours.line == 0 || theirs.line == 0 {
+            return match is_line_of(ours, theirs) {
                 true => Relation::SameLine,
                 false => Relation::SameFunction,
             };
@@ -526,16 +529,23 @@ impl Keys {
         self.0.entry(step.function).or_default().push((step.line, number));
     }
 
-    /// The numbers of calls of a step's function, unless the lines say that they are others.
-    fn of(&self, step: Step) -> impl Iterator<Item = usize> {
+    /// The numbers of calls of a step's function, unless the lines say that they are others, and of those that may be another
+    /// step itself.
+    fn beside(&self, itself: Step, step: Step) -> impl Iterator<Item = usize> {
         let calls = self.0.get(&step.function).map_or(&[][..], Vec::as_slice);
-        let is_line = move |line: u32| line == step.line || line == 0 || step.line == 0;
-        calls.iter().filter(move |(line, _)| is_line(*line)).map(|(_, number)| *number)
+        let at = move |line: u32| Step { line, ..step };
+        let is_it = move |line: u32| is_line_of(step, at(line)) && !is_line_of(itself, at(line));
+        calls.iter().filter(move |(line, _)| is_it(*line)).map(|(_, number)| *number)
     }
 
-    fn has(&self, step: Step) -> bool {
-        self.of(step).next().is_some()
+    fn has_beside(&self, itself: Step, step: Step) -> bool {
+        self.beside(itself, step).next().is_some()
     }
+}
+
+/// Whether two steps are of one function, and no line says that they are others.
+fn is_line_of(one: Step, other: Step) -> bool {
+    one.function == other.function && (one.line == other.line || one.line == 0 || other.line == 0)
 }
 
 /// What names and positions say, the surest first.
