@@ -57,6 +57,8 @@ const LEAST_OTHER_FUNCTION: f32 = 0.5;
 const LEAST_LOST: f32 = 0.45;
 /// So much of a call's blocks must find room in what another, which has a counterpart already, has too much.
 const LEAST_ROOM: f32 = 0.8;
+/// Fewer blocks than these may be anybody's.
+const TELLING_BLOCKS: u64 = 8;
 
 impl Alignment {
     pub(super) fn of(builds: &Builds<'_>) -> Alignment {
@@ -86,7 +88,10 @@ impl Alignment {
                 let is_loose = nodes.any(|node| loose.contains(&node));
                 class.kind.max(callers).max(if is_loose { MatchKind::Subsequence } else { MatchKind::Exact })
             };
-            places.extend(classes.into_iter().map(|class| {
+            // A class of which part was lost has nothing left.
+            let classes =
+                classes.into_iter().filter(|class| !class.nodes[0].is_empty() || !class.nodes[1].is_empty());
+            places.extend(classes.map(|class| {
                 let kind = kind(&class);
                 Place::new(at as u32, class.nodes.map(Few::from), kind)
             }));
@@ -143,6 +148,8 @@ enum Explanation {
     Joins { side: usize, node: u32, class: usize },
     /// The other build lost its frame.
     Lost { side: usize, node: u32 },
+    /// The other build lost its frame in part of the calls: what it has too little of there, it has right here.
+    LostInPart { side: usize, class: usize },
 }
 
 impl<'a> Compared<'a> {
@@ -252,20 +259,16 @@ impl<'a> Compared<'a> {
                     }
                     Explanation::Lost { side, node } if self.is_open(side, node) => {
                         self.close(side, node);
-                        // Where a program begins, no code of another version can be.
-                        let is_entry = self.nodes[side].contains(&ROOT);
-                        self.nodes[side].push(node);
-                        let is_sure =
-                            self.builds.may_lose[1 - side] && (self.builds.is_by_optimiser || is_entry);
-                        let Node { children, groups, .. } = self.builds.trees[side].node(node);
-                        let children = children.to_vec();
-                        if !is_sure {
-                            self.loose.extend(children.iter().map(|child| (side, *child)));
-                            if !groups.is_empty() {
-                                self.kind = self.kind.max(MatchKind::Subsequence);
-                            }
-                        }
-                        self.add(if side == 0 { [children, vec![]] } else { [vec![], children] });
+                        let mut nodes = [Vec::new(), Vec::new()];
+                        nodes[side].push(node);
+                        self.open_up(side, nodes);
+                        changed = true;
+                        break;
+                    }
+                    Explanation::LostInPart { side, class } => {
+                        let nodes = std::mem::take(&mut self.classes[class].nodes);
+                        self.by_step.retain(|_, of| *of != class);
+                        self.open_up(side, nodes);
                         changed = true;
                         break;
                     }
@@ -276,6 +279,28 @@ impl<'a> Compared<'a> {
                 return;
             }
         }
+    }
+
+    /// Takes what some calls call for called right here, as this side shows their frame, and the other build lost it.
+    fn open_up(&mut self, side: usize, nodes: [Vec<u32>; 2]) {
+        // Where a program begins, no code of another version can be.
+        let is_entry = self.nodes[side].contains(&ROOT);
+        let is_sure = self.builds.may_lose[1 - side] && (self.builds.is_by_optimiser || is_entry);
+        let mut callees = [Vec::new(), Vec::new()];
+        for of in [0, 1] {
+            for node in &nodes[of] {
+                let Node { children, groups, .. } = self.builds.trees[of].node(*node);
+                callees[of].extend_from_slice(children);
+                if !is_sure && !groups.is_empty() {
+                    self.kind = self.kind.max(MatchKind::Subsequence);
+                }
+            }
+            if !is_sure {
+                self.loose.extend(callees[of].iter().map(|callee| (of, *callee)));
+            }
+            self.nodes[of].extend(&nodes[of]);
+        }
+        self.add(callees);
     }
 
     fn is_open(&self, side: usize, node: u32) -> bool {
@@ -289,6 +314,14 @@ impl<'a> Compared<'a> {
     /// All explanations that are to be believed, each with how much.
     fn explanations(&self) -> Vec<(f32, Explanation)> {
         let mut found = Vec::new();
+        // Where the code may be another, what was called there may be called right here now.
+        let may_lose = |side: &usize| self.builds.is_by_optimiser && self.builds.may_lose[1 - side];
+        for side in [0, 1].into_iter().filter(may_lose) {
+            for class in 0..self.classes.len() {
+                let score = self.lost_in_part(side, class);
+                found.extend(score.map(|score| (score, Explanation::LostInPart { side, class })));
+            }
+        }
         let [base, new] = &self.open;
         if base.is_empty() && new.is_empty() {
             return found;
@@ -379,16 +412,16 @@ impl<'a> Compared<'a> {
     /// What the other side of a class has beyond this one.
     fn room(&self, side: usize, class: usize) -> Amount {
         let amount = |side: usize| self.calls(side, &self.classes[class].nodes[side]).amount();
-        let blocks = |side: usize| -> u64 {
-            self.classes[class].nodes[side]
-                .iter()
-                .map(|node| self.builds.trees[side].node(*node).blocks)
-                .sum()
-        };
-        if !self.builds.sizes_tell && blocks(1 - side) <= blocks(side) {
+        if !self.builds.sizes_tell && self.blocks(1 - side, class) <= self.blocks(side, class) {
             return Amount::default();
         }
         amount(1 - side).beyond(&amount(side), self.builds.sizes_tell)
+    }
+
+    /// How many blocks are allocated below one side of a class.
+    fn blocks(&self, side: usize, class: usize) -> u64 {
+        let nodes = self.classes[class].nodes[side].iter();
+        nodes.map(|node| self.builds.trees[side].node(*node).blocks).fold(0, u64::saturating_add)
     }
 
     fn calls<'c>(&'c self, side: usize, nodes: &'c [u32]) -> Calls<'c> {
@@ -475,6 +508,37 @@ impl<'a> Compared<'a> {
         };
         let score = believed * (best.min(1.0) + fits) / 2.0;
         (best > 0.5 && score >= LEAST_LOST).then_some(score)
+    }
+
+    /// How much it is to be believed that the other build lost the frame of part of the calls of a class: what it has too
+    /// little of there, it has right here, in calls of the same callees.
+    fn lost_in_part(&self, side: usize, class: usize) -> Option<f32> {
+        let other = 1 - side;
+        let tree = self.builds.trees[side];
+        // PERF: nearly everywhere, both have as many blocks.
+        let [ours, theirs] = [side, other].map(|side| self.blocks(side, class));
+        let lacked = if ours < theirs.saturating_add(TELLING_BLOCKS) {
+            Amount::default()
+        } else {
+            self.room(other, class)
+        };
+        if lacked.blocks < TELLING_BLOCKS {
+            return None;
+        }
+        let nodes = &self.classes[class].nodes[side];
+        let mut callees = Keys::default();
+        let children = nodes.iter().flat_map(|node| tree.node(*node).children.iter());
+        children.for_each(|child| callees.add(tree.node(*child).step));
+        let itself = self.step(side, *nodes.first()?);
+        let is_callee = |node: &u32| callees.has_beside(itself, self.step(other, *node));
+        let mut here = Amount::default();
+        let open = self.open[other].iter().filter(|node| is_callee(node));
+        open.for_each(|node| here.add(&self.amount(other, *node)));
+        let called = (0..self.classes.len())
+            .filter(|called| *called != class && self.classes[*called].nodes[other].iter().any(is_callee));
+        called.for_each(|called| here.add(&self.room(side, called)));
+        let fits = lacked.fits_into(&here);
+        (fits >= LEAST_ROOM).then_some(0.95 * fits)
     }
 
     /// What two calls have to do with each other by their names and positions.
