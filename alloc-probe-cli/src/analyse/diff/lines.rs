@@ -168,7 +168,6 @@ mod tests {
             base: keys(|of| of.0.to_vec()),
             new: keys(|of| of.1.to_vec()),
             count,
-            types: count,
             known: vec![Function { file: Some(0), is_named: true, is_known: true }; count],
         };
         Lines::of(&functions, true).in_new(FunctionId(0), line)

@@ -13,7 +13,7 @@ use super::pair::{Pair, Sites};
 use super::step::program_frames;
 use super::work;
 use crate::analyse::sampling::relative_error;
-use crate::profile::{Frame, Profile, Role};
+use crate::profile::{Frame, FrameId, Profile, Role};
 use crate::source::names;
 use alloc_probe_format::dump::{Build, Figures, Mode};
 use alloc_probe_format::metric::Metric;
@@ -442,9 +442,11 @@ fn is_nameless(profile: &Profile, keys: &[Key]) -> bool {
     for site in &profile.sites {
         let bytes = site.figures.total_bytes as f64;
         all += bytes;
-        let frames = program_frames(profile, site, keys);
-        let frame = frames.first().map(|frame| &profile.frames[frame.0 as usize]);
-        if frame.is_none_or(|frame| frame.function.starts_with("0x")) {
+        // PERF: nearly all stacks have a frame of the program's, and it is near.
+        let is_program = |frame: &FrameId| keys[frame.0 as usize].role == Role::Program;
+        let innermost = profile.frames_of(site).find(is_program);
+        let frame = innermost.or_else(|| program_frames(profile, site, keys).first().copied());
+        if frame.is_none_or(|frame| profile.frames[frame.0 as usize].function.starts_with("0x")) {
             nameless += bytes;
         }
     }

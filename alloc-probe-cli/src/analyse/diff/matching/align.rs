@@ -6,15 +6,17 @@
 //! there is left over, with all below it.
 
 use super::amount::Amount;
-use super::below::Calls;
+use super::below::{Calls, Parts};
 use super::builds::Builds;
 use super::few::Few;
 use super::node::{Node, ROOT};
 use crate::analyse::diff::key::FunctionId;
 use crate::analyse::diff::pair::MatchKind;
 use crate::analyse::diff::step::Step;
+use crate::join::join;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
 /// The nodes of both trees that are at one place.
 #[derive(Debug)]
@@ -65,40 +67,83 @@ impl Alignment {
         let mut places = vec![Place::new(0, [Few::One(ROOT), Few::One(ROOT)], MatchKind::Exact)];
         let mut at = 0;
         while at < places.len() {
-            // PERF: nearly everywhere, one call goes on to one call, the same in both.
-            if let Some(next) = only_call(builds, &places[at]) {
-                let kind = places[at].kind;
-                places.extend(next.map(|[base, new]| {
-                    Place::new(at as u32, [Few::One(base), Few::One(new)], kind.max(MatchKind::Exact))
-                }));
+            // What is as far from the root has nothing to do with each other.
+            let level = at..places.len();
+            for called in called_from(builds, &places[level]) {
+                match called {
+                    Called::Only(next) => places.extend(next.map(|[base, new]| {
+                        let kind = places[at].kind;
+                        Place::new(at as u32, [Few::One(base), Few::One(new)], kind)
+                    })),
+                    Called::Several(several) => {
+                        let Several { nodes, kind, left, next } = *several;
+                        let place = &mut places[at];
+                        (place.nodes, place.kind, place.left) = (nodes, kind, left);
+                        let next = next.into_iter().map(|(nodes, kind)| Place::new(at as u32, nodes, kind));
+                        places.extend(next);
+                    }
+                }
                 at += 1;
-                continue;
             }
-            let mut compared = Compared::at(builds, &places[at]);
-            compared.explain();
-            let Compared { nodes, classes, open, kind, loose, .. } = compared;
-            let place = &mut places[at];
-            let callers = place.kind;
-            (place.nodes, place.kind) = (nodes.map(Few::from), kind);
-            place.left = open.iter().any(|side| !side.is_empty()).then(|| Box::new(open));
-            let kind = |class: &Class| {
-                let mut nodes = (0..)
-                    .zip(&class.nodes)
-                    .flat_map(|(side, nodes)| nodes.iter().map(move |node| (side, *node)));
-                let is_loose = nodes.any(|node| loose.contains(&node));
-                class.kind.max(callers).max(if is_loose { MatchKind::Subsequence } else { MatchKind::Exact })
-            };
-            // A class of which part was lost has nothing left.
-            let classes =
-                classes.into_iter().filter(|class| !class.nodes[0].is_empty() || !class.nodes[1].is_empty());
-            places.extend(classes.map(|class| {
-                let kind = kind(&class);
-                Place::new(at as u32, class.nodes.map(Few::from), kind)
-            }));
-            at += 1;
         }
         Alignment { places }
     }
+}
+
+/// What is called from a place.
+enum Called {
+    /// Nothing, or a single call.
+    Only(Option<[u32; 2]>),
+    Several(Box<Several>),
+}
+
+/// What a place is once its calls were compared, and where these lead.
+struct Several {
+    nodes: [Few; 2],
+    kind: MatchKind,
+    left: Option<Box<[Vec<u32>; 2]>>,
+    next: Vec<([Few; 2], MatchKind)>,
+}
+
+/// Another thread is worth its while from so many places on.
+const FOR_A_THREAD: usize = 64;
+
+/// What is called from each of some places.
+fn called_from(builds: &Builds<'_>, places: &[Place]) -> Vec<Called> {
+    let called = |places: &[Place]| places.iter().map(|place| compared(builds, place)).collect::<Vec<_>>();
+    if places.len() < FOR_A_THREAD {
+        return called(places);
+    }
+    let (first, second) = places.split_at(places.len() / 2);
+    let (mut all, second) = join(|| called(first), || called(second));
+    all.extend(second);
+    all
+}
+
+fn compared(builds: &Builds<'_>, place: &Place) -> Called {
+    // PERF: nearly everywhere, one call goes on to one call, the same in both.
+    if let Some(next) = only_call(builds, place) {
+        return Called::Only(next);
+    }
+    let mut compared = Compared::at(builds, place);
+    compared.explain();
+    let Compared { nodes, classes, open, kind, loose, .. } = compared;
+    let of_class = |class: &Class| {
+        let mut nodes =
+            (0..).zip(&class.nodes).flat_map(|(side, nodes)| nodes.iter().map(move |node| (side, *node)));
+        let is_loose = nodes.any(|node| loose.contains(&node));
+        class.kind.max(place.kind).max(if is_loose { MatchKind::Subsequence } else { MatchKind::Exact })
+    };
+    // A class of which part was lost has nothing left.
+    let classes =
+        classes.into_iter().filter(|class| !class.nodes[0].is_empty() || !class.nodes[1].is_empty());
+    let next = classes.map(|class| (of_class(&class), class.nodes.map(Few::from)));
+    Called::Several(Box::new(Several {
+        next: next.map(|(kind, nodes)| (nodes, kind)).collect(),
+        nodes: nodes.map(Few::from),
+        kind,
+        left: open.iter().any(|side| !side.is_empty()).then(|| Box::new(open)),
+    }))
 }
 
 /// What the calls from a place are where each side has none, or the very same one: there is nothing to be explained.
@@ -137,6 +182,8 @@ struct Compared<'a> {
     open: [Vec<u32>; 2],
     /// How alike two calls without counterparts are, of those that were asked about.
     likenesses: RefCell<FxHashMap<(u32, u32), f32>>,
+    /// What is below a call of a side, of those that were asked about.
+    parts: RefCell<FxHashMap<(usize, u32), Rc<Parts>>>,
 }
 
 /// What may explain a call without a counterpart.
@@ -163,6 +210,7 @@ impl<'a> Compared<'a> {
             by_step: FxHashMap::default(),
             open: Default::default(),
             likenesses: RefCell::default(),
+            parts: RefCell::default(),
         };
         let children = [0, 1].map(|side| {
             let tree = builds.trees[side];
@@ -335,7 +383,7 @@ impl<'a> Compared<'a> {
                 if few || relation != Relation::Other && relation != Relation::Contradicted {
                     let likeness = *likenesses
                         .entry((b, n))
-                        .or_insert_with(|| self.calls(0, &[b]).likeness(&self.calls(1, &[n])));
+                        .or_insert_with(|| self.parts(0, b).likeness(&self.parts(1, n)));
                     found.extend(
                         relation.believed(likeness).map(|score| (score, Explanation::Is { base: b, new: n })),
                     );
@@ -422,6 +470,11 @@ impl<'a> Compared<'a> {
     fn blocks(&self, side: usize, class: usize) -> u64 {
         let nodes = self.classes[class].nodes[side].iter();
         nodes.map(|node| self.builds.trees[side].node(*node).blocks).fold(0, u64::saturating_add)
+    }
+
+    fn parts(&self, side: usize, node: u32) -> Rc<Parts> {
+        let mut known = self.parts.borrow_mut();
+        Rc::clone(known.entry((side, node)).or_insert_with(|| Rc::new(self.calls(side, &[node]).parts())))
     }
 
     fn calls<'c>(&'c self, side: usize, nodes: &'c [u32]) -> Calls<'c> {

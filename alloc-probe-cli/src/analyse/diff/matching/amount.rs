@@ -2,15 +2,19 @@
 
 use crate::analyse::diff::chain::Group;
 use crate::profile::Profile;
+use smallvec::SmallVec;
 
 /// The highest size class: they are powers of two of 64 bits, and zero.
 const LAST: u8 = 64;
+
+/// Size classes with the blocks of each. PERF: no more than two are in the place of a list.
+type Classes = SmallVec<[(u8, u64); 2]>;
 
 /// Blocks by size: most sites have blocks of one or two size classes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Amount {
     /// Size classes in ascending order, with the blocks of each, of which there are some.
-    classes: Vec<(u8, u64)>,
+    classes: Classes,
     /// All of them.
     pub(super) blocks: u64,
     /// Their bytes.
@@ -38,7 +42,7 @@ impl Amount {
         }
         if known == 0 && amount.blocks > 0 {
             let mean = amount.bytes / amount.blocks;
-            amount.classes = vec![(mean.checked_ilog2().map_or(0, |class| class as u8 + 1), amount.blocks)];
+            amount.classes.push((mean.checked_ilog2().map_or(0, |class| class as u8 + 1), amount.blocks));
         }
         amount
     }
@@ -60,7 +64,7 @@ impl Amount {
     }
 
     /// The classes less another's.
-    fn without(&self, other: &Amount, mut less: impl FnMut(u64, u64) -> u64) -> Vec<(u8, u64)> {
+    fn without(&self, other: &Amount, mut less: impl FnMut(u64, u64) -> u64) -> Classes {
         let mut theirs = other.classes.iter().peekable();
         let left = self.classes.iter().filter_map(|&(class, blocks)| {
             while theirs.next_if(|their| their.0 < class).is_some() {}
@@ -178,7 +182,7 @@ mod tests {
         assert_eq!(sum.since(&other).classes, one.classes);
         assert_eq!(sum.since(&one).classes, other.classes);
         assert_eq!(one.beyond(&other, false).blocks, 0);
-        assert_eq!(one.beyond(&other, true).classes, [(3, 1)]);
+        assert_eq!(one.beyond(&other, true).classes[..], [(3, 1)]);
         let beyond = other.beyond(&one, true);
         assert_eq!((beyond.blocks, beyond.classes.as_slice()), (6, &[(5, 1), (9, 5)][..]));
         let beyond = other.beyond(&one, false);

@@ -229,20 +229,79 @@ impl Calls<'_> {
         functions.map(|function| self.weight_of(function).min(other.weight_of(function))).sum()
     }
 
-    /// How alike the two are: the functions below them, and the blocks.
-    pub(super) fn likeness(&self, other: &Calls<'_>) -> f32 {
-        let common = self.common(other);
-        let all = self.whole() + other.whole() - common;
-        let structure = if all > 0.0 { (common / all) as f32 } else { 1.0 };
-        // Where nothing but blocks is below them, sizes say as much as that.
-        let part = if self.count() > self.nodes.len() { 0.75 } else { 0.5 };
-        part * structure + (1.0 - part) * self.amount().likeness(&other.amount())
-    }
-
     /// Which share of the functions below them is below others as well.
     pub(super) fn is_within(&self, other: &Calls<'_>) -> f32 {
         let all = self.whole();
         if all > 0.0 { (self.common(other) / all) as f32 } else { 1.0 }
+    }
+}
+
+/// What is below calls, each function once, for comparisons with many others.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// The functions in ascending order, with the weight that is below each.
+    functions: Vec<(u32, f64)>,
+    /// The weight of what the calls allocate themselves.
+    own: f64,
+    /// All of it.
+    whole: f64,
+    amount: Amount,
+}
+
+/// A list that is so many times shorter is looked up in the other.
+const SHORTER: usize = 16;
+
+impl Calls<'_> {
+    /// What is below them.
+    pub(super) fn parts(&self) -> Parts {
+        let mut functions = Vec::with_capacity(self.count());
+        for node in self.nodes {
+            let (first, end) = self.below.span[*node as usize];
+            functions.extend((first as usize + 1..end as usize).map(|number| {
+                let [from, to] = [number, number + 1].map(|number| self.below.weight_before[number]);
+                (self.below.function[number], to - from)
+            }));
+        }
+        functions.sort_unstable_by_key(|(function, _)| *function);
+        functions.dedup_by(|next, first| {
+            let is_same = next.0 == first.0;
+            first.1 += if is_same { next.1 } else { 0.0 };
+            is_same
+        });
+        let own = self.weight_of(None);
+        let whole = own + functions.iter().map(|(_, weight)| weight).sum::<f64>();
+        Parts { functions, own, whole, amount: self.amount() }
+    }
+}
+
+impl Parts {
+    /// How much of both is below the same functions.
+    fn common(&self, other: &Parts) -> f64 {
+        let own = self.own.min(other.own);
+        let (few, many) = match self.functions.len() <= other.functions.len() {
+            true => (&self.functions, &other.functions),
+            false => (&other.functions, &self.functions),
+        };
+        let mut at = 0;
+        let is_far = few.len() * SHORTER < many.len();
+        let of_both = few.iter().map(|(function, weight)| {
+            at += match is_far {
+                true => many[at..].partition_point(|(other, _)| other < function),
+                false => many[at..].iter().take_while(|(other, _)| other < function).count(),
+            };
+            many.get(at).filter(|(other, _)| other == function).map_or(0.0, |(_, other)| weight.min(*other))
+        });
+        own + of_both.sum::<f64>()
+    }
+
+    /// How alike the two are: the functions below them, and the blocks.
+    pub(super) fn likeness(&self, other: &Parts) -> f32 {
+        let common = self.common(other);
+        let all = self.whole + other.whole - common;
+        let structure = if all > 0.0 { (common / all) as f32 } else { 1.0 };
+        // Where nothing but blocks is below them, sizes say as much as that.
+        let part = if self.functions.is_empty() { 0.5 } else { 0.75 };
+        part * structure + (1.0 - part) * self.amount.likeness(&other.amount)
     }
 }
 
@@ -291,7 +350,18 @@ mod tests {
         close(calls(&[1]).whole(), ln(2.0) + ln(3.0) + ln(4.0) * 2.0);
         close(calls(&[1]).common(&calls(&[5])), ln(2.0) + ln(4.0));
         assert_eq!(calls(&[1]).functions(), [5, 6, 7]);
-        assert_eq!(calls(&[1]).likeness(&calls(&[1])), 1.0);
+        let parts = |node: u32| Calls { below: &below, nodes: &[node] }.parts();
+        let of = parts(1);
+        let functions: Vec<u32> = of.functions.iter().map(|(function, _)| *function).collect();
+        assert_eq!(functions, [5, 6, 7]);
+        close(parts(1).whole, calls(&[1]).whole());
+        close(parts(1).common(&parts(5)), ln(2.0) + ln(4.0));
+        close(parts(5).common(&parts(1)), ln(2.0) + ln(4.0));
+        assert_eq!(parts(1).likeness(&parts(1)), 1.0);
+        let few =
+            Parts { functions: vec![(5, 1.0), (90, 2.0)], own: 0.0, whole: 3.0, amount: Amount::default() };
+        let many = Parts { functions: (0..100).map(|it| (it, 1.5)).collect(), own: 1.0, ..parts(1) };
+        assert_eq!((few.common(&many), many.common(&few)), (2.5, 2.5));
         // But for what the two allocate themselves, all is within.
         let whole = calls(&[1]).whole();
         let share = (whole - ln(2.0) + ln(1.0)) / whole;
