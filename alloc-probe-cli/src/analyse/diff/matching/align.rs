@@ -15,6 +15,7 @@ use crate::analyse::diff::pair::MatchKind;
 use crate::analyse::diff::step::Step;
 use crate::join::join;
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
@@ -52,6 +53,9 @@ pub(super) struct Alignment {
 const MAX_COMPARED: usize = 4096;
 /// How many frames in a row may be lost.
 const MAX_LOST: usize = 8;
+
+/// Of what is below more calls than this, only what is asked about is looked up.
+const MANY_BELOW: usize = 4096;
 
 /// How much is to be believed at least.
 const LEAST_SAME_FUNCTION: f32 = 0.3;
@@ -182,8 +186,10 @@ struct Compared<'a> {
     open: [Vec<u32>; 2],
     /// How alike two calls without counterparts are, of those that were asked about.
     likenesses: RefCell<FxHashMap<(u32, u32), f32>>,
-    /// What is below a call of a side, of those that were asked about.
-    parts: RefCell<FxHashMap<(usize, u32), Rc<Parts>>>,
+    /// By side, call, class and how many calls this had, which share of what is below the call is below the class.
+    within: RefCell<FxHashMap<(usize, u32, usize, usize), f32>>,
+    /// What is below calls of a side, of those that were asked about.
+    parts: RefCell<FxHashMap<(usize, SmallVec<[u32; 2]>), Rc<Parts>>>,
 }
 
 /// What may explain a call without a counterpart.
@@ -210,6 +216,7 @@ impl<'a> Compared<'a> {
             by_step: FxHashMap::default(),
             open: Default::default(),
             likenesses: RefCell::default(),
+            within: RefCell::default(),
             parts: RefCell::default(),
         };
         let children = [0, 1].map(|side| {
@@ -383,7 +390,7 @@ impl<'a> Compared<'a> {
                 if few || relation != Relation::Other && relation != Relation::Contradicted {
                     let likeness = *likenesses
                         .entry((b, n))
-                        .or_insert_with(|| self.parts(0, b).likeness(&self.parts(1, n)));
+                        .or_insert_with(|| self.parts(0, &[b]).likeness(&self.parts(1, &[n])));
                     found.extend(
                         relation.believed(likeness).map(|score| (score, Explanation::Is { base: b, new: n })),
                     );
@@ -417,8 +424,7 @@ impl<'a> Compared<'a> {
                     if relation >= Relation::Other && self.is_further_in(side, open, of_class) {
                         continue;
                     }
-                    let theirs = self.calls(1 - side, &of_class.nodes[1 - side]);
-                    let likeness = (self.calls(side, &[open]).is_within(&theirs) + fits) / 2.0;
+                    let likeness = (self.is_within(side, open, class) + fits) / 2.0;
                     found.extend(
                         relation
                             .believed(likeness)
@@ -472,9 +478,25 @@ impl<'a> Compared<'a> {
         nodes.map(|node| self.builds.trees[side].node(*node).blocks).fold(0, u64::saturating_add)
     }
 
-    fn parts(&self, side: usize, node: u32) -> Rc<Parts> {
+    /// Which share of what is below a call of a side is below the other side of a class as well.
+    fn is_within(&self, side: usize, open: u32, class: usize) -> f32 {
+        let theirs = &self.classes[class].nodes[1 - side];
+        // A class only ever gets more calls, or loses all.
+        let key = (side, open, class, theirs.len());
+        let mut known = self.within.borrow_mut();
+        *known.entry(key).or_insert_with(|| {
+            let calls = self.calls(1 - side, theirs);
+            match calls.count() > MANY_BELOW {
+                true => self.calls(side, &[open]).is_within(&calls),
+                false => self.parts(side, &[open]).is_within(&self.parts(1 - side, theirs)),
+            }
+        })
+    }
+
+    fn parts(&self, side: usize, nodes: &[u32]) -> Rc<Parts> {
         let mut known = self.parts.borrow_mut();
-        Rc::clone(known.entry((side, node)).or_insert_with(|| Rc::new(self.calls(side, &[node]).parts())))
+        let of = known.entry((side, nodes.into()));
+        Rc::clone(of.or_insert_with(|| Rc::new(self.calls(side, nodes).parts())))
     }
 
     fn calls<'c>(&'c self, side: usize, nodes: &'c [u32]) -> Calls<'c> {

@@ -178,7 +178,7 @@ impl Calls<'_> {
     }
 
     /// How many calls are below them, with themselves.
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         let spans = self.nodes.iter().map(|node| self.below.span[*node as usize]);
         spans.map(|(first, end)| (end - first) as usize).sum()
     }
@@ -292,6 +292,11 @@ impl Parts {
             many.get(at).filter(|(other, _)| other == function).map_or(0.0, |(_, other)| weight.min(*other))
         });
         own + of_both.sum::<f64>()
+    }
+
+    /// Which share of the functions below them is below others as well.
+    pub(super) fn is_within(&self, other: &Parts) -> f32 {
+        if self.whole > 0.0 { (self.common(other) / self.whole) as f32 } else { 1.0 }
     }
 
     /// How alike the two are: the functions below them, and the blocks.
