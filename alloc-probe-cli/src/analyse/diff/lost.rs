@@ -67,10 +67,11 @@ pub(super) fn lost(
     );
     let of_base = || base_calls.lost_to(&new_calls, (&functions.base, functions), line_in_new);
     let of_new = || new_calls.lost_to(&base_calls, (&functions.new, functions), |key: Key| key.line);
-    [
-        if may_lose[0] { of_base() } else { Lost::default() },
-        if may_lose[1] { of_new() } else { Lost::default() },
-    ]
+    let (base_lost, new_lost) = join(
+        || if may_lose[0] { of_base() } else { Lost::default() },
+        || if may_lose[1] { of_new() } else { Lost::default() },
+    );
+    [base_lost, new_lost]
 }
 
 impl Calls {

@@ -16,7 +16,7 @@ use crate::analyse::diff::step::Step;
 use crate::join::join;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The nodes of both trees that are at one place.
@@ -184,8 +184,12 @@ struct Compared<'a> {
     by_step: FxHashMap<Step, usize>,
     /// Calls without a counterpart, so far.
     open: [Vec<u32>; 2],
-    /// How alike two calls without counterparts are, of those that were asked about.
-    likenesses: RefCell<FxHashMap<(u32, u32), f32>>,
+    /// Calls without a counterpart that are to be believed to be the same, of those that were compared.
+    alike: Vec<(f32, Explanation)>,
+    /// Which these are, and whether all of them were compared with each other.
+    compared: (FxHashSet<(usize, u32)>, bool),
+    /// For each side and class, how many calls it had when its room was asked for, and that room.
+    rooms: RefCell<FxHashMap<(usize, usize), ([usize; 2], Rc<Amount>)>>,
     /// By side, call, class and how many calls this had, which share of what is below the call is below the class.
     within: RefCell<FxHashMap<(usize, u32, usize, usize), f32>>,
     /// What is below calls of a side, of those that were asked about.
@@ -215,7 +219,9 @@ impl<'a> Compared<'a> {
             classes: Vec::new(),
             by_step: FxHashMap::default(),
             open: Default::default(),
-            likenesses: RefCell::default(),
+            alike: Vec::new(),
+            compared: Default::default(),
+            rooms: RefCell::default(),
             within: RefCell::default(),
             parts: RefCell::default(),
         };
@@ -284,6 +290,7 @@ impl<'a> Compared<'a> {
     fn explain(&mut self) {
         // Each round but the last takes a call out of those without a counterpart, or brings its callees instead.
         loop {
+            self.compare_open();
             let mut explanations = self.explanations();
             explanations.sort_by(|a, b| b.0.total_cmp(&a.0));
             let mut changed = false;
@@ -381,29 +388,15 @@ impl<'a> Compared<'a> {
         if base.is_empty() && new.is_empty() {
             return found;
         }
-        let all = base.len() * (new.len() + self.classes.len()) + new.len() * self.classes.len();
-        let few = all <= MAX_COMPARED;
-        let mut likenesses = self.likenesses.borrow_mut();
-        for &b in base {
-            for &n in new {
-                let relation = self.relation(0, self.step(0, b), self.step(1, n));
-                if few || relation != Relation::Other && relation != Relation::Contradicted {
-                    let likeness = *likenesses
-                        .entry((b, n))
-                        .or_insert_with(|| self.parts(0, &[b]).likeness(&self.parts(1, &[n])));
-                    found.extend(
-                        relation.believed(likeness).map(|score| (score, Explanation::Is { base: b, new: n })),
-                    );
-                }
-            }
-        }
+        let few = self.are_few();
+        found.extend(&self.alike);
         for side in [0, 1] {
-            let rooms: Vec<OnceCell<Amount>> = self.classes.iter().map(|_| OnceCell::new()).collect();
             if self.open[side].is_empty() {
                 continue;
             }
             let there = self.there(side);
             for &open in &self.open[side] {
+                let mut amount = None;
                 for (class, of_class) in self.classes.iter().enumerate() {
                     let step = |of: usize| of_class.nodes[of].iter().map(move |node| self.step(of, *node));
                     let relations =
@@ -412,11 +405,12 @@ impl<'a> Compared<'a> {
                     if !few && relation >= Relation::Other {
                         continue;
                     }
-                    let room = rooms[class].get_or_init(|| self.room(side, class));
-                    if room.blocks == 0 || room.common(&Amount::default()) > 0 {
+                    let room = self.room(side, class);
+                    if room.blocks == 0 {
                         continue;
                     }
-                    let fits = self.amount(side, open).fits_into(room);
+                    let amount = amount.get_or_insert_with(|| self.amount(side, open));
+                    let fits = amount.fits_into(&room);
                     if fits < LEAST_ROOM {
                         continue;
                     }
@@ -438,6 +432,43 @@ impl<'a> Compared<'a> {
             }
         }
         found
+    }
+
+    /// Whether so few calls lack a counterpart that each can be compared with all others.
+    fn are_few(&self) -> bool {
+        let ([base, new], classes) = (self.open.each_ref().map(Vec::len), self.classes.len());
+        base * (new + classes) + new * classes <= MAX_COMPARED
+    }
+
+    /// Compares the calls without a counterpart that were not compared yet.
+    fn compare_open(&mut self) {
+        let few = self.are_few();
+        let [base, new] = &self.open;
+        let is_open = |(_, explanation): &(f32, Explanation)| match explanation {
+            Explanation::Is { base: b, new: n } => base.contains(b) && new.contains(n),
+            _ => false,
+        };
+        let (mut alike, mut compared) = (std::mem::take(&mut self.alike), std::mem::take(&mut self.compared));
+        if compared.1 != few {
+            (alike, compared) = (Vec::new(), (FxHashSet::default(), few));
+        }
+        alike.retain(is_open);
+        for &b in base {
+            for &n in new {
+                if compared.0.contains(&(0, b)) && compared.0.contains(&(1, n)) {
+                    continue;
+                }
+                let relation = self.relation(0, self.step(0, b), self.step(1, n));
+                if few || relation != Relation::Other && relation != Relation::Contradicted {
+                    let likeness = self.parts(0, &[b]).likeness(&self.parts(1, &[n]));
+                    let score = relation.believed(likeness);
+                    alike.extend(score.map(|score| (score, Explanation::Is { base: b, new: n })));
+                }
+            }
+        }
+        let sides = self.open.iter().enumerate();
+        compared.0.extend(sides.flat_map(|(side, open)| open.iter().map(move |node| (side, *node))));
+        (self.alike, self.compared) = (alike, compared);
     }
 
     /// Whether the other side shows a call below those of a class, and this side may have lost what is between. A side that may
@@ -464,7 +495,17 @@ impl<'a> Compared<'a> {
     }
 
     /// What the other side of a class has beyond this one.
-    fn room(&self, side: usize, class: usize) -> Amount {
+    fn room(&self, side: usize, class: usize) -> Rc<Amount> {
+        let calls = [0, 1].map(|side| self.classes[class].nodes[side].len());
+        let mut rooms = self.rooms.borrow_mut();
+        let room = rooms.entry((side, class)).or_insert_with(|| (calls, Rc::new(self.new_room(side, class))));
+        if room.0 != calls {
+            *room = (calls, Rc::new(self.new_room(side, class)));
+        }
+        Rc::clone(&room.1)
+    }
+
+    fn new_room(&self, side: usize, class: usize) -> Amount {
         let amount = |side: usize| self.calls(side, &self.classes[class].nodes[side]).amount();
         if !self.builds.sizes_tell && self.blocks(1 - side, class) <= self.blocks(side, class) {
             return Amount::default();
@@ -592,11 +633,10 @@ impl<'a> Compared<'a> {
         let tree = self.builds.trees[side];
         // PERF: nearly everywhere, both have as many blocks.
         let [ours, theirs] = [side, other].map(|side| self.blocks(side, class));
-        let lacked = if ours < theirs.saturating_add(TELLING_BLOCKS) {
-            Amount::default()
-        } else {
-            self.room(other, class)
-        };
+        if ours < theirs.saturating_add(TELLING_BLOCKS) {
+            return None;
+        }
+        let lacked = self.room(other, class);
         if lacked.blocks < TELLING_BLOCKS {
             return None;
         }
