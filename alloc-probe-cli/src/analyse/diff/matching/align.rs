@@ -15,7 +15,6 @@ use crate::analyse::diff::pair::MatchKind;
 use crate::analyse::diff::step::Step;
 use crate::join::join;
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -53,9 +52,6 @@ pub(super) struct Alignment {
 const MAX_COMPARED: usize = 4096;
 /// How many frames in a row may be lost.
 const MAX_LOST: usize = 8;
-
-/// Of what is below more calls than this, only what is asked about is looked up.
-const MANY_BELOW: usize = 4096;
 
 /// How much is to be believed at least.
 const LEAST_SAME_FUNCTION: f32 = 0.3;
@@ -191,9 +187,9 @@ struct Compared<'a> {
     /// For each side and class, how many calls it had when its room was asked for, and that room.
     rooms: RefCell<FxHashMap<(usize, usize), ([usize; 2], Rc<Amount>)>>,
     /// By side, call, class and how many calls this had, which share of what is below the call is below the class.
-    within: RefCell<FxHashMap<(usize, u32, usize, usize), f32>>,
-    /// What is below calls of a side, of those that were asked about.
-    parts: RefCell<FxHashMap<(usize, SmallVec<[u32; 2]>), Rc<Parts>>>,
+    within: RefCell<FxHashMap<(usize, u32, usize, usize), Option<f32>>>,
+    /// What is below a call of a side, of those that were asked about.
+    parts: RefCell<FxHashMap<(usize, u32), Rc<Parts>>>,
 }
 
 /// What may explain a call without a counterpart.
@@ -418,11 +414,12 @@ impl<'a> Compared<'a> {
                     if relation >= Relation::Other && self.is_further_in(side, open, of_class) {
                         continue;
                     }
-                    let likeness = (self.is_within(side, open, class) + fits) / 2.0;
+                    // PERF: most are known to be too little after a function or two.
+                    let least = 2.0 * relation.least_likeness() - fits;
+                    let Some(within) = self.is_within(side, open, class, least) else { continue };
+                    let score = relation.believed((within + fits) / 2.0);
                     found.extend(
-                        relation
-                            .believed(likeness)
-                            .map(|score| (score * 0.95, Explanation::Joins { side, node: open, class })),
+                        score.map(|score| (score * 0.95, Explanation::Joins { side, node: open, class })),
                     );
                 }
                 found.extend(
@@ -460,7 +457,7 @@ impl<'a> Compared<'a> {
                 }
                 let relation = self.relation(0, self.step(0, b), self.step(1, n));
                 if few || relation != Relation::Other && relation != Relation::Contradicted {
-                    let likeness = self.parts(0, &[b]).likeness(&self.parts(1, &[n]));
+                    let likeness = self.parts(0, b).likeness(&self.parts(1, n));
                     let score = relation.believed(likeness);
                     alike.extend(score.map(|score| (score, Explanation::Is { base: b, new: n })));
                 }
@@ -519,25 +516,21 @@ impl<'a> Compared<'a> {
         nodes.map(|node| self.builds.trees[side].node(*node).blocks).fold(0, u64::saturating_add)
     }
 
-    /// Which share of what is below a call of a side is below the other side of a class as well.
-    fn is_within(&self, side: usize, open: u32, class: usize) -> f32 {
+    /// Which share of what is below a call of a side is below the other side of a class as well; none where it is less than so
+    /// much.
+    fn is_within(&self, side: usize, open: u32, class: usize, least: f32) -> Option<f32> {
         let theirs = &self.classes[class].nodes[1 - side];
         // A class only ever gets more calls, or loses all.
         let key = (side, open, class, theirs.len());
         let mut known = self.within.borrow_mut();
-        *known.entry(key).or_insert_with(|| {
-            let calls = self.calls(1 - side, theirs);
-            match calls.count() > MANY_BELOW {
-                true => self.calls(side, &[open]).is_within(&calls),
-                false => self.parts(side, &[open]).is_within(&self.parts(1 - side, theirs)),
-            }
-        })
+        *known
+            .entry(key)
+            .or_insert_with(|| self.parts(side, open).are_within(&self.calls(1 - side, theirs), least))
     }
 
-    fn parts(&self, side: usize, nodes: &[u32]) -> Rc<Parts> {
+    fn parts(&self, side: usize, node: u32) -> Rc<Parts> {
         let mut known = self.parts.borrow_mut();
-        let of = known.entry((side, nodes.into()));
-        Rc::clone(of.or_insert_with(|| Rc::new(self.calls(side, nodes).parts())))
+        Rc::clone(known.entry((side, node)).or_insert_with(|| Rc::new(self.calls(side, &[node]).parts())))
     }
 
     fn calls<'c>(&'c self, side: usize, nodes: &'c [u32]) -> Calls<'c> {
@@ -745,17 +738,28 @@ enum Relation {
 }
 
 impl Relation {
-    /// How much it is to be believed that two calls are one, by how alike they are otherwise.
-    fn believed(self, likeness: f32) -> Option<f32> {
-        let (weight, least) = match self {
+    /// How much a likeness counts, and how much that must be at least.
+    const fn weight(self) -> (f32, f32) {
+        match self {
             Relation::SameLine => (1.0, LEAST_SAME_FUNCTION),
             Relation::SamePosition | Relation::Renamed => (0.9, LEAST_SAME_FUNCTION),
             Relation::SameFunction => (0.85, LEAST_SAME_FUNCTION),
             Relation::Other => (0.7, LEAST_OTHER_FUNCTION),
             Relation::Contradicted => (0.5, LEAST_OTHER_FUNCTION),
-        };
+        }
+    }
+
+    /// How much it is to be believed that two calls are one, by how alike they are otherwise.
+    fn believed(self, likeness: f32) -> Option<f32> {
+        let (weight, least) = self.weight();
         let score = weight * likeness;
         (score >= least).then_some(score)
+    }
+
+    /// With less likeness it is not believed.
+    fn least_likeness(self) -> f32 {
+        let (weight, least) = self.weight();
+        least / weight
     }
 
     const fn kind(self) -> MatchKind {

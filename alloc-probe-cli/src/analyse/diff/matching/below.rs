@@ -177,22 +177,6 @@ impl Calls<'_> {
         sum
     }
 
-    /// How many calls are below them, with themselves.
-    pub(super) fn count(&self) -> usize {
-        let spans = self.nodes.iter().map(|node| self.below.span[*node as usize]);
-        spans.map(|(first, end)| (end - first) as usize).sum()
-    }
-
-    /// The weights of all functions below them, and of what they allocate themselves, added up.
-    fn whole(&self) -> f64 {
-        let of = |node: &u32| {
-            let (first, end) = self.below.span[*node as usize];
-            let [from, to] = [first + 1, end].map(|number| self.below.weight_before[number as usize]);
-            to - from + self.below.own_weight(*node)
-        };
-        self.nodes.iter().map(of).sum()
-    }
-
     /// How much is below a function; what they allocate themselves is below nobody.
     fn weight_of(&self, function: Option<u32>) -> f64 {
         let Some(function) = function else {
@@ -208,31 +192,6 @@ impl Calls<'_> {
             before(end) - before(first + 1)
         };
         self.nodes.iter().map(of).sum()
-    }
-
-    /// The functions below them, each once.
-    fn functions(&self) -> Vec<u32> {
-        let mut functions = Vec::with_capacity(self.count());
-        for node in self.nodes {
-            let (first, end) = self.below.span[*node as usize];
-            functions.extend(&self.below.function[first as usize + 1..end as usize]);
-        }
-        functions.sort_unstable();
-        functions.dedup();
-        functions
-    }
-
-    /// How much of both is below the same functions: only those of the side with fewer calls are looked at.
-    fn common(&self, other: &Calls<'_>) -> f64 {
-        let fewer = if self.count() <= other.count() { self } else { other };
-        let functions = fewer.functions().into_iter().map(Some).chain([None]);
-        functions.map(|function| self.weight_of(function).min(other.weight_of(function))).sum()
-    }
-
-    /// Which share of the functions below them is below others as well.
-    pub(super) fn is_within(&self, other: &Calls<'_>) -> f32 {
-        let all = self.whole();
-        if all > 0.0 { (self.common(other) / all) as f32 } else { 1.0 }
     }
 }
 
@@ -254,7 +213,7 @@ const SHORTER: usize = 16;
 impl Calls<'_> {
     /// What is below them.
     pub(super) fn parts(&self) -> Parts {
-        let mut functions = Vec::with_capacity(self.count());
+        let mut functions = Vec::new();
         for node in self.nodes {
             let (first, end) = self.below.span[*node as usize];
             functions.extend((first as usize + 1..end as usize).map(|number| {
@@ -294,9 +253,21 @@ impl Parts {
         own + of_both.sum::<f64>()
     }
 
-    /// Which share of the functions below them is below others as well.
-    pub(super) fn is_within(&self, other: &Parts) -> f32 {
-        if self.whole > 0.0 { (self.common(other) / self.whole) as f32 } else { 1.0 }
+    /// Which share of them is below other calls as well; none where it is less than so much.
+    pub(super) fn are_within(&self, other: &Calls<'_>, least: f32) -> Option<f32> {
+        if self.whole <= 0.0 {
+            return Some(1.0);
+        }
+        // A little more, as sums of floating point numbers depend on their order.
+        let most = self.whole * (1.000_01 - f64::from(least));
+        let mut lacking = (self.own - other.weight_of(None)).max(0.0);
+        for (function, weight) in &self.functions {
+            if lacking > most {
+                return None;
+            }
+            lacking += (weight - other.weight_of(Some(*function))).max(0.0);
+        }
+        (lacking <= most).then_some((1.0 - lacking / self.whole) as f32)
     }
 
     /// How alike the two are: the functions below them, and the blocks.
@@ -352,24 +323,22 @@ mod tests {
         close(calls(&[1, 5]).weight_of(Some(5)), ln(4.0) + ln(6.0));
         close(calls(&[0]).weight_of(Some(5)), ln(2.0) + ln(3.0) + ln(4.0) * 2.0 + ln(6.0));
         close(calls(&[1]).weight_of(None), ln(2.0));
-        close(calls(&[1]).whole(), ln(2.0) + ln(3.0) + ln(4.0) * 2.0);
-        close(calls(&[1]).common(&calls(&[5])), ln(2.0) + ln(4.0));
-        assert_eq!(calls(&[1]).functions(), [5, 6, 7]);
         let parts = |node: u32| Calls { below: &below, nodes: &[node] }.parts();
         let of = parts(1);
         let functions: Vec<u32> = of.functions.iter().map(|(function, _)| *function).collect();
         assert_eq!(functions, [5, 6, 7]);
-        close(parts(1).whole, calls(&[1]).whole());
-        close(parts(1).common(&parts(5)), ln(2.0) + ln(4.0));
-        close(parts(5).common(&parts(1)), ln(2.0) + ln(4.0));
-        assert_eq!(parts(1).likeness(&parts(1)), 1.0);
+        close(of.whole, ln(2.0) + ln(3.0) + ln(4.0) * 2.0);
+        close(of.common(&parts(5)), ln(2.0) + ln(4.0));
+        close(parts(5).common(&of), ln(2.0) + ln(4.0));
+        assert_eq!(of.likeness(&parts(1)), 1.0);
+        assert_eq!(of.are_within(&calls(&[1]), 1.0), Some(1.0));
+        // But for what the two allocate themselves, all is within.
+        let share = of.are_within(&calls(&[0]), 0.5).unwrap();
+        close(share.into(), (of.whole - ln(2.0) + ln(1.0)) / of.whole);
+        assert_eq!(of.are_within(&calls(&[0]), share + 0.01), None);
         let few =
             Parts { functions: vec![(5, 1.0), (90, 2.0)], own: 0.0, whole: 3.0, amount: Amount::default() };
         let many = Parts { functions: (0..100).map(|it| (it, 1.5)).collect(), own: 1.0, ..parts(1) };
         assert_eq!((few.common(&many), many.common(&few)), (2.5, 2.5));
-        // But for what the two allocate themselves, all is within.
-        let whole = calls(&[1]).whole();
-        let share = (whole - ln(2.0) + ln(1.0)) / whole;
-        close(calls(&[1]).is_within(&calls(&[0])).into(), share);
     }
 }
