@@ -2,8 +2,8 @@
 //!
 //! In two builds of the same source a line is the same line. Between two versions, lines inserted above a function
 //! shift all of its lines by one number, which the lines seen on both sides give away. Of builds that should be of one
-//! source, lines were inserted only if what comes after them in the file is shifted as well: where the optimiser leaves
-//! other lines of a function, those can look shifted by themselves.
+//! source, lines were inserted only if what comes after them in the file is shifted as well. Otherwise the optimiser left
+//! other lines of a function, such as that of `derive` instead of a field's: a line that both builds have is itself.
 
 use super::key::{FunctionId, Functions, Key};
 use crate::profile::Role;
@@ -25,6 +25,8 @@ struct Seen {
     new: Vec<u32>,
     /// What must be added to a line of the base to get the same in the new build; none where no shift fits.
     shift: Option<i64>,
+    /// Whether that is so of single lines, as the function is where it was.
+    is_of_lines: bool,
 }
 
 impl Lines {
@@ -46,20 +48,30 @@ impl Lines {
             function.shift = function.find_shift();
         }
         if is_one_code {
-            leave_alone(&mut seen, functions);
+            leave_in_place(&mut seen, functions);
         }
         Lines { functions: seen }
     }
 
     /// The line that one of the base has in the new build, as far as that is known; otherwise its own.
     pub(super) fn in_new(&self, function: FunctionId, line: u32) -> u32 {
-        let shift = self.functions[function.0 as usize].shift.filter(|_| line > 0).unwrap_or(0);
-        u32::try_from(i64::from(line) + shift).unwrap_or(line)
+        let seen = &self.functions[function.0 as usize];
+        let shift = seen.shift.filter(|_| line > 0).unwrap_or(0);
+        let shifted = i64::from(line) + shift;
+        // What one build alone has may be what the other alone has.
+        let is_only_in = |one: &[u32], other: &[u32], line: i64| has(one, line) && !has(other, line);
+        if seen.is_of_lines
+            && !(is_only_in(&seen.base, &seen.new, line.into()) && is_only_in(&seen.new, &seen.base, shifted))
+        {
+            return line;
+        }
+        u32::try_from(shifted).unwrap_or(line)
     }
 }
 
-/// Takes back the shifts of functions behind which more lines of the file are as they were than are shifted as well.
-fn leave_alone(seen: &mut [Seen], functions: &Functions) {
+/// Finds the functions that are where they were: behind their first lines, more lines of the file are as they were than are
+/// shifted as well.
+fn leave_in_place(seen: &mut [Seen], functions: &Functions) {
     let file = |function: usize| functions.known.get(function).and_then(|function| function.file);
     // By file and shift, the lines of the base that have it.
     let mut lines: FxHashMap<(u32, i64), Vec<u32>> = FxHashMap::default();
@@ -78,9 +90,7 @@ fn leave_alone(seen: &mut [Seen], functions: &Functions) {
             let lines = lines.get(&(file, shift)).map_or(&[][..], Vec::as_slice);
             lines.len() - lines.partition_point(|line| line < first)
         };
-        if behind(0) >= behind(shift) {
-            function.shift = Some(0);
-        }
+        function.is_of_lines = shift != 0 && behind(0) >= behind(shift);
     }
 }
 
@@ -174,10 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn in_one_code_a_function_is_not_shifted_by_itself() {
+    fn in_one_code_a_function_is_not_shifted_alone() {
         // The methods of derived traits: each build has lost other lines.
         let derived = (&[6, 39, 40, 41][..], &[7, 40][..]);
-        assert_eq!(in_one_code(&[derived, (&[12, 45, 48], &[12, 45, 48])], 40), 40);
+        let lines = [6, 39, 40, 41].map(|line| in_one_code(&[derived, (&[12, 45, 48], &[12, 45, 48])], line));
+        assert_eq!(lines, [7, 39, 40, 41]);
         assert_eq!(in_one_code(&[(&[20, 23], &[50, 53]), (&[10, 13], &[10, 13]), (&[30], &[60])], 20), 50);
     }
 

@@ -229,8 +229,8 @@ fn a_call_that_ends_in_a_jump_for_some_callees_is_the_same_for_the_others() {
 }
 
 #[test]
-fn merged_arms_without_a_line_are_the_call_itself() {
-    // Two arms of a closure became one, which has no line. Another closure is called further in.
+fn a_closure_without_a_line_may_be_any_of_its_file() {
+    // Two arms of a closure became one, which has no line. It's no sign of the closure that is called further in.
     let at = |leaf: &str, arm: &str| {
         format!("{leaf} < a::f::{{closure#2}}:9 < a::g:5 < a::f::{{closure#0}}{arm} < a::main:3")
     };

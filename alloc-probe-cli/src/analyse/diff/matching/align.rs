@@ -10,7 +10,7 @@ use super::below::{Calls, Parts};
 use super::builds::Builds;
 use super::few::Few;
 use super::node::{Node, ROOT};
-use crate::analyse::diff::key::FunctionId;
+use crate::analyse::diff::key::{FunctionId, Functions};
 use crate::analyse::diff::pair::MatchKind;
 use crate::analyse::diff::step::Step;
 use crate::join::join;
@@ -323,7 +323,8 @@ impl<'a> Compared<'a> {
                         changed = true;
                         break;
                     }
-                    Explanation::LostInPart { side, class } => {
+                    // Others may have joined it by now.
+                    Explanation::LostInPart { side, class } if self.lost_in_part(side, class).is_some() => {
                         let nodes = std::mem::take(&mut self.classes[class].nodes);
                         self.by_step.retain(|_, of| *of != class);
                         self.open_up(side, nodes);
@@ -478,7 +479,11 @@ impl<'a> Compared<'a> {
         let mut frontier = class.nodes[1 - side].clone();
         for _ in 0..MAX_LOST {
             frontier = frontier.iter().flat_map(|node| theirs.node(*node).children.iter().copied()).collect();
-            if frontier.iter().any(|node| is_line_of(step, theirs.node(*node).step)) {
+            let is_it = |node: &u32| {
+                let Step { function, line, .. } = theirs.node(*node).step;
+                function == step.function && (line == step.line || line == 0 || step.line == 0)
+            };
+            if frontier.iter().any(is_it) {
                 return true;
             }
         }
@@ -542,10 +547,10 @@ impl<'a> Compared<'a> {
     }
 
     /// What is without a counterpart here, of the other side than this.
-    fn there(&self, side: usize) -> There {
+    fn there(&self, side: usize) -> There<'a> {
         let other = 1 - side;
         let mut amount = Amount::default();
-        let mut keys = Keys::default();
+        let mut keys = Keys::new(self.builds.functions);
         for open in &self.open[other] {
             amount.add(&self.amount(other, *open));
             keys.add(self.step(other, *open));
@@ -553,32 +558,25 @@ impl<'a> Compared<'a> {
         let [ours, theirs] = [side, other].map(|side| self.builds.trees[side].own(&self.nodes[side]));
         let own = theirs.beyond(&ours, self.builds.sizes_tell);
         amount.add(&own);
-        let mut classes = Keys::default();
+        let mut classes = Keys::new(self.builds.functions);
         for (number, class) in self.classes.iter().enumerate() {
             class.nodes[other].iter().for_each(|node| classes.add_of(self.step(other, *node), number));
         }
         There { amount, own, keys, classes }
     }
 
-    /// How much it is to be believed that the other build lost the frame of a call: that what is below it is right here. What
-    /// may be the call itself, such as one of its function that has no line, is no sign of that.
-    fn lost(&self, side: usize, open: u32, there: &There) -> Option<f32> {
+    /// How much it is to be believed that the other build lost the frame of a call: that what is below it is right here.
+    fn lost(&self, side: usize, open: u32, there: &There<'_>) -> Option<f32> {
         let other = 1 - side;
         let tree = self.builds.trees[side];
-        let itself = self.step(side, open);
         // A callee of the lost one may be called from here as well.
         let children = &tree.node(open).children;
         let mut called: Vec<usize> =
-            children.iter().flat_map(|child| there.classes.beside(itself, tree.node(*child).step)).collect();
+            children.iter().flat_map(|child| there.classes.of(tree.node(*child).step)).collect();
         called.sort_unstable();
         called.dedup();
-        let mut may_be_it = Amount::default();
-        self.open[other]
-            .iter()
-            .filter(|theirs| is_line_of(itself, self.step(other, **theirs)))
-            .for_each(|theirs| may_be_it.add(&self.amount(other, *theirs)));
-        let mut amount = there.amount.since(&may_be_it);
-        let mut called_keys = Keys::default();
+        let mut amount = there.amount.clone();
+        let mut called_keys = Keys::new(self.builds.functions);
         for class in called {
             amount.add(&self.room(side, class));
             self.classes[class].nodes[other].iter().for_each(|node| called_keys.add(self.step(other, *node)));
@@ -597,7 +595,7 @@ impl<'a> Compared<'a> {
                 }
                 for child in node.children.iter() {
                     let step = tree.node(*child).step;
-                    if there.keys.has_beside(itself, step) || called_keys.has_beside(itself, step) {
+                    if there.keys.has(step) || called_keys.has(step) {
                         met += tree.node(*child).blocks;
                     } else {
                         next.push(*child);
@@ -633,12 +631,11 @@ impl<'a> Compared<'a> {
         if lacked.blocks < TELLING_BLOCKS {
             return None;
         }
-        let nodes = &self.classes[class].nodes[side];
-        let mut callees = Keys::default();
-        let children = nodes.iter().flat_map(|node| tree.node(*node).children.iter());
+        let mut callees = Keys::new(self.builds.functions);
+        let children =
+            self.classes[class].nodes[side].iter().flat_map(|node| tree.node(*node).children.iter());
         children.for_each(|child| callees.add(tree.node(*child).step));
-        let itself = self.step(side, *nodes.first()?);
-        let is_callee = |node: &u32| callees.has_beside(itself, self.step(other, *node));
+        let is_callee = |node: &u32| callees.has(self.step(other, *node));
         let mut here = Amount::default();
         let open = self.open[other].iter().filter(|node| is_callee(node));
         open.for_each(|node| here.add(&self.amount(other, *node)));
@@ -653,7 +650,7 @@ impl<'a> Compared<'a> {
     fn relation(&self, side: usize, ours: Step, theirs: Step) -> Relation {
         let other = 1 - side;
         if ours.function == theirs.function {
-            return match is_line_of(ours, theirs) {
+            return match ours.line == theirs.line || ours.line == 0 || theirs.line == 0 {
                 true => Relation::SameLine,
                 false => Relation::SameFunction,
             };
@@ -678,46 +675,54 @@ impl<'a> Compared<'a> {
 }
 
 /// What one side has at a place without a counterpart.
-struct There {
+struct There<'a> {
     /// All that is below calls, and what callers allocate themselves.
     amount: Amount,
     own: Amount,
     /// The calls.
-    keys: Keys,
+    keys: Keys<'a>,
     /// Those which have counterparts, with their classes.
-    classes: Keys,
+    classes: Keys<'a>,
 }
 
-/// Calls, by their functions: the line of each, and a number.
-#[derive(Default)]
-struct Keys(FxHashMap<FunctionId, Vec<(u32, usize)>>);
+/// Calls, by their functions: the line of each, and a number. A closure that has no line may be any of its file, so it's not
+/// among them.
+struct Keys<'a> {
+    functions: &'a Functions,
+    calls: FxHashMap<FunctionId, Vec<(u32, usize)>>,
+}
 
-impl Keys {
+impl<'a> Keys<'a> {
+    fn new(functions: &'a Functions) -> Keys<'a> {
+        Keys { functions, calls: FxHashMap::default() }
+    }
+
     fn add(&mut self, step: Step) {
         self.add_of(step, 0);
     }
 
     fn add_of(&mut self, step: Step, number: usize) {
-        self.0.entry(step.function).or_default().push((step.line, number));
+        if self.tells(step) {
+            self.calls.entry(step.function).or_default().push((step.line, number));
+        }
     }
 
-    /// The numbers of calls of a step's function, unless the lines say that they are others, and of those that may be another
-    /// step itself.
-    fn beside(&self, itself: Step, step: Step) -> impl Iterator<Item = usize> {
-        let calls = self.0.get(&step.function).map_or(&[][..], Vec::as_slice);
-        let at = move |line: u32| Step { line, ..step };
-        let is_it = move |line: u32| is_line_of(step, at(line)) && !is_line_of(itself, at(line));
-        calls.iter().filter(move |(line, _)| is_it(*line)).map(|(_, number)| *number)
+    /// Whether a step says which function it is of.
+    fn tells(&self, step: Step) -> bool {
+        step.line > 0 || self.functions.known.get(step.function.0 as usize).is_none_or(|it| it.is_named)
     }
 
-    fn has_beside(&self, itself: Step, step: Step) -> bool {
-        self.beside(itself, step).next().is_some()
+    /// The numbers of calls of a step's function, unless the lines say that they are others.
+    fn of(&self, step: Step) -> impl Iterator<Item = usize> {
+        let calls = self.calls.get(&step.function).filter(|_| self.tells(step));
+        let is_line = move |line: u32| line == step.line || line == 0 || step.line == 0;
+        let calls = calls.map_or(&[][..], Vec::as_slice).iter();
+        calls.filter(move |(line, _)| is_line(*line)).map(|(_, number)| *number)
     }
-}
 
-/// Whether two steps are of one function, and no line says that they are others.
-fn is_line_of(one: Step, other: Step) -> bool {
-    one.function == other.function && (one.line == other.line || one.line == 0 || other.line == 0)
+    fn has(&self, step: Step) -> bool {
+        self.of(step).next().is_some()
+    }
 }
 
 /// What names and positions say, the surest first.

@@ -13,8 +13,9 @@ pub(super) struct Likeness {
     files: Vec<Option<u32>>,
 }
 
-/// What two steps share, of what they could.
-const SAME_LINE: f32 = 1.0;
+/// What two steps share, of what they could. A column that differs decides nothing but which of two calls on one line it is.
+const SAME_PLACE: f32 = 1.0;
+const SAME_LINE: f32 = 0.99;
 const SAME_POSITION: f32 = 0.9;
 const SAME_FUNCTION: f32 = 0.8;
 
@@ -79,7 +80,13 @@ impl Likeness {
 
     fn shared(&self, base: Step, new: Step) -> f32 {
         if base.function == new.function {
-            return self.weight(base.function) * if is_line(base, new) { SAME_LINE } else { SAME_FUNCTION };
+            let is_column = base.column == new.column || base.column == 0 || new.column == 0;
+            return self.weight(base.function)
+                * match (is_line(base, new), is_column) {
+                    (true, true) => SAME_PLACE,
+                    (true, false) => SAME_LINE,
+                    (false, _) => SAME_FUNCTION,
+                };
         }
         let file = |step: Step| self.files[step.function.0 as usize];
         let is_position =
