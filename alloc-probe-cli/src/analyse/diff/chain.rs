@@ -58,14 +58,16 @@ impl Reading<Step> for Program<'_> {
 /// Groups a profile's sites.
 pub(super) fn group(profile: &Profile, keys: &[Key], functions: &Functions, lost: &Lost) -> Grouped {
     let (sites, stacks) = (&profile.sites, &profile.stacks);
-    let mut chains = Chains::new();
+    let mut chains = Chains::default();
     let mut places = vec![Place::default(); sites.len()];
     let mut left: Vec<u32> = (0..sites.len() as u32).collect();
     let any: (Test, Test) = (|_| true, |_| true);
     for (is_of, tells) in TELLING.into_iter().chain([any]) {
         let has_any = stacks.rows_with(|frame| is_of(keys[frame.0 as usize].role));
         let row = |site: &u32| sites[*site as usize].stack;
-        let of: Vec<u32> = left.extract_if(.., |site| has_any[row(site) as usize]).collect();
+        let (of, others): (Vec<u32>, Vec<u32>) =
+            left.into_iter().partition(|site| has_any[row(site) as usize]);
+        left = others;
         if of.is_empty() {
             continue;
         }

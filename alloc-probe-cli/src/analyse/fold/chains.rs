@@ -93,14 +93,15 @@ impl<S: Copy> Reading<S> for Links<S> {
     }
 }
 
-impl<S: Copy + Default + Eq + Hash> Chains<S> {
-    /// A tree without calls.
-    pub fn new() -> Chains<S> {
+impl<S: Default> Default for Chains<S> {
+    fn default() -> Chains<S> {
         let root =
             Call { caller: ROOT, step: S::default(), function: NONE, first: NONE, next: NONE, functions: 0 };
         Chains { calls: vec![root], more: FxHashMap::default() }
     }
+}
 
+impl<S: Copy + Default + Eq + Hash> Chains<S> {
     /// Reads the stacks of some rows and of all that called them, and gives for each of these where it leads to.
     pub fn read_rows(
         &mut self,
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_chain_is_what_folding_leaves() {
-        let mut chains = Chains::new();
+        let mut chains = Chains::default();
         let mut folding = Folding::new(128);
         let mut numbers = 1_u64;
         for length in (0..400).map(|number| number % 23) {
@@ -267,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_a_build_lost_is_put_back() {
-        let mut chains = Chains::new();
+        let mut chains = Chains::default();
         assert_eq!(chain(&mut chains, "ay7z"), ("aylz".to_owned(), 0, true));
         assert_eq!(chain(&mut chains, "alyz"), ("alz".to_owned(), 1, true));
     }
@@ -281,19 +282,19 @@ mod tests {
         // The third calls the second, which calls the first.
         stacks.nodes[3].parent = 2;
         stacks.nodes[2].parent = 1;
-        let mut chains = Chains::new();
+        let mut chains = Chains::default();
         let places = chains.read_rows(&stacks, [3].into_iter(), &Letters);
         for (row, stack) in [(1, "abc"), (2, "abcb"), (3, "abcbXd")] {
             assert_eq!(places[row], chains.read(Place::default(), &frames(stack), &Letters), "{stack}");
         }
-        let mut others = Chains::new();
+        let mut others = Chains::default();
         others.read_rows(&stacks, [1].into_iter(), &Letters);
         assert_eq!(others.calls.len(), 4, "what no row that is asked for leads to is left out");
     }
 
     #[test]
     fn many_calls_of_one_caller_are_told_apart() {
-        let mut chains: Chains<u32> = Chains::new();
+        let mut chains: Chains<u32> = Chains::default();
         let mut call = |step| chains.call(ROOT, Link { step, function: None });
         let first: Vec<u32> = (0..100).map(&mut call).collect();
         assert_eq!(first, (1..=100).collect::<Vec<u32>>());
@@ -303,7 +304,7 @@ mod tests {
     #[test]
     fn calls_of_one_step_are_known_by_the_first() {
         let link = |function| Link { step: 's', function };
-        let mut chains = Chains::new();
+        let mut chains = Chains::default();
         let one = chains.call(ROOT, link(Some(1)));
         let other = chains.call(ROOT, link(Some(2)));
         let inner = [one, other].map(|caller| chains.call(caller, Link { step: 't', function: None }));

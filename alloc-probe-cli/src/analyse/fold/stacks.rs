@@ -73,7 +73,7 @@ impl<'a> Stacks<'a> {
                 continue;
             }
             let links = self.links(*tells);
-            let mut chains = Chains::new();
+            let mut chains = Chains::default();
             let rows = of.iter().map(|site| sites[*site].stack);
             let places = chains.read_rows(&self.profile.stacks, rows, &links);
             let same = links.have_twins().then(|| chains.join_twins());
@@ -85,7 +85,7 @@ impl<'a> Stacks<'a> {
             }
             numbers += chains.calls.len() as u32;
         }
-        let mut chains = Chains::new();
+        let mut chains = Chains::default();
         for site in (0..sites.len()).filter(|site| is_left[*site]) {
             let (frames, turns) = self.shown(&sites[site]);
             let tells = if self.is_all() { |_| true } else { self.telling(&sites[site]) };

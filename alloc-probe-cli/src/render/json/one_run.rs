@@ -72,6 +72,7 @@ pub(super) struct Site<'a> {
     stack: Vec<u32>,
 }
 
+#[expect(clippy::ptr_arg, reason = "serde hands over the field as it is")]
 fn is_empty(histogram: &Cow<'_, Histogram>) -> bool {
     histogram.is_empty()
 }

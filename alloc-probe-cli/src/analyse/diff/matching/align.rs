@@ -168,6 +168,11 @@ struct Class {
     kind: MatchKind,
 }
 
+/// For each side and class, how many calls the class had when its room was asked for, and that room.
+type Rooms = FxHashMap<(usize, usize), ([usize; 2], Rc<Amount>)>;
+/// By side, call, class and how many calls this had, which share of what is below the call is below the class.
+type Within = FxHashMap<(usize, u32, usize, usize), Option<f32>>;
+
 /// What the calls from one place are compared in.
 struct Compared<'a> {
     builds: &'a Builds<'a>,
@@ -184,10 +189,8 @@ struct Compared<'a> {
     alike: Vec<(f32, Explanation)>,
     /// Which these are, and whether all of them were compared with each other.
     compared: (FxHashSet<(usize, u32)>, bool),
-    /// For each side and class, how many calls it had when its room was asked for, and that room.
-    rooms: RefCell<FxHashMap<(usize, usize), ([usize; 2], Rc<Amount>)>>,
-    /// By side, call, class and how many calls this had, which share of what is below the call is below the class.
-    within: RefCell<FxHashMap<(usize, u32, usize, usize), Option<f32>>>,
+    rooms: RefCell<Rooms>,
+    within: RefCell<Within>,
     /// What is below a call of a side, of those that were asked about.
     parts: RefCell<FxHashMap<(usize, u32), Rc<Parts>>>,
 }
