@@ -158,38 +158,35 @@ mod tests {
         check(&[10], &[14], &[(10, 14)]);
     }
 
-    /// Where a line of the first of several functions of one file is in the new build, by the lines of each on both sides.
-    fn in_one_code(of_functions: &[(&[u32], &[u32])], line: u32) -> u32 {
-        let keys = |side: fn(&(&[u32], &[u32])) -> Vec<u32>| {
-            let of_function = |(number, of): (u32, &(&[u32], &[u32]))| {
-                let key = move |line: u32| Key {
-                    function: FunctionId(number),
-                    of_type: number,
-                    line,
-                    column: 0,
-                    role: Role::Program,
-                };
-                side(of).into_iter().map(key).collect::<Vec<_>>()
-            };
-            (0..).zip(of_functions).flat_map(of_function).collect()
-        };
+    /// Where a line of the first of several functions of one file is in the new build, by the lines of each in the base and
+    /// in the new build.
+    fn in_one_code(of_functions: &[[&[u32]; 2]], line: u32) -> u32 {
         let count = of_functions.len();
-        let functions = Functions {
-            base: keys(|of| of.0.to_vec()),
-            new: keys(|of| of.1.to_vec()),
-            count,
-            known: vec![Function { file: Some(0), is_named: true, is_known: true }; count],
+        let keys = |side: usize| -> Vec<Key> {
+            let of = (0..)
+                .zip(of_functions)
+                .flat_map(|(number, of)| of[side].iter().map(move |line| (number, *line)));
+            of.map(|(number, line)| Key {
+                function: FunctionId(number),
+                of_type: number,
+                line,
+                column: 0,
+                role: Role::Program,
+            })
+            .collect()
         };
+        let known = vec![Function { file: Some(0), is_named: true, is_known: true }; count];
+        let functions = Functions { base: keys(0), new: keys(1), count, known };
         Lines::of(&functions, true).in_new(FunctionId(0), line)
     }
 
     #[test]
     fn in_one_code_a_function_is_not_shifted_alone() {
         // The methods of derived traits: each build has lost other lines.
-        let derived = (&[6, 39, 40, 41][..], &[7, 40][..]);
-        let lines = [6, 39, 40, 41].map(|line| in_one_code(&[derived, (&[12, 45, 48], &[12, 45, 48])], line));
+        let derived: [&[u32]; 2] = [&[6, 39, 40, 41], &[7, 40]];
+        let lines = [6, 39, 40, 41].map(|line| in_one_code(&[derived, [&[12, 45, 48]; 2]], line));
         assert_eq!(lines, [7, 39, 40, 41]);
-        assert_eq!(in_one_code(&[(&[20, 23], &[50, 53]), (&[10, 13], &[10, 13]), (&[30], &[60])], 20), 50);
+        assert_eq!(in_one_code(&[[&[20, 23], &[50, 53]], [&[10, 13]; 2], [&[30], &[60]]], 20), 50);
     }
 
     #[test]
