@@ -4,9 +4,9 @@
 //! the optimisation level and says nothing of where a block comes from. Without those frames, and with recursion folded,
 //! many stacks become one: such a group is what gets matched.
 
-use super::key::{FunctionId, Functions, Key};
+use super::key::{Functions, Key};
 use super::lost::Lost;
-use super::step::{Step, program_roles};
+use super::step::{Step, program_roles, recurring};
 use crate::analyse::fold::Detail;
 use crate::analyse::fold::chains::{Chains, Link, Links, Place, Reading};
 use crate::analyse::fold::turns::{Folding, Turns};
@@ -108,11 +108,6 @@ fn link(key: Key, functions: &Functions) -> Link<Step> {
     Link { step: Step { function, line, column }, function: recurring(functions, function, of_type) }
 }
 
-/// The number of a function by its type, where it can be seen to recur.
-pub(super) fn recurring(functions: &Functions, function: FunctionId, of_type: u32) -> Option<u32> {
-    functions.known[function.0 as usize].is_named.then_some(of_type)
-}
-
 /// The program's frames of a stack, or all of them, from the allocation outwards; with recursion folded, unless each stack
 /// is shown by itself.
 pub(super) fn shown_frames(
@@ -148,6 +143,7 @@ pub(super) fn shown_frames(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyse::diff::key::FunctionId;
     use crate::analyse::fold::chains::ROOT;
     use crate::analyse::functions::Function;
     use crate::profile::Role;

@@ -4,10 +4,9 @@
 //! right below a call from which the other never reaches it but by one way, the functions on that way were there. They are
 //! put back before recursion is folded, as a turn ends where a function comes again, and one that left no frame ends none.
 
-use super::chain::recurring;
 use super::key::{FunctionId, Functions, Key};
 use super::lines::Lines;
-use super::step::Step;
+use super::step::{Step, recurring};
 use crate::analyse::fold::chains::Link;
 use crate::join::join;
 use crate::profile::{FrameId, Profile, Role};

@@ -1,6 +1,6 @@
 //! The frames of a stack that two builds can be expected to agree on: those of the program's own functions.
 
-use super::key::{FunctionId, Key};
+use super::key::{FunctionId, Functions, Key};
 use crate::profile::{FrameId, Profile, Site};
 use crate::source::roles::{Test, telling};
 
@@ -28,4 +28,9 @@ pub(super) fn program_frames(profile: &Profile, site: &Site, keys: &[Key]) -> Ve
 /// say most of what it is.
 pub(super) fn program_roles(frames: &[FrameId], keys: &[Key]) -> Test {
     telling(frames.iter().map(|frame| keys[frame.0 as usize].role))
+}
+
+/// The number of a function by its type, where it can be seen to recur.
+pub(super) fn recurring(functions: &Functions, function: FunctionId, of_type: u32) -> Option<u32> {
+    functions.known[function.0 as usize].is_named.then_some(of_type)
 }

@@ -39,7 +39,8 @@ pub(super) fn describe(
 /// The frames that are not the same for all sites: those of the program, and of the library between them.
 fn write_stack(text: &mut String, recording: &Recording, sites: &Sites) {
     let Some(site) = sites.shown(&recording.profile, Metric::TotalBytes) else { return };
-    let frames = site.frames.iter().map(|id| &recording.profile.frames[id.0 as usize]);
+    let profile = &recording.profile;
+    let frames = profile.frames_of(site).map(|id| &profile.frames[id.0 as usize]);
     for frame in frames.filter(|frame| matches!(frame.role, Role::Program | Role::Standard)) {
         let file = frame.file.as_deref().and_then(|file| file.rsplit('/').next()).unwrap_or_default();
         let (line, column) = (frame.line.unwrap_or(0), frame.column.unwrap_or(0));

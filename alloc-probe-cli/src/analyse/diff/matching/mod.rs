@@ -1,7 +1,7 @@
 //! Which sites of two builds are the same.
 //!
 //! The calls of each build are a tree ([`tree`]), and the two trees are laid on each other from the outermost function
-//! inwards (`align`): calls of one name at one position are one call; a call that has no such counterpart is one of another
+//! inwards (`align`, and `compared` at each place): calls of one name at one position are one call; a call that has no such counterpart is one of another
 //! name, or at another line, or one that the other build lost, whichever explains best where the blocks below it are in
 //! the other build. What is left over is moved to what the other side has too much, below the innermost callers that both
 //! have in common (`residue`). So all blocks of one side go to those of the other, one site to several and several to one,
@@ -11,9 +11,11 @@ mod align;
 mod amount;
 mod below;
 mod builds;
+mod compared;
 mod few;
 mod likeness;
 mod node;
+mod relation;
 mod residue;
 mod tree;
 
