@@ -4,6 +4,7 @@ use alloc_probe::AllocProbe;
 use alloc_probe_programs::UNORDERED;
 use alloc_probe_programs::{Logged, step};
 use rayon::prelude::*;
+use std::sync::{Arc, Barrier};
 
 #[global_allocator]
 static ALLOC: AllocProbe<Logged> = AllocProbe::new(Logged);
@@ -14,7 +15,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let texts: Vec<String> =
         (0..count).map(|number| format!("text {number} ").repeat(1 + number as usize % 5)).collect();
     step(UNORDERED);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).start_handler(|_| step(UNORDERED)).build()?;
+    // A thread that the end of the process comes before would leave a log without a step.
+    let started = Arc::new(Barrier::new(3));
+    let start = Arc::clone(&started);
+    let start = move |_| {
+        step(UNORDERED);
+        start.wait();
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).start_handler(start).build()?;
+    started.wait();
     let words: Vec<Vec<String>> = pool
         .install(|| texts.par_iter().map(|text| text.split(' ').map(str::to_uppercase).collect()).collect());
     let longest = pool.install(|| texts.par_iter().map(|text| text.repeat(2).len()).max().unwrap_or(0));
