@@ -12,7 +12,8 @@ pub(in crate::analyse) struct Activity {
     unit_ns: f64,
 }
 
-/// From so many samples on, the timeline says when a run was active; with fewer, all of its time is taken for it.
+/// From so many samples on, the timeline says when a run was active; with fewer, all of its time up to its last block is taken
+/// for it.
 const MIN_SAMPLES: usize = 32;
 /// A pause between samples counts for no more than so many ordinary ones.
 const LONGEST_PAUSE: u64 = 4;
@@ -36,7 +37,9 @@ impl Activity {
         let mut instants: Vec<(u64, u64)> =
             samples.map(|sample| (sample.time_ns, sample.total_blocks)).collect();
         if instants.len() < MIN_SAMPLES {
-            instants = vec![(end_ns, total)];
+            // Nothing was allocated after the last of them, as while a dump was begun, if it has all blocks.
+            let has_all = |(_, blocks): &&(u64, u64)| *blocks > 0 && *blocks >= dump.totals.total_blocks;
+            instants = vec![instants.last().filter(has_all).copied().unwrap_or((end_ns, total))];
         }
         instants.push((0, 0));
         instants.sort_unstable();
@@ -125,6 +128,7 @@ impl Pace {
 mod tests {
     use super::*;
     use crate::analyse::evidence::fixtures::run;
+    use alloc_probe_format::dump::TimelineSample;
 
     #[test]
     fn time_is_divided_as_the_histogram_is() {
@@ -162,6 +166,22 @@ mod tests {
         let samples = &mut dump.timeline.samples;
         samples.retain(|sample| !(405_000_000..495_000_000).contains(&sample.time_ns));
         assert_eq!(Activity::of(&dump).unwrap().active_ns(), 1_000_000_000);
+    }
+
+    #[test]
+    fn with_a_few_samples_what_comes_after_the_last_block_does_not_count() {
+        let mut dump = run(1_000);
+        dump.timeline.samples.truncate(20);
+        dump.totals.total_blocks = 20;
+        // That of the dump itself, in which nothing was allocated.
+        dump.timeline.samples.push(TimelineSample { time_ns: 1_000_000_000, ..dump.timeline.samples[19] });
+        assert_eq!(Activity::of(&dump).unwrap().active_ns(), 20_000_000);
+        dump.totals.total_blocks = 21;
+        assert_eq!(
+            Activity::of(&dump).unwrap().active_ns(),
+            1_000_000_000,
+            "there is one that no sample has"
+        );
     }
 
     #[test]
