@@ -37,7 +37,7 @@ pub struct Call<S> {
     /// The first call of this one, and the next one of the same caller: those that are searched.
     first: u32,
     next: u32,
-    /// A bit for each of the functions on the way, which functions share: most come once, and are not looked for.
+    /// Two bits for each of the functions on the way, which functions share: most come once, and are not looked for.
     functions: u128,
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// A histogram by powers of two: pairs of a bucket and a count, by ascending bucket, none of them zero.
 ///
-/// PERF: of millions of sites nearly all have blocks of one size and age, for which it takes no memory of its own.
+/// PERF: one of a single bucket takes no memory of its own; a dump may have millions of sites, with three each.
 pub type Histogram = SmallVec<[(u8, u64); 1]>;
 
 /// One allocation site: all blocks allocated with one whole stack.
