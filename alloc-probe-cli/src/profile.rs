@@ -3,6 +3,7 @@
 pub use crate::source::roles::Role;
 pub use alloc_probe_format::dump::Site;
 use alloc_probe_format::dump::{Dump, Figures, FrameKind, StackNode};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// An index into [`Profile::frames`].
@@ -18,6 +19,9 @@ pub struct Profile {
     pub dump: Dump,
     /// Every distinct source-level frame.
     pub frames: Vec<Frame>,
+    /// By names of functions, those of others that have the same code in the binary, since the optimiser or the linker made one
+    /// of them: a frame may be of any.
+    pub merged: HashMap<String, Vec<String>>,
     /// One for each distinct stack, in the dump's order.
     pub sites: Vec<Site>,
     /// The stacks of sites, by their rows.

@@ -247,17 +247,7 @@ fn without_parameters(function: &str) -> String {
 
 /// A profile that has nothing but figures.
 fn only(totals: Figures, sites: Vec<Site>, how: Dump) -> Profile {
-    Profile {
-        path: PathBuf::new(),
-        dump: Dump { totals, ..how },
-        frames: Vec::new(),
-        sites,
-        failed: Vec::new(),
-        deepest: Vec::new(),
-        missing_symbols: Vec::new(),
-        stacks: Default::default(),
-        segments: Vec::new(),
-    }
+    Profile { dump: Dump { totals, ..how }, sites, ..Profile::default() }
 }
 
 #[cfg(test)]

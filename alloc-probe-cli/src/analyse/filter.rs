@@ -46,7 +46,6 @@ fn is_match(frame: &Frame, pattern: &Regex) -> bool {
 mod tests {
     use super::*;
     use crate::profile::{Site, Stacks};
-    use alloc_probe_format::dump::Dump;
 
     #[test]
     fn stacks_are_focused_and_frames_hidden() {
@@ -67,15 +66,10 @@ mod tests {
             Site { stack, ..Site::default() }
         });
         let profile = Profile {
-            path: "x.json".into(),
-            dump: Dump::default(),
             frames: frames.iter().map(frame).collect(),
             sites: sites.to_vec(),
-            failed: Vec::new(),
-            deepest: Vec::new(),
-            missing_symbols: Vec::new(),
             stacks,
-            segments: Vec::new(),
+            ..Profile::default()
         };
         let filtered = |hide: &[&str], focus: &[&str]| {
             let regexes =

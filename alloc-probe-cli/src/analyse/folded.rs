@@ -44,8 +44,7 @@ pub fn plain(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::profile::{Frame, FrameId, Role, Site, Stacks};
-    use alloc_probe_format::dump::{Dump, Figures};
-    use std::path::PathBuf;
+    use alloc_probe_format::dump::Figures;
 
     /// A profile of one stack, innermost frame first: function, line, and whether its path is guessed.
     fn profile(frames: &[(&str, u32, bool)]) -> Profile {
@@ -64,15 +63,10 @@ mod tests {
         let figures = Figures { peak_bytes: 64, ..Figures::default() };
         let site = Site { stack, figures, ..Site::default() };
         Profile {
-            path: PathBuf::new(),
-            dump: Dump::default(),
             frames: frames.iter().map(frame).collect(),
             sites: vec![site.clone(), site],
-            failed: Vec::new(),
-            deepest: Vec::new(),
-            missing_symbols: Vec::new(),
             stacks,
-            segments: Vec::new(),
+            ..Profile::default()
         }
     }
 

@@ -4,8 +4,8 @@
 //! of their sites, and a line for each of them.
 
 use alloc_probe_format::dump::{
-    Dump, FrameKind, Image, Lost, MissingImage, Operation, Site, Source, StackNode, SymbolFrame, Symbols,
-    TailCalls,
+    Dump, FrameKind, Image, Lost, MergedFunctions, MissingImage, Operation, Site, Source, StackNode,
+    SymbolFrame, Symbols, TailCalls,
 };
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -27,6 +27,7 @@ pub struct Merger {
     strings: Vec<String>,
     string_numbers: HashMap<String, u32>,
     guessed: BTreeSet<u32>,
+    merged: BTreeMap<u32, BTreeSet<u32>>,
     rows: Vec<Row>,
     row_numbers: FxHashMap<Key, u32>,
     sites: Vec<Site>,
@@ -137,9 +138,13 @@ impl Merger {
     /// The rows of all dumps that those of one are.
     fn stacks(&mut self, dump: &mut Dump, images: &[u32], operations: &[u32]) -> Vec<u32> {
         let symbols = dump.symbols.take();
-        let Symbols { strings, frames, guessed, tail_calls, missing } = symbols.unwrap_or_default();
+        let Symbols { strings, frames, guessed, merged, tail_calls, missing } = symbols.unwrap_or_default();
         let strings: Vec<u32> = strings.iter().map(|text| self.string(text)).collect();
         self.guessed.extend(guessed.iter().filter_map(|string| strings.get(*string as usize)));
+        for MergedFunctions { shown, others } in merged {
+            let known = self.merged.entry(strings[shown as usize]).or_default();
+            known.extend(others.iter().map(|other| strings[*other as usize]));
+        }
         for MissingImage { image, reason } in missing {
             self.missing.entry(images[image as usize]).or_insert(reason);
         }
@@ -216,6 +221,7 @@ impl Merger {
             strings: self.strings,
             frames,
             guessed: self.guessed.into_iter().collect(),
+            merged: MergedFunctions::list(self.merged),
             tail_calls,
             missing: missing.into_iter().map(|(image, reason)| MissingImage { image, reason }).collect(),
         });

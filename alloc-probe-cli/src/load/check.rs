@@ -81,6 +81,9 @@ fn check_symbols(symbols: &Symbols, dump: &Dump) -> Result<(), Refusal> {
     if !symbols.guessed.is_sorted() {
         return damaged("the names that its symbols guessed are out of order");
     }
+    if !symbols.merged.is_sorted_by(|one, next| one.shown < next.shown) {
+        return damaged("the functions that its symbols have as merged are out of order");
+    }
     if symbols.missing.iter().any(|missing| missing.image as usize >= dump.images.len()) {
         return damaged("its symbols are missing for an image that is not listed");
     }
@@ -92,7 +95,12 @@ fn check_symbols(symbols: &Symbols, dump: &Dump) -> Result<(), Refusal> {
     let known = |string: u32| (string as usize) < symbols.strings.len();
     let lost = symbols.tail_calls.iter().map(|lost| &lost.frames);
     let is_sound = |frame: &SymbolFrame| known(frame.function) && frame.file.is_none_or(known);
-    if symbols.frames.runs().iter().flatten().all(is_sound) && lost.flatten().all(is_sound) {
+    let mut merged = symbols.merged.iter();
+    let are_merged_known = merged.all(|it| known(it.shown) && it.others.iter().all(|other| known(*other)));
+    if symbols.frames.runs().iter().flatten().all(is_sound)
+        && lost.flatten().all(is_sound)
+        && are_merged_known
+    {
         Ok(())
     } else {
         damaged("its symbols refer to a string that is missing")

@@ -23,6 +23,8 @@ pub(super) struct RawFrame {
     pub(super) function: Option<Arc<str>>,
     /// Whether the path before its own name was made from its file.
     pub(super) path_guessed: bool,
+    /// The demangled names of other functions that have the same code.
+    pub(super) merged_with: Vec<Arc<str>>,
     pub(super) file: Option<Arc<str>>,
     pub(super) line: Option<u32>,
     pub(super) column: Option<u32>,
@@ -90,7 +92,9 @@ impl<'a> Lookup<'a> {
     /// The frames at an instruction's address, inlined ones first; none where nothing is known of it.
     pub(super) fn frames_at(&self, address: u64) -> Vec<RawFrame> {
         let mut frames = self.debug_frames(address);
-        if frames.is_empty() {
+        if let Some(frame) = frames.last_mut() {
+            frame.merged_with = self.merged_with(address, frame.function.as_deref());
+        } else {
             let symbol = self.symbols.name_at(address, None);
             frames.extend(
                 symbol
@@ -98,6 +102,25 @@ impl<'a> Lookup<'a> {
             );
         }
         frames
+    }
+
+    /// The names of the functions that have the same code as the one at an address, other than its own.
+    fn merged_with(&self, address: u64, function: Option<&str>) -> Vec<Arc<str>> {
+        let all = self.symbols.names_at(address);
+        if all.clone().nth(1).is_none() {
+            return Vec::new();
+        }
+        let own = function.map(names::short_name).unwrap_or_default();
+        let mut known = BTreeSet::from([own]);
+        let mut others = Vec::new();
+        for symbol in all {
+            let name = self.demangled(symbol.split('@').next().unwrap_or(symbol));
+            // Of instances of one generic function, all have its name; of versions of one of C's, all but the version.
+            if known.insert(names::short_name(&name)) {
+                others.push(name);
+            }
+        }
+        others
     }
 
     /// The frames of functions that a stack lost between an instruction and the call that returns to `return_address`,
@@ -178,6 +201,7 @@ impl<'a> Lookup<'a> {
         RawFrame {
             function,
             path_guessed,
+            merged_with: Vec::new(),
             file: file.map(|file| self.file(file)),
             line: positive(location.and_then(|location| location.line)),
             column: positive(location.and_then(|location| location.column)),

@@ -21,7 +21,7 @@ use std::time::SystemTime;
 const LIMIT_BYTES: u64 = 256 << 20;
 
 /// The release, and a number that grows when names are made in another way.
-const RELEASE: &str = concat!(env!("CARGO_PKG_VERSION"), "+names.2");
+const RELEASE: &str = concat!(env!("CARGO_PKG_VERSION"), "+names.3");
 
 /// A directory of what was looked up before.
 #[derive(Clone, Debug)]
@@ -120,13 +120,14 @@ impl Entry {
     /// What a file holds, if it is sound and of this release.
     fn read(path: &Path) -> Option<Entry> {
         let entry: Entry = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-        let Symbols { strings, frames, .. } = &entry.symbols;
+        let Symbols { strings, frames, merged, .. } = &entry.symbols;
         let known = |string: u32| (string as usize) < strings.len();
         let is_sound = |frame: &SymbolFrame| known(frame.function) && frame.file.is_none_or(known);
         let is_sound = entry.release == RELEASE
             && frames.len() == entry.addresses.len()
             && entry.addresses.is_sorted()
-            && frames.runs().iter().flatten().all(is_sound);
+            && frames.runs().iter().flatten().all(is_sound)
+            && merged.iter().all(|merged| known(merged.shown) && merged.others.iter().all(|it| known(*it)));
         is_sound.then_some(entry)
     }
 
@@ -142,12 +143,21 @@ impl Entry {
         }
     }
 
+    /// The names of the functions that have the same code as that of this name.
+    fn merged_with(&self, function: u32) -> Vec<Arc<str>> {
+        let merged = &self.symbols.merged;
+        let Ok(at) = merged.binary_search_by_key(&function, |merged| merged.shown) else { return Vec::new() };
+        let others = merged[at].others.iter();
+        others.map(|other| Arc::from(self.symbols.strings[*other as usize].as_str())).collect()
+    }
+
     fn frames(&self, index: usize) -> Vec<RawFrame> {
         let text = |string: u32| Arc::from(self.symbols.strings[string as usize].as_str());
         let frames = &self.symbols.frames[index];
         let raw = frames.iter().enumerate().map(|(at, frame)| RawFrame {
             function: Some(text(frame.function)).filter(|function: &Arc<str>| !function.is_empty()),
             path_guessed: self.symbols.guessed.binary_search(&frame.function).is_ok(),
+            merged_with: self.merged_with(frame.function),
             file: frame.file.map(text),
             line: frame.line,
             column: frame.column,

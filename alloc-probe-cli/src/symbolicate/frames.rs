@@ -6,14 +6,17 @@
 use super::resolve;
 use crate::profile::{Frame, FrameId, Role, Stacks};
 use crate::source::roles;
-use alloc_probe_format::dump::{Dump, FrameKind, StackNode, SymbolFrame, Symbols};
+use alloc_probe_format::dump::{Dump, FrameKind, MergedFunctions, StackNode, SymbolFrame, Symbols};
 use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 /// The rows of a dump's stacks with their frames.
 pub(super) struct Rows {
     /// Every distinct frame, once.
     pub(super) frames: Vec<Frame>,
     pub(super) stacks: Stacks,
+    /// By names, those of functions with the same code.
+    pub(super) merged: HashMap<String, Vec<String>>,
 }
 
 impl Rows {
@@ -29,7 +32,10 @@ impl Rows {
             has_cuts |= node.kind == FrameKind::Cut;
         }
         let stacks = Stacks { nodes: stacks, run, runs: table.runs, has_cuts };
-        Rows { frames: table.frames, stacks }
+        let text = |string: &u32| symbols.strings[*string as usize].clone();
+        let others = |merged: &MergedFunctions| merged.others.iter().map(text).collect();
+        let merged = symbols.merged.iter().map(|merged| (text(&merged.shown), others(merged))).collect();
+        Rows { frames: table.frames, stacks, merged }
     }
 }
 

@@ -37,7 +37,7 @@ pub fn symbolicate(path: &Path, mut dump: Dump) -> Profile {
 
 /// The profile of a dump that carries its symbols.
 pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>) -> Profile {
-    let Rows { frames, stacks } = Rows::of(&mut dump);
+    let Rows { frames, stacks, merged } = Rows::of(&mut dump);
     let failed = dump.failures.last.iter().map(|failure| stacks.frames(failure.stack).collect()).collect();
     let deepest = |row| Deepest { frames: stacks.frames(row).collect(), truncated: stacks.is_truncated(row) };
     let deepest = dump.threads.iter().map(|thread| deepest(thread.deepest_stack)).collect();
@@ -46,6 +46,7 @@ pub fn profile(path: &Path, mut dump: Dump, missing_symbols: Vec<MissingSymbols>
         path: path.to_owned(),
         dump,
         frames,
+        merged,
         sites,
         stacks,
         segments: Vec::new(),

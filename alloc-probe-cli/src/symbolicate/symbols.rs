@@ -61,19 +61,25 @@ impl<'data> SymbolTable<'data> {
         (address < last.end).then_some(last.start..last.end)
     }
 
+    /// The names of the functions that `address` lies in, which share their code where there are several.
+    pub(super) fn names_at(&self, address: u64) -> impl Iterator<Item = &'data str> + Clone {
+        let beyond = self.symbols.partition_point(|symbol| symbol.start <= address);
+        let start = self.symbols[..beyond].last().map_or(0, |last| last.start);
+        let first = self.symbols[..beyond].partition_point(|symbol| symbol.start < start);
+        let aliases = self.symbols[first..beyond].iter().filter(move |symbol| address < symbol.end);
+        aliases.map(|symbol| symbol.name)
+    }
+
     /// The name of the function that `address` lies in. Where several share their code, the one whose own name
     /// is `own_name`, as the debug info knows it, and none if that is the name of several, as of a trait's method of two
     /// types; else the first by name, so that every run picks the same.
     pub(super) fn name_at(&self, address: u64, own_name: Option<&str>) -> Option<&'data str> {
-        let beyond = self.symbols.partition_point(|symbol| symbol.start <= address);
-        let start = self.symbols[..beyond].last()?.start;
-        let first = self.symbols[..beyond].partition_point(|symbol| symbol.start < start);
-        let mut aliases = self.symbols[first..beyond].iter().filter(|symbol| address < symbol.end);
+        let mut aliases = self.names_at(address);
         let wanted = own_name.map(names::short_name);
-        let default = aliases.next()?.name;
+        let default = aliases.next()?;
         let Some(wanted) = wanted.filter(|_| aliases.clone().next().is_some()) else { return Some(default) };
         let mut found: Option<(&str, String)> = None;
-        for name in std::iter::once(default).chain(aliases.map(|alias| alias.name)) {
+        for name in std::iter::once(default).chain(aliases) {
             let whole = names::demangle(name).unwrap_or_else(|| name.to_owned());
             let short = names::short_name(&whole);
             if short != wanted && !short.ends_with(&format!("::{wanted}")) {

@@ -1,7 +1,7 @@
 //! The table of symbols while it is filled.
 
 use super::binary::RawFrame;
-use alloc_probe_format::dump::{MissingImage, SymbolFrame, SymbolRows, Symbols, TailCalls};
+use alloc_probe_format::dump::{MergedFunctions, MissingImage, SymbolFrame, SymbolRows, Symbols, TailCalls};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Symbols of a dump, with a way to find a string that is there already.
@@ -14,6 +14,8 @@ pub(super) struct Table {
     tail_calls: BTreeMap<u32, Vec<SymbolFrame>>,
     /// The strings that are names whose path was made from a file.
     guessed: BTreeSet<u32>,
+    /// By strings that are names of functions, those of others that have the same code.
+    merged: BTreeMap<u32, BTreeSet<u32>>,
     /// The images whose symbols are missing.
     pub(super) missing: Vec<MissingImage>,
     /// Whether the dump carried none.
@@ -33,6 +35,11 @@ impl Table {
             frames,
             tail_calls: symbols.tail_calls.into_iter().map(|lost| (lost.row, lost.frames)).collect(),
             guessed: symbols.guessed.into_iter().collect(),
+            merged: symbols
+                .merged
+                .into_iter()
+                .map(|it| (it.shown, it.others.into_iter().collect()))
+                .collect(),
             missing: symbols.missing,
             is_new,
         }
@@ -62,6 +69,10 @@ impl Table {
                 if raw.path_guessed {
                     self.guessed.insert(function);
                 }
+                for other in raw.merged_with.iter() {
+                    let other = self.id(other);
+                    self.merged.entry(function).or_default().insert(other);
+                }
                 SymbolFrame {
                     function,
                     file: raw.file.as_deref().map(|file| self.id(file)),
@@ -89,6 +100,7 @@ impl Table {
             strings: self.strings,
             frames: self.frames,
             guessed: self.guessed.into_iter().collect(),
+            merged: MergedFunctions::list(self.merged),
             tail_calls: self.tail_calls.into_iter().map(|(row, frames)| TailCalls { row, frames }).collect(),
             missing: self.missing,
         }

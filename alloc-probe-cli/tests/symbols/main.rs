@@ -9,6 +9,7 @@ mod cache;
 mod chains;
 mod command;
 mod kept_apart;
+mod merged;
 mod refused;
 mod split;
 mod support;

@@ -64,6 +64,11 @@ fn dumps_with_symbols_satisfy_it() {
         *other.pointer_mut(place).expect("it is there") = wrong;
         assert!(!schema.is_valid(&other), "{place}");
     }
+    for (merged, is_valid) in [(json!([{"shown": 0, "others": [1]}]), true), (json!([[0, 1]]), false)] {
+        let mut other = dump.clone();
+        other["symbols"]["merged"] = merged;
+        assert_eq!(schema.is_valid(&other), is_valid);
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         _ if order == Ordering::Equal => TypesTold::InPart,
         _ => TypesTold::ByEither,
     };
-    let functions = Functions::of(&base.frames, &new.frames, told);
+    let functions = Functions::of([base, new], told);
     let lines = Lines::of(&functions, order != Ordering::Equal);
     let [base_lost, new_lost] = lost::lost([base, new], &functions, &lines, may_lose);
     let (base_grouped, new_grouped) = join(

@@ -1,7 +1,7 @@
 //! Which function each frame of two profiles is, by one numbering for both, and whose code.
 
 use crate::analyse::functions::{self, Function};
-use crate::profile::{Frame, Role};
+use crate::profile::{Frame, Profile, Role};
 use rustc_hash::FxHashMap;
 
 pub(super) use crate::analyse::functions::FunctionId;
@@ -48,10 +48,11 @@ pub(super) struct Functions {
 
 impl Functions {
     /// Numbers the functions of two profiles' frames.
-    pub(super) fn of(base: &[Frame], new: &[Frame], told: TypesTold) -> Functions {
+    pub(super) fn of(profiles: [&Profile; 2], told: TypesTold) -> Functions {
+        let [base, new] = profiles.map(|profile| &profile.frames[..]);
         let functions::Functions { mut of_frames, functions: known, mut by_type, .. } =
             functions::Functions::of(&[base, new], told == TypesTold::ByEither);
-        let same = of_one_code([base, new], &of_frames, &known);
+        let same = of_one_code(profiles, &of_frames, &known);
         of_frames.iter_mut().flatten().for_each(|function| *function = same[function.0 as usize]);
         if told == TypesTold::InPart {
             by_type = of_frames.iter().map(|ids| ids.iter().map(|function| function.0).collect()).collect();
@@ -88,24 +89,62 @@ impl Functions {
 /// For each function, the first of those that are the same source code: in one build, they call from one position of one file, as
 /// functions that a macro made of one text do. The optimiser makes one function of them, under the name of any, and what
 /// recursed through two of them recurses through one then.
-fn of_one_code(sides: [&[Frame]; 2], of_frames: &[Vec<FunctionId>], known: &[Function]) -> Vec<FunctionId> {
+///
+/// Where each build shows but one of them, the binary of the one that was merged tells the name of the other.
+fn of_one_code(
+    profiles: [&Profile; 2],
+    of_frames: &[Vec<FunctionId>],
+    known: &[Function],
+) -> Vec<FunctionId> {
     let mut same: Vec<u32> = (0..known.len() as u32).collect();
-    for (frames, ids) in sides.into_iter().zip(of_frames) {
+    let unite = |same: &mut Vec<u32>, one: FunctionId, other: FunctionId| {
+        let (one, other) = (root(same, one.0), root(same, other.0));
+        same[one.max(other) as usize] = one.min(other);
+    };
+    let frames_of =
+        |side: usize| profiles[side].frames.iter().zip(of_frames.get(side).into_iter().flatten().copied());
+    for side in [0, 1] {
         // Of one build alone: what stands at a position in another version may be another function, or have another name.
-        let mut at_position: FxHashMap<(u32, u32, u32, bool), u32> = FxHashMap::default();
-        for (frame, function) in frames.iter().zip(ids) {
-            let of = known[function.0 as usize];
-            let (Role::Program, Some(file), Some(line), Some(column)) =
-                (frame.role, of.file, frame.line, frame.column)
-            else {
-                continue;
-            };
-            let first = *at_position.entry((file, line, column, of.is_named)).or_insert(function.0);
-            let (one, other) = (root(&same, first), root(&same, function.0));
-            same[one.max(other) as usize] = one.min(other);
+        let mut at_position: FxHashMap<Position, FunctionId> = FxHashMap::default();
+        for (frame, function) in frames_of(side).filter(|(frame, _)| frame.role == Role::Program) {
+            let Some(position) = Position::of(frame, known[function.0 as usize]) else { continue };
+            let first = *at_position.entry(position).or_insert(function);
+            unite(&mut same, first, function);
+        }
+    }
+    for side in [0, 1] {
+        let mut merged: FxHashMap<Position, Vec<(FunctionId, &[String])>> = FxHashMap::default();
+        for (frame, function) in frames_of(side) {
+            let Some(others) = profiles[side].merged.get(&frame.function) else { continue };
+            let position = Position::of(frame, known[function.0 as usize]);
+            position.into_iter().for_each(|at| merged.entry(at).or_default().push((function, others)));
+        }
+        for (frame, function) in frames_of(1 - side).filter(|_| !merged.is_empty()) {
+            let Some(position) = Position::of(frame, known[function.0 as usize]) else { continue };
+            for (shown, others) in merged.get(&position).into_iter().flatten() {
+                if others.iter().any(|other| functions::may_be_of(frame, other)) {
+                    unite(&mut same, *shown, function);
+                }
+            }
         }
     }
     (0..known.len() as u32).map(|function| FunctionId(root(&same, function))).collect()
+}
+
+/// Where a function calls from, as far as that says which it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Position {
+    file: u32,
+    line: u32,
+    column: u32,
+    is_named: bool,
+}
+
+impl Position {
+    fn of(frame: &Frame, function: Function) -> Option<Position> {
+        let (file, line, column) = (function.file?, frame.line?, frame.column?);
+        Some(Position { file, line, column, is_named: function.is_named })
+    }
 }
 
 fn root(same: &[u32], mut function: u32) -> u32 {
@@ -135,33 +174,52 @@ mod tests {
         }
     }
 
+    fn of(frames: &[Frame]) -> Profile {
+        Profile { frames: frames.to_vec(), ..Profile::default() }
+    }
+
     #[test]
     fn functions_that_a_macro_made_of_one_text_are_one() {
-        let base = [
+        let base = of(&[
             frame("a::left", 70, 9),
             frame("a::left", 76, 4),
             frame("a::right", 76, 4),
             frame("a::other", 76, 5),
-        ];
-        let new = [frame("a::right", 70, 9)];
-        let functions = Functions::of(&base, &new, TypesTold::ByEach);
-        let of = |key: &Key| key.function;
-        assert_eq!(of(&functions.base[0]), of(&functions.base[2]));
-        assert_eq!(of(&functions.base[0]), of(&functions.new[0]));
-        assert_ne!(of(&functions.base[0]), of(&functions.base[3]), "another column is another place");
+        ]);
+        let new = of(&[frame("a::right", 70, 9)]);
+        let functions = Functions::of([&base, &new], TypesTold::ByEach);
+        let function = |key: &Key| key.function;
+        assert_eq!(function(&functions.base[0]), function(&functions.base[2]));
+        assert_eq!(function(&functions.base[0]), function(&functions.new[0]));
+        assert_ne!(
+            function(&functions.base[0]),
+            function(&functions.base[3]),
+            "another column is another place"
+        );
     }
 
     #[test]
     fn a_function_of_another_name_in_the_other_version_is_another() {
-        let functions =
-            Functions::of(&[frame("a::note", 7, 5)], &[frame("a::remark", 7, 5)], TypesTold::ByEach);
-        assert_ne!(functions.base[0].function, functions.new[0].function);
+        let (base, mut new) = (of(&[frame("a::note", 7, 5)]), of(&[frame("a::remark", 7, 5)]));
+        let are_one = |base: &Profile, new: &Profile| {
+            let functions = Functions::of([base, new], TypesTold::ByEach);
+            functions.base[0].function == functions.new[0].function
+        };
+        assert!(!are_one(&base, &new));
+        let merged = |others: &[&str]| others.iter().map(|other| (*other).to_owned()).collect::<Vec<_>>();
+        new.merged.insert("a::remark".to_owned(), merged(&["b::tell", "b::note"]));
+        assert!(!are_one(&base, &new), "of another module");
+        new.merged.insert("a::remark".to_owned(), merged(&["b::tell", "a::note"]));
+        assert!(are_one(&base, &new), "its binary says so");
+        assert!(are_one(&new, &base));
+        new.frames[0].column = Some(6);
+        assert!(!are_one(&base, &new), "at another position");
     }
 
     #[test]
     fn a_closure_is_no_function_around_it() {
-        let functions =
-            Functions::of(&[frame("a::f", 7, 5), frame("a::f::{closure#0}", 7, 5)], &[], TypesTold::ByEach);
+        let base = of(&[frame("a::f", 7, 5), frame("a::f::{closure#0}", 7, 5)]);
+        let functions = Functions::of([&base, &Profile::default()], TypesTold::ByEach);
         assert_ne!(functions.base[0].function, functions.base[1].function);
     }
 }

@@ -53,6 +53,13 @@ impl Lines {
         Lines { functions: seen }
     }
 
+    /// Whether a line of a function comes before all those from which a build shows it calling.
+    pub(super) fn is_before_all(&self, side: usize, function: FunctionId, line: u32) -> bool {
+        let seen = &self.functions[function.0 as usize];
+        let lines = if side == 0 { &seen.base } else { &seen.new };
+        lines.first().is_some_and(|first| line < *first)
+    }
+
     /// The line that one of the base has in the new build, as far as that is known; otherwise its own.
     pub(super) fn in_new(&self, function: FunctionId, line: u32) -> u32 {
         let seen = &self.functions[function.0 as usize];

@@ -3,9 +3,8 @@
 use super::diff;
 use super::pair::{MatchKind, Pair, Sites};
 use crate::profile::{Frame, FrameId, Profile, Role, Site, Stacks};
-use alloc_probe_format::dump::{Dump, Figures, Mode};
+use alloc_probe_format::dump::{Figures, Mode};
 use alloc_probe_format::metric::Metric;
-use std::path::PathBuf;
 
 /// A profile from stacks as people write them, the allocation first: `f:12 < main:3`, with blocks and bytes.
 pub(super) fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
@@ -38,17 +37,7 @@ pub(super) fn profile(stacks: &[(&str, u64, u64)]) -> Profile {
             ..Site::default()
         });
     }
-    Profile {
-        path: PathBuf::new(),
-        dump: Dump::default(),
-        frames,
-        sites,
-        failed: Vec::new(),
-        deepest: Vec::new(),
-        missing_symbols: Vec::new(),
-        stacks: rows,
-        segments: Vec::new(),
-    }
+    Profile { frames, sites, stacks: rows, ..Profile::default() }
 }
 
 /// Compares, and writes each pair as `kind: base stacks | new stacks`, by their numbers.
@@ -257,6 +246,40 @@ fn both_builds_lose_a_frame_in_part() {
     ];
     assert_eq!(matched_at(["3", "s"], &base, &new), ["exact: 0,1 | 0,1", "exact: 2 | 2,3"]);
     assert_eq!(matched_at(["s", "3"], &new, &base), ["exact: 0,1 | 0,1", "exact: 2,3 | 2"]);
+}
+
+#[test]
+fn where_a_function_begins_nothing_calls() {
+    // The optimiser leaves the line of `derive` (4). Behind its calls, another may come.
+    let base = [("a::x:1 < a::clone:6 < a::main:3", 40, 400), ("a::y:1 < a::clone:7 < a::main:3", 9, 90)];
+    let new = |line: u32| {
+        let merged = format!("a::x:1 < a::clone:{line} < a::main:3");
+        let new = [(&*merged, 40, 400), ("a::y:1 < a::clone:7 < a::main:3", 9, 90)];
+        [
+            matched_levels(&base, &new),
+            matched_at(["3", "0"], &new, &base),
+            matched_at(["3", "s"], &base, &new),
+        ]
+    };
+    let (exact, loose) = (["exact: 0 | 0", "exact: 1 | 1"], ["exact: 1 | 1", "subsequence: 0 | 0"]);
+    assert_eq!(new(4), [exact, exact, loose], "of two optimised builds, neither says where calls are");
+    assert_eq!(new(12), [loose, loose, loose]);
+}
+
+#[test]
+fn what_is_left_of_two_sites_is_the_same_where_it_is_as_much() {
+    // Of the calls in `visit`, part has neither its line nor the closure, whose name is that of another file's.
+    let base = [
+        ("b::closure:9 < b::split:5 < a::visit:20 < a::main:3", 300, 3000),
+        ("b::closure:9 < b::split:5 < a::inner:22 < a::visit:21 < a::main:3", 120, 1200),
+        ("a::other:1 < a::main:3", 8, 50),
+    ];
+    let new = [
+        ("c::closure:7 < b::split:5 < a::visit < a::main:3", 380, 3800),
+        ("c::closure:7 < b::split:5 < a::inner:22 < a::visit:21 < a::main:3", 40, 400),
+    ];
+    let pairs = matched_levels(&base, &new);
+    assert!(pairs.contains(&"site: 0,1 | 0,1".to_owned()), "{pairs:?}");
 }
 
 #[test]

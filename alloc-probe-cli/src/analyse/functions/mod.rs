@@ -104,6 +104,13 @@ impl Functions {
     }
 }
 
+/// Whether a frame may be of the function of this whole name.
+pub fn may_be_of(frame: &Frame, name: &str) -> bool {
+    let (ours, theirs) = (Name::of(&frame.function), Name::of(name));
+    let is_whole = ours.qualified && !frame.path_guessed;
+    if is_whole { ours.path == theirs.path } else { ours.leaf() == theirs.leaf() }
+}
+
 /// How much of the files' paths a profile tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Known {

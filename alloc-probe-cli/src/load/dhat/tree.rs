@@ -74,8 +74,7 @@ impl Tree {
                 strings: strings.texts,
                 frames: [[]].iter().collect(),
                 guessed: guessed.into_iter().collect(),
-                missing: Vec::new(),
-                tail_calls: Vec::new(),
+                ..Symbols::default()
             },
             rows: HashMap::new(),
             cut: None,

@@ -3,6 +3,7 @@
 use super::symbol_frame::SymbolFrame;
 use super::symbol_rows::SymbolRows;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Symbols that a dump carries: for each row of [`Dump::stacks`](super::Dump::stacks), the frames it stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,9 @@ pub struct Symbols {
     /// right, but a type may be missing (`alloc::vec::push` for `alloc::vec::Vec::push`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guessed: Vec<u32>,
+    /// The functions of which the optimiser or the linker made one, under the name of one of them; by this name, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<MergedFunctions>,
     /// What is not in the stacks, since its functions ended in a jump to the next, at most once for each row of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tail_calls: Vec<TailCalls>,
@@ -31,6 +35,24 @@ pub struct TailCalls {
     pub row: u32,
     /// Their frames, from the row's function outwards.
     pub frames: Vec<SymbolFrame>,
+}
+
+/// A name that frames have, and those of other functions that have the same code in the binary: a frame may be of any of
+/// them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedFunctions {
+    /// The name that frames have, as a string.
+    pub shown: u32,
+    /// Those of the others, as strings, in ascending order.
+    pub others: Vec<u32>,
+}
+
+impl MergedFunctions {
+    /// As a dump has them: by the name shown, the names of the others.
+    pub fn list(merged: BTreeMap<u32, BTreeSet<u32>>) -> Vec<MergedFunctions> {
+        let others = |others: BTreeSet<u32>| others.into_iter().collect();
+        merged.into_iter().map(|(shown, of)| MergedFunctions { shown, others: others(of) }).collect()
+    }
 }
 
 /// An image whose symbols could not be had, or only in part.

@@ -4,6 +4,7 @@ use super::likeness::Likeness;
 use super::tree::Tree;
 use crate::analyse::diff::chain::{Group, Grouped};
 use crate::analyse::diff::key::Functions;
+use crate::analyse::diff::lines::Lines;
 use crate::analyse::diff::pair::MatchKind;
 use crate::profile::Profile;
 
@@ -50,5 +51,6 @@ pub(super) struct Builds<'a> {
     /// Whether a block has the same size in both builds: they are of one code, and every block was recorded with its size.
     pub(super) sizes_tell: bool,
     pub(super) functions: &'a Functions,
+    pub(super) lines: &'a Lines,
     pub(super) likeness: Likeness,
 }

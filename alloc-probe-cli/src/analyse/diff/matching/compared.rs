@@ -162,7 +162,7 @@ impl<'a> Compared<'a> {
                     Explanation::Is { base, new } if self.is_open(0, base) && self.is_open(1, new) => {
                         self.close(0, base);
                         self.close(1, new);
-                        let kind = self.relation(0, self.step(0, base), self.step(1, new)).kind();
+                        let kind = self.kind([self.step(0, base), self.step(1, new)]);
                         self.class([vec![base], vec![new]], kind);
                         // Others may join them.
                         changed = true;
@@ -511,6 +511,22 @@ impl<'a> Compared<'a> {
         called.for_each(|called| here.add(&self.room(side, called)));
         let fits = lacked.fits_into(&here);
         (fits >= LEAST_ROOM).then_some(0.95 * fits)
+    }
+
+    /// How sure it is that two calls are the same one, if they are.
+    fn kind(&self, [base, new]: [Step; 2]) -> MatchKind {
+        let relation = self.relation(0, base, new);
+        // Where a function begins, nothing calls, as a build without optimisation tells: the optimiser left that line, as
+        // that of `derive` instead of a field's.
+        let is_left = |unoptimised: usize, line: u32| {
+            self.builds.is_by_optimiser
+                && !self.builds.may_lose[unoptimised]
+                && self.builds.lines.is_before_all(unoptimised, base.function, line)
+        };
+        match relation {
+            Relation::SameFunction if is_left(0, new.line) || is_left(1, base.line) => MatchKind::Exact,
+            relation => relation.kind(),
+        }
     }
 
     /// What two calls have to do with each other by their names and positions.

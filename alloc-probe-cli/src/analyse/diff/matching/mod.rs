@@ -55,6 +55,7 @@ pub(super) fn match_groups(
         is_by_optimiser: order != Ordering::Equal,
         sizes_tell: order != Ordering::Equal && [base, new].iter().all(|build| has_sizes(build.profile)),
         functions,
+        lines,
         likeness: Likeness::of([&base_tree, &new_tree], functions),
     };
     let alignment = Alignment::of(&builds);

@@ -283,7 +283,9 @@ impl<'a> Residue<'a> {
         };
         // Part of what a call allocates can have lost its frame: that of an arm that ends in a jump.
         let is_lost = fit >= LEAST_FIT && self.is_lost(base, new);
-        let least = match (is_telling && fit >= LEAST_FIT, is_akin) {
+        // As many of each size are left of the one as of the other.
+        let are_equal = is_telling && theirs.blocks == ours.blocks && fit >= 1.0;
+        let least = match (is_telling && fit >= LEAST_FIT, is_akin || are_equal) {
             // All that the shorter one shows is the same, however little it tells.
             _ if is_lost => 0.0,
             (true, true) => LEAST_LIKENESS,
