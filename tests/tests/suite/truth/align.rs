@@ -3,11 +3,13 @@
 //! In one step of a program two builds allocate the same blocks in the same order, but for those that the optimiser
 //! did away with, or whose size differs from build to build. So the longest common subsequence of their keys says
 //! which is which, where there is just one. Of neighbours with the same key, one of which is missing, nobody knows
-//! which: that is so where the leftmost longest common subsequence is another than the rightmost.
+//! which: that is so where the leftmost longest common subsequence is another than the rightmost. Then their ends may tell:
+//! the same block ends between the same two others whose counterparts are known.
 
 #[cfg(test)]
 use super::log::Life;
 use super::log::{Block, Key};
+use std::ops::Range;
 
 /// More differences than this are not looked into.
 const MOST_DIFFERENCES: usize = 6_000;
@@ -25,13 +27,18 @@ pub(crate) struct Alignment {
 }
 
 /// Aligns the blocks of one step of two builds.
-pub(crate) fn align(base: &[Block], new: &[Block]) -> Alignment {
+pub(crate) fn align(base_blocks: &[Block], new_blocks: &[Block]) -> Alignment {
     let keys = |blocks: &[Block]| blocks.iter().map(|block| block.key).collect::<Vec<_>>();
-    let (base, new) = (keys(base), keys(new));
-    let (Some(left), Some(right)) = (leftmost(&base, &new), rightmost(&base, &new)) else {
-        return Alignment::default();
-    };
-    let mut same: Vec<_> = left.into_iter().filter(|pair| right.binary_search(pair).is_ok()).collect();
+    let (base, new) = (keys(base_blocks), keys(new_blocks));
+    let Some(Certain { mut same, .. }) = certain(&base, &new) else { return Alignment::default() };
+    loop {
+        let told = told_by_ends((base_blocks, new_blocks), (&base, &new), &same);
+        if told.is_empty() {
+            break;
+        }
+        same.extend(told);
+        same.sort_unstable();
+    }
     let mut alignment = Alignment::default();
     same.push((base.len(), new.len()));
     let (mut base_from, mut new_from) = (0, 0);
@@ -64,8 +71,66 @@ impl Alignment {
     }
 }
 
+/// Pairs that are in every longest common subsequence, and how long these are.
+struct Certain {
+    same: Vec<(usize, usize)>,
+    longest: usize,
+}
+
+fn certain<K: PartialEq + Copy>(base: &[K], new: &[K]) -> Option<Certain> {
+    let (left, right) = (leftmost(base, new)?, rightmost(base, new)?);
+    let longest = left.len();
+    Some(Certain {
+        same: left.into_iter().filter(|pair| right.binary_search(pair).is_ok()).collect(),
+        longest,
+    })
+}
+
+/// Between two neighbours of those that are known to be the same: the pairs that the blocks' ends tell, where all that can be
+/// paired there is in pairs that end alike.
+fn told_by_ends(
+    (base_blocks, new_blocks): (&[Block], &[Block]),
+    (base, new): (&[Key], &[Key]),
+    same: &[(usize, usize)],
+) -> Vec<(usize, usize)> {
+    let births = |blocks: &[Block], number: fn(&(usize, usize)) -> usize| {
+        same.iter().map(|pair| blocks[number(pair)].life.born).collect::<Vec<_>>()
+    };
+    let births = [births(base_blocks, |pair| pair.0), births(new_blocks, |pair| pair.1)];
+    // How many of those that are known were allocated before it ended.
+    let ended = |side: usize, block: &Block| {
+        block.life.died.map(|died| births[side].partition_point(|born| *born < died))
+    };
+    let mut told = Vec::new();
+    for (of_base, of_new) in between(same, base.len(), new.len()) {
+        let Some(by_key) = certain(&base[of_base.clone()], &new[of_new.clone()]) else { continue };
+        let with_ends = |side: usize, blocks: &[Block]| {
+            let with_end = |block: &Block| (block.key, ended(side, block));
+            blocks.iter().map(with_end).collect::<Vec<_>>()
+        };
+        let ends = [with_ends(0, &base_blocks[of_base.clone()]), with_ends(1, &new_blocks[of_new.clone()])];
+        let Some(by_end) = certain(&ends[0], &ends[1]) else { continue };
+        if by_end.longest == by_key.longest {
+            told.extend(by_end.same.into_iter().map(|(b, n)| (of_base.start + b, of_new.start + n)));
+        }
+    }
+    told
+}
+
+/// What lies between neighbours of pairs, and before the first and after the last, where both sides have something there.
+fn between(
+    same: &[(usize, usize)],
+    base: usize,
+    new: usize,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let ends = same.iter().copied().chain([(base, new)]);
+    let starts = std::iter::once((0, 0)).chain(same.iter().map(|(b, n)| (b + 1, n + 1)));
+    let gaps = starts.zip(ends).map(|((from_base, from_new), (base, new))| (from_base..base, from_new..new));
+    gaps.filter(|(base, new)| !base.is_empty() && !new.is_empty())
+}
+
 /// The longest common subsequence whose pairs come as early as they can.
-fn leftmost(base: &[Key], new: &[Key]) -> Option<Vec<(usize, usize)>> {
+fn leftmost<K: PartialEq + Copy>(base: &[K], new: &[K]) -> Option<Vec<(usize, usize)>> {
     // E. W. Myers, "An O(ND) difference algorithm and its variations": the furthest that `differences` edits lead to
     // on each diagonal, all of them kept.
     let (b, n) = (base.len() as isize, new.len() as isize);
@@ -117,8 +182,8 @@ fn way_back(rows: &[Vec<isize>], (b, n): (isize, isize)) -> Vec<(usize, usize)> 
 }
 
 /// The one whose pairs come as late as they can.
-fn rightmost(base: &[Key], new: &[Key]) -> Option<Vec<(usize, usize)>> {
-    let reversed = |keys: &[Key]| keys.iter().rev().copied().collect::<Vec<_>>();
+fn rightmost<K: PartialEq + Copy>(base: &[K], new: &[K]) -> Option<Vec<(usize, usize)>> {
+    let reversed = |keys: &[K]| keys.iter().rev().copied().collect::<Vec<_>>();
     let pairs = leftmost(&reversed(base), &reversed(new))?;
     Some(pairs.into_iter().rev().map(|(b, n)| (base.len() - 1 - b, new.len() - 1 - n)).collect())
 }
@@ -159,6 +224,37 @@ fn blocks_are_told_apart_where_that_can_be() {
     check("abdc", "adbc", &[(0, 0), (3, 3)], &[], &[]);
     check("aB", "ab", &[(0, 0)], &[], &[]);
     check("abcdef", "", &[], &[0, 1, 2, 3, 4, 5], &[]);
+}
+
+#[test]
+fn ends_tell_neighbours_apart() {
+    // A letter is a size; the number says when the block ends: before the block of that number in the text.
+    let blocks = |text: &str| -> Vec<Block> {
+        let block = |(number, word): (usize, &str)| {
+            let (letter, end) = word.split_at(1);
+            let died = end.parse::<u64>().ok().map(|end| 10 * end - 5);
+            let life = Life { born: 10 * number as u64, died, ..Life::default() };
+            let size = letter.bytes().next().map_or(0, u64::from);
+            Block { site: 0, key: Key { replaces: None, size }, life }
+        };
+        text.split(' ').enumerate().map(block).collect()
+    };
+    let same = |base: &str, new: &str| {
+        let alignment = align(&blocks(base), &blocks(new));
+        (alignment.same, alignment.only_in_base)
+    };
+    // One of two equal neighbours is gone: the one that ended before `c`.
+    assert_eq!(same("a b2 b c", "a b c"), (vec![(0, 0), (2, 1), (3, 2)], vec![1]));
+    assert_eq!(same("a b b3 c", "a b c"), (vec![(0, 0), (1, 1), (3, 2)], vec![2]));
+    // Both ended before it, or the one that is left ends otherwise than either.
+    assert_eq!(same("a b2 b3 c", "a b2 c"), (vec![(0, 0), (3, 2)], vec![]));
+    assert_eq!(same("a b b c d", "a b3 c d"), (vec![(0, 0), (3, 2), (4, 3)], vec![]));
+    // What that tells may tell more.
+    assert_eq!(
+        same("a b2 b b5 b c", "a b b4 b c"),
+        (vec![(0, 0), (2, 1), (3, 2), (4, 3), (5, 4)], vec![1]),
+        "the third ended before `c`, and so did one of the new build's"
+    );
 }
 
 #[test]

@@ -249,10 +249,11 @@ impl Verdict {
             format!("{} false findings", self.false_sentences),
         );
         // A verdict that knows nothing finds no fault.
-        let unclear = self.elided + self.added + self.unknown;
+        let alone = self.elided + self.added;
+        expect(self.same > 2 * alone, format!("{alone} blocks have no counterparts"));
         expect(
-            self.same > 5 * unclear,
-            format!("the counterparts of {unclear} blocks are missing or not known"),
+            self.same > 5 * self.unknown,
+            format!("the counterparts of {} blocks are not known", self.unknown),
         );
         (!faults.is_empty()).then(|| faults.join("; "))
     }
