@@ -2,9 +2,19 @@
 
 pub use crate::source::roles::Role;
 pub use alloc_probe_format::dump::Site;
-use alloc_probe_format::dump::{Dump, Figures, FrameKind, StackNode};
+use alloc_probe_format::dump::{Dump, Figures, FrameKind, Mode, StackNode};
 use std::collections::HashMap;
 use std::path::PathBuf;
+
+/// The figures of a process that mode `count` does not tell.
+const UNKNOWN_IN_COUNT: [&str; 6] = [
+    "temporary_blocks",
+    "long_lived_bytes",
+    "long_lived_blocks",
+    "realloc_moves",
+    "moved_bytes",
+    "lifetime_sum_ns",
+];
 
 /// An index into [`Profile::frames`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +51,10 @@ impl Profile {
     pub fn keep_what_both_tell(&mut self, other: &mut Profile) {
         let mut unknown = self.dump.unknown_figures.clone();
         unknown.extend(other.dump.unknown_figures.iter().cloned());
+        let modes = [self.dump.mode, other.dump.mode];
+        if modes[0] != modes[1] && modes.contains(&Mode::Count) {
+            unknown.extend(UNKNOWN_IN_COUNT.map(str::to_owned));
+        }
         unknown.sort_unstable();
         unknown.dedup();
         let is_mixed = self.dump.recorded_by != other.dump.recorded_by;
@@ -251,4 +265,25 @@ pub struct MissingSymbols {
     pub frames: u64,
     /// How many bytes were allocated by stacks that go through these, in all.
     pub bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_count_does_not_tell_is_no_figure_of_zero() {
+        let of = |mode| {
+            let totals =
+                Figures { total_blocks: 9, temporary_blocks: 4, moved_bytes: 7, ..Figures::default() };
+            Profile { dump: Dump { mode, totals, ..Dump::default() }, ..Profile::default() }
+        };
+        let (mut full, mut count) = (of(Mode::Full), of(Mode::Count));
+        full.keep_what_both_tell(&mut count);
+        assert_eq!(full.dump.totals, Figures { total_blocks: 9, ..Figures::default() });
+        assert!(full.dump.unknown_figures.iter().any(|figure| figure == "temporary_blocks"));
+        let (mut full, mut other) = (of(Mode::Full), of(Mode::Full));
+        full.keep_what_both_tell(&mut other);
+        assert_eq!(full.dump.totals.temporary_blocks, 4);
+    }
 }

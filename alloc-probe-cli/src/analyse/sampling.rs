@@ -47,6 +47,24 @@ pub fn error_of_sum(profile: &Profile, of: impl Fn(&Figures) -> u64, is_bytes: b
     (variance > 0.0).then(|| variance.sqrt())
 }
 
+/// Whether the samples tell how many blocks there are of some kind, such as temporary ones. Each small block that was drawn
+/// stands for thousands; where too few were, the estimate of all blocks is far from their number, which was counted.
+pub fn tells_of_blocks(profile: &Profile) -> bool {
+    let (estimated, counted) = (estimated_blocks(profile), profile.dump.totals.total_blocks);
+    profile.dump.mode != Mode::Sample || estimated / 2 <= counted && counted / 2 <= estimated
+}
+
+/// How many blocks there are by the samples: what the estimates of those of some kind are a part of. Their number where
+/// every block was recorded.
+pub fn estimated_blocks(profile: &Profile) -> u64 {
+    match profile.dump.mode {
+        Mode::Sample => {
+            profile.sites.iter().map(|site| site.figures.total_blocks).fold(0, u64::saturating_add)
+        }
+        _ => profile.dump.totals.total_blocks,
+    }
+}
+
 /// The variance of estimates, for each byte and each block that is estimated.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Variance {
@@ -116,6 +134,20 @@ mod tests {
             relative_error(&exact, &Figures { peak_bytes: 9, ..Figures::default() }, Metric::PeakBytes),
             None
         );
+    }
+
+    #[test]
+    fn samples_tell_of_blocks_where_they_have_about_as_many_as_were_counted() {
+        let profile = |mode, drawn: u64| {
+            let figures = Figures { total_blocks: drawn, ..Figures::default() };
+            let totals = Figures { total_blocks: 1000, ..Figures::default() };
+            let sites = vec![Site { figures, ..Site::default() }];
+            Profile { dump: Dump { mode, totals, ..Dump::default() }, sites, ..Profile::default() }
+        };
+        let tells = |drawn| tells_of_blocks(&profile(Mode::Sample, drawn));
+        assert_eq!([0, 100, 600, 1900, 2100].map(tells), [false, false, true, true, false]);
+        assert!(tells_of_blocks(&profile(Mode::Full, 0)));
+        assert_eq!(estimated_blocks(&profile(Mode::Sample, 600)), 600);
     }
 
     #[test]

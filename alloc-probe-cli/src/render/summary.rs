@@ -3,7 +3,7 @@
 mod threads;
 
 use crate::analyse::fold;
-use crate::analyse::sampling::error_of_sum;
+use crate::analyse::sampling::{error_of_sum, estimated_blocks, tells_of_blocks};
 use crate::profile::{Frame, Profile, Role};
 use crate::source::names;
 use crate::term::{style, text};
@@ -156,7 +156,7 @@ pub(super) fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Resul
         writeln!(out, "{faint}{}{faint:#}", text::cut_end(&command, width))?;
     }
     let ended = match process.ended {
-        Ended::Exit => "to its normal end".to_owned(),
+        Ended::Exit => "until it exited".to_owned(),
         Ended::Running => "and was still running".to_owned(),
         Ended::Signal => format!("until {} ended it", signal_name(process.signal.unwrap_or(0))),
         Ended::Killed => "until it was killed, crashed, or called `_exit`".to_owned(),
@@ -288,12 +288,13 @@ fn end(profile: &Profile) -> String {
 fn total(profile: &Profile) -> String {
     let totals = &profile.dump.totals;
     let mut total = format!("in {}", plural(totals.total_blocks, "block"));
-    if totals.temporary_blocks > 0 {
+    if totals.temporary_blocks > 0 && tells_of_blocks(profile) {
+        let all = estimated_blocks(profile);
         let error = match error_of_sum(profile, |figures| figures.temporary_blocks, false) {
-            Some(error) => format!(" ±{}", percent(error.round() as u64, totals.total_blocks)),
+            Some(error) => format!(" ±{}", percent(error.round() as u64, all)),
             None => String::new(),
         };
-        let temporary = percent(totals.temporary_blocks, totals.total_blocks);
+        let temporary = percent(totals.temporary_blocks, all);
         total += &format!("; {temporary}{error} of them temporary");
     }
     total
@@ -305,8 +306,14 @@ fn reallocs(profile: &Profile) -> String {
     if dump.mode == Mode::Count {
         return "calls".to_owned();
     }
-    let moved = percent(totals.realloc_moves, totals.realloc_calls);
     let error = error(profile, |figures| figures.moved_bytes, true);
+    match (dump.mode, totals.moved_bytes) {
+        // How many calls moved their block, a few large ones that were drawn don't tell.
+        (Mode::Sample, 0) => return "calls; what they copied is not known".to_owned(),
+        (Mode::Sample, moved) => return format!("calls, which copied about {}{error}", bytes(moved)),
+        _ => {}
+    }
+    let moved = percent(totals.realloc_moves, totals.realloc_calls);
     format!("{moved} moved their block, {}{error} copied", bytes(totals.moved_bytes))
 }
 

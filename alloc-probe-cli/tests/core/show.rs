@@ -15,7 +15,7 @@ code; 728.5 KiB is live data, at most.
 orders 1.2.3
 opt-level 3, debug assertions off, panic unwind, rustc 1.95.0, allocator std::alloc::System
 /srv/bin/orders --port 8080
-ran 2.5 s to its normal end, recorded in full
+ran 2.5 s until it exited, recorded in full
 
       peak   768.5 KiB  in 2,060 blocks, after 1.2 s
        end   728.5 KiB  in 2,050 blocks; long-lived (≥ 1.0 s): 128.0 KiB in 2,048

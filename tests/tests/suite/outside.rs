@@ -280,5 +280,5 @@ fn show_says_how_a_process_ended_and_of_when_its_figures_are() {
     drop(service.process.stdin.take());
     service.end();
     let (how, after) = told(&service.path("out.json"));
-    assert!(how.contains(" to its normal end, recorded in full") && after.is_empty(), "{how} {after}");
+    assert!(how.contains(" until it exited, recorded in full") && after.is_empty(), "{how} {after}");
 }

@@ -22,6 +22,22 @@ pub(in crate::analyse) fn why_no_heap(dump: &Dump) -> Option<String> {
     })
 }
 
+/// Blocks that were live when the heap's pages were read, beyond or below those at the end, are this share of the larger at the
+/// least where other threads went on.
+const MOVED: f64 = 0.1;
+/// And so many bytes.
+const LEAST_MOVED: u64 = 64 << 10;
+
+/// By how much what was live on the heap's pages, when they were read, differs from what was live at the end: other threads
+/// went on meanwhile, and its free memory is not that between the blocks that were left. None where that's next to nothing.
+pub(in crate::analyse) fn moved(dump: &Dump) -> Option<u64> {
+    let heap = dump.memory.heap.as_ref().filter(|_| dump.memory.threads > 1)?;
+    let parts = [heap.live_bytes, heap.untouched_bytes, heap.swapped_bytes, heap.elsewhere_bytes];
+    let (then, at_end) = (parts.into_iter().fold(0, u64::saturating_add), dump.totals.end_bytes);
+    let apart = then.abs_diff(at_end);
+    (apart >= LEAST_MOVED && apart as f64 > then.max(at_end) as f64 * MOVED).then_some(apart)
+}
+
 /// What else must be known of an account.
 pub(in crate::analyse) enum Note {
     /// Of the allocator, only the pages that hold blocks are known.
@@ -70,10 +86,38 @@ pub(in crate::analyse) fn notes(dump: &Dump) -> Vec<Note> {
         notes.extend((heap.basis == HeapBasis::Pages).then_some(Note::PagesOnly));
         notes.extend((heap.basis == HeapBasis::Samples).then_some(Note::Samples));
         notes.extend(memory.unknown.iter().cloned().map(Note::Missing));
+        notes.extend(moved(dump).map(|bytes| {
+            Note::Missing(format!(
+                "other threads went on while the heap's pages were read: {} more or less were live on them than at the \
+                 end, so nothing is said of fragmentation",
+                units::bytes(bytes)
+            ))
+        }));
     }
     if let Some(AllocatorFacts { name, trimmed_bytes: Some(bytes), .. }) = &memory.allocator {
         let bytes = units::bytes(*bytes);
         notes.push(Note::Trimmed(format!("told to give back what it could, {name} gave back {bytes}")));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc_probe_format::dump::Heap;
+
+    #[test]
+    fn what_other_threads_freed_meanwhile_is_noticed() {
+        let mut dump = Dump::default();
+        dump.totals.end_bytes = 487_286;
+        dump.memory.threads = 3;
+        let heap = |live_bytes| Some(Heap { live_bytes, untouched_bytes: 4096, ..Heap::default() });
+        dump.memory.heap = heap(901_520);
+        assert_eq!(moved(&dump), Some(418_330));
+        dump.memory.heap = heap(520_000);
+        assert_eq!(moved(&dump), None, "a little");
+        dump.memory.heap = heap(901_520);
+        dump.memory.threads = 1;
+        assert_eq!(moved(&dump), None, "nobody went on");
+    }
 }

@@ -69,7 +69,9 @@ pub(super) fn caveats(base: &Profile, new: &Profile, matched: &Coverage) -> Vec<
             found.push(format!("the {side} has cut stacks, with {:.0}% of its bytes", cut * 100.0 / all));
         }
     }
-    if found.len() == before {
+    // Of what was drawn, chance explains the rest.
+    let are_whole = [base, new].iter().all(|profile| profile.dump.mode == Mode::Full);
+    if found.len() == before && are_whole {
         found.push(
             "the dumps show no reason: the sites that are left were removed or added, or were not recognised"
                 .to_owned(),

@@ -14,6 +14,7 @@ use super::work::Unit;
 use super::{caveats, chain, class, lost, matching, work};
 use crate::join::join;
 use crate::profile::Profile;
+use alloc_probe_format::dump::Image;
 use alloc_probe_format::metric::Metric;
 use std::cmp::{Ordering, Reverse};
 
@@ -100,16 +101,21 @@ impl Diff {
 /// Compares two profiles.
 pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let order = class::optimisation(&base.dump.build, &new.dump.build);
-    // An unoptimised build loses nothing.
-    let may_lose = [base, new].map(|profile| profile.dump.build.opt_level != "0");
-    let told = match may_lose {
+    let is_one_binary = is_one_binary(base, new);
+    let is_optimised = [base, new].map(|profile| profile.dump.build.opt_level != "0");
+    // An unoptimised build loses nothing, and what a binary has lost is lost in both of its runs.
+    let may_lose = is_optimised.map(|is_optimised| is_optimised && !is_one_binary);
+    let told = match is_optimised {
         [false, false] => TypesTold::ByEach,
         [true, true] => TypesTold::InPart,
         _ if order == Ordering::Equal => TypesTold::InPart,
         _ => TypesTold::ByEither,
     };
     let functions = Functions::of([base, new], told);
-    let lines = Lines::of(&functions, order != Ordering::Equal);
+    let lines = match is_one_binary {
+        true => Lines::of_one_binary(&functions),
+        false => Lines::of(&functions, order != Ordering::Equal),
+    };
     let [base_lost, new_lost] = lost::lost([base, new], &functions, &lines, may_lose);
     let (base_grouped, new_grouped) = join(
         || chain::group(base, &functions.base, &functions, &base_lost),
@@ -119,7 +125,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let matching::Matching { matched, callers } = matching::match_groups(
         build(&base_grouped, base, may_lose[0]),
         build(&new_grouped, new, may_lose[1]),
-        order,
+        matching::Code { order, is_one_binary },
         &functions,
         &lines,
     );
@@ -133,7 +139,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         .collect();
     let of_pairs: Vec<u32> = matched.iter().map(|matched| matched.place).collect();
     let is_same_code = order != Ordering::Equal;
-    let places = class::Places { of_pairs: &of_pairs, callers: &callers, is_same_code };
+    let places = class::Places { of_pairs: &of_pairs, callers: &callers, is_same_code, is_one_binary };
     let matched = Coverage::of(&pairs);
     let chance = Chance::of(base, new, &pairs);
     let (mut classes, findings) = join(
@@ -158,6 +164,16 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         functions,
         chance,
     }
+}
+
+/// Whether both are runs of one binary, so that its code is at the same positions, under the same names and with the same
+/// callers. Other tools cut stacks and name frames in other ways.
+fn is_one_binary(base: &Profile, new: &Profile) -> bool {
+    let binary = |profile: &Profile| {
+        let Image { build_id, text_hash, .. } = profile.dump.images.first()?.clone();
+        (build_id.len() + text_hash.len() > 0).then_some((build_id, text_hash))
+    };
+    base.dump.recorded_by == new.dump.recorded_by && binary(base).is_some() && binary(base) == binary(new)
 }
 
 /// The sites of some groups; none of no group.

@@ -53,6 +53,11 @@ impl Lines {
         Lines { functions: seen }
     }
 
+    /// Of one binary, whose lines are where they are.
+    pub(super) fn of_one_binary(functions: &Functions) -> Lines {
+        Lines { functions: vec![Seen::default(); functions.count] }
+    }
+
     /// Whether a line of a function comes before all those from which a build shows it calling.
     pub(super) fn is_before_all(&self, side: usize, function: FunctionId, line: u32) -> bool {
         let seen = &self.functions[function.0 as usize];

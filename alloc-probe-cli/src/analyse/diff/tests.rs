@@ -1,9 +1,10 @@
 //! The whole matching on profiles made up for the purpose.
 
+use super::class::Class;
 use super::diff;
 use super::pair::{MatchKind, Pair, Sites};
 use crate::profile::{Frame, FrameId, Profile, Role, Site, Stacks};
-use alloc_probe_format::dump::{Figures, Mode};
+use alloc_probe_format::dump::{Figures, Image, Mode};
 use alloc_probe_format::metric::Metric;
 
 /// A profile from stacks as people write them, the allocation first: `f:12 < main:3`, with blocks and bytes.
@@ -264,6 +265,52 @@ fn where_a_function_begins_nothing_calls() {
     let (exact, loose) = (["exact: 0 | 0", "exact: 1 | 1"], ["exact: 1 | 1", "subsequence: 0 | 0"]);
     assert_eq!(new(4), [exact, exact, loose], "of two optimised builds, neither says where calls are");
     assert_eq!(new(12), [loose, loose, loose]);
+}
+
+#[test]
+fn of_one_binary_a_call_is_where_it_is() {
+    let runs = |stacks: &[(&str, u64, u64)]| {
+        let mut profile = profile(stacks);
+        profile.dump.build.opt_level = "3".to_owned();
+        profile.dump.images = vec![Image { build_id: "0b".to_owned(), ..Image::default() }];
+        profile
+    };
+    // Boxes of two lines, of which each run has one: in another build, they would be one that moved.
+    let base = [("a::f:41 < a::main:3", 60, 600), ("a::x:1 < a::f:9 < a::join:5 < a::main:4", 40, 400)];
+    let new = [("a::f:42 < a::main:3", 60, 600), ("a::x:1 < a::f:9 < a::stolen:7 < a::main:4", 40, 400)];
+    let [base, mut new] = [runs(&base), runs(&new)];
+    assert_eq!(pairs(&base, &new), ["-:  | 0", "-: 0 | ", "subsequence: 1 | 1"]);
+    assert_eq!(pairs(&base, &base), ["exact: 0 | 0", "exact: 1 | 1"]);
+    new.dump.images[0].build_id = "0c".to_owned();
+    assert_eq!(pairs(&base, &new), ["subsequence: 0 | 0", "subsequence: 1 | 1"]);
+}
+
+#[test]
+fn what_both_runs_allocate_is_in_neither_alone() {
+    let run = |level: &str, build_id: &str, stacks: &[(&str, u64, u64)]| {
+        let mut profile = profile(stacks);
+        profile.dump.build.opt_level = level.to_owned();
+        profile.dump.images = vec![Image { build_id: build_id.to_owned(), ..Image::default() }];
+        profile
+    };
+    let rest = ("a::rest:8 < a::main:9", 500, 500_000);
+    let classes = |base: &Profile, new: &Profile| -> Vec<Class> {
+        diff(base, new).classes.into_iter().flatten().collect()
+    };
+    // `f:7` is called by threads that took over work, in another way each time.
+    let base = run("3", "0b", &[rest, ("a::f:7 < a::one:1 < a::join:2", 40, 400)]);
+    let other = [("a::f:7 < a::other:5", 40, 999)];
+    let with = |stacks: &[(&str, u64, u64)]| run("3", "0b", &[&[rest], stacks].concat());
+    assert_eq!(classes(&base, &with(&other)), [], "as many at the same line");
+    let more = [("a::f:7 < a::one:1 < a::join:2", 40, 400), ("a::f:7 < a::other:5", 60, 999)];
+    assert_eq!(classes(&base, &with(&more)), [Class::MoreWork]);
+    let added = [("a::f:7 < a::one:1 < a::join:2", 40, 400), ("a::g:7 < a::other:5", 60, 999)];
+    assert_eq!(classes(&base, &with(&added)), [Class::Added]);
+    // Of two levels, the function is enough.
+    let debug = run("0", "0d", &[rest, ("a::f:7 < a::one:1 < a::join:2", 40, 400)]);
+    let also = [("a::f:7 < a::one:1 < a::join:2", 40, 400), ("a::f:9 < a::other:5", 60, 999)];
+    assert_eq!(classes(&debug, &with(&also)), []);
+    assert_eq!(classes(&debug, &with(&added)), [Class::Added]);
 }
 
 #[test]

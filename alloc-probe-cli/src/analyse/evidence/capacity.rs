@@ -62,9 +62,10 @@ impl Grown {
 
     pub(in crate::analyse) fn sentence(&self, profile: &Profile, place: &str) -> String {
         let run = duration(profile.dump.process.duration_ns);
+        let to = if self.kept_blocks == 1 { "to" } else { "the largest to" };
         let largest = self.sizes.iter().map(|(size, _)| *size).max().unwrap_or(0);
         format!(
-            "{} from {place}, {} resident: grown by `realloc` {} times, to {}, and unchanged for at least {:.0}% of \
+            "{} from {place}, {} resident: grown by `realloc` {} times, {to} {}, and unchanged for at least {:.0}% of \
              the run's {run}",
             plural(self.kept_blocks, "live block"),
             bytes(self.kept_bytes.unsigned_abs()),

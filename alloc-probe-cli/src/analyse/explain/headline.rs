@@ -74,7 +74,7 @@ pub(super) fn of(run: &Run<'_>, findings: &[Finding]) -> Headline {
         false => format!("{} are resident. {}.", size(resident), named.join("; ")),
     };
     let without_recording =
-        (probe > 0).then(|| format!("Without the recording it would be about {}.", size(resident - probe)));
+        (probe > 0).then(|| format!("Without the recording it would be at most {}.", size(resident - probe)));
     Headline { memory, without_recording, growth, end }
 }
 

@@ -17,7 +17,8 @@ const FIGURE: usize = 12;
 
 /// Writes the table; nothing where no site changed.
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let View { diff, options, .. } = *view;
+    let View { base, new, diff, options, .. } = *view;
+    let assertions = [base, new].iter().any(|profile| profile.dump.build.debug_assertions);
     let sums = diff.sums();
     if sums.is_empty() {
         return Ok(());
@@ -39,7 +40,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             write!(out, "{look}{:>FIGURE$}{look:#}", change.difference())?;
         }
         if room > 18 {
-            write!(out, "  {faint}{}{faint:#}", text::cut_end(sum.class.meaning(), room))?;
+            write!(out, "  {faint}{}{faint:#}", text::cut_end(sum.class.meaning(assertions), room))?;
         }
         writeln!(out)?;
         if options.has_estimates {

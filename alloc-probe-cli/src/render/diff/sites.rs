@@ -78,7 +78,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     ] {
         list(&stacks, title, &of_class(diff, class, is_base), shown, options.width, out)?;
     }
-    for (title, is_base) in [("Only in base", true), ("Only in new", false)] {
+    for (title, is_base) in [("Unmatched in base", true), ("Unmatched in new", false)] {
         list(&stacks, title, &of_one_side(diff, is_base), shown, options.width, out)?;
     }
     Ok(())

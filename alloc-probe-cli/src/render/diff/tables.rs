@@ -4,11 +4,11 @@ use super::change::Change;
 use super::view::View;
 use super::words;
 use crate::analyse::diff::account::{Account, Line};
-use crate::analyse::sampling::error_of_sum;
+use crate::analyse::sampling::{error_of_sum, tells_of_blocks};
 use crate::profile::Profile;
 use crate::term::{style, text};
 use crate::units::figure;
-use alloc_probe_format::dump::{Dump, Figures};
+use alloc_probe_format::dump::{Dump, Figures, Mode};
 use anstyle::Style;
 use std::io::{self, Write};
 
@@ -53,7 +53,7 @@ pub(super) fn figures(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         if known.contains(&false) {
             let [base, new] = [(sides.0, known[0]), (sides.1, known[1])]
                 .map(|(side, is_known)| is_known.then(|| Change::of((side, side), is_bytes).base));
-            let meaning = "unknown: the run was shorter";
+            let meaning = why_unknown(name);
             line_row(&Line { name, meaning, base, new, is_bytes }, options.width, out)?;
             continue;
         }
@@ -66,13 +66,24 @@ pub(super) fn figures(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether each side can know a figure: of what lives long, a run knows nothing that was shorter than that.
+/// Why a side doesn't know a figure.
+pub(super) fn why_unknown(name: &str) -> &'static str {
+    if name == "long-lived" { "unknown: the run was shorter" } else { "unknown: too few samples" }
+}
+
+/// Whether each side can know a figure: of what lives long, a run knows nothing that was shorter than that; and of small
+/// blocks, samples nothing if they are too few.
 pub(super) fn known((name, ..): &Figure, sides: [&Profile; 2]) -> [bool; 2] {
     sides.map(|profile| {
         let dump = &profile.dump;
         let is_short =
             dump.process.duration_ns > 0 && dump.process.duration_ns < dump.long_lived_threshold_ns;
-        *name != "long-lived" || !is_short
+        match *name {
+            "long-lived" => !is_short,
+            "temporary blocks" => tells_of_blocks(profile),
+            "copied by realloc" => dump.mode != Mode::Sample || dump.totals.moved_bytes > 0,
+            _ => true,
+        }
     })
 }
 
@@ -138,7 +149,7 @@ pub(super) fn account(account: &Account, width: usize, out: &mut dyn Write) -> i
     }
     if let Some(resident) = &account.resident_at_peak {
         writeln!(out)?;
-        header("At the peak", out)?;
+        header("Near the peak", out)?;
         writeln!(out)?;
         lines(&account.at_peak, resident, width, out)?;
     }

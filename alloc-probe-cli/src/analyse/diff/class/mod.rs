@@ -5,6 +5,7 @@
 
 mod debug_only;
 mod lives;
+mod positions;
 mod sums;
 
 use super::coverage::Coverage;
@@ -19,6 +20,7 @@ use alloc_probe_format::dump::{Build, Figures, Mode};
 use alloc_probe_format::metric::Metric;
 use debug_only::{debug_only, is_one_version};
 use lives::{Buckets, TELLING_LIFETIMES, lifetime_change, typical_change};
+use positions::Positions;
 use std::cmp::Ordering;
 pub(super) use sums::Places;
 use sums::{Left, NOTABLE};
@@ -35,6 +37,9 @@ const OTHER_LIVES: f64 = 0.05;
 const TELLING_LIVES: u64 = 2;
 /// Powers of two by which lifetimes must have changed, beyond what those of most sites did: a faster build shortens all.
 const OTHER_LIFETIME: f64 = 2.0;
+/// And nanoseconds by which their mean must have changed beyond that: a thread that has to wait for a processor once makes all blocks that
+/// it holds live so much longer.
+const TIME_SLICE_NS: f64 = 1e7;
 /// From this share of a run's bytes on whose functions have no name, nothing can be told: what stands beside each other
 /// may be different code.
 const NAMELESS: f64 = 0.05;
@@ -46,7 +51,7 @@ const MISSED: f64 = 10.0;
 const ERRORS: f64 = 3.0;
 
 /// What runs with fewer blocks than this may be chance, where threads share their work.
-const TELLING_BLOCKS: u64 = 8;
+pub(super) const TELLING_BLOCKS: u64 = 8;
 /// Functions of the C library in which threads begin. The standard library's is `thread_start`.
 const THREAD_STARTS: [&str; 5] = ["start_thread", "clone", "clone3", "__clone", "__clone3"];
 
@@ -141,16 +146,17 @@ impl Class {
         }
     }
 
-    /// What it says, in a few words.
-    pub const fn meaning(self) -> &'static str {
+    /// What it says, in a few words. `assertions`: one of the builds has debug assertions.
+    pub const fn meaning(self, assertions: bool) -> &'static str {
         match self {
             Class::DebugOnly => "by debug assertions alone",
-            Class::Elided => "by optimising, or debug only",
+            Class::Elided if assertions => "by optimising, or debug only",
+            Class::Elided => "by optimising",
             Class::Gone => "only the base has them",
             Class::Added => "only the new run has them",
             Class::MoreWork => "allocated more often",
             Class::LessWork => "allocated less often",
-            Class::Capacity => "as many blocks, other sizes",
+            Class::Capacity => "as many, but for reallocations",
             Class::Lifetime => "live at other times",
         }
     }
@@ -224,6 +230,8 @@ pub(super) fn classes(
         debug_only: same_work.then(|| debug_only([base, new], functions, pairs, &shown)),
         shown,
         starts_thread: has_threads([base, new]).then(|| [base, new].map(starts_thread)),
+        positions: (places.is_same_code || places.is_one_binary)
+            .then(|| Positions::of([base, new], functions, pairs)),
         left: sums::cancel([base, new], pairs, places, &LIVES.map(|(figure, _)| figure)),
     };
     pairs.iter().enumerate().map(|(index, pair)| runs.class(index, pair)).collect()
@@ -248,6 +256,8 @@ struct Runs<'a> {
     /// For each frame of either profile, whether a thread other than the main one begins with it; none where there are no
     /// two such threads in a run.
     starts_thread: Option<[Vec<bool>; 2]>,
+    /// Of builds of one code, what both allocate at the position where each pair does.
+    positions: Option<Positions>,
     left: Left,
 }
 
@@ -267,6 +277,9 @@ impl Runs<'_> {
             }
             (None, Some(sites)) if self.optimisation == Ordering::Less && self.can_be_elided(1, sites) => {
                 Some(Class::Elided)
+            }
+            (base, _) if self.may_be_elsewhere(index, usize::from(base.is_none())) => {
+                self.positions.as_ref().and_then(|positions| positions.work(index, pair))
             }
             (Some(_), None) => self.is_certain(pair, self.new).then_some(Class::Gone),
             (None, _) => self.is_certain(pair, self.base).then_some(Class::Added),
@@ -294,6 +307,15 @@ impl Runs<'_> {
         let site = sites.sites.first().and_then(|site| profile.sites.get(*site as usize));
         let mut frames = site.into_iter().flat_map(|site| program_frames(profile, site, keys));
         frames.any(|frame| self.shown[1 - side][keys[frame.0 as usize].function.0 as usize])
+    }
+
+    /// Whether what one side of a pair has alone may be among what the other run has elsewhere: of one code, at the position
+    /// where it's allocated, or, as two builds differ in frames and lines, in the same function.
+    fn may_be_elsewhere(&self, index: usize, side: usize) -> bool {
+        let Some(positions) = &self.positions else { return false };
+        let is_shown = |function: u32| self.shown[1 - side][function as usize];
+        positions.have_both(index)
+            || self.optimisation != Ordering::Equal && positions.function(index).is_some_and(is_shown)
     }
 
     /// Whether it is certain that a run has nothing of a pair: a sample may have missed it.
@@ -372,7 +394,11 @@ impl Runs<'_> {
         }
         let telling = b.freed_blocks().min(n.freed_blocks()) >= TELLING_LIFETIMES;
         let change = lifetime_change((self.base, base), (self.new, new));
-        telling && change.is_some_and(|change| (change - self.lifetimes).abs() >= OTHER_LIFETIME)
+        let mean = |figures: &Figures| figures.lifetime_sum_ns as f64 / figures.freed_blocks().max(1) as f64;
+        let beyond_others = (mean(n) - mean(b) * self.lifetimes.exp2()).abs();
+        telling
+            && beyond_others >= TIME_SLICE_NS
+            && change.is_some_and(|change| (change - self.lifetimes).abs() >= OTHER_LIFETIME)
     }
 }
 
@@ -413,7 +439,7 @@ fn same_work(pairs: &[Pair]) -> bool {
 }
 
 /// Whether a run had two threads or more besides the main one.
-fn has_threads(runs: [&Profile; 2]) -> bool {
+pub(super) fn has_threads(runs: [&Profile; 2]) -> bool {
     let threads = |run: &Profile| run.dump.threads.iter().map(|row| row.threads).fold(0, u64::saturating_add);
     runs.into_iter().any(|run| threads(run) > 2)
 }

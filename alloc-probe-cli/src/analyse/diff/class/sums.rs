@@ -38,6 +38,8 @@ pub(in crate::analyse::diff) struct Places<'a> {
     pub(in crate::analyse::diff) callers: &'a [u32],
     /// Whether both programs are the same code, so that nothing can have been moved.
     pub(in crate::analyse::diff) is_same_code: bool,
+    /// Whether both are runs of one binary.
+    pub(in crate::analyse::diff) is_one_binary: bool,
 }
 
 /// Of each pair, by how much its sides differ, and how much of that is left.

@@ -216,24 +216,28 @@ fn blocks_that_live_at_another_time_are_told() {
 #[test]
 fn lifetimes_are_held_against_those_of_the_other_sites() {
     let stack = [("a::f:7 < a::main:2", 100, 6400)];
-    let lived = |profile: &mut Profile, buckets: [u8; 4]| {
+    let lived = |profile: &mut Profile, unit_ns: f64, buckets: [u8; 4]| {
+        profile.dump.clock.unit_ns = unit_ns;
         for (site, bucket) in profile.sites.iter_mut().zip(buckets) {
-            site.lifetimes = vec![(bucket, site.figures.total_blocks)].into();
+            let blocks = site.figures.total_blocks;
+            site.lifetimes = vec![(bucket, blocks)].into();
+            site.figures.lifetime_sum_ns = (f64::from(bucket).exp2() * unit_ns) as u64 * blocks;
         }
     };
-    let check = |unit_ns: f64, buckets: [u8; 4], expected: &[Class]| {
+    let check = |units: [f64; 2], buckets: [u8; 4], expected: &[Class]| {
         let (mut base, mut new) = (run("0", &stack), run("3", &stack));
-        lived(&mut base, [10, 10, 10, 10]);
-        lived(&mut new, buckets);
-        new.dump.clock.unit_ns = unit_ns;
+        lived(&mut base, units[0], [10, 10, 10, 10]);
+        lived(&mut new, units[1], buckets);
         assert_eq!(changed(&diff(&base, &new)), expected, "{buckets:?}");
     };
     // Everything is eight times as fast.
-    check(1.0, [7, 7, 7, 7], &[]);
-    check(1.0, [7, 7, 7, 10], &[Class::Lifetime]);
-    check(1.0, [7, 7, 7, 8], &[]);
+    check([1e5, 1e5], [7, 7, 7, 7], &[]);
+    check([1e5, 1e5], [7, 7, 7, 10], &[Class::Lifetime]);
+    check([1e5, 1e5], [7, 7, 7, 8], &[]);
     // The same in a unit of its own.
-    check(0.125, [10, 10, 10, 13], &[Class::Lifetime]);
+    check([8e5, 1e5], [10, 10, 10, 13], &[Class::Lifetime]);
+    // So little may be a thread's waiting for a processor.
+    check([1e3, 1e3], [7, 7, 7, 10], &[]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::finding::{Finding, Kind};
 use super::place;
 use super::runs::{Runs, largest_first};
 use super::words::both;
+use crate::analyse::account::unknown::moved;
 use crate::analyse::diff::pair::Pair;
 use crate::analyse::evidence::advice;
 use crate::analyse::evidence::words::{Allocator, bucket, heaviest, size};
@@ -16,7 +17,10 @@ const NAMED: usize = 2;
 
 /// One run has notably more of it, or it's a large part of the memory of both.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
-    let fragmented = |profile: &Profile| Some(profile.dump.memory.heap.as_ref()?.fragmented_bytes);
+    let fragmented = |profile: &Profile| {
+        let heap = profile.dump.memory.heap.as_ref().filter(|_| moved(&profile.dump).is_none());
+        Some(heap?.fragmented_bytes)
+    };
     let (Some(base), Some(new)) = (fragmented(runs.base), fragmented(runs.new)) else {
         return Vec::new();
     };

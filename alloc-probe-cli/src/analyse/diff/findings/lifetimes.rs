@@ -12,6 +12,7 @@ use super::finding::{Finding, Kind};
 use super::measure::LIVE;
 use super::runs::{Runs, largest_first};
 use super::{capacity, fragmentation, growth, place, retained};
+use crate::analyse::diff::class::{TELLING_BLOCKS, has_threads};
 use crate::analyse::diff::pair::Sites;
 use crate::analyse::signed::signed;
 use crate::profile::{Profile, Site};
@@ -69,6 +70,11 @@ fn moved(runs: &Runs<'_>, pair: usize) -> Option<Moved> {
         let (least, most) = (base.min(new) as f64, base.max(new) as f64);
         least > 0.0 && most < least * SAME
     };
+    // What threads make few of that share their work is live together as it happens.
+    let least = base.figures.total_blocks.min(new.figures.total_blocks);
+    if least < TELLING_BLOCKS && has_threads([runs.base, runs.new]) {
+        return None;
+    }
     let same_work = same(base.figures.total_blocks, new.figures.total_blocks)
         && same(base.figures.total_bytes, new.figures.total_bytes);
     if !same_work {
@@ -107,11 +113,11 @@ fn finding(runs: &Runs<'_>, moved: &[Moved], longer: bool) -> Option<Finding> {
         let moved = moved.iter().find(|moved| moved.pair == *pair)?;
         Some(describe(runs, moved, metric, when))
     };
-    let (more, longer) = if longer { ("more", "longer") } else { ("less", "shorter") };
+    let (more, longer) = if longer { ("more", "longer part") } else { ("less", "shorter part") };
     Some(Finding {
         kind: Kind::Lifetimes,
         sentence: format!(
-            "{} {more} is live {when}, as the blocks of {} live {longer}.",
+            "{} {more} is live {when}, as the blocks of {} live for a {longer} of the run.",
             units::bytes(bytes.unsigned_abs()),
             units::plural(sites.len() as u64, "site")
         ),
@@ -214,7 +220,7 @@ mod tests {
         assert_eq!(finding.sites, [(0, signed(15 * MIB))]);
         assert_eq!(
             finding.sentence,
-            "15.0 MiB more is live at the peak, as the blocks of 1 site live longer."
+            "15.0 MiB more is live at the peak, as the blocks of 1 site live for a longer part of the run."
         );
         assert_eq!(
             finding.evidence,

@@ -15,7 +15,7 @@ use crate::analyse::signed::signed;
 use crate::profile::{Deepest, FrameId, Profile, Role};
 use crate::source::names;
 use crate::units;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// So many calls more or fewer are the same.
 const SAME_CALLS: f64 = 1.2;
@@ -51,7 +51,10 @@ fn finding(runs: &Runs<'_>, pools: &[(&Pool<'_>, i64)], bytes: i64) -> Finding {
     let depths = Depth::of(runs.base, &largest.base)
         .zip(Depth::of(runs.new, &largest.new))
         .filter(|(base, new)| if bytes > 0 { new.is_telling() } else { base.is_telling() });
-    let reason = depths.as_ref().and_then(|(base, new)| Reason::of(base, new));
+    let reason = depths
+        .as_ref()
+        .filter(|(base, new)| are_of_one_code(runs, base, new))
+        .and_then(|(base, new)| Reason::of(base, new));
     if let Some((base, new)) = &depths {
         evidence.push(format!(
             "at the deepest allocation of {}: {}; in the base {}",
@@ -158,6 +161,16 @@ impl<'a> Depth<'a> {
             units::plural(frames, "frame")
         )
     }
+}
+
+/// Whether two stacks are of the same code: half of the functions on that which has fewer are on the other. Of other code, what
+/// was live there says nothing of why one is deeper.
+fn are_of_one_code(runs: &Runs<'_>, base: &Depth<'_>, new: &Depth<'_>) -> bool {
+    let functions = |depth: &Depth<'_>, keys: &[Key]| -> BTreeSet<u32> {
+        depth.deepest.frames.iter().map(|frame| keys[frame.0 as usize].function.0).collect()
+    };
+    let (base, new) = (functions(base, &runs.functions.base), functions(new, &runs.functions.new));
+    base.intersection(&new).count() * 2 >= base.len().min(new.len())
 }
 
 /// Why one stack is deeper than another.
@@ -322,6 +335,14 @@ mod tests {
         let findings = found(find, &deep(4 << 20, &recursion(254)), &deep(1 << 20, &recursion(62)));
         assert_eq!(findings[0].bytes, -(3 << 20));
         assert!(findings[0].sentence.starts_with("Stacks are 3.0 MiB deeper in the base"), "{findings:?}");
+    }
+
+    #[test]
+    fn of_other_code_the_deepest_allocation_tells_no_reason() {
+        let job = "app::leaf:5 < app::filter:9 < app::encode:7 < app::main:3";
+        let findings = found(find, &deep(4 << 20, job), &deep(1 << 20, "lib::register:5 < lib::start:1"));
+        assert!(findings[0].sentence.ends_with("most of it of thread `walker`."), "{findings:?}");
+        assert!(findings[0].advice.starts_with("Keep large locals"), "{findings:?}");
     }
 
     #[test]

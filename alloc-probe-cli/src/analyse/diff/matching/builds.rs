@@ -7,6 +7,7 @@ use crate::analyse::diff::key::Functions;
 use crate::analyse::diff::lines::Lines;
 use crate::analyse::diff::pair::MatchKind;
 use crate::profile::Profile;
+use std::cmp::Ordering;
 
 /// Groups of both builds that are the same, or groups that have no counterpart.
 #[derive(Clone, Debug)]
@@ -40,6 +41,15 @@ pub(in crate::analyse::diff) struct Build<'a> {
     pub(in crate::analyse::diff) may_lose: bool,
 }
 
+/// How the code of both builds is related.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::analyse::diff) struct Code {
+    /// How much more the new build of one version is optimised; equal where the code may be another.
+    pub(in crate::analyse::diff) order: Ordering,
+    /// Whether both are runs of one binary.
+    pub(in crate::analyse::diff) is_one_binary: bool,
+}
+
 /// What the parts of the matching know.
 pub(super) struct Builds<'a> {
     pub(super) groups: [&'a [Group]; 2],
@@ -48,6 +58,8 @@ pub(super) struct Builds<'a> {
     /// Whether a frame that a build lost can only have been lost to the optimiser: where both are optimised alike, the code
     /// may be another.
     pub(super) is_by_optimiser: bool,
+    /// Whether both are runs of one binary: then a call is at its position, and nowhere else.
+    pub(super) is_one_binary: bool,
     /// Whether a block has the same size in both builds: they are of one code, and every block was recorded with its size.
     pub(super) sizes_tell: bool,
     pub(super) functions: &'a Functions,

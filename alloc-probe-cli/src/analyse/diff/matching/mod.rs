@@ -27,7 +27,7 @@ use crate::profile::Profile;
 use align::Alignment;
 use alloc_probe_format::dump::Mode;
 use builds::Builds;
-pub(super) use builds::{Build, Matching};
+pub(super) use builds::{Build, Code, Matching};
 use likeness::Likeness;
 use std::cmp::Ordering;
 use tree::Tree;
@@ -36,7 +36,7 @@ use tree::Tree;
 pub(super) fn match_groups(
     base: Build<'_>,
     new: Build<'_>,
-    order: Ordering,
+    Code { order, is_one_binary }: Code,
     functions: &Functions,
     lines: &Lines,
 ) -> Matching {
@@ -53,6 +53,7 @@ pub(super) fn match_groups(
         trees: [&base_tree, &new_tree],
         may_lose: [base.may_lose, new.may_lose],
         is_by_optimiser: order != Ordering::Equal,
+        is_one_binary,
         sizes_tell: order != Ordering::Equal && [base, new].iter().all(|build| has_sizes(build.profile)),
         functions,
         lines,

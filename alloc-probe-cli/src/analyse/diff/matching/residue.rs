@@ -193,7 +193,7 @@ impl<'a> Residue<'a> {
             }
         }
         self.join_all(at, &candidates, Pass::All);
-        if at != ROOT_PLACE {
+        if at != ROOT_PLACE && !self.builds.is_one_binary {
             self.settle_together(at, base, new);
         }
     }
@@ -277,6 +277,9 @@ impl<'a> Residue<'a> {
         }
         // Of a pair's surplus, its own side's chain says where it is.
         let chains = [self.chain(0, base), self.chain(1, new)];
+        if self.builds.is_one_binary && chains[0].last() != chains[1].last() {
+            return None;
+        }
         let is_akin = match (chains[0].last(), chains[1].last()) {
             (Some(base), Some(new)) => self.builds.likeness.is_akin(*base, *new),
             _ => chains[0].is_empty() && chains[1].is_empty(),
@@ -297,6 +300,8 @@ impl<'a> Residue<'a> {
         let alike = theirs.likeness(ours);
         let kind = match likeness >= NEAR_LIKENESS {
             _ if is_lost && self.builds.is_by_optimiser => MatchKind::Exact,
+            // Other callers, as where threads take work from each other.
+            _ if self.builds.is_one_binary => MatchKind::Subsequence,
             is_near if is_near || is_lost => MatchKind::Subsequence,
             _ => MatchKind::Site,
         };

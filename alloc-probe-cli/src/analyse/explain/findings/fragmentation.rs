@@ -1,5 +1,6 @@
 //! *Fragmentation*: free memory on pages that blocks in use keep from being given back.
 
+use crate::analyse::account::unknown::moved;
 use crate::analyse::evidence::advice;
 use crate::analyse::evidence::words::{Allocator, bucket, heaviest};
 use crate::analyse::explain::finding::{Finding, Kind};
@@ -11,7 +12,8 @@ const NAMED: usize = 2;
 
 /// A large part of the program's memory is of this kind.
 pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
-    let Some(heap) = &run.profile.dump.memory.heap else { return Vec::new() };
+    let dump = &run.profile.dump;
+    let Some(heap) = dump.memory.heap.as_ref().filter(|_| moved(dump).is_none()) else { return Vec::new() };
     let fragmented = heap.fragmented_bytes;
     if fragmented < run.large_bytes() {
         return Vec::new();

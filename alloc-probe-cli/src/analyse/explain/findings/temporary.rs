@@ -3,6 +3,7 @@
 use crate::analyse::evidence::activity::Activity;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::{Run, largest_first};
+use crate::analyse::sampling::{error_of_sum, estimated_blocks, tells_of_blocks};
 use crate::units::{bytes, count, duration, percent, plural};
 use alloc_probe_format::metric::Metric;
 
@@ -12,6 +13,8 @@ const COST_NS: (u64, u64) = (10, 100);
 const PART: u64 = 20;
 /// And where it may be as long as this, which is a part of a tenth of a second.
 const LEAST_COST_NS: u64 = 100_000_000 / PART;
+/// An estimate that may be further off than this share of it is no evidence.
+const LARGEST_ERROR: f64 = 0.25;
 /// Sites that have less than this part of all temporary blocks are not listed.
 const LISTED: u64 = 20;
 
@@ -21,6 +24,12 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     let active_ns = activity.active_ns();
     let totals = &run.profile.dump.totals;
     let blocks = totals.temporary_blocks;
+    let error = error_of_sum(run.profile, |figures| figures.temporary_blocks, false);
+    // A few small blocks that happened to be drawn are no finding.
+    let is_known = error.is_none_or(|error| error <= blocks as f64 * LARGEST_ERROR);
+    if !is_known || !tells_of_blocks(run.profile) {
+        return Vec::new();
+    }
     if blocks.saturating_mul(COST_NS.1) < LEAST_COST_NS.max(active_ns / PART) {
         return Vec::new();
     }
@@ -55,14 +64,15 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
         duration(blocks.saturating_mul(COST_NS.1)),
         duration(active_ns)
     ));
+    let error = error.map_or_else(String::new, |error| format!(" ±{}", count(error.round() as u64)));
     vec![Finding {
         kind: Kind::TemporaryWork,
         bytes: all,
         short: format!("{} temporary blocks", count(blocks)),
         sentence: format!(
-            "{} temporary blocks, {} of all, were allocated and freed at once: about {} in all. That costs time, not memory.",
+            "{}{error} temporary blocks, {} of all, were allocated and freed at once: about {} in all. That costs time, not memory.",
             count(blocks),
-            percent(blocks, totals.total_blocks),
+            percent(blocks, estimated_blocks(run.profile)),
             bytes(all)
         ),
         evidence,

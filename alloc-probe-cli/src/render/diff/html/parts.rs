@@ -50,7 +50,7 @@ pub(super) fn figures(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         });
         let is_unknown = tables::known(&(name, is_bytes, of), sides).contains(&false);
         let remark =
-            if is_unknown { "a run was shorter than that".to_owned() } else { remark.unwrap_or_default() };
+            if is_unknown { tables::why_unknown(name).to_owned() } else { remark.unwrap_or_default() };
         if (change.base, change.new) != (0, 0) {
             row("", name, change, &remark, out)?;
         }
@@ -89,7 +89,7 @@ pub(super) fn account(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
     account.beside.iter().try_for_each(|one| line("", one, out))?;
     end(out)?;
     if let Some(resident) = &account.resident_at_peak {
-        begin("Memory at the peak", out)?;
+        begin("Memory near the peak", out)?;
         account.at_peak.iter().filter(|line| !line.is_empty()).try_for_each(|one| line("", one, out))?;
         line("sum", resident, out)?;
         end(out)?;
@@ -138,7 +138,8 @@ pub(super) fn findings(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 
 /// What became of the sites, in all.
 pub(super) fn classes(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let View { diff, options, .. } = *view;
+    let View { base, new, diff, options, .. } = *view;
+    let assertions = [base, new].iter().any(|profile| profile.dump.build.debug_assertions);
     let (sums, metrics) = (diff.sums(), classes::metrics(options.metric));
     if sums.is_empty() {
         return Ok(());
@@ -158,7 +159,7 @@ pub(super) fn classes(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             let error = error.map(|error| format!(" {error}")).unwrap_or_default();
             write!(out, "<td class=\"n {}\">{}{error}</td>", look(change), change.difference())?;
         }
-        writeln!(out, "<td class=\"faint\">{}</td></tr>", sum.class.meaning())?;
+        writeln!(out, "<td class=\"faint\">{}</td></tr>", sum.class.meaning(assertions))?;
     }
     end(out)
 }
