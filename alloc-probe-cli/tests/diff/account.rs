@@ -80,7 +80,7 @@ resident               4.0 MiB     6.8 MiB    +2.8 MiB    +71%
 threads                      3           3           =          alive
 arenas                       1           1           =          of the allocator
 
-Near the peak               base         new  difference
+Near the peak             base         new  difference
 live blocks          700.0 KiB     2.6 MiB    +1.9 MiB   +281%  asked for and not freed
 beyond them          500.0 KiB   500.0 KiB           =          free, rounding, stacks, data
 shared with files      2.4 MiB     2.4 MiB           =          code, files, the probe's spool

@@ -113,7 +113,9 @@ fn every_page_keeps_to_its_width() {
 
 #[test]
 fn what_lies_elsewhere_is_no_difference() {
-    let mut moved = debug();
+    let mut base = debug();
+    base.images[0].build_id = "0123456789".to_owned();
+    let mut moved = base.clone();
     moved.images[0].load_address += 0x1000;
     moved.stacks.iter_mut().for_each(|node| node.address += 0x1230);
     let symbols = moved.symbols.as_mut().unwrap();
@@ -123,9 +125,14 @@ fn what_lies_elsewhere_is_no_difference() {
             string.push_str("::h0123456789abcdef");
         }
     }
-    let outcome = diff_at(100, &debug(), &moved, &[]);
+    let outcome = diff_at(100, &base, &moved, &[]);
     assert!(outcome.out.contains("peak 700.0 KiB → 700.0 KiB (the same)"), "{}", outcome.out);
     assert!(outcome.out.contains("Matched 100% of the bytes (100% exactly)"), "{}", outcome.out);
+    assert!(
+        outcome.out.contains("\nBoth are runs of one binary, and allocated the same at every site.\n"),
+        "{}",
+        outcome.out
+    );
     assert!(outcome.out.ends_with("No site differs by peak-bytes.\n"), "{}", outcome.out);
 }
 

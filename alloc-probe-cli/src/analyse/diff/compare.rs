@@ -39,12 +39,28 @@ pub struct Diff {
     pub classes: Vec<Option<Class>>,
     /// How much more the new build is optimised than the base: greater where it is, equal where nothing can be told.
     pub optimisation: Ordering,
+    /// Whether both are runs of one binary.
+    pub is_one_binary: bool,
     pub(super) functions: Functions,
     /// What of the differences chance explains.
     pub(super) chance: Chance,
 }
 
 impl Diff {
+    /// What two runs of one binary have in common, in a sentence; none of two binaries.
+    pub fn sameness(&self) -> Option<&'static str> {
+        let is_same = |pair: &Pair| {
+            [Metric::TotalBlocks, Metric::TotalBytes].iter().all(|metric| pair.distance(*metric) == 0)
+        };
+        match self.is_one_binary {
+            true if !self.has_estimates() && self.pairs.iter().all(is_same) => {
+                Some("Both are runs of one binary, and allocated the same at every site.")
+            }
+            true => Some("Both are runs of one binary."),
+            false => None,
+        }
+    }
+
     /// Whether the sides of a pair are known to differ by a figure: by more than chance explains, where it is an estimate.
     pub fn is_told(&self, index: usize, metric: Metric) -> bool {
         let pair = &self.pairs[index];
@@ -154,6 +170,7 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
     Diff {
         classes,
         optimisation: order,
+        is_one_binary,
         findings,
         caveats: caveats::caveats(base, new, &matched),
         work: work::factor(&pairs),

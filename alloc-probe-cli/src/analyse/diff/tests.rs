@@ -282,7 +282,7 @@ fn of_one_binary_a_call_is_where_it_is() {
     assert_eq!(pairs(&base, &new), ["-:  | 0", "-: 0 | ", "subsequence: 1 | 1"]);
     assert_eq!(pairs(&base, &base), ["exact: 0 | 0", "exact: 1 | 1"]);
     new.dump.images[0].build_id = "0c".to_owned();
-    assert_eq!(pairs(&base, &new), ["subsequence: 0 | 0", "subsequence: 1 | 1"]);
+    assert_eq!(pairs(&base, &new), ["site: 1 | 1", "subsequence: 0 | 0"]);
 }
 
 #[test]

@@ -126,6 +126,9 @@ fn matched(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             share(blocks.exact_percent)
         )?;
     }
+    if let Some(sameness) = diff.sameness() {
+        writeln!(out, "{sameness}")?;
+    }
     for caveat in &diff.caveats {
         words::sentence("  - ", caveat, options.width, out)?;
     }

@@ -108,6 +108,9 @@ fn matched(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             floor(blocks.exact_percent)
         )?;
     }
+    if let Some(sameness) = diff.sameness() {
+        writeln!(out, "<p>{sameness}</p>")?;
+    }
     parts::sentences(&diff.caveats, out)
 }
 
