@@ -104,6 +104,20 @@ fn no_reason() {
 }
 
 #[test]
+fn two_allocators_are_named() {
+    let mut other = debug();
+    other.build.allocator = "mimalloc::MiMalloc".to_owned();
+    let mut base = debug();
+    base.build.allocator = "std::alloc::System".to_owned();
+    let outcome = diff_at(200, &base, &other, &[]);
+    for allocator in ["allocator std::alloc::System", "allocator mimalloc::MiMalloc"] {
+        let line = format!("opt-level 0 with debug assertions, {allocator}");
+        assert!(outcome.out.contains(&line), "{}", outcome.out);
+    }
+    assert!(!diff_at(200, &base, &base, &[]).out.contains("allocator std"));
+}
+
+#[test]
 fn a_sample_against_every_block() {
     let mut sampled = debug();
     (sampled.mode, sampled.sample_bytes) = (Mode::Sample, Some(64 << 10));

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 pub(super) fn sides(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let View { base, new, options, .. } = *view;
     let width = options.width;
-    let (base_facts, new_facts) = (facts(base), facts(new));
+    let (base_facts, new_facts) = (facts(base, new), facts(new, base));
     let names = file_names(base, new);
     let widest = names.iter().map(|name| text::width(name)).max().unwrap_or(0).min(width / 3);
     let (faint, strong) = (style::FAINT, style::STRONG);
@@ -32,8 +32,8 @@ pub(in crate::render) fn file_names(base: &Profile, new: &Profile) -> [String; 2
     })
 }
 
-/// What is known of a run and can differ: the program, how it was built, how it was recorded.
-pub(super) fn facts(profile: &Profile) -> String {
+/// What is known of a run and can differ: the program, how it was built, how it was recorded. The allocator, where it does.
+pub(super) fn facts(profile: &Profile, other: &Profile) -> String {
     let build = &profile.dump.build;
     let mut facts = Vec::new();
     if !build.crate_name.is_empty() {
@@ -42,6 +42,9 @@ pub(super) fn facts(profile: &Profile) -> String {
     if !build.opt_level.is_empty() {
         let assertions = if build.debug_assertions { " with debug assertions" } else { "" };
         facts.push(format!("opt-level {}{assertions}", build.opt_level));
+    }
+    if build.allocator != other.dump.build.allocator && !build.allocator.is_empty() {
+        facts.push(format!("allocator {}", build.allocator));
     }
     match profile.dump.mode {
         Mode::Full => {}

@@ -79,14 +79,15 @@ fn headline(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 /// Which runs are compared.
 fn runs(sides: [&Profile; 2], names: &[String; 2], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<div class=\"wide\"><table>\n<tbody>")?;
-    for ((side, name), profile) in ["base", "new"].into_iter().zip(names).zip(sides) {
+    let others = sides.into_iter().rev();
+    for (((side, name), profile), other) in ["base", "new"].into_iter().zip(names).zip(sides).zip(others) {
         let command = profile.dump.process.command.join(" ");
         writeln!(
             out,
             "<tr><th scope=\"row\" class=\"faint\">{side}</th><td><strong>{}</strong></td><td>{}</td>\
              <td class=\"faint\"><code>{}</code></td></tr>",
             Escaped(name),
-            Escaped(facts(profile)),
+            Escaped(facts(profile, other)),
             Escaped(command)
         )?;
     }
