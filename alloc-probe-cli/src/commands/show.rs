@@ -11,7 +11,7 @@ use crate::error::{Error, io_reason};
 use crate::exit;
 use crate::profile::{Frame, Profile};
 use crate::render::explain::head;
-use crate::render::{self, json, operations, sites, source, summary};
+use crate::render::{self, json, merged, operations, sites, source, summary};
 use crate::source::names;
 use crate::term::Terminal;
 use alloc_probe_format::dump::Mode;
@@ -120,6 +120,8 @@ pub(super) fn write_text(
         writeln!(out, "{}", no_sites(dump.mode))?;
     } else {
         sites::write(profile, shown.iter(), options, out)?;
+        let listed = shown.iter().take(options.top).take_while(|site| site.of(options.metric) > 0);
+        merged::write(profile, listed, options.width, out)?;
     }
     Ok(())
 }

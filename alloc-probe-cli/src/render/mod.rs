@@ -9,6 +9,7 @@ pub mod explain;
 pub mod export;
 pub mod flamegraph;
 pub mod json;
+pub mod merged;
 pub mod operations;
 mod sentence;
 mod significant;

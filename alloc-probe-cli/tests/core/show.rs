@@ -1,7 +1,7 @@
 //! `show`, as text.
 
 use crate::support::{alloc_probe, alloc_probe_at, directory, orders, orders_in, orders_with_marks, write};
-use alloc_probe_format::dump::{Dump, Lost, Mode};
+use alloc_probe_format::dump::{Dump, Lost, MergedFunctions, Mode};
 
 #[test]
 fn a_page_of_a_hundred_columns() {
@@ -40,6 +40,24 @@ peak bytes      blocks       %  site
      512 B           1    0.1%  unix::init                    std std/src/lib.rs:25
 ";
     assert_eq!(shown.out, expected);
+}
+
+#[test]
+fn a_site_may_be_of_another_function_with_the_same_code() {
+    let directory = directory();
+    let mut dump = orders();
+    let symbols = dump.symbols.as_mut().expect("it carries them");
+    let shown = symbols.strings.iter().position(|text| text.contains("Cache") && text.ends_with("insert"));
+    let shown = shown.expect("the cache has one") as u32;
+    symbols.strings.push("orders::index::Index<u8>::insert".to_owned());
+    symbols.merged = vec![MergedFunctions { shown, others: vec![symbols.strings.len() as u32 - 1] }];
+    let file = write(&dump, &directory.path().join("orders.json"));
+    let page = alloc_probe(&["show", file.to_str().expect("UTF-8")]);
+    let expected = "
+The optimiser made one of functions with the same code: it may be `orders::cache::Cache::insert` or
+`orders::index::Index::insert`.
+";
+    assert!(page.out.ends_with(expected), "{}", page.out);
 }
 
 #[test]
