@@ -37,6 +37,9 @@ pub fn mean(dump: &Dump) -> Option<f64> {
 }
 
 /// The standard error of a sum over all sites; none where it was counted.
+///
+/// Of what has no sample, no variance can be told: all of it may be as much as one sample stands for. So the error is no
+/// less than that: R bytes, or as many of the smallest blocks that were drawn at all.
 pub fn error_of_sum(profile: &Profile, of: impl Fn(&Figures) -> u64, is_bytes: bool) -> Option<f64> {
     let mean = mean(&profile.dump)?;
     let variance = |site: &Site| {
@@ -44,7 +47,14 @@ pub fn error_of_sum(profile: &Profile, of: impl Fn(&Figures) -> u64, is_bytes: b
         of(&site.figures) as f64 * if is_bytes { each.per_byte } else { each.per_block }
     };
     let variance: f64 = profile.sites.iter().map(variance).sum();
-    (variance > 0.0).then(|| variance.sqrt())
+    let sample = if is_bytes { mean } else { mean / smallest(profile) };
+    Some(variance.sqrt().hypot(sample))
+}
+
+/// How large the smallest blocks that were drawn are, at the least.
+fn smallest(profile: &Profile) -> f64 {
+    let of_site = |site: &Site| sizes(&site.sizes, &site.figures).first().map(|(size, _)| *size);
+    profile.sites.iter().filter_map(of_site).fold(f64::INFINITY, f64::min).max(1.0)
 }
 
 /// Whether the samples tell how many blocks there are of some kind, such as temporary ones. Each small block that was drawn

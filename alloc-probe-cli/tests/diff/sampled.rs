@@ -251,7 +251,9 @@ fn a_condition_on_estimates_holds_beyond_chance() {
     for blocks in &mut other {
         (blocks.all, blocks.temporary) = (blocks.all * 20, blocks.temporary * 20);
     }
-    assert!(fails(1, &other, "temporary_blocks > +0%"));
+    // A few samples of the base may be all that it had.
+    let found = (0..30).filter(|seed| fails(*seed, &other, "temporary_blocks > +0%")).count();
+    assert!(found >= 24, "{found} of 30");
     // What is counted differs by a byte.
     assert!(fails(1, &more(1.01), "total_bytes > +0"));
     assert!(!fails(1, &program(), "total_bytes > +0"));

@@ -22,20 +22,26 @@ pub(in crate::analyse) fn why_no_heap(dump: &Dump) -> Option<String> {
     })
 }
 
-/// Blocks that were live when the heap's pages were read, beyond or below those at the end, are this share of the larger at the
-/// least where other threads went on.
-const MOVED: f64 = 0.1;
-/// And so many bytes.
+/// What came, went or moved while the heap's pages were read is this share of the heap at the least, and so many bytes, where
+/// nothing can be concluded from what lies between the blocks.
+const MOVED: f64 = 0.05;
 const LEAST_MOVED: u64 = 64 << 10;
 
-/// By how much what was live on the heap's pages, when they were read, differs from what was live at the end: other threads
-/// went on meanwhile, and its free memory is not that between the blocks that were left. None where that's next to nothing.
+/// How many bytes of the heap came, went or moved while its pages were read, as other threads went on: its free memory is not
+/// that between the blocks that were left at the end. None where that's next to nothing.
 pub(in crate::analyse) fn moved(dump: &Dump) -> Option<u64> {
-    let heap = dump.memory.heap.as_ref().filter(|_| dump.memory.threads > 1)?;
+    let memory = &dump.memory;
+    let heap = memory.heap.as_ref().filter(|_| memory.threads > 1)?;
+    let changed = memory.categories.iter().find(|category| category.name == "changed");
+    let changed = changed.map_or(0, |category| category.bytes);
     let parts = [heap.live_bytes, heap.untouched_bytes, heap.swapped_bytes, heap.elsewhere_bytes];
-    let (then, at_end) = (parts.into_iter().fold(0, u64::saturating_add), dump.totals.end_bytes);
-    let apart = then.abs_diff(at_end);
-    (apart >= LEAST_MOVED && apart as f64 > then.max(at_end) as f64 * MOVED).then_some(apart)
+    let apart = match heap.basis {
+        // What is live is what the others leave.
+        HeapBasis::Samples => 0,
+        _ => parts.into_iter().fold(0, u64::saturating_add).abs_diff(dump.totals.end_bytes),
+    };
+    let moved = changed.max(apart);
+    (moved >= LEAST_MOVED && moved as f64 > heap.resident_bytes as f64 * MOVED).then_some(moved)
 }
 
 /// What else must be known of an account.
@@ -88,8 +94,8 @@ pub(in crate::analyse) fn notes(dump: &Dump) -> Vec<Note> {
         notes.extend(memory.unknown.iter().cloned().map(Note::Missing));
         notes.extend(moved(dump).map(|bytes| {
             Note::Missing(format!(
-                "other threads went on while the heap's pages were read: {} more or less were live on them than at the \
-                 end, so nothing is said of fragmentation",
+                "other threads went on while the heap's pages were read: {} came, went or moved, so nothing is said of \
+                 fragmentation",
                 units::bytes(bytes)
             ))
         }));
@@ -104,19 +110,30 @@ pub(in crate::analyse) fn notes(dump: &Dump) -> Vec<Note> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc_probe_format::dump::Heap;
+    use alloc_probe_format::dump::{Category, Heap};
 
     #[test]
     fn what_other_threads_freed_meanwhile_is_noticed() {
         let mut dump = Dump::default();
         dump.totals.end_bytes = 487_286;
         dump.memory.threads = 3;
-        let heap = |live_bytes| Some(Heap { live_bytes, untouched_bytes: 4096, ..Heap::default() });
-        dump.memory.heap = heap(901_520);
+        let heap = |live_bytes, basis| {
+            Some(Heap {
+                live_bytes,
+                untouched_bytes: 4096,
+                resident_bytes: 6 << 20,
+                basis,
+                ..Heap::default()
+            })
+        };
+        dump.memory.heap = heap(901_520, HeapBasis::Chunks);
         assert_eq!(moved(&dump), Some(418_330));
-        dump.memory.heap = heap(520_000);
+        dump.memory.heap = heap(520_000, HeapBasis::Chunks);
         assert_eq!(moved(&dump), None, "a little");
-        dump.memory.heap = heap(901_520);
+        dump.memory.heap = heap(901_520, HeapBasis::Samples);
+        assert_eq!(moved(&dump), None, "it's what the others leave");
+        dump.memory.categories = vec![Category { name: "changed".to_owned(), bytes: 900_000 }];
+        assert_eq!(moved(&dump), Some(900_000));
         dump.memory.threads = 1;
         assert_eq!(moved(&dump), None, "nobody went on");
     }

@@ -7,7 +7,7 @@ use crate::analyse::account::Account;
 use crate::analyse::evidence::growing::{LEAST_BLOCKS, floors};
 use crate::analyse::evidence::spike::Spike;
 use crate::units::{bytes, duration, plural};
-use alloc_probe_format::dump::{Dump, Mode};
+use alloc_probe_format::dump::{Dump, Ended, Mode};
 use alloc_probe_format::metric::Metric;
 
 /// The answer before everything else.
@@ -82,6 +82,10 @@ pub(super) fn of(run: &Run<'_>, findings: &[Finding]) -> Headline {
 fn rise(dump: &Dump) -> Option<String> {
     let sampled = dump.sample_bytes.filter(|_| dump.mode == Mode::Sample)?;
     let (from, to) = floors(dump)?;
+    // What a program had freed when it was done doesn't go on.
+    if dump.process.ended == Ended::Exit && dump.totals.end_bytes < from {
+        return None;
+    }
     let rose = to.saturating_sub(from);
     let is_more = rose >= LEAST_RISE.max(from / 20);
     // Of more, there may be a site with samples enough for a verdict: that it does not grow, where none is found.
@@ -193,11 +197,15 @@ mod tests {
     fn a_rise_that_samples_cannot_place_is_told() {
         let rise_of = |mode, live_kib: &dyn Fn(u64) -> u64| {
             let mut dump = run(400);
+            dump.process.ended = Ended::Running;
             (dump.mode, dump.sample_bytes) = (mode, Some(512 << 10));
             for (number, sample) in (0..).zip(&mut dump.timeline.samples) {
                 sample.live_bytes = live_kib(number) << 10;
             }
-            rise(&dump)
+            let told = rise(&dump);
+            dump.process.ended = Ended::Exit;
+            assert_eq!(rise(&dump), None, "all of it is freed");
+            told
         };
         // A spike that comes again and again hides nothing.
         let grows = |number: u64| if number % 20 < 2 { 100_000 } else { 6_000 + 10 * number };
