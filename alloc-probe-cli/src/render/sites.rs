@@ -7,7 +7,7 @@ use crate::analyse::sites::ShownSite;
 use crate::profile::{Frame, FrameId, Profile, Role};
 use crate::render::significant::significant;
 use crate::source::names;
-use crate::source::paths::{self, Origin, PathStyle, Source};
+use crate::source::paths::{Origin, PathStyle, Source, name_and_version};
 use crate::term::{style, text};
 use crate::units::{count, figure, percent, plural};
 use alloc_probe_format::dump::Mode;
@@ -74,7 +74,7 @@ pub fn write<'s>(
     let beside = if companion.is_bytes() { "bytes" } else { "blocks" };
     writeln!(out, "{faint}{header:>value_columns$}  {beside:>10}  {:>6}  site{faint:#}", "%")?;
     let stacks: Vec<Vec<Line>> = {
-        let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
+        let files = profile.frames.iter().filter_map(Frame::source);
         let style = PathStyle::of(files, options.full_paths);
         told_apart(profile, &top, options.detail, &style)
     };
@@ -185,12 +185,15 @@ impl Line {
 
     fn at(mark: &'static str, function: String, frame: &Frame, paths: &PathStyle) -> Line {
         let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let location = frame.file.as_deref().map(|file| {
-            let whole = paths.show(file);
-            // Whose file it is, the function's name says as well.
-            let short = match (paths, paths::source(file)) {
+        let location = frame.file.as_deref().zip(frame.source()).map(|(file, source)| {
+            let whole = paths.show(file, source);
+            // Of which version a package is, and that a crate is of the standard library, can be done without.
+            let short = match (paths, source) {
                 (PathStyle::Full, _) | (_, Source { origin: Origin::Project(_), .. }) => whole.clone(),
-                (_, Source { path, .. }) => path.to_owned(),
+                (_, Source { origin: Origin::Std, path }) => path.to_owned(),
+                (_, Source { origin: Origin::Package(package), path }) => {
+                    format!("{} {path}", name_and_version(package).0)
+                }
             };
             [whole + &line, short + &line]
         });

@@ -3,11 +3,12 @@
 use super::view::{Options, View};
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::diff::view::stack::{Stack, Step};
+use crate::analyse::fold;
 use crate::analyse::fold::turns::Turns;
 use crate::profile::{Frame, FrameId, Profile};
 use crate::render::significant::significant;
 use crate::source::names;
-use crate::source::paths::{self, Origin, PathStyle};
+use crate::source::paths::PathStyle;
 use crate::term::{style, text};
 use crate::units::count;
 use std::io::{self, Write};
@@ -33,7 +34,7 @@ pub(super) struct Line {
 impl<'a> Stacks<'a> {
     pub(super) fn new(view: &View<'a>) -> Stacks<'a> {
         let style = |profile: &Profile| {
-            let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
+            let files = profile.frames.iter().filter_map(Frame::source);
             PathStyle::of(files, view.options.full_paths)
         };
         Stacks { view: *view, paths: [style(view.base), style(view.new)] }
@@ -108,8 +109,7 @@ impl<'a> Stacks<'a> {
 
     fn is_own(&self, step: &Step) -> bool {
         let (base, new) = self.frames(step);
-        let file = new.or(base).and_then(|frame| frame.file.as_deref());
-        file.is_some_and(|file| matches!(paths::source(file).origin, Origin::Project(_)))
+        new.or(base).is_some_and(fold::is_own)
     }
 
     /// The stacks of pairs with so many callers, and where they part that would read the same.
@@ -187,7 +187,7 @@ impl<'a> Stacks<'a> {
     fn location(&self, base: Option<&Frame>, new: Option<&Frame>) -> String {
         let place = |frame: Option<&Frame>, paths: &PathStyle| -> Option<(String, u32)> {
             let frame = frame?;
-            Some((paths.show(frame.file.as_deref()?), frame.line.unwrap_or(0)))
+            Some((paths.show(frame.file.as_deref()?, frame.source()?), frame.line.unwrap_or(0)))
         };
         let sides = (place(base, &self.paths[0]), place(new, &self.paths[1]));
         let text = |(file, line): &(String, u32)| match line {

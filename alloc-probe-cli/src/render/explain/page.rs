@@ -100,7 +100,7 @@ fn findings(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
+    let files = profile.frames.iter().filter_map(Frame::source);
     let paths = PathStyle::of(files, options.full_paths);
     let found = &explanation.findings;
     let whole = if options.all { found.len() } else { FINDINGS };
@@ -152,7 +152,7 @@ fn sites_of(
         let named = fold::headline(&frames).map(|frame| frames[frame]);
         let function = named.map_or("(no stack)".to_owned(), |frame| names::display_name(&frame.function));
         let line = named.and_then(|frame| frame.line).map(|line| format!(":{line}")).unwrap_or_default();
-        let file = named.and_then(|frame| frame.file.as_deref()).map(|file| paths.show(file) + &line);
+        let file = named.and_then(|frame| Some(paths.show(frame.file.as_deref()?, frame.source()?) + &line));
         let room = options.width.saturating_sub(FIGURE + 4);
         let text = match file {
             Some(file) => format!("{function}  {file}"),
