@@ -5,9 +5,10 @@ use crate::analyse::fold::{self, Detail};
 use crate::analyse::sampling;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{Frame, FrameId, Profile, Role};
-use crate::render::significant::significant;
+use crate::render::significant::{Numbers, Place, marks};
 use crate::source::names;
 use crate::source::paths::{Origin, PathStyle, Source, name_and_version};
+use crate::source::roles::telling;
 use crate::term::{style, text};
 use crate::units::{count, figure, percent, plural};
 use alloc_probe_format::dump::Mode;
@@ -128,18 +129,26 @@ fn told_apart(
         .iter()
         .map(|lines| lines.iter().flat_map(|line| [&*line.function[0], &*line.location[0]]).collect())
         .collect();
-    let place = |id: &FrameId| {
-        let frame = fold::frame(profile, *id);
-        (&frame.function, &frame.file, frame.line, frame.column)
+    let name = |frame: &Frame| match detail.all_frames {
+        true => frame.function.clone(),
+        false => names::display_name(&frame.function),
+    };
+    let mut numbers = Numbers::new();
+    let mut places = |frames: &Vec<FrameId>| -> Vec<Place> {
+        let tells = telling(frames.iter().map(|id| fold::frame(profile, *id).role));
+        let place = |id: &FrameId| {
+            let frame = fold::frame(profile, *id);
+            let shown = numbers.of(*id, || (name(frame), &frame.file, frame.line, frame.column));
+            Place { shown, tells: tells(frame.role) }
+        };
+        frames.iter().map(place).collect()
     };
     let frames: Vec<Vec<FrameId>> = sites.iter().map(|site| site.frames()).collect();
-    let places: Vec<Vec<_>> = frames.iter().map(|frames| frames.iter().map(place).collect()).collect();
-    let told = significant(&texts, &places);
+    let places: Vec<Vec<Place>> = frames.iter().map(&mut places).collect();
+    let told = marks(&texts, &places);
     for (((lines, site), told), frames) in stacks.iter_mut().zip(sites).zip(told).zip(&frames) {
         for frame in told.into_iter().map(|at| fold::frame(profile, frames[at])) {
-            let name =
-                if detail.all_frames { frame.function.clone() } else { names::display_name(&frame.function) };
-            let mut line = Line::at("≠ ", name, frame, paths);
+            let mut line = Line::at("≠ ", name(frame), frame, paths);
             if let Some(column) = frame.column {
                 line.location.iter_mut().for_each(|location| *location += &format!(":{column}"));
             }
@@ -367,4 +376,69 @@ impl Columns {
 fn fitting(texts: &[String; 2], columns: usize) -> String {
     let fits = texts.iter().find(|text| text::width(text) <= columns);
     text::cut_start(fits.unwrap_or(&texts[1]), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::sites;
+    use alloc_probe_format::dump::{Figures, Site};
+
+    /// A profile of stacks of these frames, the allocation first: function, file, line.
+    fn profile(stacks: &[&[(&str, &str, u32)]]) -> Profile {
+        let mut profile = Profile::default();
+        for stack in stacks {
+            let ids: Vec<FrameId> = (stack.iter())
+                .map(|(function, file, line)| {
+                    let (function, file) = ((*function).to_owned(), Some((*file).to_owned()));
+                    let role = if file.as_deref() == Some(STD) { Role::Standard } else { Role::Program };
+                    let line = Some(*line);
+                    profile.frames.push(Frame { function, file, line, role, ..Frame::default() });
+                    FrameId(profile.frames.len() as u32 - 1)
+                })
+                .collect();
+            let figures = Figures { peak_bytes: 8, total_blocks: 1, ..Figures::default() };
+            let stack = profile.stacks.add(ids);
+            profile.sites.push(Site { stack, figures, ..Site::default() });
+        }
+        profile
+    }
+
+    const STD: &str = "/rustc/1/library/alloc/src/slice.rs";
+    const MAIN: (&str, &str, u32) = ("m::main", "/w/m/src/main.rs", 5);
+
+    /// What the marks of a profile's sites stand at.
+    fn marked(stacks: &[&[(&str, &str, u32)]]) -> Vec<Vec<String>> {
+        let profile = profile(stacks);
+        let shown = sites::shown(&profile, Metric::PeakBytes, Detail::default());
+        let sites: Vec<ShownSite<'_>> = shown.iter().collect();
+        let style = PathStyle::of(profile.frames.iter().filter_map(Frame::source), false);
+        let told = told_apart(&profile, &sites, Detail::default(), &style);
+        let marks = |lines: &Vec<Line>| -> Vec<String> {
+            let marks = lines.iter().filter(|line| line.mark == "≠ ");
+            marks.map(|line| format!("{} {}", line.function[0], line.location[0])).collect()
+        };
+        told.iter().map(marks).collect()
+    }
+
+    #[test]
+    fn marks_stand_where_what_is_shown_differs() {
+        let record = "/root/.cargo/registry/src/i/csv-1.3.0/src/record.rs";
+        let stack = |of: &'static str, line| [(of, STD, 448), ("csv::clone", record, line), MAIN];
+        let (bytes, ends) =
+            (stack("alloc::slice::to_vec<u8>", 510), stack("alloc::slice::to_vec<usize>", 511));
+        let at = |line| vec![format!("csv::clone csv 1.3.0 src/record.rs:{line}")];
+        assert_eq!(marked(&[&bytes, &ends]), [at(510), at(511)]);
+    }
+
+    #[test]
+    fn a_short_path_says_whose_it_is() {
+        let short = |file: &str| {
+            let frame = Frame { file: Some(file.to_owned()), line: Some(814), ..Frame::default() };
+            let style = PathStyle::of(frame.source(), false);
+            Line::at("", String::new(), &frame, &style).location[1].clone()
+        };
+        assert_eq!(short("/r/registry/src/i/docopt-1.1.1/src/parse.rs"), "docopt src/parse.rs:814");
+        assert_eq!(short(STD), "alloc/src/slice.rs:814");
+    }
 }

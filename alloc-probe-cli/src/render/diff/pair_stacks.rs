@@ -6,9 +6,10 @@ use crate::analyse::diff::view::stack::{Stack, Step};
 use crate::analyse::fold;
 use crate::analyse::fold::turns::Turns;
 use crate::profile::{Frame, FrameId, Profile};
-use crate::render::significant::significant;
+use crate::render::significant::{Numbers, Place, marks};
 use crate::source::names;
 use crate::source::paths::PathStyle;
+use crate::source::roles::telling;
 use crate::term::{style, text};
 use crate::units::count;
 use std::io::{self, Write};
@@ -120,24 +121,40 @@ impl<'a> Stacks<'a> {
             .iter()
             .map(|lines| lines.iter().map(|line| (&*line.function, &*line.location)).collect())
             .collect();
-        let place = |step: &Step| {
-            let (base, new) = self.frames(step);
-            [base, new].map(|frame| frame.map(|it| (&it.function, &it.file, it.line, it.column)))
+        let mut numbers = Numbers::new();
+        let mut places = |stack: &Stack| -> Vec<Place> {
+            let frame = |step: &Step| {
+                let (base, new) = self.frames(step);
+                new.or(base)
+            };
+            let tells = telling(stack.steps.iter().filter_map(frame).map(|frame| frame.role));
+            let place = |step: &Step| {
+                let shown = numbers.of((step.base, step.new), || {
+                    let Line { function, location, .. } = self.told(step);
+                    (function, location)
+                });
+                Place { shown, tells: frame(step).is_some_and(|frame| tells(frame.role)) }
+            };
+            stack.steps.iter().map(place).collect()
         };
-        let places: Vec<Vec<_>> =
-            stacks.iter().map(|stack| stack.steps.iter().map(place).collect()).collect();
-        let told = significant(&texts, &places);
+        let places: Vec<Vec<Place>> = stacks.iter().map(&mut places).collect();
+        let told = marks(&texts, &places);
         for ((lines, stack), told) in lines.iter_mut().zip(&stacks).zip(told) {
             for step in told.into_iter().map(|at| &stack.steps[at]) {
-                let mut line = self.line("≠ ", step);
-                let (base, new) = self.frames(step);
-                if let Some(column) = new.or(base).and_then(|frame| frame.column) {
-                    line.location += &format!(":{column}");
-                }
-                lines.push(line);
+                lines.push(self.told(step));
             }
         }
         lines
+    }
+
+    /// The line of a step at which stacks part.
+    fn told(&self, step: &Step) -> Line {
+        let mut line = self.line("≠ ", step);
+        let (base, new) = self.frames(step);
+        if let Some(column) = new.or(base).and_then(|frame| frame.column) {
+            line.location += &format!(":{column}");
+        }
+        line
     }
 
     /// What recursion is left out of a pair's stack.
