@@ -55,14 +55,13 @@ pub fn write<'s>(
     let (strong, faint) = (style::STRONG, style::FAINT);
     let what = if metric.is_bytes() { figure(whole, true) } else { format!("{} blocks", count(whole)) };
     let estimates = if profile.dump.mode == Mode::Sample { " (estimates)" } else { "" };
-    writeln!(
-        out,
-        "{strong}Top {} of {}{strong:#} by {}{estimates}, {} of {what}",
-        count(top.len() as u64),
-        plural(all as u64, "site"),
-        metric.name(),
-        percent(sum, whole)
-    )?;
+    // Estimates may add up to more than there was, and tell nothing of the share then.
+    let of_whole = match share(sum, whole) {
+        Some(share) => format!("{share} of {what}"),
+        None => format!("{what} in all"),
+    };
+    let (listed, all) = (count(top.len() as u64), plural(all as u64, "site"));
+    writeln!(out, "{strong}Top {listed} of {all}{strong:#} by {}{estimates}, {of_whole}", metric.name())?;
     if top.is_empty() {
         return Ok(());
     }
@@ -92,7 +91,7 @@ pub fn write<'s>(
         write!(
             out,
             "{strong}{value:>value_columns$}{strong:#}  {other:>10}  {:>6}  ",
-            percent(site.of(metric), whole)
+            share(site.of(metric), whole).unwrap_or_default()
         )?;
         for (row, line) in lines.iter().enumerate() {
             if row > 0 {
@@ -105,6 +104,11 @@ pub fn write<'s>(
         }
     }
     Ok(())
+}
+
+/// A part of the whole; none of an estimate that is more than that.
+fn share(part: u64, whole: u64) -> Option<String> {
+    (part <= whole || whole == 0).then(|| percent(part, whole))
 }
 
 /// A site's figure, with its standard error where it is an estimate.
@@ -429,6 +433,26 @@ mod tests {
             (stack("alloc::slice::to_vec<u8>", 510), stack("alloc::slice::to_vec<usize>", 511));
         let at = |line| vec![format!("csv::clone csv 1.3.0 src/record.rs:{line}")];
         assert_eq!(marked(&[&bytes, &ends]), [at(510), at(511)]);
+    }
+
+    #[test]
+    fn estimates_of_more_than_there_was_tell_no_share() {
+        let title = |peak_bytes| {
+            let mut profile = profile(&[&[MAIN]]);
+            profile.dump.totals.peak_bytes = peak_bytes;
+            let (metric, detail) = (Metric::PeakBytes, Detail::default());
+            let shown = sites::shown(&profile, metric, detail);
+            let options = Options { metric, top: 1, detail, full_paths: false, width: 100 };
+            let mut out = Vec::new();
+            let mut plain = anstream::StripStream::new(&mut out as &mut dyn Write);
+            write(&profile, shown.iter(), &options, &mut plain).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let exact = title(16);
+        assert!(exact.starts_with("Top 1 of 1 site by peak-bytes, 50.0% of 16 B\n"), "{exact}");
+        let more = title(6);
+        assert!(more.starts_with("Top 1 of 1 site by peak-bytes, 6 B in all\n"), "{more}");
+        assert!(!more.contains("133"), "{more}");
     }
 
     #[test]
