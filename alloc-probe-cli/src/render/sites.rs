@@ -428,9 +428,12 @@ mod tests {
     #[test]
     fn marks_stand_where_what_is_shown_differs() {
         let record = "/root/.cargo/registry/src/i/csv-1.3.0/src/record.rs";
-        let stack = |of: &'static str, line| [(of, STD, 448), ("csv::clone", record, line), MAIN];
-        let (bytes, ends) =
-            (stack("alloc::slice::to_vec<u8>", 510), stack("alloc::slice::to_vec<usize>", 511));
+        // The generic arguments differ as well, which are not shown.
+        let stack = |to_vec: &'static str, copy: &'static str, line| {
+            [(to_vec, STD, 448), (copy, record, 20), ("csv::clone", record, line), MAIN]
+        };
+        let bytes = stack("alloc::slice::to_vec<u8>", "csv::copy<u8>", 510);
+        let ends = stack("alloc::slice::to_vec<usize>", "csv::copy<usize>", 511);
         let at = |line| vec![format!("csv::clone csv 1.3.0 src/record.rs:{line}")];
         assert_eq!(marked(&[&bytes, &ends]), [at(510), at(511)]);
     }
