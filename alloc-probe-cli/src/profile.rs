@@ -1,5 +1,7 @@
 //! The in-memory model that every command works on: a dump whose stacks have become source-level frames.
 
+use crate::source::generated;
+use crate::source::paths::{self, Origin, Source};
 pub use crate::source::roles::Role;
 pub use alloc_probe_format::dump::Site;
 use alloc_probe_format::dump::{Dump, Figures, FrameKind, Mode, StackNode};
@@ -228,6 +230,8 @@ pub struct Frame {
     pub path_guessed: bool,
     /// The source file as the debug info has it.
     pub file: Option<String>,
+    /// The dependency whose build script wrote the file, such as `html5ever-0.25.1`.
+    pub author: Option<Box<str>>,
     /// The line, from 1.
     pub line: Option<u32>,
     /// The column, from 1.
@@ -244,6 +248,18 @@ impl Frame {
     /// The frame that an operation of the program has in the stacks of what is allocated in it.
     pub fn of_operation(name: &str) -> Frame {
         Frame { function: format!("operation {name}"), role: Role::Operation, ..Frame::default() }
+    }
+
+    /// Whose file its code is in, and the path there.
+    pub fn source(&self) -> Option<Source<'_>> {
+        let file = self.file.as_deref()?;
+        Some(match &self.author {
+            Some(package) => {
+                let path = generated::written_by_script(file).map_or(file, |(_, path)| path);
+                Source { origin: Origin::Package(package), path }
+            }
+            None => paths::source(file),
+        })
     }
 
     /// Whether no more than its address is known, which stands in the place of the function.

@@ -52,6 +52,7 @@ mod tests {
             function: (*function).to_owned(),
             path_guessed: *path_guessed,
             file: Some("/w/orders/src/cache.rs".to_owned()),
+            author: None,
             line: Some(*line),
             column: None,
             inlined: *path_guessed,

@@ -16,7 +16,7 @@ pub(super) fn write(mark: &str, text: &str, width: usize, out: &mut dyn Write) -
 }
 
 /// The sentence in lines of at most so many columns; a longer word has a line of its own.
-fn wrapped(sentence: &str, columns: usize) -> Vec<String> {
+pub(super) fn wrapped(sentence: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words(sentence) {
         let word = word.as_str();

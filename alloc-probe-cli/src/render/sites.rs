@@ -5,9 +5,10 @@ use crate::analyse::fold::{self, Detail};
 use crate::analyse::sampling;
 use crate::analyse::sites::ShownSite;
 use crate::profile::{Frame, FrameId, Profile, Role};
-use crate::render::significant::significant;
+use crate::render::significant::{Numbers, Place, marks};
 use crate::source::names;
-use crate::source::paths::{self, Origin, PathStyle, Source};
+use crate::source::paths::{Origin, PathStyle, Source, name_and_version};
+use crate::source::roles::telling;
 use crate::term::{style, text};
 use crate::units::{count, figure, percent, plural};
 use alloc_probe_format::dump::Mode;
@@ -54,14 +55,13 @@ pub fn write<'s>(
     let (strong, faint) = (style::STRONG, style::FAINT);
     let what = if metric.is_bytes() { figure(whole, true) } else { format!("{} blocks", count(whole)) };
     let estimates = if profile.dump.mode == Mode::Sample { " (estimates)" } else { "" };
-    writeln!(
-        out,
-        "{strong}Top {} of {}{strong:#} by {}{estimates}, {} of {what}",
-        count(top.len() as u64),
-        plural(all as u64, "site"),
-        metric.name(),
-        percent(sum, whole)
-    )?;
+    // Estimates may add up to more than there was, and tell nothing of the share then.
+    let of_whole = match share(sum, whole) {
+        Some(share) => format!("{share} of {what}"),
+        None => format!("{what} in all"),
+    };
+    let (listed, all) = (count(top.len() as u64), plural(all as u64, "site"));
+    writeln!(out, "{strong}Top {listed} of {all}{strong:#} by {}{estimates}, {of_whole}", metric.name())?;
     if top.is_empty() {
         return Ok(());
     }
@@ -74,7 +74,7 @@ pub fn write<'s>(
     let beside = if companion.is_bytes() { "bytes" } else { "blocks" };
     writeln!(out, "{faint}{header:>value_columns$}  {beside:>10}  {:>6}  site{faint:#}", "%")?;
     let stacks: Vec<Vec<Line>> = {
-        let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
+        let files = profile.frames.iter().filter_map(Frame::source);
         let style = PathStyle::of(files, options.full_paths);
         told_apart(profile, &top, options.detail, &style)
     };
@@ -91,7 +91,7 @@ pub fn write<'s>(
         write!(
             out,
             "{strong}{value:>value_columns$}{strong:#}  {other:>10}  {:>6}  ",
-            percent(site.of(metric), whole)
+            share(site.of(metric), whole).unwrap_or_default()
         )?;
         for (row, line) in lines.iter().enumerate() {
             if row > 0 {
@@ -104,6 +104,11 @@ pub fn write<'s>(
         }
     }
     Ok(())
+}
+
+/// A part of the whole; none of an estimate that is more than that.
+fn share(part: u64, whole: u64) -> Option<String> {
+    (part <= whole || whole == 0).then(|| percent(part, whole))
 }
 
 /// A site's figure, with its standard error where it is an estimate.
@@ -128,18 +133,26 @@ fn told_apart(
         .iter()
         .map(|lines| lines.iter().flat_map(|line| [&*line.function[0], &*line.location[0]]).collect())
         .collect();
-    let place = |id: &FrameId| {
-        let frame = fold::frame(profile, *id);
-        (&frame.function, &frame.file, frame.line, frame.column)
+    let name = |frame: &Frame| match detail.all_frames {
+        true => frame.function.clone(),
+        false => names::display_name(&frame.function),
+    };
+    let mut numbers = Numbers::new();
+    let mut places = |frames: &Vec<FrameId>| -> Vec<Place> {
+        let tells = telling(frames.iter().map(|id| fold::frame(profile, *id).role));
+        let place = |id: &FrameId| {
+            let frame = fold::frame(profile, *id);
+            let shown = numbers.of(*id, || (name(frame), &frame.file, frame.line, frame.column));
+            Place { shown, tells: tells(frame.role) }
+        };
+        frames.iter().map(place).collect()
     };
     let frames: Vec<Vec<FrameId>> = sites.iter().map(|site| site.frames()).collect();
-    let places: Vec<Vec<_>> = frames.iter().map(|frames| frames.iter().map(place).collect()).collect();
-    let told = significant(&texts, &places);
+    let places: Vec<Vec<Place>> = frames.iter().map(&mut places).collect();
+    let told = marks(&texts, &places);
     for (((lines, site), told), frames) in stacks.iter_mut().zip(sites).zip(told).zip(&frames) {
         for frame in told.into_iter().map(|at| fold::frame(profile, frames[at])) {
-            let name =
-                if detail.all_frames { frame.function.clone() } else { names::display_name(&frame.function) };
-            let mut line = Line::at("≠ ", name, frame, paths);
+            let mut line = Line::at("≠ ", name(frame), frame, paths);
             if let Some(column) = frame.column {
                 line.location.iter_mut().for_each(|location| *location += &format!(":{column}"));
             }
@@ -185,12 +198,15 @@ impl Line {
 
     fn at(mark: &'static str, function: String, frame: &Frame, paths: &PathStyle) -> Line {
         let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let location = frame.file.as_deref().map(|file| {
-            let whole = paths.show(file);
-            // Whose file it is, the function's name says as well.
-            let short = match (paths, paths::source(file)) {
+        let location = frame.file.as_deref().zip(frame.source()).map(|(file, source)| {
+            let whole = paths.show(file, source);
+            // Of which version a package is, and that a crate is of the standard library, can be done without.
+            let short = match (paths, source) {
                 (PathStyle::Full, _) | (_, Source { origin: Origin::Project(_), .. }) => whole.clone(),
-                (_, Source { path, .. }) => path.to_owned(),
+                (_, Source { origin: Origin::Std, path }) => path.to_owned(),
+                (_, Source { origin: Origin::Package(package), path }) => {
+                    format!("{} {path}", name_and_version(package).0)
+                }
             };
             [whole + &line, short + &line]
         });
@@ -364,4 +380,92 @@ impl Columns {
 fn fitting(texts: &[String; 2], columns: usize) -> String {
     let fits = texts.iter().find(|text| text::width(text) <= columns);
     text::cut_start(fits.unwrap_or(&texts[1]), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::sites;
+    use alloc_probe_format::dump::{Figures, Site};
+
+    /// A profile of stacks of these frames, the allocation first: function, file, line.
+    fn profile(stacks: &[&[(&str, &str, u32)]]) -> Profile {
+        let mut profile = Profile::default();
+        for stack in stacks {
+            let ids: Vec<FrameId> = (stack.iter())
+                .map(|(function, file, line)| {
+                    let (function, file) = ((*function).to_owned(), Some((*file).to_owned()));
+                    let role = if file.as_deref() == Some(STD) { Role::Standard } else { Role::Program };
+                    let line = Some(*line);
+                    profile.frames.push(Frame { function, file, line, role, ..Frame::default() });
+                    FrameId(profile.frames.len() as u32 - 1)
+                })
+                .collect();
+            let figures = Figures { peak_bytes: 8, total_blocks: 1, ..Figures::default() };
+            let stack = profile.stacks.add(ids);
+            profile.sites.push(Site { stack, figures, ..Site::default() });
+        }
+        profile
+    }
+
+    const STD: &str = "/rustc/1/library/alloc/src/slice.rs";
+    const MAIN: (&str, &str, u32) = ("m::main", "/w/m/src/main.rs", 5);
+
+    /// What the marks of a profile's sites stand at.
+    fn marked(stacks: &[&[(&str, &str, u32)]]) -> Vec<Vec<String>> {
+        let profile = profile(stacks);
+        let shown = sites::shown(&profile, Metric::PeakBytes, Detail::default());
+        let sites: Vec<ShownSite<'_>> = shown.iter().collect();
+        let style = PathStyle::of(profile.frames.iter().filter_map(Frame::source), false);
+        let told = told_apart(&profile, &sites, Detail::default(), &style);
+        let marks = |lines: &Vec<Line>| -> Vec<String> {
+            let marks = lines.iter().filter(|line| line.mark == "≠ ");
+            marks.map(|line| format!("{} {}", line.function[0], line.location[0])).collect()
+        };
+        told.iter().map(marks).collect()
+    }
+
+    #[test]
+    fn marks_stand_where_what_is_shown_differs() {
+        let record = "/root/.cargo/registry/src/i/csv-1.3.0/src/record.rs";
+        // The generic arguments differ as well, which are not shown.
+        let stack = |to_vec: &'static str, copy: &'static str, line| {
+            [(to_vec, STD, 448), (copy, record, 20), ("csv::clone", record, line), MAIN]
+        };
+        let bytes = stack("alloc::slice::to_vec<u8>", "csv::copy<u8>", 510);
+        let ends = stack("alloc::slice::to_vec<usize>", "csv::copy<usize>", 511);
+        let at = |line| vec![format!("csv::clone csv 1.3.0 src/record.rs:{line}")];
+        assert_eq!(marked(&[&bytes, &ends]), [at(510), at(511)]);
+    }
+
+    #[test]
+    fn estimates_of_more_than_there_was_tell_no_share() {
+        let title = |peak_bytes| {
+            let mut profile = profile(&[&[MAIN]]);
+            profile.dump.totals.peak_bytes = peak_bytes;
+            let (metric, detail) = (Metric::PeakBytes, Detail::default());
+            let shown = sites::shown(&profile, metric, detail);
+            let options = Options { metric, top: 1, detail, full_paths: false, width: 100 };
+            let mut out = Vec::new();
+            let mut plain = anstream::StripStream::new(&mut out as &mut dyn Write);
+            write(&profile, shown.iter(), &options, &mut plain).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let exact = title(16);
+        assert!(exact.starts_with("Top 1 of 1 site by peak-bytes, 50.0% of 16 B\n"), "{exact}");
+        let more = title(6);
+        assert!(more.starts_with("Top 1 of 1 site by peak-bytes, 6 B in all\n"), "{more}");
+        assert!(!more.contains("133"), "{more}");
+    }
+
+    #[test]
+    fn a_short_path_says_whose_it_is() {
+        let short = |file: &str| {
+            let frame = Frame { file: Some(file.to_owned()), line: Some(814), ..Frame::default() };
+            let style = PathStyle::of(frame.source(), false);
+            Line::at("", String::new(), &frame, &style).location[1].clone()
+        };
+        assert_eq!(short("/r/registry/src/i/docopt-1.1.1/src/parse.rs"), "docopt src/parse.rs:814");
+        assert_eq!(short(STD), "alloc/src/slice.rs:814");
+    }
 }

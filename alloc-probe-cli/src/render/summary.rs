@@ -5,6 +5,7 @@ mod threads;
 use crate::analyse::fold;
 use crate::analyse::sampling::{error_of_sum, estimated_blocks, tells_of_blocks};
 use crate::profile::{Frame, Profile, Role};
+use crate::render::sentence;
 use crate::source::names;
 use crate::term::{style, text};
 use crate::units::{bytes, count, duration, figure, instant, percent, plural};
@@ -180,14 +181,16 @@ pub(super) fn title(dump: &Dump, width: usize, out: &mut dyn Write) -> io::Resul
         wrap(&until, width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
     if let (Mode::Sample, Some(caveat)) = (dump.mode, caveat(dump)) {
-        match &dump.recorded_by {
-            None => writeln!(
-                out,
-                "{strong}The figures of sites are {caveat}; of the process's own, those of temporary and \
-                 long-lived blocks and of moves are as well, and the others are counted.{strong:#}"
-            )?,
+        let caveat = match &dump.recorded_by {
+            None => format!(
+                "The figures of sites are {caveat}; of the process's own, those of temporary and long-lived \
+                 blocks and of moves are as well, and the others are counted."
+            ),
             // Its files have samples alone.
-            Some(_) => writeln!(out, "{strong}All figures are {caveat}.{strong:#}")?,
+            Some(_) => format!("All figures are {caveat}."),
+        };
+        for line in sentence::wrapped(&caveat, width) {
+            writeln!(out, "{strong}{line}{strong:#}")?;
         }
     }
     Ok(())
@@ -386,4 +389,19 @@ fn wrap(remark: &str, columns: usize) -> Vec<String> {
         }
     }
     lines.iter().map(|line| text::cut_end(line.trim_end(), columns)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_estimates_fits_the_page() {
+        let dump = Dump { mode: Mode::Sample, sample_bytes: Some(512 << 10), ..Dump::default() };
+        let mut out = Vec::new();
+        title(&dump, 60, &mut anstream::StripStream::new(&mut out as &mut dyn Write)).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.ends_with("others are counted.\n"), "{out}");
+        assert!(out.lines().all(|line| text::width(line) <= 60), "{out}");
+    }
 }

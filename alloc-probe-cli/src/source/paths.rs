@@ -61,21 +61,20 @@ pub enum PathStyle {
 
 impl PathStyle {
     /// The style for a profile with these files.
-    pub fn of<'a>(files: impl IntoIterator<Item = &'a str>, is_full: bool) -> PathStyle {
+    pub fn of<'a>(files: impl IntoIterator<Item = Source<'a>>, is_full: bool) -> PathStyle {
         if is_full { PathStyle::Full } else { PathStyle::Short { home: home(files) } }
     }
 
     /// The path for people: `src/main.rs`, `serde_json 1.0.140 src/value.rs`, `std alloc/src/vec/mod.rs`.
-    pub fn show(&self, path: &str) -> String {
+    pub fn show(&self, path: &str, source: Source<'_>) -> String {
         match self {
             PathStyle::Full => path.to_owned(),
-            PathStyle::Short { home } => short_path(path, home),
+            PathStyle::Short { home } => short_path(path, source, home),
         }
     }
 }
 
-fn short_path(path: &str, home: &str) -> String {
-    let source = source(path);
+fn short_path(path: &str, source: Source<'_>, home: &str) -> String {
     match source.origin {
         Origin::Std => format!("std {}", source.path),
         Origin::Package(package) => match name_and_version(package) {
@@ -93,7 +92,7 @@ fn short_path(path: &str, home: &str) -> String {
 }
 
 /// Splits `serde_json-1.0.140`, and `x-1.0.0-rc.1` too, but not `small-vec`.
-fn name_and_version(package: &str) -> (&str, Option<&str>) {
+pub fn name_and_version(package: &str) -> (&str, Option<&str>) {
     let is_version = |dash: &usize| {
         let rest = package[dash + 1..].trim_start_matches(|letter: char| letter.is_ascii_digit());
         rest.len() < package.len() - dash - 1 && rest.starts_with('.')
@@ -135,8 +134,8 @@ impl std::str::FromStr for Remap {
 
 /// The directory that all of the program's packages are in; of a single one, its own. Empty where there is
 /// nothing that deserves the name.
-pub fn home<'a>(paths: impl IntoIterator<Item = &'a str>) -> String {
-    let mut packages = paths.into_iter().filter_map(|path| match source(path).origin {
+pub fn home<'a>(files: impl IntoIterator<Item = Source<'a>>) -> String {
+    let mut packages = files.into_iter().filter_map(|file| match file.origin {
         Origin::Project(package) if package.starts_with('/') => Some(package),
         _ => None,
     });
@@ -208,13 +207,15 @@ mod tests {
             ("/build/glibc/csu/libc-start.c", "/build/glibc/csu/libc-start.c"),
         ];
         for (path, short) in cases {
-            assert_eq!(short_path(path, "/home/me/orders"), short);
+            assert_eq!(short_path(path, source(path), "/home/me/orders"), short);
         }
     }
 
     #[test]
     fn home_is_what_all_packages_are_in() {
-        let check = |paths: &[&str], expected: &str| assert_eq!(home(paths.iter().copied()), expected);
+        let check = |paths: &[&str], expected: &str| {
+            assert_eq!(home(paths.iter().map(|path| source(path))), expected)
+        };
         check(&["/home/me/orders/src/main.rs", "/home/me/orders/src/cache/lru.rs"], "/home/me/orders");
         check(&["/w/x/a/src/lib.rs", "/w/x/ab/src/lib.rs", "/rustc/1/library/core/src/lib.rs"], "/w/x");
         check(&["/w/a/src/lib.rs", "/x/b/src/lib.rs"], "");
@@ -242,8 +243,9 @@ mod tests {
 
     #[test]
     fn packages_of_a_workspace_are_told_apart() {
-        assert_eq!(short_path("/w/x/a/src/lib.rs", "/w/x"), "a/src/lib.rs");
-        assert_eq!(short_path("/w/x/tests/a.rs", "/w/x"), "tests/a.rs");
-        assert_eq!(short_path("/w/x/a/src/lib.rs", ""), "a/src/lib.rs");
+        let check = |path, home, expected: &str| assert_eq!(short_path(path, source(path), home), expected);
+        check("/w/x/a/src/lib.rs", "/w/x", "a/src/lib.rs");
+        check("/w/x/tests/a.rs", "/w/x", "tests/a.rs");
+        check("/w/x/a/src/lib.rs", "", "a/src/lib.rs");
     }
 }

@@ -5,6 +5,7 @@
 
 use super::resolve;
 use crate::profile::{Frame, FrameId, Role, Stacks};
+use crate::source::generated::Dependencies;
 use crate::source::roles;
 use alloc_probe_format::dump::{Dump, FrameKind, MergedFunctions, StackNode, SymbolFrame, Symbols};
 use rustc_hash::FxHashMap;
@@ -24,7 +25,9 @@ impl Rows {
     pub(super) fn of(dump: &mut Dump) -> Rows {
         let stacks = std::mem::take(&mut dump.stacks);
         let symbols = dump.symbols.take().unwrap_or_default();
-        let mut table = FrameTable::default();
+        // Names of functions are no paths of anyone's files, and need not be told apart.
+        let dependencies = Dependencies::of(symbols.strings.iter().map(String::as_str));
+        let mut table = FrameTable { dependencies, ..FrameTable::default() };
         let mut run = Vec::with_capacity(stacks.len());
         let mut has_cuts = false;
         for (row, node) in stacks.iter().enumerate() {
@@ -66,7 +69,9 @@ type RunsByLost = FxHashMap<Box<[SymbolFrame]>, u32>;
 
 /// Every distinct frame, and every distinct run of them, once.
 #[derive(Default)]
-struct FrameTable {
+struct FrameTable<'a> {
+    /// Whose build scripts may have written code.
+    dependencies: Dependencies<'a>,
     frames: Vec<Frame>,
     ids: FxHashMap<Frame, FrameId>,
     runs: Vec<Box<[FrameId]>>,
@@ -80,7 +85,7 @@ struct FrameTable {
     nothing: Option<u32>,
 }
 
-impl FrameTable {
+impl FrameTable<'_> {
     fn id(&mut self, frame: Frame) -> FrameId {
         if let Some(id) = self.ids.get(&frame) {
             return *id;
@@ -162,6 +167,7 @@ impl FrameTable {
             self.id(Frame {
                 path_guessed: symbols.guessed.binary_search(&frame.function).is_ok(),
                 function,
+                author: file.as_deref().and_then(|file| self.dependencies.author(file)).map(Box::from),
                 file,
                 line: frame.line,
                 column: frame.column,
@@ -171,5 +177,51 @@ impl FrameTable {
             })
         });
         frames.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::paths::Origin;
+
+    /// A dump of one stack, the allocation first, whose functions lie in these files.
+    fn dump(files: &[&str]) -> Dump {
+        let mut symbols = Symbols::default();
+        let mut dump = Dump::default();
+        dump.stacks.push(StackNode { kind: FrameKind::Root, ..StackNode::default() });
+        symbols.frames.push(&[]);
+        for (parent, file) in (0_u32..).zip(files.iter().rev()) {
+            let function = symbols.strings.len() as u32;
+            symbols.strings.extend([format!("a::f{parent}"), (*file).to_owned()]);
+            let frame = SymbolFrame { function, file: Some(function + 1), ..SymbolFrame::default() };
+            symbols.frames.push(&[frame]);
+            let image = Some(0);
+            dump.stacks.push(StackNode { parent, image, address: parent.into(), ..StackNode::default() });
+        }
+        dump.images.push(Default::default());
+        dump.symbols = Some(symbols);
+        dump
+    }
+
+    /// Which of the frames are of the program's own code.
+    fn own(files: &[&str]) -> Vec<bool> {
+        let Rows { frames, stacks, .. } = Rows::of(&mut dump(files));
+        let is_own = |FrameId(id): FrameId| {
+            let source = frames[id as usize].source();
+            source.is_some_and(|source| matches!(source.origin, Origin::Project(_)))
+        };
+        stacks.frames(files.len() as u32).map(is_own).collect()
+    }
+
+    #[test]
+    fn code_that_a_dependencys_build_script_wrote_is_not_the_programs_own() {
+        let rules = "/w/orders/target/release/build/html5ever-af7bff25d40dee6a/out/rules.rs";
+        let grammar = "/w/orders/target/release/build/orders-0123456789abcdef/out/grammar.rs";
+        let of_package = "/root/.cargo/registry/src/index-1/html5ever-0.25.1/src/lib.rs";
+        let main = "/w/orders/src/main.rs";
+        assert_eq!(own(&[of_package, rules, grammar, main]), [false, false, true, true]);
+        // Without other files of the package, it may be the program's as well.
+        assert_eq!(own(&[rules, grammar, main]), [true, true, true]);
     }
 }

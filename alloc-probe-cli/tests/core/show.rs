@@ -156,7 +156,9 @@ fn estimates_are_called_so() {
     let dump = Dump { mode: Mode::Sample, sample_bytes: Some(512 << 10), ..orders() };
     let file = write(&dump, &directory.path().join("sample.json"));
     let shown = alloc_probe(&["show", file.to_str().unwrap()]);
-    let said = "The figures of sites are estimates with their standard error (±), from one sample in about every 512.0 KiB; of the process's own, those of temporary and long-lived blocks and of moves are as well, and the others are counted.";
+    let said = "\nThe figures of sites are estimates with their standard error (±), from one sample in about every\n\
+                512.0 KiB; of the process's own, those of temporary and long-lived blocks and of moves are as well,\n\
+                and the others are counted.\n";
     assert!(shown.out.contains(said), "{}", shown.out);
     assert!(shown.out.contains("Top 3 of 4 sites by peak-bytes (estimates)"), "{}", shown.out);
 }

@@ -2,7 +2,7 @@
 
 use crate::analyse::fold;
 use crate::profile::{Frame, FrameId, Profile};
-use crate::source::{names, paths};
+use crate::source::names;
 
 /// What a stack is named after.
 pub(crate) fn of_stack(profile: &Profile, stack: &[FrameId]) -> String {
@@ -13,7 +13,7 @@ pub(crate) fn of_stack(profile: &Profile, stack: &[FrameId]) -> String {
 /// A function with its file and line, as far as they are known.
 pub(in crate::analyse) fn of_frame(frame: &Frame) -> String {
     let name = names::display_name(&frame.function);
-    let file = frame.file.as_deref().map(|file| paths::source(file).path);
+    let file = frame.source().map(|source| source.path);
     match (file, frame.line) {
         (Some(file), Some(line)) => format!("`{name}` ({file}:{line})"),
         _ => format!("`{name}`"),

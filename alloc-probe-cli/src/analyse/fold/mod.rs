@@ -9,7 +9,7 @@ pub mod stacks;
 pub mod turns;
 
 use crate::profile::{Frame, FrameId, Profile, Role, Site};
-use crate::source::paths::{self, Origin};
+use crate::source::paths::Origin;
 
 /// How much of the stacks is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn is_rust(frame: &Frame) -> bool {
 }
 
 fn origin(frame: &Frame) -> Option<Origin<'_>> {
-    frame.file.as_deref().map(|file| paths::source(file).origin)
+    frame.source().map(|source| source.origin)
 }
 
 /// The frame that an id of the same profile stands for.
@@ -156,6 +156,7 @@ mod tests {
                     function: "f".into(),
                     path_guessed: false,
                     file: file.map(str::to_owned),
+                    author: None,
                     line: None,
                     column: None,
                     inlined: false,

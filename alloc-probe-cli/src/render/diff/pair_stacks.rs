@@ -3,11 +3,13 @@
 use super::view::{Options, View};
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::diff::view::stack::{Stack, Step};
+use crate::analyse::fold;
 use crate::analyse::fold::turns::Turns;
 use crate::profile::{Frame, FrameId, Profile};
-use crate::render::significant::significant;
+use crate::render::significant::{Numbers, Place, marks};
 use crate::source::names;
-use crate::source::paths::{self, Origin, PathStyle};
+use crate::source::paths::PathStyle;
+use crate::source::roles::telling;
 use crate::term::{style, text};
 use crate::units::count;
 use std::io::{self, Write};
@@ -33,7 +35,7 @@ pub(super) struct Line {
 impl<'a> Stacks<'a> {
     pub(super) fn new(view: &View<'a>) -> Stacks<'a> {
         let style = |profile: &Profile| {
-            let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
+            let files = profile.frames.iter().filter_map(Frame::source);
             PathStyle::of(files, view.options.full_paths)
         };
         Stacks { view: *view, paths: [style(view.base), style(view.new)] }
@@ -108,8 +110,7 @@ impl<'a> Stacks<'a> {
 
     fn is_own(&self, step: &Step) -> bool {
         let (base, new) = self.frames(step);
-        let file = new.or(base).and_then(|frame| frame.file.as_deref());
-        file.is_some_and(|file| matches!(paths::source(file).origin, Origin::Project(_)))
+        new.or(base).is_some_and(fold::is_own)
     }
 
     /// The stacks of pairs with so many callers, and where they part that would read the same.
@@ -120,24 +121,40 @@ impl<'a> Stacks<'a> {
             .iter()
             .map(|lines| lines.iter().map(|line| (&*line.function, &*line.location)).collect())
             .collect();
-        let place = |step: &Step| {
-            let (base, new) = self.frames(step);
-            [base, new].map(|frame| frame.map(|it| (&it.function, &it.file, it.line, it.column)))
+        let mut numbers = Numbers::new();
+        let mut places = |stack: &Stack| -> Vec<Place> {
+            let frame = |step: &Step| {
+                let (base, new) = self.frames(step);
+                new.or(base)
+            };
+            let tells = telling(stack.steps.iter().filter_map(frame).map(|frame| frame.role));
+            let place = |step: &Step| {
+                let shown = numbers.of((step.base, step.new), || {
+                    let Line { function, location, .. } = self.told(step);
+                    (function, location)
+                });
+                Place { shown, tells: frame(step).is_some_and(|frame| tells(frame.role)) }
+            };
+            stack.steps.iter().map(place).collect()
         };
-        let places: Vec<Vec<_>> =
-            stacks.iter().map(|stack| stack.steps.iter().map(place).collect()).collect();
-        let told = significant(&texts, &places);
+        let places: Vec<Vec<Place>> = stacks.iter().map(&mut places).collect();
+        let told = marks(&texts, &places);
         for ((lines, stack), told) in lines.iter_mut().zip(&stacks).zip(told) {
             for step in told.into_iter().map(|at| &stack.steps[at]) {
-                let mut line = self.line("≠ ", step);
-                let (base, new) = self.frames(step);
-                if let Some(column) = new.or(base).and_then(|frame| frame.column) {
-                    line.location += &format!(":{column}");
-                }
-                lines.push(line);
+                lines.push(self.told(step));
             }
         }
         lines
+    }
+
+    /// The line of a step at which stacks part.
+    fn told(&self, step: &Step) -> Line {
+        let mut line = self.line("≠ ", step);
+        let (base, new) = self.frames(step);
+        if let Some(column) = new.or(base).and_then(|frame| frame.column) {
+            line.location += &format!(":{column}");
+        }
+        line
     }
 
     /// What recursion is left out of a pair's stack.
@@ -187,7 +204,7 @@ impl<'a> Stacks<'a> {
     fn location(&self, base: Option<&Frame>, new: Option<&Frame>) -> String {
         let place = |frame: Option<&Frame>, paths: &PathStyle| -> Option<(String, u32)> {
             let frame = frame?;
-            Some((paths.show(frame.file.as_deref()?), frame.line.unwrap_or(0)))
+            Some((paths.show(frame.file.as_deref()?, frame.source()?), frame.line.unwrap_or(0)))
         };
         let sides = (place(base, &self.paths[0]), place(new, &self.paths[1]));
         let text = |(file, line): &(String, u32)| match line {

@@ -3,7 +3,7 @@
 use super::change::Change;
 use super::pair_stacks::{Columns, Stacks};
 use super::view::{Options, View};
-use super::work;
+use super::{words, work};
 use crate::analyse::diff::Diff;
 use crate::analyse::diff::class::Class;
 use crate::analyse::diff::pair::{MatchKind, Pair};
@@ -54,12 +54,15 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             .filter(|index| diff.pairs[*index].distance(metric) > 0 && !is_listed(index));
         match by_chance.count() as u64 {
             0 => {}
-            sites => writeln!(
-                out,
-                "\nThe estimates of {} differ, too, by no more than chance explains{}.",
-                plural(sites, "site"),
-                unplaced(base, new, &changed, metric).unwrap_or_default()
-            )?,
+            sites => {
+                let sites = plural(sites, "site");
+                let unplaced = unplaced(base, new, &changed, metric).unwrap_or_default();
+                let chance = format!(
+                    "The estimates of {sites} differ, too, by no more than chance explains{unplaced}."
+                );
+                writeln!(out)?;
+                words::sentence("", &chance, options.width, out)?;
+            }
         }
     }
 

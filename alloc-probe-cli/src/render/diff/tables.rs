@@ -15,7 +15,9 @@ use std::io::{self, Write};
 /// Columns of a row's name.
 const NAME: usize = 18;
 /// Columns of a table without remarks: a name, three figures and a percentage.
-const TABLE: usize = NAME + 3 * 12 + 8;
+const TABLE: usize = NAME + 3 * 12 + PERCENT;
+/// Columns of a percentage.
+const PERCENT: usize = 8;
 
 /// Columns that a remark needs.
 const LEAST_REMARK: usize = 16;
@@ -134,8 +136,9 @@ impl Estimates {
         }
         let faint = style::FAINT;
         write!(out, "{name:<NAME$}{:>12}{:>12}", change.base_text(), change.new_text())?;
-        write!(out, "{faint}{:>12}{faint:#}", "maybe chance")?;
-        remarked("", faint, &self.words(), width, out)
+        // It is as wide as a difference may be, and takes of the percentage's columns, for there is none.
+        write!(out, "{faint}  maybe chance{faint:#}")?;
+        remarked(PERCENT - 2, "", faint, &self.words(), width, out)
     }
 }
 
@@ -198,7 +201,7 @@ fn line_row(line: &Line, width: usize, out: &mut dyn Write) -> io::Result<()> {
         side.map_or("?".to_owned(), |side| Change { base: side, new: side, is_bytes }.base_text())
     };
     write!(out, "{name:<NAME$}{:>12}{:>12}{:>12}", text(base), text(new), "?")?;
-    remarked("", style::PLAIN, remark, width, out)
+    remarked(PERCENT, "", style::PLAIN, remark, width, out)
 }
 
 /// The line above a table's figures, without its end.
@@ -215,19 +218,51 @@ fn row(name: &str, change: Change, remark: &str, width: usize, out: &mut dyn Wri
     let look = change.style();
     write!(out, "{name:<NAME$}{:>12}{:>12}", change.base_text(), change.new_text())?;
     write!(out, "{look}{:>12}{look:#}", change.difference())?;
-    remarked(&change.percent(), look, remark, width, out)
+    remarked(PERCENT, &change.percent(), look, remark, width, out)
 }
 
-/// The end of a row: the difference in percent, and a remark where there is room for one.
-fn remarked(percent: &str, look: Style, remark: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
+/// The end of a row: the difference in percent, in so many columns, and a remark where there is room for one.
+fn remarked(
+    columns: usize,
+    percent: &str,
+    look: Style,
+    remark: &str,
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let (faint, room) = (style::FAINT, width.saturating_sub(TABLE + 2));
     // A few words of a remark are no use.
     let remark = if room >= LEAST_REMARK { remark } else { "" };
     if !(percent.is_empty() && remark.is_empty()) {
-        write!(out, "{look}{percent:>8}{look:#}")?;
+        write!(out, "{look}{percent:>columns$}{look:#}")?;
     }
     if !remark.is_empty() {
         write!(out, "  {faint}{}{faint:#}", text::cut_end(remark, room))?;
     }
     writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut anstream::StripStream::new(&mut out as &mut dyn Write)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_may_be_chance_stands_apart_from_the_figures() {
+        let estimates = Estimates { errors: [1000.0, 1200.0], is_bytes: false };
+        let may_be_chance = Change::of((6000, 6554), false);
+        let row = written(|out| estimates.row("temporary blocks", may_be_chance, 100, out));
+        assert_eq!(row, "temporary blocks         6,000       6,554  maybe chance        ±1,000, ±1,200\n");
+        let differs =
+            written(|out| estimates.row("temporary blocks", Change::of((6000, 60_554), false), 100, out));
+        let remark = |row: &str| row.find('±').map(|at| text::width(&row[..at]));
+        assert_eq!(remark(&row), remark(&differs), "{row}{differs}");
+        let narrow = written(|out| estimates.row("temporary blocks", may_be_chance, 70, out));
+        assert_eq!(narrow, "temporary blocks         6,000       6,554  maybe chance\n");
+    }
 }

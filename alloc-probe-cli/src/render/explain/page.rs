@@ -100,7 +100,7 @@ fn findings(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let files = profile.frames.iter().filter_map(|frame| frame.file.as_deref());
+    let files = profile.frames.iter().filter_map(Frame::source);
     let paths = PathStyle::of(files, options.full_paths);
     let found = &explanation.findings;
     let whole = if options.all { found.len() } else { FINDINGS };
@@ -152,13 +152,10 @@ fn sites_of(
         let named = fold::headline(&frames).map(|frame| frames[frame]);
         let function = named.map_or("(no stack)".to_owned(), |frame| names::display_name(&frame.function));
         let line = named.and_then(|frame| frame.line).map(|line| format!(":{line}")).unwrap_or_default();
-        let file = named.and_then(|frame| frame.file.as_deref()).map(|file| paths.show(file) + &line);
+        let file = named.and_then(|frame| Some(paths.show(frame.file.as_deref()?, frame.source()?) + &line));
         let room = options.width.saturating_sub(FIGURE + 4);
-        let text = match file {
-            Some(file) => format!("{function}  {file}"),
-            None => function,
-        };
-        writeln!(out, "{:>width$}  {}", bytes(*figure), text::cut_end(&text, room), width = FIGURE + 2)?;
+        let text = at(&function, file.as_deref(), room);
+        writeln!(out, "{:>width$}  {text}", bytes(*figure), width = FIGURE + 2)?;
     }
     match finding.sites.len().saturating_sub(listed) {
         0 => Ok(()),
@@ -166,6 +163,17 @@ fn sites_of(
             writeln!(out, "{:>width$}  and {} more", "", plural(more as u64, "site"), width = FIGURE + 2)
         }
     }
+}
+
+/// A function and where it is, in so many columns: of both, the ends tell most, and of the place, it is the line.
+fn at(function: &str, place: Option<&str>, room: usize) -> String {
+    const GAP: usize = 2;
+    let Some(place) = place else { return text::cut_start(function, room) };
+    let room = room.saturating_sub(GAP);
+    let least = text::width(place).min(room * 2 / 5);
+    let function = text::cut_start(function, room - least);
+    let place = text::cut_start(place, room - text::width(&function));
+    format!("{function}  {place}")
 }
 
 /// Where the most is live, whether or not anything is to be said of it; an empty line stands before that.
@@ -192,15 +200,30 @@ fn largest(
         let mut largest: Vec<ShownSite<'_>> =
             sites.iter().filter(|site| of(*site) > 0 && of(*site) >= whole / NAMED_PART).collect();
         largest.sort_by_key(|site| std::cmp::Reverse(of(*site)));
-        let named: Vec<String> = (largest.iter().take(SITES))
-            .map(|site| format!("{} at {}", bytes(of(*site)), place::of_stack(profile, &site.frames())))
-            .collect();
+        let mut named: Vec<(Vec<String>, String)> = Vec::new();
+        for site in largest.iter().take(SITES) {
+            let (figure, place) = (bytes(of(*site)), place::of_stack(profile, &site.frames()));
+            match named.last_mut().filter(|(_, last)| *last == place) {
+                Some((figures, _)) => figures.push(figure),
+                None => named.push((vec![figure], place)),
+            }
+        }
+        let named: Vec<String> =
+            named.iter().map(|(figures, place)| format!("{} at {place}", listed(figures))).collect();
         if !named.is_empty() {
             let line = format!("The largest of what {when}: {}.", named.join(", "));
             sentence::write("", &line, options.width, out)?;
         }
     }
     Ok(())
+}
+
+/// What there is of several sites at one place, in words: `8 B, 4 B and 2 B`.
+fn listed(figures: &[String]) -> String {
+    match figures {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        few => few.concat(),
+    }
 }
 
 /// A site with less than this part of what is live is not named for it.
@@ -283,4 +306,27 @@ fn row(name: &str, figure: &str, meaning: &str, width: usize, out: &mut dyn Writ
     let faint = style::FAINT;
     let meaning = text::cut_end(meaning, width.saturating_sub(NAME + FIGURE + 2));
     writeln!(out, "{name:<NAME$}{figure:>FIGURE$}  {faint}{meaning}{faint:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_function_is_keeps_its_line() {
+        assert_eq!(at("a::f", Some("src/a.rs:31"), 20), "a::f  src/a.rs:31");
+        assert_eq!(at("a::f", Some("/home/me/a/src/a.rs:31"), 20), "a::f  …a/src/a.rs:31");
+        assert_eq!(at("a::long::function", Some("/home/me/src/a.rs:31"), 20), "…::function  ….rs:31");
+        assert_eq!(at("a::function", None, 6), "…ction");
+        assert_eq!(at("a::f", Some("a.rs:31"), 0), "  ");
+    }
+
+    #[test]
+    fn figures_of_one_place_are_a_list() {
+        let listed =
+            |figures: &[&str]| listed(&figures.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+        assert_eq!(listed(&["8 B"]), "8 B");
+        assert_eq!(listed(&["8 B", "4 B"]), "8 B and 4 B");
+        assert_eq!(listed(&["8 B", "4 B", "2 B"]), "8 B, 4 B and 2 B");
+    }
 }
