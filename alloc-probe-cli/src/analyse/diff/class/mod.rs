@@ -279,7 +279,10 @@ impl Runs<'_> {
                 Some(Class::Elided)
             }
             (base, _) if self.may_be_elsewhere(index, usize::from(base.is_none())) => {
-                self.positions.as_ref().and_then(|positions| positions.work(index, pair))
+                match self.positions.as_ref()?.work(index, pair, TELLING_BLOCKS)? {
+                    Ordering::Less => Some(Class::LessWork),
+                    _ => Some(Class::MoreWork),
+                }
             }
             (Some(_), None) => self.is_certain(pair, self.new).then_some(Class::Gone),
             (None, _) => self.is_certain(pair, self.base).then_some(Class::Added),

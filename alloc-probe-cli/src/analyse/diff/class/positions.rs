@@ -4,13 +4,13 @@
 //! that look otherwise there: an inlined one, or a thread that took over work. Nobody can say then that only one run has
 //! these blocks.
 
-use super::{Class, TELLING_BLOCKS};
 use crate::analyse::diff::key::{Functions, Key};
 use crate::analyse::diff::pair::Pair;
 use crate::analyse::diff::step::program_frames;
 use crate::profile::{FrameId, Profile, Role};
 use alloc_probe_format::metric::Metric;
 use rustc_hash::FxHashMap;
+use std::cmp::Ordering;
 
 /// A function and a line in it.
 type Position = (u32, u32);
@@ -61,14 +61,15 @@ impl Positions {
         self.of_pairs.get(&pair).map(|(function, _)| *function)
     }
 
-    /// What may be said of such a pair: that it was more work, or less, where the position as a whole says so.
-    pub(super) fn work(&self, index: usize, pair: &Pair) -> Option<Class> {
+    /// Whether the new run did more at the position of such a pair, or less, where the position as a whole says so, by so many
+    /// blocks at least.
+    pub(super) fn work(&self, index: usize, pair: &Pair, least: u64) -> Option<Ordering> {
         let [base, new] = self.at(index).filter(|sums| !sums.contains(&0))?;
         let (was, is) = pair.of(Metric::TotalBlocks);
-        let is_telling = base.abs_diff(new) >= was.abs_diff(is).max(TELLING_BLOCKS) / 2;
+        let is_telling = base.abs_diff(new) >= was.abs_diff(is).max(least) / 2;
         match (is_telling, base < new, was < is) {
-            (true, true, true) => Some(Class::MoreWork),
-            (true, false, false) => Some(Class::LessWork),
+            (true, true, true) => Some(Ordering::Greater),
+            (true, false, false) => Some(Ordering::Less),
             _ => None,
         }
     }

@@ -18,6 +18,6 @@ pub(super) fn found(find: fn(&Runs<'_>) -> Vec<Finding>, base: &Profile, new: &P
         Pair { kind: (base.is_some() && new.is_some()).then_some(MatchKind::Exact), base, new }
     };
     let pairs: Vec<Pair> = (0..base.sites.len().max(new.sites.len())).map(pair).collect();
-    let functions = Functions::of([&base, &new], TypesTold::ByEach);
+    let functions = Functions::of([base, new], TypesTold::ByEach);
     find(&Runs { base, new, pairs: &pairs, functions: &functions })
 }

@@ -60,7 +60,7 @@ fn found(base: &Profile, new: &Profile) -> Vec<Finding> {
         Pair { kind: base.as_ref().and(new.as_ref()).map(|_| MatchKind::Exact), base, new }
     };
     let pairs: Vec<Pair> = (0..base.sites.len().max(new.sites.len())).map(pair).collect();
-    let functions = Functions::of([&base, &new], TypesTold::ByEach);
+    let functions = Functions::of([base, new], TypesTold::ByEach);
     findings(&Runs { base, new, pairs: &pairs, functions: &functions })
 }
 
