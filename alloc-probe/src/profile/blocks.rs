@@ -2,28 +2,33 @@
 //!
 //! Open addressing without a lock. A block's entry is written by the thread that allocates it and removed by the one
 //! that frees it, and an address is live only once: so an insertion takes the first free place by one
-//! compare-exchange, and a removal is a plain store. A table never moves; when it is five eighths full, one twice
+//! compare-exchange, and a removal is a plain store. A table never moves; when it is three quarters full, one twice
 //! its size is added, and insertions go there. A removal looks through the tables that ever had a block near that
 //! address, from the newest: as a heap grows, that is mostly one.
 //!
 //! Places are chosen by the address's page, and within it by the address, so that blocks allocated together are
-//! found together: in one page of the table. A shadow map of the address space was the other candidate: it needs no
-//! compare-exchange, but half of the heap's size again, where this needs 16 bytes for 0.3 to 0.6 blocks.
+//! found together: in one page of the table. A page has 128 places, which is what glibc puts into one; other
+//! allocators put 512 blocks of 8 bytes there. What finds no room near its home goes anywhere else, so that tables are
+//! filled whatever the addresses are. A shadow map of the address space was the other candidate: it needs no
+//! compare-exchange, but half of the heap's size again, where this needs 16 bytes for 0.37 to 0.75 blocks.
 
 use crate::spool;
 use crate::thread::Thread;
 use alloc_probe_format::spool::block::{ADDRESS_LIMIT, Block, REMOVED, WIDE_SIZE};
 use alloc_probe_format::spool::{BLOCK_TABLES, Section};
-use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 
-/// How many places an insertion tries before it adds a table, and a removal before it gives up on one.
-const PROBES: usize = 512;
+/// How many places from a block's home on are enough for nearly all blocks. Where there is no room for another table, an
+/// insertion tries no more: a program whose profile is full must not become slow.
+const NEAR: usize = 64;
 
-/// How many of these are enough for nearly all blocks. Where there is no room for another table, an insertion tries no more:
-/// a program whose profile is full must not become slow.
-const FEW_PROBES: usize = 64;
+/// How many more an insertion tries before it adds a table, and a removal before it gives up on one. A quarter of all
+/// places is free, so that it hardly ever comes to the last.
+const FAR: usize = 128;
+
+/// Places next to each other among the far ones.
+const LINE: usize = 4;
 
 /// Tables of one entry width, in words.
 struct Tables<const WORDS: usize> {
@@ -33,7 +38,7 @@ struct Tables<const WORDS: usize> {
     used: Used,
     /// By hash of the address's 64 KiB neighbourhood: the tables that there was an insertion into, a bit each.
     near: [AtomicU32; 2048],
-    /// The same for blocks whose entries may be further from their homes than [`FEW_PROBES`].
+    /// The same for blocks whose entries may not be near their homes.
     far: [AtomicU32; 2048],
 }
 
@@ -41,6 +46,14 @@ struct Tables<const WORDS: usize> {
 /// need not wait for.
 #[repr(align(128))]
 struct Used(AtomicI64);
+
+/// What came of looking for a block in some places.
+enum Looked<T> {
+    Found(T),
+    /// One of them was never used: the block would have been put there.
+    UpToAnUnused,
+    Everywhere,
+}
 
 /// Blocks whose size fits into two words.
 static NARROW: Tables<2> = Tables::new();
@@ -171,6 +184,25 @@ impl<const WORDS: usize> Tables<WORDS> {
         }
     }
 
+    /// The places near an address's home.
+    #[inline(always)]
+    fn near_places(&self, table: usize, address: u64) -> impl Iterator<Item = usize> {
+        let (home, mask) = (self.home(table, address), self.entries(table) - 1);
+        (0..NEAR).map(move |probe| (home + probe) & mask)
+    }
+
+    /// The places of a block that has none near its home. They are all over the table, for what follows its home may be
+    /// full for as long as there are pages next to each other.
+    fn far_places(&self, table: usize, address: u64) -> impl Iterator<Item = usize> {
+        let (mut hash, mask) = (address, self.entries(table) - 1);
+        (0..FAR).map(move |probe| {
+            if probe % LINE == 0 {
+                hash = (hash ^ hash >> 32).wrapping_mul(MIX);
+            }
+            ((hash >> 32) as usize * LINE + probe % LINE) & mask
+        })
+    }
+
     /// The first word of an entry.
     #[inline(always)]
     fn place(&self, table: usize, index: usize) -> *const AtomicU64 {
@@ -189,24 +221,28 @@ impl<const WORDS: usize> Tables<WORDS> {
     #[inline(always)]
     fn insert(&self, thread: &Thread, block: Block) -> bool {
         let newest = self.count.load(Acquire) - 1;
-        if self.insert_into(newest, block, 0..FEW_PROBES) {
-            let delta = &thread.block_delta[self.delta()];
-            delta.set(delta.get() + 1);
-            if delta.get() >= UNFLUSHED {
-                self.flush(delta.replace(0));
-            }
+        if self.insert_near(newest, block) {
+            self.note_insertion(thread);
             return true;
         }
-        self.insert_further(newest, block)
+        self.insert_further(thread, newest, block)
     }
 
+    /// Counts an insertion into the newest table.
     #[inline(always)]
-    fn insert_into(&self, table: usize, block: Block, probes: Range<usize>) -> bool {
-        note(self.near(block.address), table);
+    fn note_insertion(&self, thread: &Thread) {
+        let delta = &thread.block_delta[self.delta()];
+        delta.set(delta.get() + 1);
+        if delta.get() >= UNFLUSHED {
+            self.flush(delta.replace(0));
+        }
+    }
+
+    /// Inserts a block in the first free of these places.
+    #[inline(always)]
+    fn insert_into(&self, table: usize, block: Block, places: impl Iterator<Item = usize>) -> bool {
         let (first, second) = block.pack();
-        let mask = self.entries(table) - 1;
-        let mut index = (self.home(table, block.address) + probes.start) & mask;
-        for _ in probes {
+        for index in places {
             let entry = self.entry(table, index);
             let there = entry[0].load(Relaxed);
             if there <= REMOVED && entry[0].compare_exchange(there, first, Relaxed, Relaxed).is_ok() {
@@ -216,36 +252,47 @@ impl<const WORDS: usize> Tables<WORDS> {
                 entry[1].store(second, Release);
                 return true;
             }
-            index = (index + 1) & mask;
         }
         false
+    }
+
+    /// Inserts a block near its home.
+    #[inline(always)]
+    fn insert_near(&self, table: usize, block: Block) -> bool {
+        note(self.near(block.address), table);
+        self.insert_into(table, block, self.near_places(table, block.address))
     }
 
     /// No place near home in the newest table.
     #[cold]
     #[inline(never)]
-    fn insert_further(&self, newest: usize, block: Block) -> bool {
+    fn insert_further(&self, thread: &Thread, newest: usize, block: Block) -> bool {
         let is_full = self.full.load(Relaxed) == newest + 1;
         if !is_full && self.insert_far(newest, block) {
+            self.note_insertion(thread);
             return true;
         }
         if self.add_table(newest + 1) {
             let newest = self.count.load(Acquire) - 1;
-            return self.insert_into(newest, block, 0..FEW_PROBES) || self.insert_far(newest, block);
+            let inserted = self.insert_near(newest, block) || self.insert_far(newest, block);
+            if inserted {
+                self.note_insertion(thread);
+            }
+            return inserted;
         }
         self.full.store(newest + 1, Relaxed);
         // Of the old tables, only the largest is worth a look.
-        newest > 0 && self.insert_into(newest - 1, block, 0..FEW_PROBES)
+        newest > 0 && self.insert_near(newest - 1, block)
     }
 
     /// Inserts a block that has no place near its home.
     fn insert_far(&self, table: usize, block: Block) -> bool {
         // Before the entry is there, so that whoever frees the block looks as far.
         note(&self.far[neighbourhood(block.address)], table);
-        self.insert_into(table, block, FEW_PROBES..PROBES)
+        self.insert_into(table, block, self.far_places(table, block.address))
     }
 
-    /// Whether the entry of an address may be further from its home in a table.
+    /// Whether the entry of an address may be elsewhere in a table than near its home.
     #[inline(always)]
     fn reaches_far(&self, table: usize, address: u64) -> bool {
         self.far[neighbourhood(address)].load(Relaxed) >> table & 1 != 0
@@ -257,7 +304,7 @@ impl<const WORDS: usize> Tables<WORDS> {
         let mut tables = self.near(address).load(Relaxed);
         while tables != 0 {
             let table = tables.ilog2() as usize;
-            if let Some(block) = self.remove_from(table, address, 0..FEW_PROBES) {
+            if let Some(block) = self.remove_from(table, address) {
                 if table == newest {
                     let delta = &thread.block_delta[self.delta()];
                     delta.set(delta.get() - 1);
@@ -273,34 +320,40 @@ impl<const WORDS: usize> Tables<WORDS> {
     }
 
     #[inline(always)]
-    fn remove_from(&self, table: usize, address: u64, probes: Range<usize>) -> Option<Block> {
-        let mask = self.entries(table) - 1;
-        let mut index = (self.home(table, address) + probes.start) & mask;
-        for _ in probes.clone() {
-            let entry = self.entry(table, index);
-            let first = entry[0].load(Relaxed);
-            if first >> 16 == address {
-                let block = Block::unpack(first, entry[1].load(Relaxed));
-                entry[1].store(0, Relaxed);
-                entry[0].store(REMOVED, Release);
-                return Some(block);
-            }
-            if first == 0 {
-                return None;
-            }
-            index = (index + 1) & mask;
-        }
-        if probes.end < PROBES && self.reaches_far(table, address) {
-            self.remove_far(table, address)
-        } else {
-            None
+    fn remove_from(&self, table: usize, address: u64) -> Option<Block> {
+        match self.take(table, address, self.near_places(table, address)) {
+            Looked::Found(block) => Some(block),
+            Looked::Everywhere if self.reaches_far(table, address) => self.remove_far(table, address),
+            _ => None,
         }
     }
 
     #[cold]
     #[inline(never)]
     fn remove_far(&self, table: usize, address: u64) -> Option<Block> {
-        self.remove_from(table, address, FEW_PROBES..PROBES)
+        match self.take(table, address, self.far_places(table, address)) {
+            Looked::Found(block) => Some(block),
+            _ => None,
+        }
+    }
+
+    /// Takes the block at an address away from one of these places.
+    #[inline(always)]
+    fn take(&self, table: usize, address: u64, places: impl Iterator<Item = usize>) -> Looked<Block> {
+        for index in places {
+            let entry = self.entry(table, index);
+            let first = entry[0].load(Relaxed);
+            if first >> 16 == address {
+                let block = Block::unpack(first, entry[1].load(Relaxed));
+                entry[1].store(0, Relaxed);
+                entry[0].store(REMOVED, Release);
+                return Looked::Found(block);
+            }
+            if first == 0 {
+                return Looked::UpToAnUnused;
+            }
+        }
+        Looked::Everywhere
     }
 
     fn find(&self, address: u64) -> Option<Block> {
@@ -316,9 +369,8 @@ impl<const WORDS: usize> Tables<WORDS> {
     }
 
     fn find_in(&self, table: usize, address: u64) -> Option<Block> {
-        let mask = self.entries(table) - 1;
-        let mut index = self.home(table, address);
-        for _ in 0..if self.reaches_far(table, address) { PROBES } else { FEW_PROBES } {
+        let far = self.reaches_far(table, address).then(|| self.far_places(table, address));
+        for index in self.near_places(table, address).chain(far.into_iter().flatten()) {
             let entry = self.entry(table, index);
             let first = entry[0].load(Acquire);
             if first >> 16 == address {
@@ -335,7 +387,6 @@ impl<const WORDS: usize> Tables<WORDS> {
             if first == 0 {
                 return None;
             }
-            index = (index + 1) & mask;
         }
         None
     }
@@ -345,7 +396,7 @@ impl<const WORDS: usize> Tables<WORDS> {
     fn flush(&self, change: i32) {
         let used = self.used.0.fetch_add(change.into(), Relaxed) + i64::from(change);
         let newest = self.count.load(Relaxed) - 1;
-        if used * 8 > self.entries(newest) as i64 * 5 {
+        if used * 4 > self.entries(newest) as i64 * 3 {
             self.add_table(newest + 1);
         }
     }
