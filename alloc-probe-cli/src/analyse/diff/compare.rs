@@ -17,6 +17,7 @@ use crate::profile::Profile;
 use alloc_probe_format::dump::Image;
 use alloc_probe_format::metric::Metric;
 use std::cmp::{Ordering, Reverse};
+use std::path::PathBuf;
 
 /// What changed from one profile to another.
 #[derive(Debug)]
@@ -184,13 +185,19 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
 }
 
 /// Whether both are runs of one binary, so that its code is at the same positions, under the same names and with the same
-/// callers. Other tools cut stacks and name frames in other ways.
+/// callers. Other tools cut stacks and name frames in other ways, and so do symbols that only one of them has.
 fn is_one_binary(base: &Profile, new: &Profile) -> bool {
     let binary = |profile: &Profile| {
         let Image { build_id, text_hash, .. } = profile.dump.images.first()?.clone();
         (build_id.len() + text_hash.len() > 0).then_some((build_id, text_hash))
     };
-    base.dump.recorded_by == new.dump.recorded_by && binary(base).is_some() && binary(base) == binary(new)
+    let nameless = |profile: &Profile| -> Vec<PathBuf> {
+        profile.missing_symbols.iter().map(|missing| missing.image.clone()).collect()
+    };
+    base.dump.recorded_by == new.dump.recorded_by
+        && binary(base).is_some()
+        && binary(base) == binary(new)
+        && nameless(base) == nameless(new)
 }
 
 /// The sites of some groups; none of no group.

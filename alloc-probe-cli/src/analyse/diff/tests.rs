@@ -3,7 +3,7 @@
 use super::class::Class;
 use super::diff;
 use super::pair::{MatchKind, Pair, Sites};
-use crate::profile::{Frame, FrameId, Profile, Role, Site, Stacks};
+use crate::profile::{Frame, FrameId, MissingSymbols, Profile, Role, Site, Stacks};
 use alloc_probe_format::dump::{Figures, Image, Mode};
 use alloc_probe_format::metric::Metric;
 
@@ -282,8 +282,14 @@ fn of_one_binary_a_call_is_where_it_is() {
     let [base, mut new] = [runs(&base), runs(&new)];
     assert_eq!(pairs(&base, &new), ["-:  | 0", "-: 0 | ", "subsequence: 1 | 1"]);
     assert_eq!(pairs(&base, &base), ["exact: 0 | 0", "exact: 1 | 1"]);
+    let as_any = ["site: 1 | 1", "subsequence: 0 | 0"];
+    let missing =
+        MissingSymbols { image: "/lib/a.so".into(), reason: String::new(), hint: "", frames: 1, bytes: 1 };
+    new.missing_symbols.push(missing);
+    assert_eq!(pairs(&base, &new), as_any, "their names are not alike");
+    new.missing_symbols.clear();
     new.dump.images[0].build_id = "0c".to_owned();
-    assert_eq!(pairs(&base, &new), ["site: 1 | 1", "subsequence: 0 | 0"]);
+    assert_eq!(pairs(&base, &new), as_any);
 }
 
 #[test]
