@@ -1,4 +1,4 @@
-//! Which of the sites shown may be another function's, of which the optimiser made one with it.
+//! Which of the sites shown may be another function's, as several have the same code.
 
 use crate::analyse::fold;
 use crate::analyse::sites::ShownSite;
@@ -26,8 +26,9 @@ pub fn write<'s>(
     let mut merged: BTreeMap<String, &[String]> = BTreeMap::new();
     for site in sites {
         let frames: Vec<&Frame> = site.frames().iter().map(|id| fold::frame(profile, *id)).collect();
-        let Some(headline) = fold::headline(&frames) else { continue };
-        let function = &frames[headline].function;
+        // Of an inlined function, the debug info knows the name.
+        let headline = fold::headline(&frames).map(|headline| frames[headline]);
+        let Some(Frame { function, .. }) = headline.filter(|frame| !frame.inlined) else { continue };
         if let Some(others) = profile.merged.get(function) {
             merged.insert(short_name(function), others);
         }
@@ -43,7 +44,7 @@ pub fn write<'s>(
     if merged.len() > NAMED {
         text += &format!(", and {} more", count((merged.len() - NAMED) as u64));
     }
-    let sentence = format!("The optimiser made one of functions with the same code: it may be {text}.");
+    let sentence = format!("Functions with the same code have one address: it may be {text}.");
     writeln!(out)?;
     sentence::write("", &sentence, width, out)
 }

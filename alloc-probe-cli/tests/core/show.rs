@@ -54,7 +54,7 @@ fn a_site_may_be_of_another_function_with_the_same_code() {
     let file = write(&dump, &directory.path().join("orders.json"));
     let page = alloc_probe(&["show", file.to_str().expect("UTF-8")]);
     let expected = "
-The optimiser made one of functions with the same code: it may be `orders::cache::Cache::insert` or
+Functions with the same code have one address: it may be `orders::cache::Cache::insert` or
 `orders::index::Index::insert`.
 ";
     assert!(page.out.ends_with(expected), "{}", page.out);

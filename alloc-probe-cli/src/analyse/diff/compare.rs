@@ -54,7 +54,8 @@ impl Diff {
             [Metric::TotalBlocks, Metric::TotalBytes].iter().all(|metric| pair.distance(*metric) == 0)
         };
         match self.is_one_binary {
-            true if !self.has_estimates() && self.pairs.iter().all(is_same) => {
+            // Counts know no sites.
+            true if !self.has_estimates() && !self.pairs.is_empty() && self.pairs.iter().all(is_same) => {
                 Some("Both are runs of one binary, and allocated the same at every site.")
             }
             true => Some("Both are runs of one binary."),

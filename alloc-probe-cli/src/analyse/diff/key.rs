@@ -114,7 +114,8 @@ fn of_one_code(
     }
     for side in [0, 1] {
         let mut merged: FxHashMap<Position, Vec<(FunctionId, &[String])>> = FxHashMap::default();
-        for (frame, function) in frames_of(side) {
+        // An inlined function has no code of its own.
+        for (frame, function) in frames_of(side).filter(|(frame, _)| !frame.inlined) {
             let Some(others) = profiles[side].merged.get(&frame.function) else { continue };
             let position = Position::of(frame, known[function.0 as usize]);
             position.into_iter().for_each(|at| merged.entry(at).or_default().push((function, others)));
@@ -212,6 +213,9 @@ mod tests {
         new.merged.insert("a::remark".to_owned(), merged(&["b::tell", "a::note"]));
         assert!(are_one(&base, &new), "its binary says so");
         assert!(are_one(&new, &base));
+        new.frames[0].inlined = true;
+        assert!(!are_one(&base, &new), "its name is the debug info's");
+        new.frames[0].inlined = false;
         new.frames[0].column = Some(6);
         assert!(!are_one(&base, &new), "at another position");
     }

@@ -282,6 +282,11 @@ fn of_one_binary_a_call_is_where_it_is() {
     let [base, mut new] = [runs(&base), runs(&new)];
     assert_eq!(pairs(&base, &new), ["-:  | 0", "-: 0 | ", "subsequence: 1 | 1"]);
     assert_eq!(pairs(&base, &base), ["exact: 0 | 0", "exact: 1 | 1"]);
+    let same = "Both are runs of one binary, and allocated the same at every site.";
+    assert_eq!(diff(&base, &base).sameness(), Some(same));
+    assert_eq!(diff(&base, &new).sameness(), Some("Both are runs of one binary."));
+    let counts = runs(&[]);
+    assert_eq!(diff(&counts, &counts).sameness(), Some("Both are runs of one binary."), "no sites are known");
     let as_any = ["site: 1 | 1", "subsequence: 0 | 0"];
     let missing =
         MissingSymbols { image: "/lib/a.so".into(), reason: String::new(), hint: "", frames: 1, bytes: 1 };
@@ -313,6 +318,9 @@ fn what_both_runs_allocate_is_in_neither_alone() {
     assert_eq!(classes(&base, &with(&more)), [Class::MoreWork]);
     let added = [("a::f:7 < a::one:1 < a::join:2", 40, 400), ("a::g:7 < a::other:5", 60, 999)];
     assert_eq!(classes(&base, &with(&added)), [Class::Added]);
+    let mut sampled = with(&more);
+    (sampled.dump.mode, sampled.dump.sample_bytes) = (Mode::Sample, Some(64));
+    assert_eq!(classes(&base, &sampled), [], "chance draws more of it");
     // Of two levels, the function is enough.
     let debug = run("0", "0d", &[rest, ("a::f:7 < a::one:1 < a::join:2", 40, 400)]);
     let also = [("a::f:7 < a::one:1 < a::join:2", 40, 400), ("a::f:9 < a::other:5", 60, 999)];

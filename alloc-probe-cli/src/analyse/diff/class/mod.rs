@@ -279,6 +279,10 @@ impl Runs<'_> {
                 Some(Class::Elided)
             }
             (base, _) if self.may_be_elsewhere(index, usize::from(base.is_none())) => {
+                // Of a position, chance draws more in one run than in the other.
+                if [self.base, self.new].iter().any(|run| run.dump.mode == Mode::Sample) {
+                    return None;
+                }
                 match self.positions.as_ref()?.work(index, pair, TELLING_BLOCKS)? {
                     Ordering::Less => Some(Class::LessWork),
                     _ => Some(Class::MoreWork),
