@@ -6,6 +6,7 @@
 //! other lines of a function, such as that of `derive` instead of a field's: a line that both builds have is itself.
 
 use super::key::{FunctionId, Functions, Key};
+use super::step::Step;
 use crate::profile::Role;
 use rustc_hash::FxHashMap;
 
@@ -16,6 +17,17 @@ const MAX_TRIES: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Lines {
     functions: Vec<Seen>,
+    /// From where each side's functions call.
+    calls: [Calls; 2],
+}
+
+/// From where the functions of a build call.
+#[derive(Debug, Default)]
+struct Calls {
+    /// By file, if it's known, in ascending order: the line, the function, and the function by its type.
+    in_files: FxHashMap<Option<u32>, Vec<(u32, FunctionId, u32)>>,
+    /// The first of these lines of each function by its type.
+    first: FxHashMap<u32, u32>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -50,19 +62,28 @@ impl Lines {
         if is_one_code {
             leave_in_place(&mut seen, functions);
         }
-        Lines { functions: seen }
+        let of_one_code =
+            |keys: &[Key]| if is_one_code { Calls::of(keys, functions) } else { Calls::default() };
+        let calls = [&functions.base, &functions.new].map(|keys| of_one_code(keys));
+        Lines { functions: seen, calls }
     }
 
     /// Of one binary, whose lines are where they are.
     pub(super) fn of_one_binary(functions: &Functions) -> Lines {
-        Lines { functions: vec![Seen::default(); functions.count] }
+        Lines { functions: vec![Seen::default(); functions.count], calls: Default::default() }
     }
 
-    /// Whether a line of a function comes before all those from which a build shows it calling.
-    pub(super) fn is_before_all(&self, side: usize, function: FunctionId, line: u32) -> bool {
-        let seen = &self.functions[function.0 as usize];
-        let lines = if side == 0 { &seen.base } else { &seen.new };
-        lines.first().is_some_and(|first| line < *first)
+    /// Whether a line is where a function begins that calls from another one: it comes before all those from which a build
+    /// shows the function calling, and after those of what stands before it in the file.
+    pub(super) fn is_beginning(&self, side: usize, file: Option<u32>, call: Step, line: u32) -> bool {
+        let Some(calls) = self.calls[side].in_files.get(&file) else { return false };
+        let from = |line: u32| &calls[calls.partition_point(|call| call.0 < line)..];
+        let first_after = from(line).first().map(|call| call.0);
+        from(call.line).iter().take_while(|other| other.0 == call.line).any(|(_, function, of_type)| {
+            *function == call.function
+                && line < call.line
+                && first_after == self.calls[side].first.get(of_type).copied()
+        })
     }
 
     /// The line that one of the base has in the new build, as far as that is known; otherwise its own.
@@ -103,6 +124,20 @@ fn leave_in_place(seen: &mut [Seen], functions: &Functions) {
             lines.len() - lines.partition_point(|line| line < first)
         };
         function.is_of_lines = shift != 0 && behind(0) >= behind(shift);
+    }
+}
+
+impl Calls {
+    fn of(keys: &[Key], functions: &Functions) -> Calls {
+        let mut calls = Calls::default();
+        for key in keys.iter().filter(|key| key.role == Role::Program && key.line > 0) {
+            let file = functions.known.get(key.function.0 as usize).and_then(|function| function.file);
+            calls.in_files.entry(file).or_default().push((key.line, key.function, key.of_type));
+            let first = calls.first.entry(key.of_type).or_insert(key.line);
+            *first = key.line.min(*first);
+        }
+        calls.in_files.values_mut().for_each(|calls| calls.sort_unstable());
+        calls
     }
 }
 

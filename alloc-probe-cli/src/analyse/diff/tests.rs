@@ -269,6 +269,24 @@ fn where_a_function_begins_nothing_calls() {
 }
 
 #[test]
+fn a_function_begins_behind_what_stands_before_it() {
+    let in_one_file = |level: &str, line: u32| {
+        let call = |of_type: &str, line: u32| format!("<a::{of_type} as c::Clone>::clone:{line} < a::main:3");
+        let stacks = [call("A", 6), call("A", 8), call("B", line), call("B", 19), call("C", 24)];
+        let amounts = [(40, 400), (70, 7000), (9, 900), (5, 50), (20, 20)];
+        let stacks: Vec<(&str, u64, u64)> =
+            stacks.iter().zip(amounts).map(|(stack, (blocks, bytes))| (&**stack, blocks, bytes)).collect();
+        let mut profile = profile(&stacks);
+        profile.frames.iter_mut().for_each(|frame| frame.file = Some("/w/a/src/a.rs".to_owned()));
+        profile.dump.build.opt_level = level.to_owned();
+        profile
+    };
+    let base = in_one_file("0", 16);
+    let is_exact = |line: u32| pairs(&base, &in_one_file("3", line)).contains(&"exact: 2 | 2".to_owned());
+    assert_eq!([14, 9, 7, 4, 17, 21].map(is_exact), [true, true, false, false, false, false]);
+}
+
+#[test]
 fn of_one_binary_a_call_is_where_it_is() {
     let runs = |stacks: &[(&str, u64, u64)]| {
         let mut profile = profile(stacks);

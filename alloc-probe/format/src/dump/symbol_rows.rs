@@ -3,6 +3,7 @@
 use super::symbol_frame::SymbolFrame;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -15,8 +16,11 @@ pub struct SymbolRows {
     rows: Vec<u32>,
     /// The different frames of rows.
     runs: Vec<Box<[SymbolFrame]>>,
-    numbers: HashMap<Box<[SymbolFrame]>, u32, BuildHasherDefault<WordHasher>>,
+    /// PERF: nearly all are one frame, which is in the table itself.
+    numbers: HashMap<Few, u32, BuildHasherDefault<WordHasher>>,
 }
+
+type Few = SmallVec<[SymbolFrame; 1]>;
 
 impl SymbolRows {
     /// How many rows there are.
@@ -140,7 +144,7 @@ impl<'de> Deserialize<'de> for SymbolRows {
 /// The frames of one row, as a file has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct SymbolRow(pub Vec<SymbolFrame>);
+pub struct SymbolRow(pub SmallVec<[SymbolFrame; 1]>);
 
 /// A hash of words: what is hashed here are numbers of a table, which nobody chooses.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,7 @@
 //! Two trees of calls, laid on each other.
 //!
-//! A *place* is where both builds are in the same chain of calls. It has nodes of both trees: one of each as a rule; several
+//! A *place* is where both builds are in the same chain of calls. Of calls that only go on to one call, the same in both, it's
+//! the last. It has nodes of both trees: one of each as a rule; several
 //! of one build, where the other merged them into one; and also those whose frame the other build lost, as their callees are
 //! called from there. From place to place, what the nodes of both builds call is compared, and what finds no counterpart
 //! there is left over, with all below it.
@@ -11,11 +12,13 @@ use super::few::Few;
 use super::node::ROOT;
 use crate::analyse::diff::pair::MatchKind;
 use crate::join::join;
+use std::iter;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The nodes of both trees that are at one place.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The place of the caller; the root's is its own.
+    /// The place that it's called from; the root's is its own.
     pub(super) parent: u32,
     /// The nodes of the base, and those of the new build.
     pub(super) nodes: [Few; 2],
@@ -51,10 +54,10 @@ impl Alignment {
             let level = at..places.len();
             for called in called_from(builds, &places[level]) {
                 match called {
-                    Called::Only(next) => places.extend(next.map(|[base, new]| {
+                    Called::Only(next) => {
                         let kind = places[at].kind;
-                        Place::new(at as u32, [Few::One(base), Few::One(new)], kind)
-                    })),
+                        places.extend(next.map(|nodes| Place::new(at as u32, nodes, kind)));
+                    }
                     Called::Several(several) => {
                         let Several { nodes, kind, left, next } = *several;
                         let place = &mut places[at];
@@ -73,7 +76,7 @@ impl Alignment {
 /// What is called from a place.
 enum Called {
     /// Nothing, or a single call.
-    Only(Option<[u32; 2]>),
+    Only(Option<[Few; 2]>),
     Several(Box<Several>),
 }
 
@@ -85,25 +88,32 @@ struct Several {
     next: Vec<([Few; 2], MatchKind)>,
 }
 
-/// Another thread is worth its while from so many places on.
-const FOR_A_THREAD: usize = 64;
+/// So many places are compared before it's asked who takes the next.
+const AT_ONCE: usize = 64;
 
-/// What is called from each of some places.
+/// What is called from each of some places. Two threads share them out as they go, as some take much longer than others.
 fn called_from(builds: &Builds<'_>, places: &[Place]) -> Vec<Called> {
     let called = |places: &[Place]| places.iter().map(|place| compared(builds, place)).collect::<Vec<_>>();
-    if places.len() < FOR_A_THREAD {
+    if places.len() <= AT_ONCE {
         return called(places);
     }
-    let (first, second) = places.split_at(places.len() / 2);
-    let (mut all, second) = join(|| called(first), || called(second));
-    all.extend(second);
-    all
+    let parts: Vec<&[Place]> = places.chunks(AT_ONCE).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let taken = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let parts = taken.map_while(|part| parts.get(part).map(|places| (part, called(places))));
+        parts.collect::<Vec<_>>()
+    };
+    let (mut all, others) = join(take, take);
+    all.extend(others);
+    all.sort_unstable_by_key(|(part, _)| *part);
+    all.into_iter().flat_map(|(_, called)| called).collect()
 }
 
 fn compared(builds: &Builds<'_>, place: &Place) -> Called {
     // PERF: nearly everywhere, one call goes on to one call, the same in both.
-    if let Some(next) = only_call(builds, place) {
-        return Called::Only(next);
+    if let Some(next) = only_call(builds, &place.nodes) {
+        return Called::Only(next.map(|nodes| innermost(builds, nodes.map(Few::One))));
     }
     let compared = Compared::explained(builds, &place.nodes, place.kind);
     let of_class = |class: &[Vec<u32>; 2], kind: MatchKind| {
@@ -116,7 +126,7 @@ fn compared(builds: &Builds<'_>, place: &Place) -> Called {
     let classes = compared.classes.iter().filter(|class| class.nodes.iter().any(|side| !side.is_empty()));
     let next = classes.map(|class| {
         let kind = of_class(&class.nodes, class.kind);
-        (class.nodes.clone().map(Few::from), kind)
+        (innermost(builds, class.nodes.clone().map(Few::from)), kind)
     });
     let next = next.collect();
     let Compared { nodes, open, kind, .. } = compared;
@@ -124,9 +134,25 @@ fn compared(builds: &Builds<'_>, place: &Place) -> Called {
     Called::Several(Box::new(Several { nodes: nodes.map(Few::from), kind, left, next }))
 }
 
-/// What the calls from a place are where each side has none, or the very same one: there is nothing to be explained.
-fn only_call(builds: &Builds<'_>, place: &Place) -> Option<Option<[u32; 2]>> {
-    let children = |side: usize| match place.nodes[side][..] {
+/// Where calls go on to the very same one, and allocate nothing themselves, the last of them: there is nothing to be
+/// explained on the way.
+fn innermost(builds: &Builds<'_>, mut nodes: [Few; 2]) -> [Few; 2] {
+    while let Some(Some(next)) = only_call(builds, &nodes) {
+        let allocates = |side: usize| {
+            let tree = builds.trees[side];
+            nodes[side].iter().any(|node| !tree.node(*node).groups.is_empty())
+        };
+        if allocates(0) || allocates(1) {
+            break;
+        }
+        nodes = next.map(Few::One);
+    }
+    nodes
+}
+
+/// The calls from some nodes where each side has none, or the very same one.
+fn only_call(builds: &Builds<'_>, nodes: &[Few; 2]) -> Option<Option<[u32; 2]>> {
+    let children = |side: usize| match nodes[side][..] {
         [node] => Some(&builds.trees[side].node(node).children[..]),
         _ => None,
     };

@@ -521,15 +521,21 @@ impl<'a> Compared<'a> {
         let relation = self.relation(0, base, new);
         // Where a function begins, nothing calls, as a build without optimisation tells: the optimiser left that line, as
         // that of `derive` instead of a field's.
-        let is_left = |unoptimised: usize, line: u32| {
+        let is_left = |unoptimised: usize, call: Step, line: u32| {
             self.builds.is_by_optimiser
                 && !self.builds.may_lose[unoptimised]
-                && self.builds.lines.is_before_all(unoptimised, base.function, line)
+                && self.builds.lines.is_beginning(unoptimised, self.file(call), call, line)
         };
         match relation {
-            Relation::SameFunction if is_left(0, new.line) || is_left(1, base.line) => MatchKind::Exact,
+            Relation::SameFunction if is_left(0, base, new.line) || is_left(1, new, base.line) => {
+                MatchKind::Exact
+            }
             relation => relation.kind(),
         }
+    }
+
+    fn file(&self, step: Step) -> Option<u32> {
+        self.builds.functions.known.get(step.function.0 as usize)?.file
     }
 
     /// What two calls have to do with each other by their names and positions.
@@ -541,12 +547,10 @@ impl<'a> Compared<'a> {
                 false => Relation::SameFunction,
             };
         }
-        let file =
-            |step: Step| self.builds.functions.known.get(step.function.0 as usize).and_then(|it| it.file);
         let is_position =
             ours.line > 0 && ours.column > 0 && (ours.line, ours.column) == (theirs.line, theirs.column);
         let shows = |side: usize, step: Step| self.builds.trees[side].shows(step.function);
-        if is_position && file(ours).is_some() && file(ours) == file(theirs) {
+        if is_position && self.file(ours).is_some() && self.file(ours) == self.file(theirs) {
             // A function that took others in is one that the other build has, too.
             return match shows(other, ours) || shows(side, theirs) {
                 true => Relation::SamePosition,
