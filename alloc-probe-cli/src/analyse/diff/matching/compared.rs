@@ -286,7 +286,7 @@ impl<'a> Compared<'a> {
                     }
                     // A call of a call of theirs is no call beside it: frames between the two may be lost.
                     if relation >= Relation::Other
-                        && self.is_further_in(side, open, &of_class.nodes[1 - side])
+                        && self.is_further_in(side, open, &of_class.nodes[1 - side], 0.0)
                     {
                         continue;
                     }
@@ -337,7 +337,8 @@ impl<'a> Compared<'a> {
                     let score = relation.believed(likeness);
                     // As functions of one name in one file that call each other.
                     let is_shown = relation == Relation::SameFunction
-                        && (self.is_further_in(0, b, &[n]) || self.is_further_in(1, n, &[b]));
+                        && (self.is_further_in(0, b, &[n], LEAST_ROOM)
+                            || self.is_further_in(1, n, &[b], LEAST_ROOM));
                     let weight = if is_shown { FURTHER_IN } else { 1.0 };
                     alike.extend(score.map(|score| (score * weight, Explanation::Is { base: b, new: n })));
                 }
@@ -348,23 +349,28 @@ impl<'a> Compared<'a> {
         (self.alike, self.compared) = (alike, compared);
     }
 
-    /// Whether the other side shows a call below some of its own, and this side may have lost what is between. A side that may
-    /// have lost frames itself shows calls below others that are not.
-    fn is_further_in(&self, side: usize, node: u32, above: &[u32]) -> bool {
+    /// Whether the other side shows a call below some of its own, at least so large a share of its blocks, and this side may
+    /// have lost what is between. A side that may have lost frames itself shows calls below others that are not.
+    fn is_further_in(&self, side: usize, node: u32, above: &[u32], least: f32) -> bool {
         if !self.builds.may_lose[side] || self.builds.may_lose[1 - side] {
             return false;
         }
         let (step, theirs) = (self.step(side, node), self.builds.trees[1 - side]);
+        let is_it = |node: &u32| {
+            let Step { function, line, .. } = theirs.node(*node).step;
+            function == step.function && (line == step.line || line == 0 || step.line == 0)
+        };
+        let all = self.builds.trees[side].node(node).blocks;
         let mut frontier = above.to_vec();
+        let mut found = 0_u64;
         for _ in 0..MAX_LOST {
-            frontier = frontier.iter().flat_map(|node| theirs.node(*node).children.iter().copied()).collect();
-            let is_it = |node: &u32| {
-                let Step { function, line, .. } = theirs.node(*node).step;
-                function == step.function && (line == step.line || line == 0 || step.line == 0)
-            };
-            if frontier.iter().any(is_it) {
+            let called = frontier.iter().flat_map(|node| theirs.node(*node).children.iter().copied());
+            let (these, others): (Vec<u32>, Vec<u32>) = called.partition(is_it);
+            found = these.iter().map(|node| theirs.node(*node).blocks).fold(found, u64::saturating_add);
+            if found > 0 && found as f32 >= least * all as f32 {
                 return true;
             }
+            frontier = others;
         }
         false
     }
@@ -560,7 +566,7 @@ impl<'a> Compared<'a> {
             && amounts[0].blocks >= TELLING_BLOCKS
             && amounts[0].likeness(&amounts[1]) >= 1.0
             // Otherwise frames were lost, if anything.
-            && !self.is_further_in(theirs.0, nodes[theirs.0], &[nodes[ours.0]])
+            && !self.is_further_in(theirs.0, nodes[theirs.0], &[nodes[ours.0]], LEAST_ROOM)
     }
 
     /// Whether a call is of a closure that another crate's macro made, as an optimised build shows it: where it's inlined into
