@@ -165,7 +165,7 @@ mod tests {
 
     fn functions(count: usize) -> Functions {
         let known = vec![Function { file: None, is_named: true, is_known: true }; count];
-        Functions { base: Vec::new(), new: Vec::new(), count, known }
+        Functions { count, known, ..Functions::default() }
     }
 
     /// The steps of a group's chain, the innermost first.

@@ -2,7 +2,7 @@
 
 use crate::analyse::functions::{self, Function};
 use crate::profile::{Frame, Profile, Role};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(super) use crate::analyse::functions::FunctionId;
 
@@ -21,7 +21,6 @@ pub(super) struct Key {
     pub(super) role: Role,
 }
 
-/// The functions of two profiles.
 /// How far the two builds tell which type each function is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TypesTold {
@@ -34,7 +33,8 @@ pub(super) enum TypesTold {
     InPart,
 }
 
-#[derive(Debug)]
+/// The functions of two profiles.
+#[derive(Debug, Default)]
 pub(super) struct Functions {
     /// For each frame of the base, its key.
     pub(super) base: Vec<Key>,
@@ -44,9 +44,16 @@ pub(super) struct Functions {
     pub(super) count: usize,
     /// What is known of each.
     pub(super) known: Vec<Function>,
+    /// Functions that a binary has at one address, by its symbol table: one that its stacks show, with one of the other build.
+    pub(super) one_address: FxHashSet<(FunctionId, FunctionId)>,
 }
 
 impl Functions {
+    /// Whether the machine code of one function is that of the other in one of the builds.
+    pub(super) fn have_one_address(&self, one: FunctionId, other: FunctionId) -> bool {
+        self.one_address.contains(&(one, other)) || self.one_address.contains(&(other, one))
+    }
+
     /// Numbers the functions of two profiles' frames.
     pub(super) fn of(profiles: [&Profile; 2], told: TypesTold) -> Functions {
         let [base, new] = profiles.map(|profile| &profile.frames[..]);
@@ -57,6 +64,7 @@ impl Functions {
         if told == TypesTold::InPart {
             by_type = of_frames.iter().map(|ids| ids.iter().map(|function| function.0).collect()).collect();
         }
+        let one_address = of_one_address(profiles, &of_frames);
         let sides = [base, new].into_iter().zip(&of_frames);
         // A name that lost its path may have been taken for somebody else's: the best-informed frame decides.
         let mut roles = vec![None; known.len()];
@@ -82,7 +90,7 @@ impl Functions {
             frames.iter().zip(ids).zip(by_type).map(key).collect()
         });
         let (base, new) = (keys.next().unwrap_or_default(), keys.next().unwrap_or_default());
-        Functions { base, new, count: known.len(), known }
+        Functions { base, new, count: known.len(), known, one_address }
     }
 }
 
@@ -130,6 +138,44 @@ fn of_one_code(
         }
     }
     (0..known.len() as u32).map(|function| FunctionId(root(&same, function))).collect()
+}
+
+/// Functions that a binary has at one address, one of which its stacks show, and the other those of the other build: of two
+/// texts that are the same machine code, the linker and the optimiser leave one. Only a whole name says which it is.
+fn of_one_address(
+    profiles: [&Profile; 2],
+    of_frames: &[Vec<FunctionId>],
+) -> FxHashSet<(FunctionId, FunctionId)> {
+    let mut found = FxHashSet::default();
+    let frames_of =
+        |side: usize| profiles[side].frames.iter().zip(of_frames.get(side).into_iter().flatten().copied());
+    for side in [0, 1] {
+        let mut shown: FxHashMap<String, Vec<FunctionId>> = FxHashMap::default();
+        // An inlined function has no code of its own.
+        for (frame, function) in frames_of(side).filter(|(frame, _)| !frame.inlined) {
+            let others = profiles[side].merged.get(&frame.function).into_iter().flatten();
+            for other in others.filter_map(|other| functions::whole_path(other)) {
+                let of_path = shown.entry(other).or_default();
+                if !of_path.contains(&function) {
+                    of_path.push(function);
+                }
+            }
+        }
+        if shown.is_empty() {
+            continue;
+        }
+        // PERF: a function has many frames, and all have its name.
+        let mut seen = FxHashSet::default();
+        for (frame, function) in frames_of(1 - side).filter(|(frame, _)| !frame.path_guessed) {
+            if !seen.insert((&frame.function, function)) {
+                continue;
+            }
+            let of_path = functions::whole_path(&frame.function).and_then(|path| shown.get(&path));
+            let others = of_path.into_iter().flatten().filter(|other| **other != function);
+            found.extend(others.map(|other| (*other, function)));
+        }
+    }
+    found
 }
 
 /// Where a function calls from, as far as that says which it is.

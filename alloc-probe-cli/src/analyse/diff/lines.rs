@@ -86,6 +86,12 @@ impl Lines {
         })
     }
 
+    /// Whether a build shows a function calling from a line.
+    pub(super) fn shows(&self, side: usize, function: FunctionId, line: u32) -> bool {
+        let seen = &self.functions[function.0 as usize];
+        has(if side == 0 { &seen.base } else { &seen.new }, line.into())
+    }
+
     /// The line that one of the base has in the new build, as far as that is known; otherwise its own.
     pub(super) fn in_new(&self, function: FunctionId, line: u32) -> u32 {
         let seen = &self.functions[function.0 as usize];
@@ -187,7 +193,7 @@ mod tests {
             };
             lines.iter().map(key).collect()
         };
-        let functions = Functions { base: keys(base), new: keys(new), count: 1, known: Vec::new() };
+        let functions = Functions { base: keys(base), new: keys(new), count: 1, ..Functions::default() };
         let lines = Lines::of(&functions, false);
         for &(base, new) in pairs {
             assert_eq!(lines.in_new(FunctionId(0), base), new, "{base}");
@@ -223,7 +229,7 @@ mod tests {
             .collect()
         };
         let known = vec![Function { file: Some(0), is_named: true, is_known: true }; count];
-        let functions = Functions { base: keys(0), new: keys(1), count, known };
+        let functions = Functions { base: keys(0), new: keys(1), count, known, ..Functions::default() };
         Lines::of(&functions, true).in_new(FunctionId(0), line)
     }
 

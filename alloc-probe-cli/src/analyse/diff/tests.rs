@@ -86,17 +86,18 @@ fn matched_levels(base: &[(&str, u64, u64)], new: &[(&str, u64, u64)]) -> Vec<St
 
 /// The same at any two levels.
 fn matched_at(levels: [&str; 2], base: &[(&str, u64, u64)], new: &[(&str, u64, u64)]) -> Vec<String> {
-    let [base, new] = [(levels[0], base), (levels[1], new)].map(|(level, stacks)| {
-        let mut profile = profile(stacks);
-        profile.dump.build.opt_level = level.to_owned();
-        profile.dump.mode = Mode::Full;
-        for Site { sizes, figures, .. } in &mut profile.sites {
-            let mean = figures.total_bytes / figures.total_blocks;
-            *sizes = vec![(mean.ilog2() as u8 + 1, figures.total_blocks)].into();
-        }
-        profile
-    });
-    pairs(&base, &new)
+    pairs(&at_level(levels[0], base), &at_level(levels[1], new))
+}
+
+fn at_level(level: &str, stacks: &[(&str, u64, u64)]) -> Profile {
+    let mut profile = profile(stacks);
+    profile.dump.build.opt_level = level.to_owned();
+    profile.dump.mode = Mode::Full;
+    for Site { sizes, figures, .. } in &mut profile.sites {
+        let mean = figures.total_bytes / figures.total_blocks;
+        *sizes = vec![(mean.ilog2() as u8 + 1, figures.total_blocks)].into();
+    }
+    profile
 }
 
 #[test]
@@ -284,6 +285,67 @@ fn a_function_begins_behind_what_stands_before_it() {
     let base = in_one_file("0", 16);
     let is_exact = |line: u32| pairs(&base, &in_one_file("3", line)).contains(&"exact: 2 | 2".to_owned());
     assert_eq!([14, 9, 7, 4, 17, 21].map(is_exact), [true, true, false, false, false, false]);
+}
+
+#[test]
+fn of_merged_functions_one_line_is_left() {
+    // The closures in `f` (42) and in `g` (50) became one.
+    let base = [
+        ("a::x:1 < a::c:42 < a::f:2 < a::main:3", 40, 400),
+        ("a::x:1 < a::c:50 < a::g:2 < a::main:4", 9, 90),
+    ];
+    let new = [
+        ("a::x:1 < a::c:50 < a::f:2 < a::main:3", 40, 400),
+        ("a::x:1 < a::c:50 < a::g:2 < a::main:4", 9, 90),
+    ];
+    let (exact, loose) = (["exact: 0 | 0", "exact: 1 | 1"], ["exact: 1 | 1", "subsequence: 0 | 0"]);
+    assert_eq!(matched_levels(&base, &new), exact);
+    assert_eq!(matched_at(["3", "0"], &new, &base), exact);
+    assert_eq!(matched_at(["3", "s"], &base, &new), loose, "neither says where calls are");
+    let other = [("a::x:1 < a::c:51 < a::f:2 < a::main:3", 40, 400), new[1]];
+    assert_eq!(matched_levels(&base, &other), loose, "the other build has no such line");
+    let more = [new[0], new[1], ("a::y:1 < a::c:42 < a::main:8", 5, 50)];
+    assert_eq!(
+        matched_levels(&base, &more)[1..],
+        ["exact: 1 | 1", "subsequence: 0 | 0"],
+        "42 is still there"
+    );
+}
+
+#[test]
+fn a_closure_of_a_macro_is_at_the_macros_use_where_it_is_inlined() {
+    let at = |level: &str, stack: &str, column: u32| {
+        let mut profile = at_level(level, &[(stack, 40, 400)]);
+        for frame in &mut profile.frames {
+            let is_of_macro = frame.function.starts_with("m::");
+            frame.file = Some(format!("/w/{}.rs", if is_of_macro { "macros" } else { "main" }));
+            frame.column = Some(if frame.function.starts_with("a::{") { column } else { 9 });
+        }
+        profile
+    };
+    let base = at("0", "a::x:1 < m::{{closure}}:905 < a::main:3", 0);
+    let new = |level: &str, column: u32| at(level, "a::x:1 < a::{{closure}}:3 < a::main:3", column);
+    assert_eq!(pairs(&base, &new("3", 9)), ["exact: 0 | 0"]);
+    assert_eq!(pairs(&new("3", 9), &base), ["exact: 0 | 0"]);
+    assert_eq!(pairs(&base, &new("3", 8)), ["site: 0 | 0"], "not where it's called");
+    assert_eq!(pairs(&base, &new("0", 9)), ["site: 0 | 0"], "nothing is inlined");
+}
+
+#[test]
+fn functions_at_one_address_are_the_same_code() {
+    let of = |level: &str, file: &str, stack: &str| {
+        let mut profile = at_level(level, &[(stack, 40, 400)]);
+        profile.frames[0].file = Some(format!("/w/{file}.rs"));
+        profile
+    };
+    let base = of("0", "writer", "a::Writer::make:20 < a::main:3");
+    let mut new = of("3", "output", "b::Output::new:62 < a::main:3");
+    assert_eq!(pairs(&base, &new), ["site: 0 | 0"]);
+    new.merged.insert("b::Output::new".to_owned(), vec!["b::Reader::make".to_owned()]);
+    assert_eq!(pairs(&base, &new), ["site: 0 | 0"], "it's the code of another");
+    new.merged.insert("b::Output::new".to_owned(), vec!["a::Writer::make".to_owned()]);
+    assert_eq!(pairs(&base, &new), ["exact: 0 | 0"]);
+    assert_eq!(pairs(&new, &base), ["exact: 0 | 0"]);
 }
 
 #[test]

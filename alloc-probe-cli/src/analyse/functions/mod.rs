@@ -111,6 +111,13 @@ pub fn may_be_of(frame: &Frame, name: &str) -> bool {
     if is_whole { ours.path == theirs.path } else { ours.leaf() == theirs.leaf() }
 }
 
+/// The path of a function that some profile names in whole, as builds can be expected to agree on it; none where only the
+/// last part of it may be known.
+pub fn whole_path(function: &str) -> Option<String> {
+    let name = Name::of(function);
+    (name.qualified && name.known).then_some(name.path)
+}
+
 /// How much of the files' paths a profile tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Known {

@@ -165,7 +165,7 @@ impl<'a> Compared<'a> {
                     Explanation::Is { base, new } if self.is_open(0, base) && self.is_open(1, new) => {
                         self.close(0, base);
                         self.close(1, new);
-                        let kind = self.kind([self.step(0, base), self.step(1, new)]);
+                        let kind = self.kind([base, new]);
                         self.class([vec![base], vec![new]], kind);
                         // Others may join them.
                         changed = true;
@@ -282,7 +282,9 @@ impl<'a> Compared<'a> {
                         continue;
                     }
                     // A call of a call of theirs is no call beside it: frames between the two may be lost.
-                    if relation >= Relation::Other && self.is_further_in(side, open, of_class) {
+                    if relation >= Relation::Other
+                        && self.is_further_in(side, open, &of_class.nodes[1 - side], 0.0)
+                    {
                         continue;
                     }
                     // PERF: most are known to be too little after a function or two.
@@ -339,23 +341,28 @@ impl<'a> Compared<'a> {
         (self.alike, self.compared) = (alike, compared);
     }
 
-    /// Whether the other side shows a call below those of a class, and this side may have lost what is between. A side that may
-    /// have lost frames itself shows calls below others that are not.
-    fn is_further_in(&self, side: usize, node: u32, class: &Class) -> bool {
+    /// Whether the other side shows a call below some of its own, at least so large a share of its blocks, and this side may
+    /// have lost what is between. A side that may have lost frames itself shows calls below others that are not.
+    fn is_further_in(&self, side: usize, node: u32, above: &[u32], least: f32) -> bool {
         if !self.builds.may_lose[side] || self.builds.may_lose[1 - side] {
             return false;
         }
         let (step, theirs) = (self.step(side, node), self.builds.trees[1 - side]);
-        let mut frontier = class.nodes[1 - side].clone();
+        let is_it = |node: &u32| {
+            let Step { function, line, .. } = theirs.node(*node).step;
+            function == step.function && (line == step.line || line == 0 || step.line == 0)
+        };
+        let all = self.builds.trees[side].node(node).blocks;
+        let mut frontier = above.to_vec();
+        let mut found = 0_u64;
         for _ in 0..MAX_LOST {
-            frontier = frontier.iter().flat_map(|node| theirs.node(*node).children.iter().copied()).collect();
-            let is_it = |node: &u32| {
-                let Step { function, line, .. } = theirs.node(*node).step;
-                function == step.function && (line == step.line || line == 0 || step.line == 0)
-            };
-            if frontier.iter().any(is_it) {
+            let called = frontier.iter().flat_map(|node| theirs.node(*node).children.iter().copied());
+            let (these, others): (Vec<u32>, Vec<u32>) = called.partition(is_it);
+            found = these.iter().map(|node| theirs.node(*node).blocks).fold(found, u64::saturating_add);
+            if found > 0 && found as f32 >= least * all as f32 {
                 return true;
             }
+            frontier = others;
         }
         false
     }
@@ -517,7 +524,8 @@ impl<'a> Compared<'a> {
     }
 
     /// How sure it is that two calls are the same one, if they are.
-    fn kind(&self, [base, new]: [Step; 2]) -> MatchKind {
+    fn kind(&self, nodes: [u32; 2]) -> MatchKind {
+        let [base, new] = [0, 1].map(|side| self.step(side, nodes[side]));
         let relation = self.relation(0, base, new);
         // Where a function begins, nothing calls, as a build without optimisation tells: the optimiser left that line, as
         // that of `derive` instead of a field's.
@@ -530,12 +538,54 @@ impl<'a> Compared<'a> {
             Relation::SameFunction if is_left(0, base, new.line) || is_left(1, new, base.line) => {
                 MatchKind::Exact
             }
+            Relation::SameFunction if (0..2).any(|it| self.is_left_of_several(it, nodes)) => MatchKind::Exact,
             relation => relation.kind(),
         }
     }
 
     fn file(&self, step: Step) -> Option<u32> {
         self.builds.functions.known.get(step.function.0 as usize)?.file
+    }
+
+    /// Whether a call of one function is at the line that the optimiser left of several, by the build that is not
+    /// optimised: that has the line as well, and what is allocated below this one; but nowhere does the optimised build
+    /// show the line of this one.
+    fn is_left_of_several(&self, unoptimised: usize, nodes: [u32; 2]) -> bool {
+        let Builds { lines, is_by_optimiser, sizes_tell, may_lose, .. } = self.builds;
+        let [ours, theirs] = [unoptimised, 1 - unoptimised].map(|side| (side, self.step(side, nodes[side])));
+        let has_lines = ours.1.line > 0 && theirs.1.line > 0;
+        let amounts = [0, 1].map(|side| self.amount(side, nodes[side]));
+        *is_by_optimiser
+            && *sizes_tell
+            && !may_lose[unoptimised]
+            && has_lines
+            && lines.shows(unoptimised, ours.1.function, theirs.1.line)
+            && !lines.shows(theirs.0, ours.1.function, ours.1.line)
+            && amounts[0].blocks >= TELLING_BLOCKS
+            && amounts[0].likeness(&amounts[1]) >= 1.0
+            // Otherwise frames were lost, if anything.
+            && !self.is_further_in(theirs.0, nodes[theirs.0], &[nodes[ours.0]], LEAST_ROOM)
+    }
+
+    /// Whether a call is of a closure that another crate's macro made, as an optimised build shows it: where it's inlined into
+    /// the function that the macro is used in, its line is that of this use, from which it's called as well. Otherwise it
+    /// is the macro's.
+    fn is_of_macro(&self, side: usize, ours: Step, theirs: Step) -> bool {
+        let function = |step: Step| self.builds.functions.known.get(step.function.0 as usize);
+        let is_closure = |step: Step| function(step).is_some_and(|it| it.is_known && !it.is_named);
+        let is_use = |node: &u32| {
+            let caller = self.step(side, *node);
+            (caller.line, caller.column) == (ours.line, ours.column) && self.file(caller) == self.file(ours)
+        };
+        self.builds.may_lose[side]
+            && self.builds.is_by_optimiser
+            && is_closure(ours)
+            && is_closure(theirs)
+            && ours.column > 0
+            && self.file(ours).is_some()
+            && self.file(theirs).is_some()
+            && self.file(ours) != self.file(theirs)
+            && self.nodes[side].iter().any(is_use)
     }
 
     /// What two calls have to do with each other by their names and positions.
@@ -546,6 +596,12 @@ impl<'a> Compared<'a> {
                 true => Relation::SameLine,
                 false => Relation::SameFunction,
             };
+        }
+        if self.is_of_macro(side, ours, theirs) || self.is_of_macro(other, theirs, ours) {
+            return Relation::SamePosition;
+        }
+        if self.builds.functions.have_one_address(ours.function, theirs.function) {
+            return Relation::OneAddress;
         }
         let is_position =
             ours.line > 0 && ours.column > 0 && (ours.line, ours.column) == (theirs.line, theirs.column);

@@ -16,6 +16,8 @@ pub(super) enum Relation {
     SameLine,
     /// Another function at the very same position, and one build has both, as those of one macro that became one.
     SamePosition,
+    /// Functions of two texts that are the same machine code, as the binary of a build says.
+    OneAddress,
     /// Another function at the very same position, and each build has one of them alone.
     Renamed,
     /// One function, at another line.
@@ -31,7 +33,7 @@ impl Relation {
     const fn weight(self) -> (f32, f32) {
         match self {
             Relation::SameLine => (1.0, LEAST_SAME_FUNCTION),
-            Relation::SamePosition | Relation::Renamed => (0.9, LEAST_SAME_FUNCTION),
+            Relation::SamePosition | Relation::OneAddress | Relation::Renamed => (0.9, LEAST_SAME_FUNCTION),
             Relation::SameFunction => (0.85, LEAST_SAME_FUNCTION),
             Relation::Other => (0.7, LEAST_OTHER_FUNCTION),
             Relation::Contradicted => (0.5, LEAST_OTHER_FUNCTION),
@@ -54,7 +56,7 @@ impl Relation {
     pub(super) const fn kind(self) -> MatchKind {
         match self {
             // Where several functions were made one, they have one name.
-            Relation::SameLine | Relation::SamePosition => MatchKind::Exact,
+            Relation::SameLine | Relation::SamePosition | Relation::OneAddress => MatchKind::Exact,
             Relation::SameFunction => MatchKind::Subsequence,
             Relation::Renamed | Relation::Other | Relation::Contradicted => MatchKind::Site,
         }

@@ -116,7 +116,7 @@ mod tests {
                 })
                 .collect()
         };
-        Functions { base: keys(base), new: keys(new), count: 9, known: Vec::new() }
+        Functions { base: keys(base), new: keys(new), count: 9, ..Functions::default() }
     }
 
     /// Aligns two stacks of functions; frames are written by their place in their own stack.
