@@ -23,6 +23,12 @@ const LEAST_SHARE: f64 = 0.02;
 const LARGE_PART: i64 = 4;
 
 impl<'a> Runs<'a> {
+    /// Whether both are moments of one run, and not two runs.
+    pub(in crate::analyse::diff) fn is_one(&self) -> bool {
+        // A file that doesn't tell when its process began says nothing of which it was.
+        self.base.dump.process.start_unix_ns > 0 && self.base.is_same_run(self.new)
+    }
+
     /// The run that has more of something, by the sign of the difference, with its name.
     pub(super) fn larger(&self, difference: i64) -> (&'a Profile, &'static str) {
         if difference < 0 { (self.base, "the base") } else { (self.new, "the new run") }
