@@ -6,6 +6,7 @@ use super::words::both;
 use crate::analyse::evidence::advice;
 use crate::analyse::evidence::spike::Spike;
 use crate::analyse::evidence::words::{Allocator, size};
+use crate::analyse::sampling;
 use crate::analyse::signed::signed;
 use crate::profile::{Profile, Site};
 use crate::units;
@@ -70,6 +71,8 @@ fn spike_sites(runs: &Runs<'_>, difference: i64) -> Vec<(usize, i64)> {
     });
     let mut parts = largest_first(parts.enumerate().collect());
     let whole: i64 = parts.iter().map(|(_, bytes)| bytes.abs()).sum();
-    parts.retain(|(_, bytes)| bytes.abs() >= whole / LISTED);
+    let told = sampling::told_bytes(&if difference < 0 { runs.base } else { runs.new }.dump);
+    let least = (whole / LISTED).max(signed(told)).max(1);
+    parts.retain(|(_, bytes)| bytes.abs() >= least);
     parts
 }

@@ -5,6 +5,7 @@ use crate::analyse::evidence::spike::Spike;
 use crate::analyse::evidence::words::Allocator;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::{Run, largest_first};
+use crate::analyse::sampling;
 use crate::units::{bytes, duration};
 use alloc_probe_format::dump::TimelineSample;
 use alloc_probe_format::metric::Metric;
@@ -148,7 +149,8 @@ fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
         run.sites.iter().map(|site| site.of(Metric::PeakBytes).saturating_sub(site.of(Metric::EndBytes)));
     let mut parts = largest_first(over.enumerate().collect());
     let whole: u64 = parts.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
-    parts.retain(|(_, bytes)| *bytes > 0 && *bytes >= whole / LISTED);
+    let least = sampling::told_bytes(&run.profile.dump).max(whole / LISTED).max(1);
+    parts.retain(|(_, bytes)| *bytes >= least);
     parts
 }
 
@@ -158,7 +160,8 @@ mod tests {
     use crate::analyse::evidence::fixtures::{profile, run};
     use crate::analyse::fold::Detail;
     use crate::analyse::sites::shown;
-    use alloc_probe_format::dump::Dump;
+    use crate::profile::{Profile, Site};
+    use alloc_probe_format::dump::{Dump, Figures, Mode};
 
     const MIB: u64 = 1 << 20;
 
@@ -175,6 +178,21 @@ mod tests {
         let profile = profile(dump, Vec::new());
         let sites = shown(&profile, Metric::EndBytes, Detail::default());
         find(&Run::new(&profile, &sites, None, None))
+    }
+
+    #[test]
+    fn what_two_samples_say_of_a_spike_is_chance() {
+        let site =
+            |peak_bytes| Site { figures: Figures { peak_bytes, ..Figures::default() }, ..Site::default() };
+        let sites = vec![("app::spike:1", site(40 * MIB)), ("app::chance:2", site(MIB))];
+        let mut profile = profile(run(1_000), sites);
+        let parts = |profile: &Profile| {
+            let sites = shown(profile, Metric::PeakBytes, Detail::default());
+            spike_sites(&Run::new(profile, &sites, None, None))
+        };
+        assert_eq!(parts(&profile), [(0, 40 * MIB), (1, MIB)]);
+        (profile.dump.mode, profile.dump.sample_bytes) = (Mode::Sample, Some(512 << 10));
+        assert_eq!(parts(&profile), [(0, 40 * MIB)]);
     }
 
     #[test]
