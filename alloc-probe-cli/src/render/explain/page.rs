@@ -1,6 +1,6 @@
 //! Why a process's memory is what it is, on one screen: the answer, what stands out, the account, and what others show.
 
-use crate::analyse::account::{Account, Line};
+use crate::analyse::account::{Account, Line, is_free_known};
 use crate::analyse::evidence::place;
 use crate::analyse::explain::Explanation;
 use crate::analyse::explain::finding::{Finding, Kind};
@@ -11,7 +11,7 @@ use crate::render::{sentence, summary};
 use crate::source::paths::PathStyle;
 use crate::term::{style, text};
 use crate::units::{bytes, count, duration, plural};
-use alloc_probe_format::dump::{Ended, Mode};
+use alloc_probe_format::dump::{Dump, Ended, Mode};
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
 
@@ -106,7 +106,7 @@ fn findings(
     for finding in found.iter().take(whole) {
         writeln!(out)?;
         let strong = style::STRONG;
-        writeln!(out, "{strong}{}{strong:#}  {}", finding.kind.title(), size(finding))?;
+        writeln!(out, "{strong}{}{strong:#}  {}", finding.kind.title(), size(&profile.dump, finding))?;
         sentence::write("  ", &finding.sentence, options.width, out)?;
         let shown = if options.all { finding.evidence.len() } else { EVIDENCE };
         for evidence in finding.evidence.iter().take(shown) {
@@ -127,8 +127,9 @@ fn findings(
 }
 
 /// A finding's bytes, as far as they are memory.
-fn size(finding: &Finding) -> String {
+fn size(dump: &Dump, finding: &Finding) -> String {
     match finding.kind {
+        Kind::Retained if !is_free_known(dump) => format!("at most {}", bytes(finding.bytes)),
         Kind::TemporaryWork => format!("{} allocated", bytes(finding.bytes)),
         Kind::Reserved => format!("{}, not resident", bytes(finding.bytes)),
         _ => bytes(finding.bytes),

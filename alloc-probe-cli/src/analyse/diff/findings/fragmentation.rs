@@ -51,8 +51,9 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     vec![Finding {
         kind: Kind::Fragmentation,
         sentence: format!(
-            "{}{more} of {of} resident memory is free, but on pages that blocks in use hold.",
-            size(whole)
+            "{}{more} of {of} resident memory is free{}, but on pages that blocks in use hold.",
+            size(whole),
+            if runs.is_free_known() { "" } else { ", or C code's" }
         ),
         bytes: whole,
         in_both,

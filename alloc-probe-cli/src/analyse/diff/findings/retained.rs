@@ -45,6 +45,19 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     vec![Finding {
         kind: Kind::Retained,
         sentence: match in_both {
+            _ if !runs.is_free_known() => format!(
+                "{} {}{} of resident heap pages that hold no block: free memory that was not given back, or memory \
+                 that C code or the allocator itself uses.",
+                if in_both {
+                    "Both runs have"
+                } else if bytes < 0 {
+                    "The base has"
+                } else {
+                    "The new run has"
+                },
+                size(bytes),
+                if in_both { "" } else { " more" }
+            ),
             false => format!(
                 "The allocator of {side} keeps {} more of free pages resident, which nothing uses.",
                 size(bytes)

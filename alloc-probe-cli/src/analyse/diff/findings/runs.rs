@@ -1,5 +1,6 @@
 //! What findings are made from: two runs with their pairs, and what is worth to be said of them.
 
+use crate::analyse::account::is_free_known;
 use crate::analyse::diff::key::Functions;
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::signed::signed;
@@ -23,6 +24,11 @@ const LEAST_SHARE: f64 = 0.02;
 const LARGE_PART: i64 = 4;
 
 impl<'a> Runs<'a> {
+    /// Whether what holds no block is known to be free in both.
+    pub(super) fn is_free_known(&self) -> bool {
+        [self.base, self.new].iter().all(|profile| is_free_known(&profile.dump))
+    }
+
     /// Whether both are moments of one run, and not two runs.
     pub(in crate::analyse::diff) fn is_one(&self) -> bool {
         // A file that doesn't tell when its process began says nothing of which it was.

@@ -1,5 +1,6 @@
 //! *Fragmentation*: free memory on pages that blocks in use keep from being given back.
 
+use crate::analyse::account::is_free_known;
 use crate::analyse::account::unknown::moved;
 use crate::analyse::evidence::advice;
 use crate::analyse::evidence::words::{Allocator, holes};
@@ -30,8 +31,9 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
         bytes: fragmented,
         short: format!("{} free on pages that blocks hold", bytes(fragmented)),
         sentence: format!(
-            "{} of the resident memory is free, but on pages that blocks in use hold.",
-            bytes(fragmented)
+            "{} of the resident memory is free{}, but on pages that blocks in use hold.",
+            bytes(fragmented),
+            if is_free_known(dump) { "" } else { ", or C code's" }
         ),
         evidence,
         sites,

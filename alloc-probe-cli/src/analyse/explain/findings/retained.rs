@@ -1,5 +1,6 @@
 //! *Retained, not used*: resident pages that hold nothing, and that the allocator has not given back.
 
+use crate::analyse::account::is_free_known;
 use crate::analyse::evidence::advice;
 use crate::analyse::evidence::spike::Spike;
 use crate::analyse::evidence::words::Allocator;
@@ -45,17 +46,37 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
         }
         None => String::new(),
     };
+    let advice = advice::retained(allocator, spike.is_some());
+    let (short, sentence, advice) = match is_free_known(&run.profile.dump) {
+        true => (
+            format!("{} that {name} keeps{since}", bytes(retained)),
+            format!(
+                "{} of free pages are resident, which nothing uses: {name} has not given them back{since}.",
+                bytes(retained)
+            ),
+            advice,
+        ),
+        false => (
+            format!("at most {} that {name} keeps", bytes(retained)),
+            format!(
+                "{} of the heap's resident pages hold no block: free memory that {name} has not given back, or memory \
+                 that C code or {name} itself uses.",
+                bytes(retained)
+            ),
+            match allocator {
+                Allocator::Other => advice,
+                _ => format!("{} {advice}", advice::FROM_INSIDE),
+            },
+        ),
+    };
     vec![Finding {
         kind: Kind::Retained,
         bytes: retained,
-        short: format!("{} that {name} keeps{since}", bytes(retained)),
-        sentence: format!(
-            "{} of free pages are resident, which nothing uses: {name} has not given them back{since}.",
-            bytes(retained)
-        ),
+        short,
+        sentence,
         evidence,
         sites: if spike.is_some() { spike_sites(run) } else { Vec::new() },
-        advice: advice::retained(allocator, spike.is_some()),
+        advice,
     }]
 }
 
@@ -161,7 +182,7 @@ mod tests {
     use crate::analyse::fold::Detail;
     use crate::analyse::sites::shown;
     use crate::profile::{Profile, Site};
-    use alloc_probe_format::dump::{Dump, Figures, Mode};
+    use alloc_probe_format::dump::{Dump, Figures, Heap, HeapBasis, Mode};
 
     const MIB: u64 = 1 << 20;
 
@@ -178,6 +199,37 @@ mod tests {
         let profile = profile(dump, Vec::new());
         let sites = shown(&profile, Metric::EndBytes, Detail::default());
         find(&Run::new(&profile, &sites, None, None))
+    }
+
+    #[test]
+    fn what_may_be_of_c_code_is_not_called_free() {
+        let of = |basis, metadata_bytes| {
+            let mut profile = profile(run(1_000), Vec::new());
+            profile.dump.build.allocator = "std::alloc::System".to_owned();
+            profile.dump.build.target = "x86_64-unknown-linux-gnu".to_owned();
+            profile.dump.memory.heap = Some(Heap {
+                basis,
+                metadata_bytes,
+                resident_bytes: 30 * MIB,
+                retained_bytes: 29 * MIB,
+                ..Heap::default()
+            });
+            let sites = shown(&profile, Metric::EndBytes, Detail::default());
+            find(&Run::new(&profile, &sites, None, None)).remove(0)
+        };
+        for (basis, metadata_bytes) in [(HeapBasis::Pages, 0), (HeapBasis::Classes, 0)] {
+            let finding = of(basis, metadata_bytes);
+            assert_eq!(
+                finding.sentence,
+                "29.0 MiB of the heap's resident pages hold no block: free memory that the allocator has not given back, \
+                 or memory that C code or the allocator itself uses."
+            );
+            assert!(finding.advice.starts_with("A dump that the process writes itself tells them apart"));
+        }
+        for (basis, metadata_bytes) in [(HeapBasis::Chunks, 0), (HeapBasis::Classes, 11_328)] {
+            let finding = of(basis, metadata_bytes);
+            assert!(finding.sentence.starts_with("29.0 MiB of free pages are resident, which nothing uses"));
+        }
     }
 
     #[test]
