@@ -120,6 +120,10 @@ fn what_a_dump_can_not_tell_apart_is_one_line_and_says_why() {
         ]
     );
     assert_eq!(account.lines[1].difference(), None);
+    let difference = |name: &str| account.lines.iter().find(|line| line.name == name).unwrap().difference();
+    assert_eq!(difference("live blocks"), Some(400));
+    assert_eq!(difference("heap beyond them"), None, "of the other it is told apart");
+    assert!(account.main_differences().iter().all(|line| line.name != "heap beyond them"));
     for (side, resident) in [(0, 1000), (1, 2000)] {
         let of = |line: &Line| if side == 0 { line.base } else { line.new };
         assert_eq!(account.lines.iter().filter_map(of).sum::<i64>(), resident);

@@ -224,6 +224,15 @@ mod tests {
     }
 
     #[test]
+    fn a_base_that_was_counted_is_not_said_to_keep_nothing() {
+        let new = profile(run(1_000), vec![("app::remember:7 < app::main:3", leak())]);
+        let mut base = profile(run(1_000), vec![]);
+        assert_eq!(found(super::super::findings, &base, &new).len(), 1);
+        base.dump.mode = Mode::Count;
+        assert!(found(super::super::findings, &base, &new).is_empty());
+    }
+
+    #[test]
     fn short_runs_tell_nothing() {
         let short = || profile(run(99), vec![("f", leak())]);
         assert!(found(find, &short(), &short()).is_empty());

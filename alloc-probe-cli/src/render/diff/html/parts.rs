@@ -180,8 +180,8 @@ fn end(out: &mut dyn Write) -> io::Result<()> {
 
 /// A line of an account. What a side can't tell is a question mark there.
 fn line(class: &str, line: &Line, out: &mut dyn Write) -> io::Result<()> {
-    let &Line { name, meaning, base, new, is_bytes } = line;
-    if let (Some(base), Some(new)) = (base, new) {
+    let &Line { name, meaning, base, new, is_bytes, is_other } = line;
+    if let (Some(base), Some(new), false) = (base, new, is_other) {
         return row(class, name, Change { base, new, is_bytes }, meaning, out);
     }
     let text = |side: Option<i64>| {
