@@ -23,6 +23,12 @@ const LEAST_SHARE: f64 = 0.02;
 /// What both runs have is large from this part of the resident memory on.
 const LARGE_PART: i64 = 4;
 
+/// The program's own resident memory; 0 where it is not known. A recording of millions of stacks takes many times as much, and
+/// next to that, nothing would be worth to be said.
+fn own_bytes(profile: &Profile) -> u64 {
+    profile.dump.memory.rss_bytes.saturating_sub(profile.dump.probe.resident_bytes)
+}
+
 impl<'a> Runs<'a> {
     /// Whether what holds no block is known to be free in both.
     pub(super) fn is_free_known(&self) -> bool {
@@ -43,7 +49,7 @@ impl<'a> Runs<'a> {
     /// From how many bytes on something is worth a finding: 256 KiB, and 2% of the larger run's resident memory (of its
     /// peak of live bytes, where the resident memory is not known).
     pub(in crate::analyse::diff) fn notable_bytes(&self) -> i64 {
-        let size = |profile: &Profile| match profile.dump.memory.rss_bytes {
+        let size = |profile: &Profile| match own_bytes(profile) {
             0 => profile.dump.totals.peak_bytes,
             resident => resident,
         };
@@ -54,7 +60,7 @@ impl<'a> Runs<'a> {
     /// From how many bytes on it's worth to be said that both runs have as much of something, where that is no property
     /// of a site that could be changed: a quarter of the larger run's resident memory.
     pub(in crate::analyse::diff) fn large_bytes(&self) -> i64 {
-        let resident = |profile: &Profile| signed(profile.dump.memory.rss_bytes);
+        let resident = |profile: &Profile| signed(own_bytes(profile));
         (resident(self.base).max(resident(self.new)) / LARGE_PART).max(signed(LEAST_BYTES))
     }
 

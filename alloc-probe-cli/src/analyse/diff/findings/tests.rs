@@ -111,6 +111,17 @@ fn what_is_small_is_not_said() {
 }
 
 #[test]
+fn what_the_recording_takes_makes_nothing_small() {
+    let (mut base, mut new) = (run(), run());
+    for profile in [&mut base, &mut new] {
+        profile.dump.memory.rss_bytes = 600 * MIB;
+        profile.dump.probe.resident_bytes = 580 * MIB;
+    }
+    heap(&mut new).retained_bytes = 2 * MIB;
+    assert_eq!(only(found(&base, &new)).kind, Kind::Retained);
+}
+
+#[test]
 fn retained_memory_has_its_spike() {
     let mut new = run();
     *heap(&mut new) = Heap {
