@@ -103,7 +103,10 @@ pub(in crate::analyse) const OTHERS: [Part; 3] = [
 
 pub(in crate::analyse) const BESIDE: [Part; 5] = [
     ("threads", "alive", false, |dump| Some(signed(dump.memory.threads))),
-    ("arenas", "of the allocator", false, |dump| Some(signed(dump.memory.allocator.as_ref()?.arenas))),
+    // An allocator that does not tell how many it has is not without any.
+    ("arenas", "of the allocator", false, |dump| {
+        Some(signed(dump.memory.allocator.as_ref()?.arenas)).filter(|arenas| *arenas > 0)
+    }),
     ("huge pages", "HugeTLB, not resident", true, |dump| Some(signed(dump.memory.huge_bytes))),
     ("page tables", "the kernel's, not resident", true, |dump| Some(signed(dump.memory.page_table_bytes))),
     ("swap", "of the whole process", true, |dump| Some(signed(dump.memory.swap_bytes))),

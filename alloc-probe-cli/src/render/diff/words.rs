@@ -19,7 +19,15 @@ pub(super) fn called(functions: &[String]) -> String {
     match functions {
         [] => String::new(),
         [only] => format!(" → {only}"),
-        [.., last] => format!(" → … → {last}"),
+        [.., last] => format!(" → … → {}", tail(last)),
+    }
+}
+
+/// What a function is called within its module, and of which type: behind the one whose row it is, there is no room for more.
+fn tail(function: &str) -> &str {
+    match function.rmatch_indices("::").nth(1) {
+        Some((at, colons)) if !function.contains('<') => &function[at + colons.len()..],
+        _ => function,
     }
 }
 
@@ -34,5 +42,7 @@ mod tests {
         assert_eq!(text(&[]), "");
         assert_eq!(text(&["vec::push"]), " → vec::push");
         assert_eq!(text(&["arena::alloc", "arena::grow", "vec::push"]), " → … → vec::push");
+        assert_eq!(text(&["a::b", "moka::common::deques::Deques::push_back"]), " → … → Deques::push_back");
+        assert_eq!(text(&["a::b", "<a::b::Vec as Clone>::clone"]), " → … → <a::b::Vec as Clone>::clone");
     }
 }

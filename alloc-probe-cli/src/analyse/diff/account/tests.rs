@@ -209,3 +209,17 @@ fn no_part_of_the_heap_is_less_than_nothing() {
     assert_eq!(beyond.base, Some(0));
     assert_eq!(account.lines.iter().filter_map(|line| line.base).sum::<i64>(), 1000);
 }
+
+#[test]
+fn an_allocator_that_does_not_tell_its_arenas_has_some() {
+    let with = |arenas| {
+        let mut dump = fine();
+        dump.memory.allocator = Some(AllocatorFacts { arenas, ..AllocatorFacts::default() });
+        dump
+    };
+    let arenas = |base, new| {
+        let account = Account::of(&with(base), &with(new)).unwrap();
+        account.beside.iter().find(|line| line.name == "arenas").and_then(Line::difference)
+    };
+    assert_eq!((arenas(7, 5), arenas(7, 0), arenas(0, 7)), (Some(-2), None, None));
+}
