@@ -49,6 +49,15 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Whether two dumps are of one run of a program, at two moments of it.
+    pub fn is_same_run(&self, other: &Profile) -> bool {
+        let of = |profile: &Profile| {
+            let process = &profile.dump.process;
+            (process.pid, process.start_unix_ns, process.executable.clone())
+        };
+        of(self) == of(other)
+    }
+
     /// Leaves of two profiles what both tell, so that nothing is taken for a difference that is none.
     pub fn keep_what_both_tell(&mut self, other: &mut Profile) {
         let mut unknown = self.dump.unknown_figures.clone();

@@ -36,6 +36,12 @@ pub fn mean(dump: &Dump) -> Option<f64> {
     Some(mean as f64)
 }
 
+/// From how many bytes on something of a site is known to be there at all: what is two of its standard errors, or four samples.
+/// 0 where it was counted.
+pub fn told_bytes(dump: &Dump) -> u64 {
+    mean(dump).map_or(0, |mean| (4.0 * mean) as u64)
+}
+
 /// The standard error of a sum over all sites; none where it was counted.
 ///
 /// Of what has no sample, no variance can be told: all of it may be as much as one sample stands for. So the error is no

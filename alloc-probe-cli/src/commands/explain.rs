@@ -56,7 +56,7 @@ pub fn run(args: &Arguments, terminal: &mut Terminal<'_>) -> Result<u8, Error> {
     let Some(profile) = profiles.pop() else { return Ok(exit::FAILURE) };
     let mut series = Series::default();
     for earlier in &profiles {
-        if !Series::is_one_run(earlier, &profile) {
+        if !earlier.is_same_run(&profile) {
             return Err(Error::new(format!(
                 "`{}` and `{}` are not of one run",
                 earlier.path.display(),

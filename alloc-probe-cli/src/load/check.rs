@@ -1,10 +1,14 @@
 //! Whether a dump holds together. What is checked here, later stages rely on.
 
 use super::refusal::Refusal;
+use crate::units::count;
 use alloc_probe_format::dump::{Dump, FrameKind, Histogram, SymbolFrame, Symbols};
 
-/// All sites' stacks together, in frames: memory for as many is had, and real dumps have a hundredth of it.
+/// All sites' stacks together, in frames, for which memory is had whatever the file.
 const MAX_FRAMES: u64 = 1 << 28;
+/// A larger file may have more: so many for each of its rows and sites. A parser that recurses, in a debug build, has stacks of
+/// two hundred frames at each of millions of sites. What has a thousand times as many frames as rows was made to fill memory.
+const MAX_FRAMES_EACH: u64 = 64;
 
 /// Buckets of histograms are powers of two of a 64-bit figure, and one below.
 const MAX_BUCKET: u8 = 64;
@@ -40,8 +44,12 @@ pub(super) fn check(dump: &Dump) -> Result<(), Refusal> {
         };
         frames += u64::from(*depth);
     }
-    if frames > MAX_FRAMES {
-        return damaged(format_args!("its stacks have {frames} frames in all, more than this tool reads"));
+    let parts = (dump.stacks.len() + dump.sites.len()) as u64;
+    if frames > MAX_FRAMES.max(parts.saturating_mul(MAX_FRAMES_EACH)) {
+        return Err(Refusal::new(format_args!(
+            "its stacks have {} frames in all, more than this tool reads",
+            count(frames)
+        )));
     }
     dump.symbols.as_ref().map_or(Ok(()), |symbols| check_symbols(symbols, dump))
 }

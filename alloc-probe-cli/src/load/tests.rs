@@ -150,10 +150,21 @@ fn stacks_that_would_fill_all_memory_are_refused() {
     dump.stacks.extend((0..rows).map(|parent| StackNode { parent, ..StackNode::default() }));
     dump.sites = vec![Site { stack: rows, ..Site::default() }; 10_000];
     let refusal = check::check(&dump).unwrap_err();
-    assert_eq!(
-        refusal.reason,
-        "the file is damaged: its stacks have 400000000 frames in all, more than this tool reads"
-    );
+    assert_eq!(refusal.reason, "its stacks have 400,000,000 frames in all, more than this tool reads");
+}
+
+#[test]
+fn a_file_that_is_as_large_as_its_stacks_is_read() {
+    let mut dump = sample();
+    dump.stacks.truncate(1);
+    dump.stacks.extend((0..200).map(|parent| StackNode { parent, ..StackNode::default() }));
+    // As many sites as a parser has that recurses, in a debug build.
+    dump.sites = vec![Site { stack: 200, ..Site::default() }; 1_400_000];
+    let refusal = check::check(&dump).unwrap_err();
+    assert_eq!(refusal.reason, "its stacks have 280,000,000 frames in all, more than this tool reads");
+    // Each has frames of its own.
+    dump.stacks.extend(vec![StackNode { parent: 200, ..StackNode::default() }; 4_000_000]);
+    assert_eq!(check::check(&dump), Ok(()));
 }
 
 #[test]

@@ -127,8 +127,65 @@ fn told_apart(
     detail: Detail,
     paths: &PathStyle,
 ) -> Vec<Vec<Line>> {
-    let mut stacks: Vec<Vec<Line>> =
-        sites.iter().map(|site| lines(profile, *site, detail.all_frames, paths)).collect();
+    let stacks = sites.iter().map(|site| lines(profile, *site, detail.all_frames, paths)).collect();
+    let mut stacks = with_marks(profile, sites, detail, paths, stacks);
+    for (lines, site) in stacks.iter_mut().zip(sites) {
+        lines.extend(turns(*site).map(|turns| Line::new("↻ ", turns)));
+    }
+    stacks
+}
+
+/// A function and its place, as a list of sites shows them.
+pub(super) struct Row {
+    /// What comes before the function.
+    pub(super) mark: &'static str,
+    pub(super) function: String,
+    /// What that called first.
+    pub(super) called: Option<String>,
+    pub(super) place: Option<String>,
+}
+
+/// The functions that sites are named after, with what these called first, and where that is; further rows of a site say at
+/// what it parts from another that would read the same.
+pub(super) fn headlines(profile: &Profile, sites: &[ShownSite<'_>], paths: &PathStyle) -> Vec<Vec<Row>> {
+    let row = |mark, line: Line, called| {
+        let [function, _] = line.function;
+        let [place, _] = line.location;
+        Row { mark, function, called, place: (!place.is_empty()).then_some(place) }
+    };
+    let headline = |site: &ShownSite<'_>| {
+        let frames: Vec<&Frame> = site.frames().iter().map(|id| fold::frame(profile, *id)).collect();
+        let Some(named) = fold::headline(&frames) else {
+            return row("", Line::new("", "(no stack)".to_owned()), None);
+        };
+        let line = Line::at("", names::display_name(&frames[named].function), frames[named], paths);
+        let called = frames[..named].last().map(|called| names::display_name(&called.function));
+        row("", line, called)
+    };
+    let headlines: Vec<Row> = sites.iter().map(headline).collect();
+    let line = |row: &Row| {
+        let mut line =
+            Line::new("", format!("{} → {}", row.function, row.called.as_deref().unwrap_or_default()));
+        line.location[0].push_str(row.place.as_deref().unwrap_or_default());
+        vec![line]
+    };
+    let lines = headlines.iter().map(line).collect();
+    let marked = with_marks(profile, sites, Detail::default(), paths, lines);
+    let rows = headlines.into_iter().zip(marked).map(|(headline, lines)| {
+        let marks = lines.into_iter().skip(1).map(|line| row(line.mark, line, None));
+        std::iter::once(headline).chain(marks).collect()
+    });
+    rows.collect()
+}
+
+/// The stacks of sites as lines, with those at which they part that would read the same.
+fn with_marks(
+    profile: &Profile,
+    sites: &[ShownSite<'_>],
+    detail: Detail,
+    paths: &PathStyle,
+    mut stacks: Vec<Vec<Line>>,
+) -> Vec<Vec<Line>> {
     let texts: Vec<Vec<&str>> = stacks
         .iter()
         .map(|lines| lines.iter().flat_map(|line| [&*line.function[0], &*line.location[0]]).collect())
@@ -150,16 +207,13 @@ fn told_apart(
     let frames: Vec<Vec<FrameId>> = sites.iter().map(|site| site.frames()).collect();
     let places: Vec<Vec<Place>> = frames.iter().map(&mut places).collect();
     let told = marks(&texts, &places);
-    for (((lines, site), told), frames) in stacks.iter_mut().zip(sites).zip(told).zip(&frames) {
+    for ((lines, told), frames) in stacks.iter_mut().zip(told).zip(&frames) {
         for frame in told.into_iter().map(|at| fold::frame(profile, frames[at])) {
             let mut line = Line::at("≠ ", name(frame), frame, paths);
             if let Some(column) = frame.column {
                 line.location.iter_mut().for_each(|location| *location += &format!(":{column}"));
             }
             lines.push(line);
-        }
-        if let Some(turns) = turns(*site) {
-            lines.push(Line::new("↻ ", turns));
         }
     }
     stacks

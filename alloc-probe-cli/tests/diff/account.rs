@@ -95,7 +95,7 @@ Retained, not used  +2.0 MiB
   - of the new run's heap 2.6 MiB are resident, and 564.0 KiB of them are blocks in use
   - live bytes were 2.6 MiB at their peak after 500.0 ms, and nearer to the 564.0 KiB of the end
     from 700.0 ms on, in a run of 2.0 s
-      +2.1 MiB  orders::report::row  src/report.rs:90
+       2.1 MiB  orders::report::row  src/report.rs:90
   → Make the spike smaller (in parts, streamed, re-used), or have it given back: `malloc_trim(0)`
     where a burst of work is over, or an allocator that gives pages back by itself, as jemalloc
     does. `M_TRIM_THRESHOLD` is only about what lies above the last block in use.

@@ -54,6 +54,10 @@ pub struct Mapping {
     pub resident: u64,
     /// Of the resident bytes, those that are the process's own, and not the file's.
     anonymous: u64,
+    /// Of the resident bytes, the process's part, where others have pages as well.
+    proportional: u64,
+    /// Of the resident bytes, those that no other process has.
+    unshared: u64,
     /// Bytes that were swapped out.
     pub swapped: u64,
     /// Of the resident bytes, those that were given up, and that the system takes when it needs them.
@@ -160,6 +164,8 @@ pub fn all(process: &str, known: &Known) -> Option<Vec<Mapping>> {
                     match name {
                         "Rss" => last.resident = bytes,
                         "Anonymous" => last.anonymous = bytes,
+                        "Pss" => last.proportional = bytes,
+                        "Private_Clean" | "Private_Dirty" => last.unshared += bytes,
                         "Swap" => last.swapped = bytes,
                         "LazyFree" => last.given_up = bytes,
                         "Shared_Hugetlb" | "Private_Hugetlb" => last.huge += bytes,
@@ -184,6 +190,15 @@ pub fn all(process: &str, known: &Known) -> Option<Vec<Mapping>> {
         line.clear();
     }
     Some(mappings).filter(|mappings| !mappings.is_empty())
+}
+
+/// What a process has for its part (PSS), and alone (USS). By the mappings that the resident memory is read from: at another
+/// moment, as threads end and give back their memory, the process may well have more alone than is resident.
+pub fn shares(mappings: &[Mapping]) -> (u64, u64) {
+    // One that was cut, as another moved in behind it, has no more than what is left of it.
+    let sum =
+        |of: fn(&Mapping) -> u64| mappings.iter().map(|mapping| of(mapping).min(mapping.resident)).sum();
+    (sum(|mapping| mapping.proportional), sum(|mapping| mapping.unshared))
 }
 
 /// Adds the next mapping. The system tells them a few at a time: where one has grown in between, it comes a second time, from
@@ -247,6 +262,8 @@ impl<'a> Header<'a> {
             has_file: self.path.starts_with('/') && !self.path.starts_with("/memfd:"),
             resident: 0,
             anonymous: 0,
+            proportional: 0,
+            unshared: 0,
             swapped: 0,
             given_up: 0,
             changed: 0,
@@ -355,6 +372,19 @@ mod tests {
         ] {
             assert_eq!(kind(line, Some(&program)), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn nothing_has_more_alone_than_is_resident() {
+        let known = Known { executable: String::new(), stacks: Vec::new(), own: Own::Ranges(Vec::new()) };
+        let mut mappings = all("self", &known).unwrap();
+        let resident = |mappings: &[Mapping]| mappings.iter().map(|mapping| mapping.resident).sum::<u64>();
+        let (part, alone) = shares(&mappings);
+        assert!(0 < alone && alone <= part && part <= resident(&mappings), "{alone} {part}");
+        // Half of it went while it was read.
+        mappings.iter_mut().for_each(|mapping| mapping.resident /= 2);
+        let (part, alone) = shares(&mappings);
+        assert!(alone <= part && part <= resident(&mappings), "{alone} {part}");
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn of_a_service_the_leak_is_named_and_the_cache_is_not() {
     let running = explained(&[Path::new(&child.id().to_string())]);
     of_leak(&running, &mut faults);
     of_spike(&running, &mut faults);
-    let unexplained = ["other mappings", "heap beyond them", "the rest"].map(|name| {
+    let unexplained = ["other mappings", "without blocks", "heap beyond them", "the rest"].map(|name| {
         let lines = running["memory"]["account"].as_array().into_iter().flatten();
         lines.filter(|line| line["name"] == name).filter_map(|line| line["bytes"].as_i64()).sum::<i64>()
     });

@@ -6,6 +6,8 @@
 pub(in crate::analyse) mod parts;
 pub(in crate::analyse) mod unknown;
 
+pub use parts::is_free_known;
+
 use crate::analyse::signed::signed;
 use alloc_probe_format::dump::Dump;
 use parts::Part;

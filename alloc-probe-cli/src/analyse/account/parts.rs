@@ -14,7 +14,7 @@ pub(in crate::analyse) const RESIDENT: Part =
 
 /// What the allocator has, page by page; in one line where that is not known. The untouched and the swapped are live,
 /// but not resident, so they count below zero.
-pub(in crate::analyse) const HEAP: [Part; 14] = [
+pub(in crate::analyse) const HEAP: [Part; 15] = [
     ("live blocks", "asked for and not freed", true, |dump| Some(live(dump))),
     ("never touched", "live, but on pages not used yet", true, |dump| {
         let Some(heap) = heap(dump) else {
@@ -52,10 +52,33 @@ pub(in crate::analyse) const HEAP: [Part; 14] = [
     }),
     ("reclaimable", "given up, the system's at need", true, |dump| Some(category(dump, "reclaimable"))),
     ("other mappings", "made without the allocator", true, |dump| {
-        // In old dumps, the heap may have grown between the two.
-        Some((anonymous(dump) - signed(heap(dump)?.resident_bytes)).max(0))
+        Some(if is_by_pages(dump) { 0 } else { without_blocks(dump)? })
+    }),
+    // Where an allocator is known by the pages of its blocks alone, it may well have mappings in which there are none now.
+    ("without blocks", "mappings: free, C code's, others", true, |dump| {
+        Some(if is_by_pages(dump) { without_blocks(dump)? } else { 0 })
     }),
 ];
+
+/// What lies in mappings that are not known to be the allocator's.
+fn without_blocks(dump: &Dump) -> Option<i64> {
+    // In old dumps, the heap may have grown between the two.
+    Some((anonymous(dump) - signed(heap(dump)?.resident_bytes)).max(0))
+}
+
+fn is_by_pages(dump: &Dump) -> bool {
+    heap(dump).is_some_and(|heap| heap.basis == HeapBasis::Pages)
+}
+
+/// Whether what holds no block is known to be free. By the pages of blocks alone, or from outside, it may as well be in use, by
+/// C code or by the allocator itself. No allocator has tables of no bytes: where that figure is, the process has looked itself.
+pub fn is_free_known(dump: &Dump) -> bool {
+    heap(dump).is_none_or(|heap| match heap.basis {
+        HeapBasis::Pages => false,
+        HeapBasis::Classes => heap.metadata_bytes > 0,
+        HeapBasis::Chunks | HeapBasis::Samples => true,
+    })
+}
 
 /// The executable and the libraries by what is in them.
 pub(in crate::analyse) const CODE: [Part; 3] = [
@@ -80,7 +103,10 @@ pub(in crate::analyse) const OTHERS: [Part; 3] = [
 
 pub(in crate::analyse) const BESIDE: [Part; 5] = [
     ("threads", "alive", false, |dump| Some(signed(dump.memory.threads))),
-    ("arenas", "of the allocator", false, |dump| Some(signed(dump.memory.allocator.as_ref()?.arenas))),
+    // An allocator that does not tell how many it has is not without any.
+    ("arenas", "of the allocator", false, |dump| {
+        Some(signed(dump.memory.allocator.as_ref()?.arenas)).filter(|arenas| *arenas > 0)
+    }),
     ("huge pages", "HugeTLB, not resident", true, |dump| Some(signed(dump.memory.huge_bytes))),
     ("page tables", "the kernel's, not resident", true, |dump| Some(signed(dump.memory.page_table_bytes))),
     ("swap", "of the whole process", true, |dump| Some(signed(dump.memory.swap_bytes))),

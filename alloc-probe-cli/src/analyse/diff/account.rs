@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::analyse::account::{parts, unknown};
+use crate::analyse::account::{is_free_known, parts, unknown};
 use alloc_probe_format::dump::Dump;
 
 /// The resident memory of both, line by line.
@@ -40,11 +40,17 @@ pub struct Line {
     pub new: Option<i64>,
     /// Whether the figures are bytes, and not a count.
     pub is_bytes: bool,
+    /// Whether the sides know it in different ways, such as page by page and as a bound, so that what is between the figures is
+    /// no difference of the processes.
+    pub is_other: bool,
 }
 
 impl Line {
-    /// How much more the new process has; none where a side can't be told.
+    /// How much more the new process has; none where that can't be told.
     pub fn difference(&self) -> Option<i64> {
+        if self.is_other {
+            return None;
+        }
         Some(self.new?.saturating_sub(self.base?))
     }
 
@@ -81,11 +87,18 @@ impl Account {
             base: of(base),
             new: of(new),
             is_bytes: *is_bytes,
+            is_other: false,
         };
         let has_code = base.memory.code.is_some() && new.memory.code.is_some();
         let code: &[parts::Part] = if has_code { &parts::CODE } else { &parts::IMAGES };
         let parts = parts::HEAP.iter().chain(code).chain(&parts::OTHERS);
-        let lines: Vec<Line> = parts.map(line).collect();
+        let mut lines: Vec<Line> = parts.map(line).collect();
+        let knows = |dump: &Dump| (dump.memory.heap.is_some(), is_free_known(dump));
+        if knows(base) != knows(new) {
+            // What is live is counted, whatever is known of its pages.
+            let of_heap = lines[..parts::HEAP.len()].iter_mut().skip(1);
+            of_heap.filter(|line| !line.is_empty()).for_each(|line| line.is_other = true);
+        }
         let resident = line(&parts::RESIDENT);
         let resident_at_peak = line(&parts::RESIDENT_AT_PEAK);
         let at_peak: Vec<Line> = match resident_at_peak.difference() {
@@ -112,6 +125,7 @@ fn with_rest(mut lines: Vec<Line>, whole: &Line) -> Vec<Line> {
         base: rest(|line| line.base),
         new: rest(|line| line.new),
         is_bytes: true,
+        is_other: false,
     };
     lines.push(rest);
     lines

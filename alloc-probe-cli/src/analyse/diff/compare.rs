@@ -12,8 +12,10 @@ use super::lines::Lines;
 use super::pair::{Pair, Sites};
 use super::work::Unit;
 use super::{caveats, chain, class, lost, matching, work};
+use crate::analyse::signed::signed;
 use crate::join::join;
 use crate::profile::Profile;
+use crate::units;
 use alloc_probe_format::dump::Image;
 use alloc_probe_format::metric::Metric;
 use std::cmp::{Ordering, Reverse};
@@ -42,23 +44,40 @@ pub struct Diff {
     pub optimisation: Ordering,
     /// Whether both are runs of one binary.
     pub is_one_binary: bool,
+    /// How much later in one run the new dump was taken, or, below 0, earlier; none of two runs.
+    pub later_ns: Option<i64>,
     pub(super) functions: Functions,
     /// What of the differences chance explains.
     pub(super) chance: Chance,
 }
 
 impl Diff {
-    /// What two runs of one binary have in common, in a sentence; none of two binaries.
-    pub fn sameness(&self) -> Option<&'static str> {
+    /// What two runs of one binary, or two dumps of one run, have in common, in a sentence; none of two binaries.
+    pub fn sameness(&self) -> Option<String> {
+        match self.later_ns {
+            Some(later @ 1..) => {
+                return Some(format!(
+                    "Both dumps are of one run: the new one was taken {} later.",
+                    apart(later)
+                ));
+            }
+            Some(later @ ..0) => {
+                return Some(format!(
+                    "Both dumps are of one run: the new one was taken {} earlier.",
+                    apart(later)
+                ));
+            }
+            Some(0) | None => {}
+        }
         let is_same = |pair: &Pair| {
             [Metric::TotalBlocks, Metric::TotalBytes].iter().all(|metric| pair.distance(*metric) == 0)
         };
         match self.is_one_binary {
             // Counts know no sites.
             true if !self.has_estimates() && !self.pairs.is_empty() && self.pairs.iter().all(is_same) => {
-                Some("Both are runs of one binary, and allocated the same at every site.")
+                Some("Both are runs of one binary, and allocated the same at every site.".to_owned())
             }
-            true => Some("Both are runs of one binary."),
+            true => Some("Both are runs of one binary.".to_owned()),
             false => None,
         }
     }
@@ -116,6 +135,10 @@ impl Diff {
     }
 }
 
+fn apart(later_ns: i64) -> String {
+    units::duration(later_ns.unsigned_abs())
+}
+
 /// Compares two profiles.
 pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let order = class::optimisation(&base.dump.build, &new.dump.build);
@@ -160,9 +183,10 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
     let places = class::Places { of_pairs: &of_pairs, callers: &callers, is_same_code, is_one_binary };
     let matched = Coverage::of(&pairs);
     let chance = Chance::of(base, new, &pairs);
+    let runs = Runs { base, new, pairs: &pairs, functions: &functions };
     let (mut classes, findings) = join(
         || class::classes(base, new, &functions, &pairs, &places, &matched),
-        || chance.without(&pairs, |pairs| findings(&Runs { base, new, pairs, functions: &functions })),
+        || chance.without(&pairs, |pairs| findings(&Runs { pairs, ..runs })),
     );
     chance.unsay(&pairs, &mut classes);
     // Of sites that allocated nothing while it was recorded, nothing became.
@@ -173,9 +197,14 @@ pub fn diff(base: &Profile, new: &Profile) -> Diff {
         classes,
         optimisation: order,
         is_one_binary,
+        later_ns: runs.is_one().then(|| {
+            let ns = |profile: &Profile| signed(profile.dump.process.duration_ns);
+            ns(new) - ns(base)
+        }),
         findings,
         caveats: caveats::caveats(base, new, &matched),
-        work: work::factor(&pairs),
+        // Whatever went on has allocated more.
+        work: if runs.is_one() { None } else { work::factor(&pairs) },
         units: work::units(&base.dump, &new.dump),
         account: Account::of(&base.dump, &new.dump),
         matched,

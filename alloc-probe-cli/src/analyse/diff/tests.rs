@@ -363,10 +363,11 @@ fn of_one_binary_a_call_is_where_it_is() {
     assert_eq!(pairs(&base, &new), ["-:  | 0", "-: 0 | ", "subsequence: 1 | 1"]);
     assert_eq!(pairs(&base, &base), ["exact: 0 | 0", "exact: 1 | 1"]);
     let same = "Both are runs of one binary, and allocated the same at every site.";
-    assert_eq!(diff(&base, &base).sameness(), Some(same));
-    assert_eq!(diff(&base, &new).sameness(), Some("Both are runs of one binary."));
+    assert_eq!(diff(&base, &base).sameness().as_deref(), Some(same));
+    assert_eq!(diff(&base, &new).sameness().as_deref(), Some("Both are runs of one binary."));
     let counts = runs(&[]);
-    assert_eq!(diff(&counts, &counts).sameness(), Some("Both are runs of one binary."), "no sites are known");
+    let of_counts = diff(&counts, &counts).sameness();
+    assert_eq!(of_counts.as_deref(), Some("Both are runs of one binary."), "no sites are known");
     let as_any = ["site: 1 | 1", "subsequence: 0 | 0"];
     let missing =
         MissingSymbols { image: "/lib/a.so".into(), reason: String::new(), hint: "", frames: 1, bytes: 1 };
@@ -559,4 +560,22 @@ fn merged_code_of_a_recursion_is_found_by_its_figures() {
     ];
     let new = [("a::x:1 < a::f:12 < a::main:3", 50, 777), ("a::y:1 < a::g:20 < a::f:10 < a::main:3", 1, 1)];
     assert_eq!(matched(&base, &new), ["exact: 0 | 0", "exact: 1 | 1"]);
+}
+
+#[test]
+fn two_moments_of_one_run_are_told() {
+    let at = |seconds: u64, blocks: u64| {
+        let mut profile = profile(&[("a::f:41 < a::main:3", blocks, 10 * blocks)]);
+        let process = &mut profile.dump.process;
+        (process.pid, process.start_unix_ns, process.duration_ns) = (7, 1, seconds * 1_000_000_000);
+        profile
+    };
+    let later = diff(&at(20, 100), &at(50, 300));
+    let same = "Both dumps are of one run: the new one was taken 30.0 s later.";
+    assert_eq!((later.sameness().as_deref(), later.work), (Some(same), None));
+    let earlier = diff(&at(50, 300), &at(20, 100)).sameness();
+    assert_eq!(earlier.as_deref(), Some("Both dumps are of one run: the new one was taken 30.0 s earlier."));
+    let mut other = at(50, 300);
+    other.dump.process.start_unix_ns = 2;
+    assert_eq!(diff(&at(20, 100), &other).sameness(), None);
 }

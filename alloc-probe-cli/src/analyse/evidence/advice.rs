@@ -7,6 +7,9 @@ pub(in crate::analyse) const RESERVED: &str = "Look at the resident memory, not 
                                                latter is limited (`ulimit -v`, `vm.overcommit_memory=2`), reserve what is \
                                                needed.";
 
+/// Where what is free can't be told from what C code uses.
+pub(in crate::analyse) const FROM_INSIDE: &str = "A dump that the process writes itself tells them apart (`ALLOC_PROBE_SIGNAL`, or at its end). What is free:";
+
 /// About free pages that stay resident; `has_spike` is whether it is known what left them behind.
 pub(in crate::analyse) fn retained(allocator: Allocator, has_spike: bool) -> String {
     let spike =

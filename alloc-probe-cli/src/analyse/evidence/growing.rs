@@ -9,6 +9,7 @@ use crate::analyse::evidence::ages::{Ages, LATE};
 use crate::profile::Profile;
 use crate::units;
 use alloc_probe_format::dump::{Dump, Figures, Mode};
+use std::cmp::Reverse;
 
 /// Shorter runs tell nothing: what they load is not there yet.
 const LEAST_NS: u64 = 100_000_000;
@@ -33,6 +34,66 @@ impl Confidence {
             Confidence::High => "high",
         }
     }
+}
+
+/// How fast a site grows, in bytes a second, and how sure that is.
+pub(in crate::analyse) type Rate = (Confidence, u64);
+
+/// Puts the surest first, and of those the fastest. Of all, the fastest is among the first so many, which are described:
+/// where most of it is must not be left out, however sure the others are.
+pub(in crate::analyse) fn surest_first<T>(found: &mut Vec<T>, described: usize, rate: impl Fn(&T) -> Rate) {
+    found.sort_by_key(|site| Reverse(rate(site)));
+    let fastest = (0..found.len()).rev().max_by_key(|site| rate(&found[*site]).1);
+    if let Some(fastest) = fastest.filter(|fastest| *fastest >= described && described > 0) {
+        let fastest = found.remove(fastest);
+        found.insert(described - 1, fastest);
+    }
+}
+
+/// What all of some sites grow a second, and how sure that is: `8.0 KiB a second (confidence: high for 1.0 KiB, low for
+/// 7.0 KiB)`. One that is sure says nothing of the others. How far off the whole is says nothing of its parts, so only the
+/// whole is written by `figure`.
+pub(in crate::analyse) fn together(rates: &[Rate], figure: impl Fn(u64) -> String) -> String {
+    let sum = |of: &dyn Fn(Confidence) -> bool| {
+        let rates = rates.iter().filter(|(confidence, _)| of(*confidence));
+        rates.map(|(_, rate)| *rate).fold(0, u64::saturating_add)
+    };
+    let mut by_confidence: Vec<Confidence> = rates.iter().map(|(confidence, _)| *confidence).collect();
+    by_confidence.sort_unstable();
+    by_confidence.dedup();
+    let confidence = match by_confidence[..] {
+        [only] => only.name().to_owned(),
+        _ => {
+            let part = |of: &Confidence| format!("{} for {}", of.name(), units::bytes(sum(&|it| it == *of)));
+            by_confidence.iter().rev().map(part).collect::<Vec<_>>().join(", ")
+        }
+    };
+    format!("{} a second (confidence: {confidence})", figure(sum(&|_| true)))
+}
+
+/// The same in short, of sites in the order of [`surest_first`], with the names of the surest and of the fastest.
+pub(in crate::analyse) fn short(
+    rates: &[Rate],
+    figure: impl Fn(u64) -> String,
+    name: impl Fn(usize) -> String,
+) -> String {
+    let at = |site: usize| format!("at {} (confidence: {})", name(site), rates[site].0.name());
+    if let [(_, rate)] = rates {
+        return format!("{} a second {}", figure(*rate), at(0));
+    }
+    let all = rates.iter().map(|(_, rate)| *rate).fold(0, u64::saturating_add);
+    let fastest = (0..rates.len()).rev().max_by_key(|site| rates[*site].1).unwrap_or(0);
+    let mut text = format!(
+        "{} a second at {}, {} of it {}",
+        figure(all),
+        units::plural(rates.len() as u64, "site"),
+        units::bytes(rates[0].1),
+        at(0)
+    );
+    if rates[fastest].1 > rates[0].1 {
+        text += &format!(", {} {}", units::bytes(rates[fastest].1), at(fastest));
+    }
+    text
 }
 
 /// Some sites of a run that grow.
@@ -89,6 +150,10 @@ impl<'a> Growth<'a> {
 }
 
 impl Growing {
+    pub(in crate::analyse) fn rate(&self) -> Rate {
+        (self.confidence, self.bytes_per_second)
+    }
+
     /// What speaks for it, with the place that the sites are named after.
     pub(in crate::analyse) fn describe(&self, place: &str) -> String {
         let percent = |share: f64| format!("{:.0}%", share * 100.0);
@@ -142,4 +207,45 @@ pub(in crate::analyse) fn per_mark(dump: &Dump, held: u64) -> Option<String> {
         units::count(mark.count),
         units::bytes(held / mark.count)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Confidence::{High, Low, Medium};
+
+    /// A slow site that is sure, others less so, and the fastest of them least.
+    fn rates() -> Vec<Rate> {
+        let mut rates = vec![(Low, 900), (Medium, 30), (High, 20), (Medium, 40), (High, 10)];
+        surest_first(&mut rates, 3, |rate| *rate);
+        rates
+    }
+
+    #[test]
+    fn the_fastest_is_described() {
+        assert_eq!(rates(), [(High, 20), (High, 10), (Low, 900), (Medium, 40), (Medium, 30)]);
+        let mut few = vec![(Low, 900), (High, 20)];
+        surest_first(&mut few, 3, |rate| *rate);
+        assert_eq!(few, [(High, 20), (Low, 900)]);
+    }
+
+    #[test]
+    fn what_one_site_grows_is_not_said_of_all() {
+        let figure = |rate: u64| format!("{rate} B ±1 B");
+        assert_eq!(
+            together(&rates(), figure),
+            "1000 B ±1 B a second (confidence: high for 30 B, medium for 70 B, low for 900 B)"
+        );
+        assert_eq!(together(&[(High, 2), (High, 1)], figure), "3 B ±1 B a second (confidence: high)");
+        let short = |rates: &[Rate]| short(rates, figure, |site| format!("`site {site}`"));
+        assert_eq!(
+            short(&rates()),
+            "1000 B ±1 B a second at 5 sites, 20 B of it at `site 0` (confidence: high), 900 B at `site 2` (confidence: low)"
+        );
+        assert_eq!(
+            short(&[(High, 2), (High, 1)]),
+            "3 B ±1 B a second at 2 sites, 2 B of it at `site 0` (confidence: high)"
+        );
+        assert_eq!(short(&[(Medium, 5)]), "5 B ±1 B a second at `site 0` (confidence: medium)");
+    }
 }

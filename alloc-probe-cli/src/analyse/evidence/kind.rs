@@ -30,6 +30,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether it is concluded from what sites have, so that of a run whose sites are not known nothing is.
+    pub const fn is_of_sites(self) -> bool {
+        matches!(self, Kind::CapacityKept | Kind::Lifetimes | Kind::MoreWork | Kind::Growth)
+    }
+
     /// The word for it in JSON.
     pub const fn name(self) -> &'static str {
         match self {

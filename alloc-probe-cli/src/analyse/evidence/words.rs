@@ -25,6 +25,28 @@ pub(in crate::analyse) fn heaviest(histogram: &Histogram) -> Option<(u8, u64)> {
     histogram.iter().copied().max_by(|a, b| weight(a).total_cmp(&weight(b)))
 }
 
+/// Of which size the holes are that hold most of what is free on pages that blocks hold, in a sentence.
+///
+/// A hole has at most a page's worth of that at its rims. What lies between is whole pages, which hold no block: so a hole
+/// of megabytes counts for no more than one of a page.
+pub(in crate::analyse) fn holes(holes: &Histogram, whose: &str) -> Option<String> {
+    let weight =
+        |&(bucket, count): &(u8, u64)| (1.5 * 2_f64.powi(i32::from(bucket))).min(PAGE) * count as f64;
+    let largest = holes.iter().max_by(|a, b| weight(a).total_cmp(&weight(b)))?;
+    let all: f64 = holes.iter().map(weight).sum();
+    let part = if weight(largest) * 2.0 >= all { "most" } else { "the largest part" };
+    let (size, count) = *largest;
+    let each = if count > 1 { " each" } else { "" };
+    Some(format!(
+        "{part} of {whose} is in {} of {}{each} between blocks",
+        units::plural(count, "hole"),
+        bucket(size)
+    ))
+}
+
+/// The bytes of a page.
+const PAGE: f64 = 4096.0;
+
 /// What a run's allocator is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::analyse) enum Allocator {
@@ -47,5 +69,30 @@ impl Allocator {
             () if name.contains("glibc") || is_gnu() => Allocator::Glibc,
             () => Allocator::Other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_large_hole_only_the_rims_are_on_pages_that_blocks_hold() {
+        let told = |buckets: Vec<(u8, u64)>| holes(&buckets.into(), "it");
+        let said = |text: &str| Some(text.to_owned());
+        // One of 8 MiB is pages that hold nothing.
+        assert_eq!(
+            told(vec![(6, 100), (9, 6_000), (23, 1)]),
+            said("most of it is in 6,000 holes of 512 to 1023 bytes each between blocks")
+        );
+        assert_eq!(
+            told(vec![(9, 6_000), (10, 4_000), (11, 1_200)]),
+            said("the largest part of it is in 4,000 holes of 1.0 KiB to 2.0 KiB each between blocks")
+        );
+        assert_eq!(
+            told(vec![(23, 1)]),
+            said("most of it is in 1 hole of 8.0 MiB to 16.0 MiB between blocks")
+        );
+        assert_eq!(told(vec![]), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::ending;
 use super::finding::{Finding, Kind};
 use super::run::Run;
-use crate::analyse::account::Account;
+use crate::analyse::account::{Account, is_free_known};
 use crate::analyse::evidence::growing::{LEAST_BLOCKS, floors};
 use crate::analyse::evidence::spike::Spike;
 use crate::units::{bytes, duration, plural};
@@ -123,8 +123,16 @@ fn parts(run: &Run<'_>, account: &Account) -> Vec<(i64, String)> {
             Some(_) => (sum(&["live blocks", "never touched", "swapped out"]), "is data in use".to_owned()),
             None => (sum(&["live blocks", "never touched"]), "is live data, at most".to_owned()),
         },
-        (sum(&["retained"]), format!("is memory that {name} keeps{spike}")),
-        (sum(&["fragmentation"]), "is free, on pages that blocks in use hold".to_owned()),
+        match is_free_known(dump) {
+            true => (sum(&["retained"]), format!("is memory that {name} keeps{spike}")),
+            false => (sum(&["retained"]), format!("is free memory that {name} keeps, or C code's")),
+        },
+        match is_free_known(dump) {
+            true => (sum(&["fragmentation"]), "is free, on pages that blocks in use hold".to_owned()),
+            false => {
+                (sum(&["fragmentation"]), "is free, or C code's, on pages that blocks in use hold".to_owned())
+            }
+        },
         (sum(&["rounding"]), format!("is what {name} adds to blocks")),
         (sum(&["C code"]), "is memory of C code".to_owned()),
         (sum(&["rounding and C"]), format!("is what {name} adds to blocks, and memory of C code")),
@@ -136,6 +144,7 @@ fn parts(run: &Run<'_>, account: &Account) -> Vec<(i64, String)> {
         (sum(&["heap, unknown"]), "of the heap could not be told".to_owned()),
         (sum(&["changed meanwhile"]), "changed while it was read".to_owned()),
         (sum(&["other mappings"]), "was mapped without the allocator".to_owned()),
+        (sum(&["without blocks"]), "is in mappings without blocks: free, C code's, or others'".to_owned()),
         (sum(&["reclaimable"]), "is given up, and the system's at need".to_owned()),
         (
             sum(&["code", "relocations", "static data", "executable", "libraries"]),

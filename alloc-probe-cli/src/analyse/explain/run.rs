@@ -72,6 +72,12 @@ impl<'a> Run<'a> {
         place::of_stack(self.profile, &self.sites.get(site).frames())
     }
 
+    /// The same of several sites, each told apart from the others.
+    pub(super) fn places(&self, sites: impl Iterator<Item = usize>) -> Vec<String> {
+        let stacks: Vec<_> = sites.map(|site| (self.profile, self.sites.get(site).frames())).collect();
+        place::told_apart(&stacks)
+    }
+
     /// The same in short: the function's name.
     pub(super) fn name(&self, site: usize) -> String {
         let frames: Vec<_> =

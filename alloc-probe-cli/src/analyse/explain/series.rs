@@ -60,13 +60,4 @@ impl Series {
         let key = named(profile, &site.frames());
         self.dumps.iter().map(|dump| dump.end_bytes.get(&key).copied().unwrap_or(0)).collect()
     }
-
-    /// Whether two dumps are of one run.
-    pub fn is_one_run(one: &Profile, other: &Profile) -> bool {
-        let of = |profile: &Profile| {
-            let process = &profile.dump.process;
-            (process.pid, process.start_unix_ns, process.executable.clone())
-        };
-        of(one) == of(other)
-    }
 }

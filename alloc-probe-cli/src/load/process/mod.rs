@@ -104,14 +104,12 @@ fn status_field(pid: u32, name: &str) -> Vec<u64> {
 fn memory(pid: u32, spool: &SpoolFile) -> (Memory, Vec<SitePages>) {
     let kib = |name| status_field(pid, name).first().copied().unwrap_or(0) << 10;
     let text = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let (rollup, status) = (text("smaps_rollup"), text("status"));
+    let status = text("status");
     let mut memory = Memory {
         rss_bytes: kib("VmRSS"),
         peak_rss_bytes: kib("VmHWM"),
         virtual_bytes: kib("VmSize"),
         swap_bytes: kib("VmSwap"),
-        pss_bytes: sum_of_fields(&rollup, &["Pss"]),
-        uss_bytes: sum_of_fields(&rollup, &["Private_Clean", "Private_Dirty"]),
         shmem_bytes: sum_of_fields(&status, &["RssShmem"]),
         page_table_bytes: kib("VmPTE"),
         threads: status_field(pid, "Threads").first().copied().unwrap_or(0),
@@ -129,6 +127,8 @@ fn memory(pid: u32, spool: &SpoolFile) -> (Memory, Vec<SitePages>) {
         memory.unknown.push("the system does not tell the mappings of the process".to_owned());
         return (memory, Vec::new());
     };
+    let (part, alone) = mappings::shares(&mappings);
+    (memory.pss_bytes, memory.uss_bytes) = (Some(part), Some(alone));
     memory.rss_bytes = mappings.iter().map(|mapping| mapping.resident).sum();
     memory.huge_bytes = mappings.iter().map(|mapping| mapping.huge).sum();
     memory.categories = mappings::categories(&mappings);

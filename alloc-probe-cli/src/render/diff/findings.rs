@@ -69,8 +69,11 @@ fn sites(
     let shown = stacks.headlines(&pairs);
     let columns = Columns::fit(shown.iter().flatten(), width.saturating_sub(BYTES + GAP));
     for (bytes, lines) in bytes.into_iter().zip(&shown) {
-        let change = Change { base: 0, new: bytes, is_bytes: true };
-        let mut text = if finding.in_both { change.new_text() } else { change.difference() };
+        let change = |new| Change { base: 0, new, is_bytes: true };
+        let mut text = match finding.part(bytes) {
+            Some(part) => change(part).new_text(),
+            None => change(bytes).difference(),
+        };
         for line in lines {
             write!(out, "{text:>BYTES$}{:GAP$}", "")?;
             columns.write(line, false, out)?;

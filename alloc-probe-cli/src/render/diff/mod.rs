@@ -127,7 +127,7 @@ fn matched(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     if let Some(sameness) = diff.sameness() {
-        words::sentence("", sameness, options.width, out)?;
+        words::sentence("", &sameness, options.width, out)?;
     }
     for caveat in &diff.caveats {
         words::sentence("  - ", caveat, options.width, out)?;

@@ -1,6 +1,7 @@
 //! The stack of a pair, as lines of functions and places: one text for what is the same in both builds.
 
 use super::view::{Options, View};
+use super::words;
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::diff::view::stack::{Stack, Step};
 use crate::analyse::fold;
@@ -73,9 +74,12 @@ impl<'a> Stacks<'a> {
     fn listed(&self, stack: &Stack, callers: usize) -> Vec<Line> {
         let mut lines = Vec::new();
         let mut next = 0;
-        for row in self.rows(&stack.steps, callers) {
+        let rows = self.rows(&stack.steps, callers);
+        // Named after one of its callers: that did not call what the innermost function called.
+        let between = &stack.steps[..rows.first().map_or(0, |row| *row)];
+        for row in rows {
             let mark = match row {
-                0 => "",
+                _ if next == 0 => "",
                 row if row > next => "← … ← ",
                 _ => "← ",
             };
@@ -83,13 +87,13 @@ impl<'a> Stacks<'a> {
             next = row + 1;
         }
         match (lines.first_mut(), &stack.called) {
-            (Some(first), Some(called)) => {
-                first.function += &format!(" → {}", self.line("", called).function)
+            (Some(first), called) => {
+                let called = between.iter().rev().chain(called).map(|step| self.line("", step).function);
+                first.function += &words::called(&called.collect::<Vec<_>>());
             }
             (None, _) => {
                 lines.push(Line { mark: "", function: "(no stack)".to_owned(), location: String::new() })
             }
-            _ => {}
         }
         lines
     }

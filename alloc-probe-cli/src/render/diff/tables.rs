@@ -56,7 +56,7 @@ pub(super) fn figures(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             let [base, new] = [(sides.0, known[0]), (sides.1, known[1])]
                 .map(|(side, is_known)| is_known.then(|| Change::of((side, side), is_bytes).base));
             let meaning = why_unknown(name);
-            line_row(&Line { name, meaning, base, new, is_bytes }, options.width, out)?;
+            line_row(&Line { name, meaning, base, new, is_bytes, is_other: false }, options.width, out)?;
             continue;
         }
         let change = Change::of(sides, is_bytes);
@@ -193,8 +193,8 @@ fn lines(lines: &[Line], whole: &Line, width: usize, out: &mut dyn Write) -> io:
 
 /// A line of an account. What a side can't tell is a question mark there.
 fn line_row(line: &Line, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    let &Line { name, meaning: remark, base, new, is_bytes } = line;
-    if let (Some(base), Some(new)) = (base, new) {
+    let &Line { name, meaning: remark, base, new, is_bytes, is_other } = line;
+    if let (Some(base), Some(new), false) = (base, new, is_other) {
         return row(name, Change { base, new, is_bytes }, remark, width, out);
     }
     let text = |side: Option<i64>| {

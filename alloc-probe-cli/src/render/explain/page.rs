@@ -1,18 +1,17 @@
 //! Why a process's memory is what it is, on one screen: the answer, what stands out, the account, and what others show.
 
-use crate::analyse::account::{Account, Line};
+use crate::analyse::account::{Account, Line, is_free_known};
 use crate::analyse::evidence::place;
 use crate::analyse::explain::Explanation;
 use crate::analyse::explain::finding::{Finding, Kind};
-use crate::analyse::fold;
 use crate::analyse::sites::{ShownSite, ShownSites};
 use crate::profile::{Frame, Profile};
+use crate::render::sites::{Row, headlines};
 use crate::render::{sentence, summary};
-use crate::source::names;
 use crate::source::paths::PathStyle;
 use crate::term::{style, text};
 use crate::units::{bytes, count, duration, plural};
-use alloc_probe_format::dump::{Ended, Mode};
+use alloc_probe_format::dump::{Dump, Ended, Mode};
 use alloc_probe_format::metric::Metric;
 use std::io::{self, Write};
 
@@ -107,7 +106,7 @@ fn findings(
     for finding in found.iter().take(whole) {
         writeln!(out)?;
         let strong = style::STRONG;
-        writeln!(out, "{strong}{}{strong:#}  {}", finding.kind.title(), size(finding))?;
+        writeln!(out, "{strong}{}{strong:#}  {}", finding.kind.title(), size(&profile.dump, finding))?;
         sentence::write("  ", &finding.sentence, options.width, out)?;
         let shown = if options.all { finding.evidence.len() } else { EVIDENCE };
         for evidence in finding.evidence.iter().take(shown) {
@@ -128,8 +127,9 @@ fn findings(
 }
 
 /// A finding's bytes, as far as they are memory.
-fn size(finding: &Finding) -> String {
+fn size(dump: &Dump, finding: &Finding) -> String {
     match finding.kind {
+        Kind::Retained if !is_free_known(dump) => format!("at most {}", bytes(finding.bytes)),
         Kind::TemporaryWork => format!("{} allocated", bytes(finding.bytes)),
         Kind::Reserved => format!("{}, not resident", bytes(finding.bytes)),
         _ => bytes(finding.bytes),
@@ -146,16 +146,15 @@ fn sites_of(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let listed = if options.all { finding.sites.len() } else { SITES };
-    for (site, figure) in finding.sites.iter().take(listed) {
-        let Some(site) = sites.iter().nth(*site) else { continue };
-        let frames: Vec<&Frame> = site.frames().iter().map(|id| fold::frame(profile, *id)).collect();
-        let named = fold::headline(&frames).map(|frame| frames[frame]);
-        let function = named.map_or("(no stack)".to_owned(), |frame| names::display_name(&frame.function));
-        let line = named.and_then(|frame| frame.line).map(|line| format!(":{line}")).unwrap_or_default();
-        let file = named.and_then(|frame| Some(paths.show(frame.file.as_deref()?, frame.source()?) + &line));
-        let room = options.width.saturating_sub(FIGURE + 4);
-        let text = at(&function, file.as_deref(), room);
-        writeln!(out, "{:>width$}  {text}", bytes(*figure), width = FIGURE + 2)?;
+    let listed_sites = || finding.sites.iter().take(listed);
+    let shown: Vec<ShownSite<'_>> = listed_sites().map(|(site, _)| sites.get(*site)).collect();
+    let room = options.width.saturating_sub(FIGURE + 4);
+    for ((_, figure), rows) in listed_sites().zip(headlines(profile, &shown, paths)) {
+        let mut figure = bytes(*figure);
+        for row in rows {
+            writeln!(out, "{figure:>width$}  {}", at(&row, room), width = FIGURE + 2)?;
+            figure.clear();
+        }
     }
     match finding.sites.len().saturating_sub(listed) {
         0 => Ok(()),
@@ -165,15 +164,25 @@ fn sites_of(
     }
 }
 
-/// A function and where it is, in so many columns: of both, the ends tell most, and of the place, it is the line.
-fn at(function: &str, place: Option<&str>, room: usize) -> String {
+/// A function and where it is, in so many columns: of both, the ends tell most, and of the place, it is the line. What the
+/// function called gives way to it.
+fn at(row: &Row, room: usize) -> String {
     const GAP: usize = 2;
-    let Some(place) = place else { return text::cut_start(function, room) };
-    let room = room.saturating_sub(GAP);
+    const ARROW: &str = " → ";
+    /// What was called is not worth less.
+    const LEAST: usize = 8;
+    let place = row.place.as_deref().unwrap_or_default();
+    let gap = if place.is_empty() { 0 } else { GAP };
+    let room = room.saturating_sub(gap + text::width(row.mark));
     let least = text::width(place).min(room * 2 / 5);
-    let function = text::cut_start(function, room - least);
+    let mut function = text::cut_start(&row.function, room - least);
+    let left = (room - least).saturating_sub(text::width(&function) + text::width(ARROW));
+    if let Some(called) = row.called.as_deref().filter(|called| text::width(called).min(LEAST) <= left) {
+        function += ARROW;
+        function += &text::cut_start(called, left);
+    }
     let place = text::cut_start(place, room - text::width(&function));
-    format!("{function}  {place}")
+    format!("{}{function}{:gap$}{place}", row.mark, "")
 }
 
 /// Where the most is live, whether or not anything is to be said of it; an empty line stands before that.
@@ -247,7 +256,9 @@ fn write_account(
         writeln!(out)?;
         let (read, at) = (duration(peak.time_ns), duration(dump.peak_time_ns));
         // It is read as the heap falls, and there may be a higher peak that fell too little for it.
-        match dump.peak_time_ns > 0 && read != at {
+        let live = dump.memory.at_peak.as_ref().map(|memory| bytes(memory.live_bytes));
+        let is_other = read != at || live.is_some_and(|live| live != bytes(dump.totals.peak_bytes));
+        match dump.peak_time_ns > 0 && is_other {
             true => writeln!(
                 out,
                 "{strong}Near the peak{strong:#}, after {read}; at the peak, after {at}, {} were live",
@@ -314,11 +325,30 @@ mod tests {
 
     #[test]
     fn where_a_function_is_keeps_its_line() {
+        let row = |function: &str, called: Option<&str>, place: Option<&str>| Row {
+            mark: "",
+            function: function.to_owned(),
+            called: called.map(str::to_owned),
+            place: place.map(str::to_owned),
+        };
+        let at = |function: &str, place: Option<&str>, room| at(&row(function, None, place), room);
         assert_eq!(at("a::f", Some("src/a.rs:31"), 20), "a::f  src/a.rs:31");
         assert_eq!(at("a::f", Some("/home/me/a/src/a.rs:31"), 20), "a::f  …a/src/a.rs:31");
         assert_eq!(at("a::long::function", Some("/home/me/src/a.rs:31"), 20), "…::function  ….rs:31");
         assert_eq!(at("a::function", None, 6), "…ction");
         assert_eq!(at("a::f", Some("a.rs:31"), 0), "  ");
+    }
+
+    #[test]
+    fn what_was_called_gives_way() {
+        let at = |called: &str, mark, room| {
+            let (function, place) = ("a::function".to_owned(), Some("a.rs:31".to_owned()));
+            at(&Row { mark, function, called: Some(called.to_owned()), place }, room)
+        };
+        assert_eq!(at("vec::push", "", 40), "a::function → vec::push  a.rs:31");
+        assert_eq!(at("some::long::function", "", 40), "a::function → …::long::function  a.rs:31");
+        assert_eq!(at("some::long::function", "", 22), "a::function  a.rs:31");
+        assert_eq!(at("f", "≠ ", 30), "≠ a::function → f  a.rs:31");
     }
 
     #[test]

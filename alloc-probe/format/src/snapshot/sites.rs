@@ -125,15 +125,50 @@ impl<'a, S: Spool> Sites<'a, S> {
 
 /// What the threads counted and no site has goes to the site without a stack: blocks from before stacks were
 /// recorded, and those for whose stack there was no space. So the sites always add up to the process.
+///
+/// Threads go on allocating between the moment when they are read and the one when the sites are. Whatever they freed
+/// meanwhile looks as if it was live and no site had it. No more can be live than was ever allocated without a site, and
+/// of that, the later reading of the sites has none too much.
 fn rest(process: &Figures, sum: &Figures) -> Figures {
+    let (total_bytes, total_blocks) = (
+        process.total_bytes.saturating_sub(sum.total_bytes),
+        process.total_blocks.saturating_sub(sum.total_blocks),
+    );
     Figures {
-        total_bytes: process.total_bytes.saturating_sub(sum.total_bytes),
-        total_blocks: process.total_blocks.saturating_sub(sum.total_blocks),
+        total_bytes,
+        total_blocks,
         peak_bytes: process.peak_bytes.saturating_sub(sum.peak_bytes),
         peak_blocks: process.peak_blocks.saturating_sub(sum.peak_blocks),
-        end_bytes: process.end_bytes.saturating_sub(sum.end_bytes),
-        end_blocks: process.end_blocks.saturating_sub(sum.end_blocks),
+        end_bytes: process.end_bytes.saturating_sub(sum.end_bytes).min(total_bytes),
+        end_blocks: process.end_blocks.saturating_sub(sum.end_blocks).min(total_blocks),
         realloc_calls: process.realloc_calls.saturating_sub(sum.realloc_calls),
         ..Figures::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(total_bytes: u64, total_blocks: u64, end_bytes: u64, end_blocks: u64) -> Figures {
+        Figures { total_bytes, total_blocks, end_bytes, end_blocks, ..Figures::default() }
+    }
+
+    #[test]
+    fn what_is_freed_while_sites_are_read_is_not_live_without_a_stack() {
+        let process = figures(1_000, 100, 500, 50);
+        assert_eq!(rest(&process, &figures(1_000, 100, 430, 50)), Figures::default());
+        assert_eq!(rest(&process, &figures(1_200, 120, 430, 48)), Figures::default(), "they went on");
+    }
+
+    #[test]
+    fn what_was_allocated_without_a_stack_is_all_there() {
+        let process = figures(1_000, 100, 500, 50);
+        assert_eq!(rest(&process, &figures(900, 90, 450, 45)), figures(100, 10, 50, 5));
+        assert_eq!(
+            rest(&process, &figures(990, 99, 450, 45)),
+            figures(10, 1, 10, 1),
+            "it freed others since"
+        );
     }
 }

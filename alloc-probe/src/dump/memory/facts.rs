@@ -38,6 +38,8 @@ impl Facts {
             memory.unknown.push("the system does not tell the process's mappings".to_owned());
         } else {
             sites = account(&mut memory, &mut mappings, may_lock);
+            let (part, alone) = mappings::shares(&mappings);
+            (memory.pss_bytes, memory.uss_bytes) = (Some(part), Some(alone));
             memory.rss_bytes = mappings.iter().map(|mapping| mapping.resident).sum();
             memory.huge_bytes = mappings.iter().map(|mapping| mapping.huge).sum();
             memory.categories = mappings::categories(&mappings);
@@ -72,15 +74,11 @@ fn status() -> Memory {
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0)
     };
-    let rollup = fs::read_to_string("/proc/self/smaps_rollup").ok();
-    let of_rollup = |names: &[&str]| sum_of_fields(rollup.as_ref()?, names);
     Memory {
         rss_bytes: field("VmRSS") << 10,
         peak_rss_bytes: field("VmHWM") << 10,
         virtual_bytes: field("VmSize") << 10,
         swap_bytes: field("VmSwap") << 10,
-        pss_bytes: of_rollup(&["Pss"]),
-        uss_bytes: of_rollup(&["Private_Clean", "Private_Dirty"]),
         shmem_bytes: sum_of_fields(&status, &["RssShmem"]),
         page_table_bytes: field("VmPTE") << 10,
         threads: field("Threads"),
@@ -255,6 +253,7 @@ mod tests {
         let Facts { memory, .. } = Facts::now(true);
         let sum: u64 = memory.categories.iter().map(|category| category.bytes).sum();
         assert_eq!(sum, memory.rss_bytes);
+        assert!(memory.uss_bytes <= memory.pss_bytes && memory.pss_bytes <= Some(memory.rss_bytes));
         assert!(memory.unknown.is_empty(), "{:?}", memory.unknown);
     }
 }

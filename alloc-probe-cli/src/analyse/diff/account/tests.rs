@@ -120,6 +120,10 @@ fn what_a_dump_can_not_tell_apart_is_one_line_and_says_why() {
         ]
     );
     assert_eq!(account.lines[1].difference(), None);
+    let difference = |name: &str| account.lines.iter().find(|line| line.name == name).unwrap().difference();
+    assert_eq!(difference("live blocks"), Some(400));
+    assert_eq!(difference("heap beyond them"), None, "of the other it is told apart");
+    assert!(account.main_differences().iter().all(|line| line.name != "heap beyond them"));
     for (side, resident) in [(0, 1000), (1, 2000)] {
         let of = |line: &Line| if side == 0 { line.base } else { line.new };
         assert_eq!(account.lines.iter().filter_map(of).sum::<i64>(), resident);
@@ -204,4 +208,18 @@ fn no_part_of_the_heap_is_less_than_nothing() {
     let beyond = account.lines.iter().find(|line| line.name == "heap beyond them").unwrap();
     assert_eq!(beyond.base, Some(0));
     assert_eq!(account.lines.iter().filter_map(|line| line.base).sum::<i64>(), 1000);
+}
+
+#[test]
+fn an_allocator_that_does_not_tell_its_arenas_has_some() {
+    let with = |arenas| {
+        let mut dump = fine();
+        dump.memory.allocator = Some(AllocatorFacts { arenas, ..AllocatorFacts::default() });
+        dump
+    };
+    let arenas = |base, new| {
+        let account = Account::of(&with(base), &with(new)).unwrap();
+        account.beside.iter().find(|line| line.name == "arenas").and_then(Line::difference)
+    };
+    assert_eq!((arenas(7, 5), arenas(7, 0), arenas(0, 7)), (Some(-2), None, None));
 }

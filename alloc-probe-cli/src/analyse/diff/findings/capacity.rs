@@ -47,10 +47,9 @@ fn finding(
 ) -> Finding {
     let (profile, side) = runs.larger(bytes);
     let of_side = |pair: usize| if bytes < 0 { &sides[pair].0 } else { &sides[pair].1 };
-    let mut evidence: Vec<String> = sites
-        .iter()
-        .take(2)
-        .map(|(pair, _)| of_side(*pair).sentence(profile, &place::of_pair(runs, &runs.pairs[*pair])))
+    let described = || sites.iter().take(2).map(|(pair, _)| *pair);
+    let mut evidence: Vec<String> = (described().zip(place::of_pairs(runs, described())))
+        .map(|(pair, place)| of_side(pair).sentence(profile, &place))
         .collect();
     let untouched: u64 = sites.iter().map(|(pair, _)| of_side(*pair).untouched_bytes).sum();
     if untouched > 0 {

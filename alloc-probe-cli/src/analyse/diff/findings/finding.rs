@@ -22,3 +22,32 @@ pub struct Finding {
     /// What to do about it, in a sentence.
     pub advice: String,
 }
+
+impl Finding {
+    /// What a site's bytes are, where they are no difference, but a part of what one run has: the spike that left pages behind
+    /// may have been in both.
+    pub fn part(&self, bytes: i64) -> Option<i64> {
+        match self.kind {
+            Kind::Retained => Some(bytes.saturating_abs()),
+            _ => self.in_both.then_some(bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_spike_are_no_differences() {
+        let part = |kind, in_both, bytes| {
+            let (sentence, advice) = (String::new(), String::new());
+            let finding = Finding { kind, sentence, bytes, in_both, evidence: vec![], sites: vec![], advice };
+            finding.part(bytes)
+        };
+        assert_eq!(part(Kind::Retained, false, 7), Some(7));
+        assert_eq!(part(Kind::Retained, false, -7), Some(7), "of the base");
+        assert_eq!(part(Kind::Fragmentation, false, -7), None);
+        assert_eq!(part(Kind::Fragmentation, true, 7), Some(7));
+    }
+}

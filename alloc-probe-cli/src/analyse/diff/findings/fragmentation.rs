@@ -7,10 +7,10 @@ use super::words::both;
 use crate::analyse::account::unknown::moved;
 use crate::analyse::diff::pair::Pair;
 use crate::analyse::evidence::advice;
-use crate::analyse::evidence::words::{Allocator, bucket, heaviest, size};
+use crate::analyse::evidence::words::{Allocator, holes, size};
 use crate::analyse::signed::signed;
 use crate::profile::Profile;
-use crate::units::{bytes, count, plural};
+use crate::units::{bytes, count};
 
 /// Sites that are named for holding the pages.
 const NAMED: usize = 2;
@@ -30,13 +30,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let (profile, side) = runs.larger(whole);
     let Some(heap) = &profile.dump.memory.heap else { return Vec::new() };
     let mut evidence = vec![format!("free bytes on pages that hold a block in use: {}", both((base, new)))];
-    if let Some((size, holes)) = heaviest(&heap.holes) {
-        evidence.push(format!(
-            "most of {side}'s is in {} of {} each between blocks",
-            plural(holes, "hole"),
-            bucket(size)
-        ));
-    }
+    evidence.extend(holes(&heap.holes, &format!("{side}'s")));
     let mut sites: Vec<(usize, i64)> = match in_both {
         false => runs.by_pair(|site| site.pages.fragmented_bytes),
         true => {
@@ -47,8 +41,9 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
         }
     };
     sites.retain(|(_, bytes)| bytes.signum() == whole.signum());
-    for (pair, _) in sites.iter().take(NAMED) {
-        evidence.extend(holders(runs, &runs.pairs[*pair], whole));
+    let named = || sites.iter().take(NAMED).map(|(pair, _)| *pair);
+    for (pair, place) in named().zip(place::of_pairs(runs, named())) {
+        evidence.extend(holders(runs, &runs.pairs[pair], &place, whole));
     }
     let live = profile.dump.totals.end_bytes;
     evidence.push(format!("{} are live in {side}", bytes(live)));
@@ -56,8 +51,9 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     vec![Finding {
         kind: Kind::Fragmentation,
         sentence: format!(
-            "{}{more} of {of} resident memory is free, but on pages that blocks in use hold.",
-            size(whole)
+            "{}{more} of {of} resident memory is free{}, but on pages that blocks in use hold.",
+            size(whole),
+            if runs.is_free_known() { "" } else { ", or C code's" }
         ),
         bytes: whole,
         in_both,
@@ -68,7 +64,7 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
 }
 
 /// Which blocks of a pair hold the pages.
-fn holders(runs: &Runs<'_>, pair: &Pair, difference: i64) -> Option<String> {
+fn holders(runs: &Runs<'_>, pair: &Pair, place: &str, difference: i64) -> Option<String> {
     let (mut blocks, mut live, mut free) = (0_u64, 0_u64, 0_u64);
     let mut add = |site: &crate::profile::Site| {
         blocks = blocks.saturating_add(site.figures.end_blocks);
@@ -82,10 +78,9 @@ fn holders(runs: &Runs<'_>, pair: &Pair, difference: i64) -> Option<String> {
     }
     let mean = live.checked_div(blocks)?;
     Some(format!(
-        "{} live blocks of {} in the mean, from {}, keep {} of free memory around them",
+        "{} live blocks of {} in the mean, from {place}, keep {} of free memory around them",
         count(blocks),
         bytes(mean),
-        place::of_pair(runs, pair),
         bytes(free)
     ))
 }

@@ -8,7 +8,7 @@ use super::place;
 use super::runs::{Runs, largest_first};
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::evidence::activity::Activity;
-use crate::analyse::evidence::growing::{ADVICE, Growing, Growth, per_mark};
+use crate::analyse::evidence::growing::{ADVICE, Growing, Growth, Rate, per_mark, together};
 use crate::analyse::signed::signed;
 use crate::profile::Profile;
 use crate::units;
@@ -47,11 +47,12 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     });
     let sites = largest_first(sites.collect());
 
-    let (_, largest) = &found[0];
+    let rates: Vec<Rate> = found.iter().map(|(_, growing)| growing.rate()).collect();
     let rate = found.iter().map(|(_, growing)| growing.bytes_per_second).fold(0, u64::saturating_add);
-    let mut evidence: Vec<String> = (found.iter().take(DESCRIBED))
-        .map(|(pair, growing)| growing.describe(&place::of_pair(runs, &runs.pairs[*pair])))
-        .collect();
+    let described = || found.iter().take(DESCRIBED);
+    let places = place::of_pairs(runs, described().map(|(pair, _)| *pair));
+    let mut evidence: Vec<String> =
+        described().zip(&places).map(|((_, growing), place)| growing.describe(place)).collect();
     evidence.push(format!(
         "in the {} in which the run allocated, that is {} a second",
         units::duration(activity.active_ns()),
@@ -69,11 +70,10 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     vec![Finding {
         kind: Kind::Growth,
         sentence: format!(
-            "{} at {} grow without end, {} a second (confidence: {}).",
+            "{} at {} grow without end, {}.",
             units::bytes(held),
             units::plural(found.len() as u64, "site"),
-            units::bytes(rate),
-            largest.confidence.name()
+            together(&rates, units::bytes)
         ),
         bytes: sites.iter().map(|(_, bytes)| bytes).sum(),
         in_both,
@@ -221,6 +221,15 @@ mod tests {
             }),
             None
         );
+    }
+
+    #[test]
+    fn a_base_that_was_counted_is_not_said_to_keep_nothing() {
+        let new = profile(run(1_000), vec![("app::remember:7 < app::main:3", leak())]);
+        let mut base = profile(run(1_000), vec![]);
+        assert_eq!(found(super::super::findings, &base, &new).len(), 1);
+        base.dump.mode = Mode::Count;
+        assert!(found(super::super::findings, &base, &new).is_empty());
     }
 
     #[test]

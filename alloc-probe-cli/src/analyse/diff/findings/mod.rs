@@ -26,6 +26,8 @@ mod tests;
 mod threads;
 mod words;
 
+use crate::profile::Profile;
+use alloc_probe_format::dump::Mode;
 use finding::Finding;
 use runs::Runs;
 use std::cmp::Reverse;
@@ -49,6 +51,11 @@ const FINDERS: &[Finder] = &[
 /// Everything that can be said: first what the runs differ by, then what both have, each the largest first.
 pub(super) fn findings(runs: &Runs<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = FINDERS.iter().flat_map(|find| find(runs)).collect();
+    // Of a run that was only counted, no sites are known: that it had nothing at them must not be said.
+    let knows_sites = |profile: &Profile| matches!(profile.dump.mode, Mode::Full | Mode::Sample);
+    if knows_sites(runs.base) != knows_sites(runs.new) {
+        findings.retain(|finding| !finding.kind.is_of_sites());
+    }
     findings.sort_by_key(|finding| (finding.in_both, Reverse(finding.bytes.unsigned_abs())));
     findings
 }

@@ -25,6 +25,10 @@ const DESCRIBED: usize = 5;
 /// What one run did more of.
 pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     let mut findings = panicked::find(runs);
+    // A process that goes on allocates: between two moments of it, more work is no cause but the time.
+    if runs.is_one() {
+        return findings;
+    }
     let mut explained: Vec<usize> =
         findings.iter().flat_map(|finding| finding.sites.iter().map(|(pair, _)| *pair)).collect();
     explained.sort_unstable();
@@ -141,12 +145,12 @@ fn some_sites(runs: &Runs<'_>, more: bool, pairs: &[usize]) -> Option<Finding> {
     if bytes.abs() < runs.notable_bytes() || !is_worth_it {
         return None;
     }
-    let describe = |(pair, bytes): &(usize, i64)| {
-        let pair = &runs.pairs[*pair];
-        let (base, new) = pair.of(Metric::TotalBlocks);
+    let described = || measure.parts.iter().take(DESCRIBED);
+    let places = place::of_pairs(runs, described().map(|(pair, _)| *pair));
+    let describe = |((pair, bytes), place): (&(usize, i64), &String)| {
+        let (base, new) = runs.pairs[*pair].of(Metric::TotalBlocks);
         format!(
-            "{}: {}, {} in the base; {} {}",
-            place::of_pair(runs, pair),
+            "{place}: {}, {} in the base; {} {}",
             units::plural(new, "block"),
             units::count(base),
             units::bytes(bytes.unsigned_abs()),
@@ -164,7 +168,7 @@ fn some_sites(runs: &Runs<'_>, more: bool, pairs: &[usize]) -> Option<Finding> {
         ),
         bytes,
         in_both: false,
-        evidence: measure.parts.iter().take(DESCRIBED).map(describe).collect(),
+        evidence: described().zip(&places).map(describe).collect(),
         sites: measure.parts,
         advice: "See whether both runs had the same input; if they had, a loop there runs more often in one of them."
             .to_owned(),
@@ -253,6 +257,18 @@ mod tests {
             findings[0].sentence.ends_with("2.9 MiB more in all, while what is live hardly differs."),
             "{findings:?}"
         );
+    }
+
+    #[test]
+    fn that_a_run_went_on_is_no_finding() {
+        let mut base = counts(&[(1_000, 1_000), (2_000, 0), (300, 100)]);
+        let mut new = counts(&[(3_000, 3_000), (6_000, 0), (900, 300)]);
+        for profile in [&mut base, &mut new] {
+            (profile.dump.process.pid, profile.dump.process.start_unix_ns) = (7, 1_000);
+        }
+        assert!(found(find, &base, &new).is_empty());
+        new.dump.process.start_unix_ns = 2_000;
+        assert_eq!(found(find, &base, &new).len(), 1, "another run with the same number");
     }
 
     #[test]

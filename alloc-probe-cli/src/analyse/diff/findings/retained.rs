@@ -6,6 +6,7 @@ use super::words::both;
 use crate::analyse::evidence::advice;
 use crate::analyse::evidence::spike::Spike;
 use crate::analyse::evidence::words::{Allocator, size};
+use crate::analyse::sampling;
 use crate::analyse::signed::signed;
 use crate::profile::{Profile, Site};
 use crate::units;
@@ -44,6 +45,19 @@ pub(super) fn find(runs: &Runs<'_>) -> Vec<Finding> {
     vec![Finding {
         kind: Kind::Retained,
         sentence: match in_both {
+            _ if !runs.is_free_known() => format!(
+                "{} {}{} of resident heap pages that hold no block: free memory that was not given back, or memory \
+                 that C code or the allocator itself uses.",
+                if in_both {
+                    "Both runs have"
+                } else if bytes < 0 {
+                    "The base has"
+                } else {
+                    "The new run has"
+                },
+                size(bytes),
+                if in_both { "" } else { " more" }
+            ),
             false => format!(
                 "The allocator of {side} keeps {} more of free pages resident, which nothing uses.",
                 size(bytes)
@@ -70,6 +84,8 @@ fn spike_sites(runs: &Runs<'_>, difference: i64) -> Vec<(usize, i64)> {
     });
     let mut parts = largest_first(parts.enumerate().collect());
     let whole: i64 = parts.iter().map(|(_, bytes)| bytes.abs()).sum();
-    parts.retain(|(_, bytes)| bytes.abs() >= whole / LISTED);
+    let told = sampling::told_bytes(&if difference < 0 { runs.base } else { runs.new }.dump);
+    let least = (whole / LISTED).max(signed(told)).max(1);
+    parts.retain(|(_, bytes)| bytes.abs() >= least);
     parts
 }

@@ -1,5 +1,6 @@
 //! What findings are made from: two runs with their pairs, and what is worth to be said of them.
 
+use crate::analyse::account::is_free_known;
 use crate::analyse::diff::key::Functions;
 use crate::analyse::diff::pair::{Pair, Sites};
 use crate::analyse::signed::signed;
@@ -22,7 +23,24 @@ const LEAST_SHARE: f64 = 0.02;
 /// What both runs have is large from this part of the resident memory on.
 const LARGE_PART: i64 = 4;
 
+/// The program's own resident memory; 0 where it is not known. A recording of millions of stacks takes many times as much, and
+/// next to that, nothing would be worth to be said.
+fn own_bytes(profile: &Profile) -> u64 {
+    profile.dump.memory.rss_bytes.saturating_sub(profile.dump.probe.resident_bytes)
+}
+
 impl<'a> Runs<'a> {
+    /// Whether what holds no block is known to be free in both.
+    pub(super) fn is_free_known(&self) -> bool {
+        [self.base, self.new].iter().all(|profile| is_free_known(&profile.dump))
+    }
+
+    /// Whether both are moments of one run, and not two runs.
+    pub(in crate::analyse::diff) fn is_one(&self) -> bool {
+        // A file that doesn't tell when its process began says nothing of which it was.
+        self.base.dump.process.start_unix_ns > 0 && self.base.is_same_run(self.new)
+    }
+
     /// The run that has more of something, by the sign of the difference, with its name.
     pub(super) fn larger(&self, difference: i64) -> (&'a Profile, &'static str) {
         if difference < 0 { (self.base, "the base") } else { (self.new, "the new run") }
@@ -31,7 +49,7 @@ impl<'a> Runs<'a> {
     /// From how many bytes on something is worth a finding: 256 KiB, and 2% of the larger run's resident memory (of its
     /// peak of live bytes, where the resident memory is not known).
     pub(in crate::analyse::diff) fn notable_bytes(&self) -> i64 {
-        let size = |profile: &Profile| match profile.dump.memory.rss_bytes {
+        let size = |profile: &Profile| match own_bytes(profile) {
             0 => profile.dump.totals.peak_bytes,
             resident => resident,
         };
@@ -42,7 +60,7 @@ impl<'a> Runs<'a> {
     /// From how many bytes on it's worth to be said that both runs have as much of something, where that is no property
     /// of a site that could be changed: a quarter of the larger run's resident memory.
     pub(in crate::analyse::diff) fn large_bytes(&self) -> i64 {
-        let resident = |profile: &Profile| signed(profile.dump.memory.rss_bytes);
+        let resident = |profile: &Profile| signed(own_bytes(profile));
         (resident(self.base).max(resident(self.new)) / LARGE_PART).max(signed(LEAST_BYTES))
     }
 

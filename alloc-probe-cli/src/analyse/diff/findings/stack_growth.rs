@@ -92,7 +92,8 @@ fn finding(runs: &Runs<'_>, pools: &[(&Pool<'_>, i64)], bytes: i64) -> Finding {
         bytes,
         in_both: false,
         evidence,
-        sites: site.map(|pair| (pair, bytes)).into_iter().collect(),
+        // Of the thread that this is the stack of, and not of the others.
+        sites: site.zip(depths).map(|(pair, depths)| (pair, of_deepest(&depths))).into_iter().collect(),
         advice: match reason {
             Some(Reason::MoreCalls) => {
                 "See why the recursion goes deeper; a loop with a stack of its own in the heap takes far less."
@@ -104,6 +105,11 @@ fn finding(runs: &Runs<'_>, pools: &[(&Pool<'_>, i64)], bytes: i64) -> Finding {
         }
         .to_owned(),
     }
+}
+
+/// How much deeper the stack of the thread is that a finding describes.
+fn of_deepest((base, new): &(Depth<'_>, Depth<'_>)) -> i64 {
+    signed(new.touched) - signed(base.touched)
 }
 
 fn describe(pool: &Pool<'_>) -> String {
@@ -308,6 +314,26 @@ mod tests {
     /// A recursion of so many calls.
     fn recursion(calls: usize) -> String {
         format!("app::leaf:5 < {}app::main:3", "app::walk:9 < ".repeat(calls))
+    }
+
+    #[test]
+    fn a_site_has_the_stack_of_its_own_thread() {
+        let with_others = |bytes: u64, of_others: u64| {
+            let mut profile = deep(bytes, &recursion(62));
+            let walker = profile.dump.threads[0].clone();
+            profile.dump.threads.push(Thread {
+                name: "other".to_owned(),
+                tid: Some(6),
+                stack_bytes: of_others,
+                deepest_bytes: 0,
+                ..walker
+            });
+            profile.deepest.push(Deepest::default());
+            profile
+        };
+        let findings = found(find, &with_others(1 << 20, 1 << 20), &with_others(4 << 20, 2 << 20));
+        let [finding] = &findings[..] else { panic!("{findings:?}") };
+        assert_eq!((finding.bytes, &finding.sites[..]), (4 << 20, &[(0, 3 << 20)][..]));
     }
 
     #[test]

@@ -111,10 +111,26 @@ fn what_is_small_is_not_said() {
 }
 
 #[test]
+fn what_the_recording_takes_makes_nothing_small() {
+    let (mut base, mut new) = (run(), run());
+    for profile in [&mut base, &mut new] {
+        profile.dump.memory.rss_bytes = 600 * MIB;
+        profile.dump.probe.resident_bytes = 580 * MIB;
+    }
+    heap(&mut new).retained_bytes = 2 * MIB;
+    assert_eq!(only(found(&base, &new)).kind, Kind::Retained);
+}
+
+#[test]
 fn retained_memory_has_its_spike() {
     let mut new = run();
-    *heap(&mut new) =
-        Heap { live_bytes: 10 * MIB, retained_bytes: 48 * MIB, resident_bytes: 58 * MIB, ..Heap::default() };
+    *heap(&mut new) = Heap {
+        basis: HeapBasis::Chunks,
+        live_bytes: 10 * MIB,
+        retained_bytes: 48 * MIB,
+        resident_bytes: 58 * MIB,
+        ..Heap::default()
+    };
     new.dump.memory.allocator = Some(AllocatorFacts {
         name: "glibc 2.36".to_owned(),
         trimmed_bytes: Some(47 * MIB),
@@ -157,6 +173,17 @@ fn retained_memory_has_its_spike() {
     let finding = only(found(&new, &base));
     assert_eq!((finding.bytes, finding.sites), (-48 * MIB as i64, vec![(1, -50 * MIB as i64)]));
     assert!(finding.sentence.starts_with("The allocator of the base keeps 48.0 MiB"), "{}", finding.sentence);
+}
+
+#[test]
+fn what_may_be_of_c_code_is_not_called_free() {
+    let mut new = run();
+    *heap(&mut new) = Heap { basis: HeapBasis::Pages, retained_bytes: 48 * MIB, ..Heap::default() };
+    assert_eq!(
+        only(found(&run(), &new)).sentence,
+        "The new run has 48.0 MiB more of resident heap pages that hold no block: free memory that was not given back, or \
+         memory that C code or the allocator itself uses."
+    );
 }
 
 #[test]

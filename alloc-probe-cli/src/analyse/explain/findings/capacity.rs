@@ -19,8 +19,9 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     if all < run.large_bytes() {
         return Vec::new();
     }
-    let mut evidence: Vec<String> = (sites.iter().take(DESCRIBED))
-        .map(|(site, _)| grown[*site].sentence(run.profile, &run.place(*site)))
+    let described = || sites.iter().take(DESCRIBED).map(|(site, _)| *site);
+    let mut evidence: Vec<String> = (described().zip(run.places(described())))
+        .map(|(site, place)| grown[site].sentence(run.profile, &place))
         .collect();
     let untouched: u64 = sites.iter().map(|(site, _)| grown[*site].untouched_bytes).sum();
     if untouched > 0 {

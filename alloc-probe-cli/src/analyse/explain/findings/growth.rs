@@ -2,12 +2,11 @@
 //! how fast they grow, and not by how large they are.
 
 use super::growth_between;
-use crate::analyse::evidence::growing::{ADVICE, Confidence, Growing, per_mark};
+use crate::analyse::evidence::growing::{ADVICE, Growing, Rate, per_mark, short, surest_first, together};
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::Run;
 use crate::units::{bytes, duration, plural};
 use alloc_probe_format::dump::Ended;
-use std::cmp::Reverse;
 
 /// What is smaller than this, all sites taken together, is not spoken of.
 const LEAST_BYTES: u64 = 64 << 10;
@@ -21,21 +20,17 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     }
     let Some(growth) = &run.growth else { return Vec::new() };
     let mut found: Vec<&(usize, Growing)> = run.growing.iter().collect();
-    found.sort_by_key(|(_, growing)| Reverse((growing.confidence, growing.bytes_per_second)));
+    surest_first(&mut found, DESCRIBED, |(_, growing)| growing.rate());
     let held = found.iter().map(|(_, growing)| growing.grown_bytes).fold(0, u64::saturating_add);
     if held < LEAST_BYTES {
         return Vec::new();
     }
-    let rate = |confidence: Option<Confidence>| {
-        let of =
-            found.iter().filter(|(_, growing)| confidence.is_none_or(|least| growing.confidence >= least));
-        of.map(|(_, growing)| growing.bytes_per_second).fold(0, u64::saturating_add)
-    };
-    let (first, surest) = found[0];
-    let mut evidence: Vec<String> = (found.iter().take(DESCRIBED))
-        .map(|(site, growing)| {
-            let place = run.place(*site);
-            format!("{}; {} a second", growing.describe(&place), bytes(growing.bytes_per_second))
+    let rates: Vec<Rate> = found.iter().map(|(_, growing)| growing.rate()).collect();
+    let described = || found.iter().take(DESCRIBED);
+    let places = run.places(described().map(|(site, _)| *site));
+    let mut evidence: Vec<String> = (described().zip(&places))
+        .map(|((_, growing), place)| {
+            format!("{}; {} a second", growing.describe(place), bytes(growing.bytes_per_second))
         })
         .collect();
     evidence.push(format!(
@@ -46,16 +41,15 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     if run.profile.dump.process.ended == Ended::Exit {
         evidence.push("a program that loads something during all of its run looks the same".to_owned());
     }
-    let confidence = surest.confidence.name();
     vec![Finding {
         kind: Kind::Growth,
         bytes: held,
-        short: format!("{} a second at {} (confidence: {confidence})", bytes(rate(None)), run.name(*first)),
+        short: short(&rates, bytes, |site| run.name(found[site].0)),
         sentence: format!(
-            "{} at {} grow without end, {} a second (confidence: {confidence}).",
+            "{} at {} grow without end, {}.",
             bytes(held),
             plural(found.len() as u64, "site"),
-            bytes(rate(None))
+            together(&rates, bytes)
         ),
         evidence,
         sites: found.iter().map(|(site, growing)| (*site, growing.grown_bytes)).collect(),

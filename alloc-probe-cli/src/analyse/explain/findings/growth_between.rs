@@ -1,13 +1,12 @@
 //! Growth from dump to dump of one run, which is surer than what the ages of one dump's blocks say.
 
-use crate::analyse::evidence::growing::{ADVICE, Confidence};
+use crate::analyse::evidence::growing::{ADVICE, Confidence, Rate, short, surest_first, together};
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::Run;
 use crate::analyse::explain::series::Series;
 use crate::analyse::sampling;
 use crate::units::{bytes, duration, plural};
 use alloc_probe_format::metric::Metric;
-use std::cmp::Reverse;
 
 /// What is smaller than this is not spoken of.
 const LEAST_BYTES: u64 = 64 << 10;
@@ -73,19 +72,22 @@ pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
     let all = found.iter().map(Steps::grown).fold(0, u64::saturating_add);
     // What is a hundredth of it is noise.
     found.retain(|steps| steps.grown() >= all / 100);
-    found.sort_by_key(|steps| Reverse((steps.confidence, steps.grown())));
+    surest_first(&mut found, DESCRIBED, |steps| (steps.confidence, steps.grown()));
     let all = found.iter().map(Steps::grown).fold(0, u64::saturating_add);
-    let first = found.first().filter(|_| all >= LEAST_BYTES)?;
+    if all < LEAST_BYTES {
+        return None;
+    }
     let error = mean.map(|mean| found.iter().map(|steps| steps.variance(mean)).sum::<f64>().sqrt());
     let is_rough = error.is_some_and(|error| error * 10.0 > all as f64);
     let time = times.last()?.saturating_sub(times[0]);
     let rate = |grown: u64| (grown as f64 / (time.max(1) as f64 / 1e9)) as u64;
-    let mut evidence: Vec<String> = (found.iter().take(DESCRIBED))
-        .map(|steps| {
+    let described = || found.iter().take(DESCRIBED);
+    let places = run.places(described().map(|steps| steps.site));
+    let mut evidence: Vec<String> = (described().zip(&places))
+        .map(|(steps, place)| {
             let held: Vec<String> = steps.held.iter().map(|held| bytes(*held)).collect();
             format!(
-                "{}: {}, {} a second (confidence: {})",
-                run.place(steps.site),
+                "{place}: {}, {} a second (confidence: {})",
                 held.join(" → "),
                 bytes(rate(steps.grown())),
                 steps.confidence.name()
@@ -98,8 +100,9 @@ pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
     live.push(run.profile.dump.totals.end_bytes);
     let live: Vec<String> = live.into_iter().map(bytes).collect();
     evidence.push(format!("of the whole process, which is counted, {} were live", live.join(" → ")));
-    let confidence =
-        if is_rough { first.confidence.min(Confidence::Medium) } else { first.confidence }.name();
+    let sure =
+        |confidence: Confidence| if is_rough { confidence.min(Confidence::Medium) } else { confidence };
+    let rates: Vec<Rate> = found.iter().map(|steps| (sure(steps.confidence), rate(steps.grown()))).collect();
     let or_so = |figure: u64| {
         let error = error.map(|error| format!(" ±{}", bytes((figure as f64 * error / all as f64) as u64)));
         bytes(figure) + &error.unwrap_or_default()
@@ -107,16 +110,12 @@ pub(super) fn find(run: &Run<'_>, series: &Series) -> Option<Finding> {
     Some(Finding {
         kind: Kind::Growth,
         bytes: all,
-        short: format!(
-            "{} a second at {} (confidence: {confidence})",
-            or_so(rate(all)),
-            run.name(first.site)
-        ),
+        short: short(&rates, or_so, |site| run.name(found[site].site)),
         sentence: format!(
-            "{} at {} grew from each dump to the next, {} a second (confidence: {confidence}).",
+            "{} at {} grew from each dump to the next, {}.",
             or_so(all),
             plural(found.len() as u64, "site"),
-            or_so(rate(all))
+            together(&rates, or_so)
         ),
         evidence,
         sites: found.iter().map(|steps| (steps.site, steps.grown())).collect(),

@@ -1,10 +1,12 @@
 //! *Retained, not used*: resident pages that hold nothing, and that the allocator has not given back.
 
+use crate::analyse::account::is_free_known;
 use crate::analyse::evidence::advice;
 use crate::analyse::evidence::spike::Spike;
 use crate::analyse::evidence::words::Allocator;
 use crate::analyse::explain::finding::{Finding, Kind};
 use crate::analyse::explain::run::{Run, largest_first};
+use crate::analyse::sampling;
 use crate::units::{bytes, duration};
 use alloc_probe_format::dump::TimelineSample;
 use alloc_probe_format::metric::Metric;
@@ -44,17 +46,37 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
         }
         None => String::new(),
     };
+    let advice = advice::retained(allocator, spike.is_some());
+    let (short, sentence, advice) = match is_free_known(&run.profile.dump) {
+        true => (
+            format!("{} that {name} keeps{since}", bytes(retained)),
+            format!(
+                "{} of free pages are resident, which nothing uses: {name} has not given them back{since}.",
+                bytes(retained)
+            ),
+            advice,
+        ),
+        false => (
+            format!("at most {} that {name} keeps", bytes(retained)),
+            format!(
+                "{} of the heap's resident pages hold no block: free memory that {name} has not given back, or memory \
+                 that C code or {name} itself uses.",
+                bytes(retained)
+            ),
+            match allocator {
+                Allocator::Other => advice,
+                _ => format!("{} {advice}", advice::FROM_INSIDE),
+            },
+        ),
+    };
     vec![Finding {
         kind: Kind::Retained,
         bytes: retained,
-        short: format!("{} that {name} keeps{since}", bytes(retained)),
-        sentence: format!(
-            "{} of free pages are resident, which nothing uses: {name} has not given them back{since}.",
-            bytes(retained)
-        ),
+        short,
+        sentence,
         evidence,
         sites: if spike.is_some() { spike_sites(run) } else { Vec::new() },
-        advice: advice::retained(allocator, spike.is_some()),
+        advice,
     }]
 }
 
@@ -148,7 +170,8 @@ fn spike_sites(run: &Run<'_>) -> Vec<(usize, u64)> {
         run.sites.iter().map(|site| site.of(Metric::PeakBytes).saturating_sub(site.of(Metric::EndBytes)));
     let mut parts = largest_first(over.enumerate().collect());
     let whole: u64 = parts.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
-    parts.retain(|(_, bytes)| *bytes > 0 && *bytes >= whole / LISTED);
+    let least = sampling::told_bytes(&run.profile.dump).max(whole / LISTED).max(1);
+    parts.retain(|(_, bytes)| *bytes >= least);
     parts
 }
 
@@ -158,7 +181,8 @@ mod tests {
     use crate::analyse::evidence::fixtures::{profile, run};
     use crate::analyse::fold::Detail;
     use crate::analyse::sites::shown;
-    use alloc_probe_format::dump::Dump;
+    use crate::profile::{Profile, Site};
+    use alloc_probe_format::dump::{Dump, Figures, Heap, HeapBasis, Mode};
 
     const MIB: u64 = 1 << 20;
 
@@ -175,6 +199,52 @@ mod tests {
         let profile = profile(dump, Vec::new());
         let sites = shown(&profile, Metric::EndBytes, Detail::default());
         find(&Run::new(&profile, &sites, None, None))
+    }
+
+    #[test]
+    fn what_may_be_of_c_code_is_not_called_free() {
+        let of = |basis, metadata_bytes| {
+            let mut profile = profile(run(1_000), Vec::new());
+            profile.dump.build.allocator = "std::alloc::System".to_owned();
+            profile.dump.build.target = "x86_64-unknown-linux-gnu".to_owned();
+            profile.dump.memory.heap = Some(Heap {
+                basis,
+                metadata_bytes,
+                resident_bytes: 30 * MIB,
+                retained_bytes: 29 * MIB,
+                ..Heap::default()
+            });
+            let sites = shown(&profile, Metric::EndBytes, Detail::default());
+            find(&Run::new(&profile, &sites, None, None)).remove(0)
+        };
+        for (basis, metadata_bytes) in [(HeapBasis::Pages, 0), (HeapBasis::Classes, 0)] {
+            let finding = of(basis, metadata_bytes);
+            assert_eq!(
+                finding.sentence,
+                "29.0 MiB of the heap's resident pages hold no block: free memory that the allocator has not given back, \
+                 or memory that C code or the allocator itself uses."
+            );
+            assert!(finding.advice.starts_with("A dump that the process writes itself tells them apart"));
+        }
+        for (basis, metadata_bytes) in [(HeapBasis::Chunks, 0), (HeapBasis::Classes, 11_328)] {
+            let finding = of(basis, metadata_bytes);
+            assert!(finding.sentence.starts_with("29.0 MiB of free pages are resident, which nothing uses"));
+        }
+    }
+
+    #[test]
+    fn what_two_samples_say_of_a_spike_is_chance() {
+        let site =
+            |peak_bytes| Site { figures: Figures { peak_bytes, ..Figures::default() }, ..Site::default() };
+        let sites = vec![("app::spike:1", site(40 * MIB)), ("app::chance:2", site(MIB))];
+        let mut profile = profile(run(1_000), sites);
+        let parts = |profile: &Profile| {
+            let sites = shown(profile, Metric::PeakBytes, Detail::default());
+            spike_sites(&Run::new(profile, &sites, None, None))
+        };
+        assert_eq!(parts(&profile), [(0, 40 * MIB), (1, MIB)]);
+        (profile.dump.mode, profile.dump.sample_bytes) = (Mode::Sample, Some(512 << 10));
+        assert_eq!(parts(&profile), [(0, 40 * MIB)]);
     }
 
     #[test]

@@ -44,14 +44,15 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Finding> {
     };
     let by_bytes: Vec<(usize, u64)> = sites.iter().map(asked).collect();
     let all = by_bytes.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
-    let mut evidence: Vec<String> = (sites.iter().take(2))
-        .map(|(site, of_site)| {
+    let described = || sites.iter().take(2);
+    let places = run.places(described().map(|(site, _)| *site));
+    let mut evidence: Vec<String> = (described().zip(&places))
+        .map(|((site, of_site), place)| {
             let figures = &run.sites.get(*site).figures();
             format!(
-                "{} of {} from {} are freed before the thread allocates again",
+                "{} of {} from {place} are freed before the thread allocates again",
                 percent(*of_site, figures.total_blocks),
-                plural(figures.total_blocks, "block"),
-                run.place(*site)
+                plural(figures.total_blocks, "block")
             )
         })
         .collect();

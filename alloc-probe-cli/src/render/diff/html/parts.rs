@@ -119,7 +119,8 @@ pub(super) fn findings(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         let (pairs, bytes): (Vec<&Pair>, Vec<i64>) =
             sites.filter_map(|(pair, bytes)| Some((diff.pairs.get(*pair)?, *bytes))).unzip();
         for (bytes, lines) in bytes.into_iter().zip(stacks.headlines(&pairs)) {
-            write!(out, "<p>{}", text(bytes))?;
+            let part = finding.part(bytes).map(|new| Change { base: 0, new, is_bytes: true }.new_text());
+            write!(out, "<p>{}", part.unwrap_or_else(|| text(bytes)))?;
             for line in &lines {
                 write!(
                     out,
@@ -179,8 +180,8 @@ fn end(out: &mut dyn Write) -> io::Result<()> {
 
 /// A line of an account. What a side can't tell is a question mark there.
 fn line(class: &str, line: &Line, out: &mut dyn Write) -> io::Result<()> {
-    let &Line { name, meaning, base, new, is_bytes } = line;
-    if let (Some(base), Some(new)) = (base, new) {
+    let &Line { name, meaning, base, new, is_bytes, is_other } = line;
+    if let (Some(base), Some(new), false) = (base, new, is_other) {
         return row(class, name, Change { base, new, is_bytes }, meaning, out);
     }
     let text = |side: Option<i64>| {
