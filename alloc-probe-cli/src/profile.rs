@@ -5,6 +5,7 @@ use crate::source::paths::{self, Origin, Source};
 pub use crate::source::roles::Role;
 pub use alloc_probe_format::dump::Site;
 use alloc_probe_format::dump::{Dump, Figures, FrameKind, Mode, StackNode};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -141,10 +142,13 @@ pub struct Stacks {
     /// For each row, which of `runs` it stands for.
     pub run: Vec<u32>,
     /// The different frames that rows stand for, inlined ones first.
-    pub runs: Vec<Box<[FrameId]>>,
+    pub runs: Vec<Run>,
     /// Whether frames were left out of some stack when it was recorded.
     pub has_cuts: bool,
 }
+
+/// Frames that a row stands for. PERF: nearly all are so few that they need no place of their own.
+pub type Run = SmallVec<[FrameId; 4]>;
 
 impl Stacks {
     /// The rows from one outwards, without the root.
@@ -220,7 +224,7 @@ impl Stacks {
         if self.nodes.is_empty() {
             self.nodes.push(StackNode { kind: FrameKind::Root, ..StackNode::default() });
             self.run.push(0);
-            self.runs.push(Box::default());
+            self.runs.push(Run::new());
         }
         self.nodes.push(StackNode::default());
         self.run.push(self.runs.len() as u32);

@@ -4,7 +4,7 @@
 //! theirs.
 
 use super::resolve;
-use crate::profile::{Frame, FrameId, Role, Stacks};
+use crate::profile::{Frame, FrameId, Role, Run, Stacks};
 use crate::source::generated::Dependencies;
 use crate::source::roles;
 use alloc_probe_format::dump::{Dump, FrameKind, MergedFunctions, StackNode, SymbolFrame, Symbols};
@@ -74,7 +74,7 @@ struct FrameTable<'a> {
     dependencies: Dependencies<'a>,
     frames: Vec<Frame>,
     ids: FxHashMap<Frame, FrameId>,
-    runs: Vec<Box<[FrameId]>>,
+    runs: Vec<Run>,
     /// Runs by their image and what the symbols say.
     of_symbols: FxHashMap<(Option<u32>, u32), u32>,
     /// The same of rows from which a jump left functions out, by these.
@@ -104,7 +104,7 @@ impl FrameTable<'_> {
         let lost = lost.map_or(&[][..], |lost| &symbols.tail_calls[lost].frames);
         let is_frame = !matches!(node.kind, FrameKind::Root | FrameKind::Cut);
         if !is_frame {
-            let run = self.nothing.unwrap_or_else(|| self.add(Box::default()));
+            let run = self.nothing.unwrap_or_else(|| self.add(Run::new()));
             self.nothing = Some(run);
             return run;
         }
@@ -128,7 +128,7 @@ impl FrameTable<'_> {
         run
     }
 
-    fn add(&mut self, run: Box<[FrameId]>) -> u32 {
+    fn add(&mut self, run: Run) -> u32 {
         self.runs.push(run);
         self.runs.len() as u32 - 1
     }
@@ -140,16 +140,18 @@ impl FrameTable<'_> {
         symbols: &Symbols,
         node: &StackNode,
         (carried, lost): (&[SymbolFrame], &[SymbolFrame]),
-    ) -> Box<[FrameId]> {
+    ) -> Run {
         if node.kind == FrameKind::Operation {
-            return [self.id(Frame::of_operation(&operation_name(dump, node.address)))].into();
+            return [self.id(Frame::of_operation(&operation_name(dump, node.address)))].into_iter().collect();
         }
         let image = node.image.and_then(|image| dump.images.get(image as usize));
         let image_path = image.map(|image| image.path.as_str());
         if carried.is_empty() {
             let function = resolve::unnamed(node.address, image);
             let role = roles::role(&function, None, image_path);
-            return [self.id(Frame { function, image: node.image, role, ..Frame::default() })].into();
+            return [self.id(Frame { function, image: node.image, role, ..Frame::default() })]
+                .into_iter()
+                .collect();
         }
         let text = |string: u32| symbols.strings[string as usize].clone();
         // What a function that the compiler calls to allocate calls in turn, is the allocator's.

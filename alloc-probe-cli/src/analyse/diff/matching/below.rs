@@ -8,6 +8,9 @@ use std::ops::Range;
 /// So many groups' sum is known at once.
 const STRIDE: usize = 64;
 
+/// So many calls are looked through for those of a function.
+const SCANNED: usize = 64;
+
 /// Sums of a tree, in the order of a walk in which each call is followed by all that is below it.
 #[derive(Debug, Default)]
 pub(super) struct Below {
@@ -149,6 +152,12 @@ impl Below {
         self.weights[to] - self.weights[from]
     }
 
+    /// The weight of the call that has a number of the walk.
+    fn weight_at(&self, number: u32) -> f64 {
+        let [from, to] = [number, number + 1].map(|number| self.weight_before[number as usize]);
+        to - from
+    }
+
     /// The weight of what a node allocates itself.
     fn own_weight(&self, node: u32) -> f64 {
         let first = self.span[node as usize].0 as usize;
@@ -183,13 +192,19 @@ impl Calls<'_> {
             return self.nodes.iter().map(|node| self.below.own_weight(*node)).sum();
         };
         let calls = self.below.calls(function);
-        let before = |number: u32| match calls.partition_point(|call| call.0 < number) {
-            0 => 0.0,
-            count => calls[count - 1].1,
-        };
         let of = |node: &u32| {
             let (first, end) = self.below.span[*node as usize];
-            before(end) - before(first + 1)
+            let further = first + 1..end;
+            // PERF: most are few, and lie next to each other.
+            if further.len() <= SCANNED {
+                let is_it = |number: &u32| self.below.function[*number as usize] == function;
+                return further.filter(is_it).map(|number| self.below.weight_at(number)).sum();
+            }
+            let from = calls.partition_point(|call| call.0 < further.start);
+            let most = calls.len().min(from + further.len());
+            let to = from + calls[from..most].partition_point(|call| call.0 < further.end);
+            let before = |calls_before: usize| calls_before.checked_sub(1).map_or(0.0, |last| calls[last].1);
+            before(to) - before(from)
         };
         self.nodes.iter().map(of).sum()
     }
@@ -216,10 +231,10 @@ impl Calls<'_> {
         let mut functions = Vec::new();
         for node in self.nodes {
             let (first, end) = self.below.span[*node as usize];
-            functions.extend((first as usize + 1..end as usize).map(|number| {
-                let [from, to] = [number, number + 1].map(|number| self.below.weight_before[number]);
-                (self.below.function[number], to - from)
-            }));
+            functions.extend(
+                (first + 1..end)
+                    .map(|number| (self.below.function[number as usize], self.below.weight_at(number))),
+            );
         }
         functions.sort_unstable_by_key(|(function, _)| *function);
         functions.dedup_by(|next, first| {
@@ -304,6 +319,30 @@ mod tests {
         };
         let amounts = nodes.iter().map(|node| Amount::of_blocks(node.2, 6)).collect();
         ((0..nodes.len()).map(node).collect(), amounts)
+    }
+
+    #[test]
+    fn what_is_below_a_function_is_the_same_however_it_is_looked_for() {
+        // Chains of three functions, of which every second one is below a call of the fourth.
+        let shape: Vec<(u32, u32, u64)> = (0..600_u32)
+            .map(|number| match number {
+                0 => (0, 9, 1),
+                1 => (0, 3, 1),
+                _ if number % 6 == 2 => (1, 0, u64::from(number)),
+                _ if number % 3 == 2 => (0, 0, u64::from(number)),
+                _ => (number - 1, number % 3, u64::from(number)),
+            })
+            .collect();
+        let (nodes, amounts) = tree(&shape);
+        let below = Below::of(&nodes, amounts);
+        for node in [0, 1, 2] {
+            let (first, end) = below.span[node as usize];
+            let of_calls = (first + 1..end).filter(|number| below.function[*number as usize] == 1);
+            let sum: f64 = of_calls.map(|number| below.weight_at(number)).sum();
+            let found = Calls { below: &below, nodes: &[node] }.weight_of(Some(1));
+            assert!((found - sum).abs() < 1e-6, "{node}: {found} and {sum}");
+            assert!((end - first > SCANNED as u32) == (node < 2) && sum > 0.0, "{node}");
+        }
     }
 
     #[test]
