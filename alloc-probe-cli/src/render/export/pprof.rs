@@ -404,7 +404,7 @@ impl<'a> Strings<'a> {
 pub(super) mod tests {
     use super::*;
     use crate::analyse::fold::Detail;
-    use crate::profile::{Frame, Site, Stacks};
+    use crate::profile::{Frame, Run, Site, Stacks};
     use alloc_probe_format::dump::{Dump, Figures, Image, StackNode};
     use flate2::read::GzDecoder;
     use std::io::Read;
@@ -475,7 +475,7 @@ pub(super) mod tests {
             row(2, Some(1), 0x500, exact),
             row(0, None, 0x99, exact),
         ];
-        let runs: Vec<Box<[FrameId]>> = [&[][..], &[3], &[1, 2], &[0], &[4]]
+        let runs: Vec<Run> = [&[][..], &[3], &[1, 2], &[0], &[4]]
             .map(|ids| ids.iter().copied().map(FrameId).collect())
             .to_vec();
         let site = |stack, total_bytes, sizes: &[(u8, u64)]| Site {
@@ -579,7 +579,7 @@ pub(super) mod tests {
                 "(frames left out)"
             ]
         );
-        profile.stacks.runs[2] = [FrameId(1)].into();
+        profile.stacks.runs[2] = [FrameId(1)].into_iter().collect();
         assert_eq!(functions(&exported(&profile, false)), ["orders::main", "(frames left out)"]);
     }
 
