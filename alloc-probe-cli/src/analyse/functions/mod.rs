@@ -13,7 +13,7 @@ use crate::profile::Frame;
 use crate::source::paths::{self, Origin};
 pub use function::{Function, FunctionId};
 use name::Name;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The functions of some profiles' frames.
 #[derive(Debug, Default)]
@@ -48,6 +48,8 @@ impl Functions {
         let mut names: Vec<Name> = Vec::new();
         let mut files: FxHashMap<&str, u32> = FxHashMap::default();
         let mut file_numbers: FxHashMap<File<'_>, u32> = FxHashMap::default();
+        // For each file, its package.
+        let mut packages: Vec<&str> = Vec::new();
         for frame in all() {
             texts.entry(&frame.function).or_insert_with(|| {
                 names.push(Name::of(&frame.function));
@@ -55,8 +57,11 @@ impl Functions {
             });
             if let Some(file) = &frame.file {
                 files.entry(file).or_insert_with(|| {
-                    let next = file_numbers.len() as u32;
-                    *file_numbers.entry(file_key(file, known)).or_insert(next)
+                    let key = file_key(file, known);
+                    *file_numbers.entry(key).or_insert_with(|| {
+                        packages.push(key.0);
+                        packages.len() as u32 - 1
+                    })
                 });
             }
         }
@@ -72,14 +77,33 @@ impl Functions {
                 }
             }
         }
+        // One that was inlined, by its own name: the only file of its package that has it.
+        let mut in_package: FxHashMap<(&str, &str), Option<u32>> = FxHashMap::default();
+        let mut in_file: FxHashSet<(&str, u32)> = FxHashSet::default();
+        for frame in all().filter(|frame| is_one_code && frame.line.is_some()) {
+            let name = &names[texts[frame.function.as_str()]];
+            if let Some(file) = frame.file.as_ref().map(|file| files[file.as_str()]).filter(|_| name.known) {
+                in_file.insert((name.leaf(), file));
+                let only = in_package.entry((packages[file as usize], name.leaf())).or_insert(Some(file));
+                *only = only.filter(|only| *only == file);
+            }
+        }
         let mut numbers: FxHashMap<Identity<'_>, FunctionId> = FxHashMap::default();
         let mut functions = Vec::new();
         let mut number = |frame: &Frame| {
             let name = &names[texts[frame.function.as_str()]];
             let file = frame.file.as_ref().map(|file| files[file.as_str()]);
-            // Of merged code without a line, the compiler says another file at times.
+            // Of merged code without a line, the compiler says another file at times: that of the code before it.
             let of_path = || by_path.get(name.path.as_str()).copied().flatten();
-            let file = if frame.line.is_some() { file.or_else(of_path) } else { of_path().or(file) };
+            let of_package = || {
+                let file =
+                    file.filter(|file| frame.path_guessed && !in_file.contains(&(name.leaf(), *file)))?;
+                in_package.get(&(packages[file as usize], name.leaf())).copied().flatten()
+            };
+            let file = match frame.line {
+                Some(_) => file.or_else(of_path),
+                None => of_path().or_else(of_package).or(file),
+            };
             let identity = match file {
                 Some(file) => Identity::InFile(name.leaf(), file),
                 None => Identity::Path(&name.path),
@@ -219,6 +243,32 @@ mod tests {
         let functions = Functions::of(&[&base, &new], false);
         assert_eq!(functions.of_frames[1][0], functions.of_frames[0][0]);
         assert!(!functions.of_frames[0].contains(&functions.of_frames[1][1]), "it is in two files");
+    }
+
+    #[test]
+    fn of_merged_code_the_file_is_the_one_that_has_the_function() {
+        let unoptimised = |others: &[&str]| -> Vec<Frame> {
+            let of = |file: &&str| frame("tree::next", file);
+            [
+                frame("tree::cursor::next", "/w/tree/src/cursor.rs"),
+                frame("tree::other", "/w/tree/src/other.rs"),
+            ]
+            .into_iter()
+            .chain(others.iter().map(of))
+            .collect()
+        };
+        let merged =
+            Frame { line: None, path_guessed: true, ..frame("tree::other::next", "/w/tree/src/other.rs") };
+        let is_it = |others: &[&str], is_one_code| {
+            let functions = Functions::of(&[&unoptimised(others), &[merged.clone()]], is_one_code);
+            functions.of_frames[0][0] == functions.of_frames[1][0]
+        };
+        assert!(is_it(&[], true));
+        assert!(!is_it(&[], false), "either may lack what the other has");
+        assert!(!is_it(&["/w/tree/src/other.rs"], true), "it has one");
+        assert!(!is_it(&["/w/tree/src/third.rs"], true), "it may be this one");
+        let elsewhere = "/home/a/.cargo/registry/src/index.crates.io-0123456789abcdef/list-0.4.7/src/list.rs";
+        assert!(is_it(&[elsewhere], true), "another package's");
     }
 
     #[test]
