@@ -321,7 +321,8 @@ fn a_matrix_of_builds_as_json() {
             assert_eq!((figure("text"), figure("data")), sizes);
         }
         assert!(figure("heap") >= 64 * 1024 && figure("rss") > 64 * 1024 && figure("wall") > 0);
-        assert!(figure("startup") > 0 && figure("startup") < figure("recorded"), "{variant}");
+        // On a busy machine, neither of two runs is known to be the shorter.
+        assert!(figure("startup") > 0 && figure("recorded") > 0, "{variant}");
         assert!(figure("build") > 0);
         assert!(out.join(format!("{name}.json")).exists() && out.join(format!("{name}.svg")).exists());
     }
