@@ -192,6 +192,7 @@ fn file_key(file: &str, known: Known) -> File<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::slice;
 
     fn frame(function: &str, file: &str) -> Frame {
         Frame {
@@ -260,7 +261,7 @@ mod tests {
         let merged =
             Frame { line: None, path_guessed: true, ..frame("tree::other::next", "/w/tree/src/other.rs") };
         let is_it = |others: &[&str], is_one_code| {
-            let functions = Functions::of(&[&unoptimised(others), &[merged.clone()]], is_one_code);
+            let functions = Functions::of(&[&unoptimised(others), slice::from_ref(&merged)], is_one_code);
             functions.of_frames[0][0] == functions.of_frames[1][0]
         };
         assert!(is_it(&[], true));
