@@ -151,8 +151,13 @@ fn of_one_address(
         |side: usize| profiles[side].frames.iter().zip(of_frames.get(side).into_iter().flatten().copied());
     for side in [0, 1] {
         let mut shown: FxHashMap<String, Vec<FunctionId>> = FxHashMap::default();
+        // PERF: a function has many frames, and all have its name.
+        let mut seen = FxHashSet::default();
         // An inlined function has no code of its own.
         for (frame, function) in frames_of(side).filter(|(frame, _)| !frame.inlined) {
+            if !seen.insert((&frame.function, function)) {
+                continue;
+            }
             let others = profiles[side].merged.get(&frame.function).into_iter().flatten();
             for other in others.filter_map(|other| functions::whole_path(other)) {
                 let of_path = shown.entry(other).or_default();
@@ -164,7 +169,6 @@ fn of_one_address(
         if shown.is_empty() {
             continue;
         }
-        // PERF: a function has many frames, and all have its name.
         let mut seen = FxHashSet::default();
         for (frame, function) in frames_of(1 - side).filter(|(frame, _)| !frame.path_guessed) {
             if !seen.insert((&frame.function, function)) {

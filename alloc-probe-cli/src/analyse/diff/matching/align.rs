@@ -1,10 +1,9 @@
 //! Two trees of calls, laid on each other.
 //!
 //! A *place* is where both builds are in the same chain of calls. Of calls that only go on to one call, the same in both, it's
-//! the last. It has nodes of both trees: one of each as a rule; several
-//! of one build, where the other merged them into one; and also those whose frame the other build lost, as their callees are
-//! called from there. From place to place, what the nodes of both builds call is compared, and what finds no counterpart
-//! there is left over, with all below it.
+//! the last. It has nodes of both trees: one of each as a rule; several of one build, where the other merged them into one; and
+//! also those whose frame the other build lost, as their callees are called from there. From place to place, what the nodes of
+//! both builds call is compared, and what finds no counterpart there is left over, with all below it.
 
 use super::builds::Builds;
 use super::compared::Compared;
